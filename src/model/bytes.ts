@@ -1,0 +1,263 @@
+/**
+ * Reading and writing of the binary formats: unsigned varints (LEB128), fixed-width big-endian
+ * integers, length-prefixed byte strings and UTF-8 text. Everything that tsched puts on a disk or a
+ * wire goes through these two classes, so that a bound or a truncation is checked in one place.
+ *
+ * Integers are JavaScript safe integers (at most 2^53 - 1); a larger one is refused when read.
+ */
+import { assert } from './assert.ts';
+
+/** Bytes that could not be decoded: truncated, over a bound, or of an unknown version. */
+export class DecodeError extends Error {
+  override readonly name = 'DecodeError';
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+/** Growing output buffer. `finish()` returns a copy of exactly what was written. */
+export class ByteWriter {
+  #bytes: Uint8Array;
+  #view: DataView;
+  #length = 0;
+
+  constructor(initialBytes = 256) {
+    this.#bytes = new Uint8Array(initialBytes);
+    this.#view = new DataView(this.#bytes.buffer);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  #reserve(count: number): void {
+    const needed = this.#length + count;
+    if (needed <= this.#bytes.length) return;
+    const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
+    grown.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = grown;
+    this.#view = new DataView(grown.buffer);
+  }
+
+  u8(value: number): this {
+    this.#reserve(1);
+    this.#bytes[this.#length++] = value;
+    return this;
+  }
+
+  bool(value: boolean): this {
+    return this.u8(value ? 1 : 0);
+  }
+
+  u16(value: number): this {
+    this.#reserve(2);
+    this.#view.setUint16(this.#length, value);
+    this.#length += 2;
+    return this;
+  }
+
+  u32(value: number): this {
+    this.#reserve(4);
+    this.#view.setUint32(this.#length, value);
+    this.#length += 4;
+    return this;
+  }
+
+  /** 48-bit big-endian integer; keys that sort by number use it. */
+  u48(value: number): this {
+    assert(
+      Number.isSafeInteger(value) && value >= 0 && value < 2 ** 48,
+      `u48 out of range: ${value}`,
+    );
+    this.#reserve(6);
+    this.#view.setUint16(this.#length, Math.floor(value / 2 ** 32));
+    this.#view.setUint32(this.#length + 2, value % 2 ** 32);
+    this.#length += 6;
+    return this;
+  }
+
+  /** Unsigned LEB128. */
+  varint(value: number): this {
+    assert(Number.isSafeInteger(value) && value >= 0, `varint out of range: ${value}`);
+    this.#reserve(8);
+    while (value >= 0x80) {
+      this.#bytes[this.#length++] = (value % 0x80) | 0x80;
+      value = Math.floor(value / 0x80);
+    }
+    this.#bytes[this.#length++] = value;
+    return this;
+  }
+
+  /** Length-prefixed bytes. */
+  bytes(value: Uint8Array): this {
+    this.varint(value.length);
+    return this.raw(value);
+  }
+
+  /** Bytes without a length; the reader must know how many. */
+  raw(value: Uint8Array): this {
+    this.#reserve(value.length);
+    this.#bytes.set(value, this.#length);
+    this.#length += value.length;
+    return this;
+  }
+
+  /** Length-prefixed UTF-8. */
+  text(value: string): this {
+    const length = value.length;
+    if (length < 64) {
+      // Short ASCII is the common case (ids, names): no encoder call, no copy.
+      this.#reserve(length + 1);
+      const start = this.#length;
+      this.#bytes[this.#length++] = length;
+      for (let position = 0; position < length; position++) {
+        const code = value.charCodeAt(position);
+        if (code > 0x7f) {
+          this.#length = start;
+          return this.bytes(encoder.encode(value));
+        }
+        this.#bytes[this.#length++] = code;
+      }
+      return this;
+    }
+    return this.bytes(encoder.encode(value));
+  }
+
+  /** A list: its length, then each element by `write`. */
+  list<T>(values: readonly T[], write: (writer: this, value: T) => void): this {
+    this.varint(values.length);
+    for (const value of values) write(this, value);
+    return this;
+  }
+
+  /** Presence byte, then the value where there is one. */
+  optional<T>(value: T | undefined, write: (writer: this, value: T) => void): this {
+    this.bool(value !== undefined);
+    if (value !== undefined) write(this, value);
+    return this;
+  }
+
+  finish(): Uint8Array {
+    return this.#bytes.slice(0, this.#length);
+  }
+}
+
+/** Cursor over received bytes. Every read checks what is left and throws `DecodeError`. */
+export class ByteReader {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  #offset = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  get remaining(): number {
+    return this.#bytes.length - this.#offset;
+  }
+
+  get offset(): number {
+    return this.#offset;
+  }
+
+  #take(count: number): number {
+    if (count > this.remaining) {
+      throw new DecodeError(`truncated: ${count} bytes wanted, ${this.remaining} left`);
+    }
+    const at = this.#offset;
+    this.#offset += count;
+    return at;
+  }
+
+  u8(): number {
+    return this.#bytes[this.#take(1)]!;
+  }
+
+  bool(): boolean {
+    const value = this.u8();
+    if (value > 1) throw new DecodeError(`not a boolean: ${value}`);
+    return value === 1;
+  }
+
+  u16(): number {
+    return this.#view.getUint16(this.#take(2));
+  }
+
+  u32(): number {
+    return this.#view.getUint32(this.#take(4));
+  }
+
+  u48(): number {
+    const at = this.#take(6);
+    return this.#view.getUint16(at) * 2 ** 32 + this.#view.getUint32(at + 2);
+  }
+
+  varint(): number {
+    let value = 0;
+    let scale = 1;
+    for (let count = 0; count < 8; count++) {
+      const byte = this.u8();
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) {
+        if (!Number.isSafeInteger(value)) throw new DecodeError('integer over 2^53 - 1');
+        return value;
+      }
+      scale *= 0x80;
+    }
+    throw new DecodeError('integer too long');
+  }
+
+  /** Length-prefixed bytes, as a view into the input: copy what is kept. */
+  bytes(maxBytes = Number.MAX_SAFE_INTEGER): Uint8Array {
+    const length = this.varint();
+    if (length > maxBytes) throw new DecodeError(`${length} bytes, at most ${maxBytes} allowed`);
+    return this.raw(length);
+  }
+
+  /** As `bytes`, copied: safe to keep after the input buffer is reused. */
+  bytesCopy(maxBytes = Number.MAX_SAFE_INTEGER): Uint8Array {
+    return this.bytes(maxBytes).slice();
+  }
+
+  raw(length: number): Uint8Array {
+    const at = this.#take(length);
+    return this.#bytes.subarray(at, at + length);
+  }
+
+  text(maxBytes = Number.MAX_SAFE_INTEGER): string {
+    const bytes = this.bytes(maxBytes);
+    try {
+      return decoder.decode(bytes);
+    } catch {
+      throw new DecodeError('text is not UTF-8');
+    }
+  }
+
+  list<T>(read: (reader: this) => T, maxLength = 1_000_000): T[] {
+    const length = this.varint();
+    if (length > maxLength || length > this.remaining) {
+      throw new DecodeError(`list of ${length}, at most ${Math.min(maxLength, this.remaining)}`);
+    }
+    const values: T[] = [];
+    for (let position = 0; position < length; position++) values.push(read(this));
+    return values;
+  }
+
+  optional<T>(read: (reader: this) => T): T | undefined {
+    return this.bool() ? read(this) : undefined;
+  }
+
+  /** Reads the leading version byte of a format. */
+  version(expected: number, what: string): void {
+    const version = this.u8();
+    if (version !== expected) {
+      throw new DecodeError(`${what}: version ${version}, this program reads ${expected}`);
+    }
+  }
+
+  /** Refuses trailing bytes. */
+  end(what: string): void {
+    if (this.remaining > 0) throw new DecodeError(`${what}: ${this.remaining} bytes too many`);
+  }
+}
