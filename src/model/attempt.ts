@@ -1,0 +1,87 @@
+/** An attempt: one execution of a task on one node, and how it ended. */
+import { type ByteReader, type ByteWriter, DecodeError } from './bytes.ts';
+import { limits } from './limits.ts';
+
+/** Append-only: the number on disk is the position. */
+export const outcomeKinds = [
+  'succeeded',
+  /** Ended by itself with a code other than 0, or by a signal nobody here sent. */
+  'failed',
+  /** Over the execution cap. */
+  'timedOut',
+  'cancelled',
+  /** Its node or supervisor is gone, or its lease ended. Does not count against `attempts`. */
+  'lost',
+  /** The process could not be started: no such file, not executable, bad directory. */
+  'startFailed',
+  'outOfMemory',
+  'outputTooLarge',
+] as const;
+export type OutcomeKind = (typeof outcomeKinds)[number];
+
+export interface Outcome {
+  readonly kind: OutcomeKind;
+  readonly exitCode?: number | undefined;
+  readonly signal?: string | undefined;
+  /** Wall clock of the node that ran it. */
+  readonly startedAtMs: number;
+  readonly endedAtMs: number;
+  readonly userCpuMs: number;
+  readonly systemCpuMs: number;
+  readonly peakMemoryBytes: number;
+  readonly stdoutBytes: number;
+  readonly stderrBytes: number;
+  readonly outputTruncated: boolean;
+  /** Last bytes of the output, at most `limits.outcomeTailBytes`, as text. */
+  readonly tail: string;
+  /** One sentence for a person, where the kind does not say it all. */
+  readonly message: string;
+}
+
+/** An outcome told by the shard, not by the node: what it used is not known. */
+export function systemOutcome(kind: OutcomeKind, atMs: number, message: string): Outcome {
+  return {
+    kind,
+    startedAtMs: 0,
+    endedAtMs: atMs,
+    userCpuMs: 0,
+    systemCpuMs: 0,
+    peakMemoryBytes: 0,
+    stdoutBytes: 0,
+    stderrBytes: 0,
+    outputTruncated: false,
+    tail: '',
+    message,
+  };
+}
+
+export function writeOutcome(writer: ByteWriter, outcome: Outcome): void {
+  writer.u8(1).u8(outcomeKinds.indexOf(outcome.kind));
+  writer.optional(outcome.exitCode, (w, code) => w.u8(code & 0xff));
+  writer.optional(outcome.signal, (w, signal) => w.text(signal));
+  writer.varint(outcome.startedAtMs).varint(outcome.endedAtMs);
+  writer.varint(outcome.userCpuMs).varint(outcome.systemCpuMs).varint(outcome.peakMemoryBytes);
+  writer.varint(outcome.stdoutBytes).varint(outcome.stderrBytes).bool(outcome.outputTruncated);
+  writer.text(outcome.tail).text(outcome.message);
+}
+
+export function readOutcome(reader: ByteReader): Outcome {
+  reader.version(1, 'outcome');
+  const kind = outcomeKinds[reader.u8()];
+  if (kind === undefined) throw new DecodeError('unknown outcome');
+  return {
+    kind,
+    exitCode: reader.optional(r => r.u8()),
+    signal: reader.optional(r => r.text(32)),
+    startedAtMs: reader.varint(),
+    endedAtMs: reader.varint(),
+    userCpuMs: reader.varint(),
+    systemCpuMs: reader.varint(),
+    peakMemoryBytes: reader.varint(),
+    stdoutBytes: reader.varint(),
+    stderrBytes: reader.varint(),
+    outputTruncated: reader.bool(),
+    tail: reader.text(limits.outcomeTailBytes * 4),
+    message: reader.text(4_096),
+  };
+}

@@ -1,0 +1,60 @@
+/** Every bound in one place. Relations between them are asserted when this file is loaded. */
+import { assert } from './assert.ts';
+
+const kib = 1024;
+const mib = 1024 * kib;
+
+export const limits = {
+  /** Script carried inside a spec. */
+  scriptBytesMax: 256 * kib,
+  argvBytesMax: 128 * kib,
+  envBytesMax: 64 * kib,
+  nameBytesMax: 200,
+  keyBytesMax: 256,
+  labelsMax: 64,
+  labelBytesMax: 256,
+  attemptsMax: 1_000,
+  arrayMax: 10_000,
+  /** One encoded spec, and one HTTP document that holds one. */
+  specBytesMax: 512 * kib,
+  httpBodyBytesMax: 64 * mib,
+  batchItemsMax: 1_000,
+  capMsMax: 30 * 86_400_000,
+  leaseMsDefault: 20_000,
+  leaseMsMin: 5_000,
+  leaseMsMax: 3_600_000,
+  graceMsDefault: 2_000,
+  graceMsMax: 60_000,
+  /** Output kept of one attempt, both streams together. */
+  outputBytesDefault: 16 * mib,
+  outputBytesMax: 1024 * mib,
+  /** Tail of the output that travels with the outcome. */
+  outcomeTailBytes: 4 * kib,
+  /** Attempts that ended with their node, before the task is aborted as poison. */
+  lostMax: 5,
+  /** Waiting tasks of one shard. */
+  waitingPerShardMax: 1_000_000,
+  /** Events kept of one shard. */
+  eventsPerShard: 2_000,
+  /** Frames between two nodes. */
+  frameBytesMax: 32 * mib,
+  peerQueueBytesMax: 16 * mib,
+  rpcBytesMax: 8 * mib,
+  rpcInFlightMax: 10_000,
+  gossipBytesMax: 64 * kib,
+  /** Prefetched attempts a worker queues beyond what runs. */
+  prefetchMax: 8,
+  runningMax: 4_096,
+  /** State rows of a group that may wait for their flush. */
+  dirtyRowsMax: 5_000,
+  dirtyBytesMax: 8 * mib,
+  /** Submits waiting for consensus on one node. */
+  submitsInFlightMax: 20_000,
+  shardsMax: 4_096,
+  nodesMax: 1_000,
+} as const;
+
+assert(limits.scriptBytesMax < limits.specBytesMax, 'a script fits its spec');
+assert(limits.specBytesMax < limits.rpcBytesMax, 'a spec fits a request between nodes');
+assert(limits.rpcBytesMax < limits.frameBytesMax, 'a request fits a frame');
+assert(limits.leaseMsMin <= limits.leaseMsDefault, 'the default lease is allowed');

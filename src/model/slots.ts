@@ -1,0 +1,36 @@
+/**
+ * Which slot a task belongs to (DESIGN section 4). A keyed task's slot is the hash of its tenant and
+ * key, so that repeats of a key meet in one shard; a keyless task may carry any slot, drawn at random
+ * by whoever draws the ID.
+ */
+import { type Slot, slotCount } from './ids.ts';
+
+/** 32-bit FNV-1a over UTF-16 code units, each as two bytes, with a final mix. */
+export function hashText(text: string, seed = 0x811c9dc5): number {
+  let hash = seed >>> 0;
+  for (let position = 0; position < text.length; position++) {
+    const code = text.charCodeAt(position);
+    hash = Math.imul(hash ^ (code & 0xff), 0x01000193);
+    hash = Math.imul(hash ^ (code >>> 8), 0x01000193);
+  }
+  return mix32(hash);
+}
+
+/** Finaliser of MurmurHash3: every input bit reaches every output bit. */
+export function mix32(value: number): number {
+  let hash = value >>> 0;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+/** Slot of a task with an order key, else an idempotency key; `undefined` for a keyless task. */
+export function keySlot(key: {
+  readonly tenant: string;
+  readonly orderKey?: string | undefined;
+  readonly idempotencyKey?: string | undefined;
+}): Slot | undefined {
+  const text = key.orderKey ?? key.idempotencyKey;
+  if (text === undefined) return undefined;
+  return hashText(`${key.tenant}\u0000${text}`) % slotCount;
+}

@@ -1,0 +1,253 @@
+/**
+ * TaskSpec: what was asked, immutable once accepted. One meaning for YAML, HTTP and CLI; the document
+ * that people write is described in `spec-document.ts`, this is its normal form and its bytes.
+ *
+ * The encoding is a list of tagged fields, so that a later version adds fields without moving any.
+ */
+import { ByteReader, ByteWriter, DecodeError } from './bytes.ts';
+import { limits } from './limits.ts';
+import { noResources, type Resources, resourceNames, type Tier, tiers } from './resources.ts';
+
+export type Run =
+  | { readonly kind: 'command'; readonly argv: readonly string[] }
+  | {
+      readonly kind: 'script';
+      /** File name shown to people and given to the script as $0. */
+      readonly name: string;
+      readonly bytes: Uint8Array;
+      readonly args: readonly string[];
+    }
+  /** Settles by itself without a process, for measuring everything but the spawn. */
+  | { readonly kind: 'null' };
+
+export interface Backoff {
+  readonly initialMs: number;
+  readonly maxMs: number;
+}
+
+export interface TaskSpec {
+  readonly tenant: string;
+  readonly owner: string;
+  readonly name: string;
+  readonly run: Run;
+  readonly env: readonly (readonly [string, string])[];
+  readonly cwd: string;
+  readonly tier: Tier;
+  /** What is held on the node while an attempt runs. */
+  readonly request: Resources;
+  /** What an attempt may use at most; equal to the request unless said otherwise. */
+  readonly limit: Resources;
+  readonly labels: readonly (readonly [string, string])[];
+  /** Labels a node must have. */
+  readonly require: readonly (readonly [string, string])[];
+  readonly idempotencyKey?: string | undefined;
+  /** Total number of runs, the first included. */
+  readonly attempts: number;
+  readonly backoff: Backoff;
+  /** Execution cap of one attempt; 0 is none. */
+  readonly capMs: number;
+  /** Between SIGTERM and SIGKILL. */
+  readonly graceMs: number;
+  /** Length of the lease of an attempt. */
+  readonly leaseMs: number;
+  readonly outputBytesMax: number;
+}
+
+const formatVersion = 1;
+
+/** Field numbers: append-only; a retired one stays listed. */
+const field = {
+  tenant: 1,
+  owner: 2,
+  name: 3,
+  command: 4,
+  script: 5,
+  nullRun: 6,
+  env: 7,
+  cwd: 8,
+  tier: 9,
+  request: 10,
+  limit: 11,
+  labels: 12,
+  require: 13,
+  idempotencyKey: 14,
+  attempts: 15,
+  backoff: 16,
+  capMs: 17,
+  graceMs: 18,
+  leaseMs: 19,
+  outputBytesMax: 20,
+} as const;
+
+export function writeResources(writer: ByteWriter, resources: Resources): void {
+  for (const name of resourceNames) writer.varint(Math.max(0, resources[name]));
+}
+
+export function readResources(reader: ByteReader): Resources {
+  return {
+    cpuMilli: reader.varint(),
+    memoryBytes: reader.varint(),
+    diskBytes: reader.varint(),
+    iops: reader.varint(),
+    bandwidth: reader.varint(),
+    ports: reader.varint(),
+  };
+}
+
+const sameResources = (left: Resources, right: Resources): boolean =>
+  resourceNames.every(name => left[name] === right[name]);
+
+type Pairs = readonly (readonly [string, string])[];
+
+export function writePairs(writer: ByteWriter, pairs: Pairs): void {
+  writer.list(pairs, (w, [key, value]) => w.text(key).text(value));
+}
+
+export function readPairs(reader: ByteReader): [string, string][] {
+  return reader.list(r => [r.text(limits.envBytesMax), r.text(limits.envBytesMax)], 10_000);
+}
+
+/** Bytes of a spec. Equal specs give equal bytes. */
+export function encodeSpec(spec: TaskSpec): Uint8Array {
+  const writer = new ByteWriter(256).u8(formatVersion);
+  const put = (tag: number, write: (body: ByteWriter) => void): void => {
+    const body = new ByteWriter(64);
+    write(body);
+    writer.varint(tag).bytes(body.finish());
+  };
+  put(field.tenant, w => w.text(spec.tenant));
+  put(field.owner, w => w.text(spec.owner));
+  if (spec.name !== '') put(field.name, w => w.text(spec.name));
+  const { run } = spec;
+  if (run.kind === 'command') put(field.command, w => w.list(run.argv, (b, arg) => b.text(arg)));
+  else if (run.kind === 'script') {
+    put(field.script, w =>
+      w
+        .text(run.name)
+        .bytes(run.bytes)
+        .list(run.args, (b, arg) => b.text(arg)),
+    );
+  } else put(field.nullRun, () => undefined);
+  if (spec.env.length > 0) put(field.env, w => writePairs(w, spec.env));
+  if (spec.cwd !== '') put(field.cwd, w => w.text(spec.cwd));
+  put(field.tier, w => w.u8(tiers.indexOf(spec.tier)));
+  put(field.request, w => writeResources(w, spec.request));
+  if (!sameResources(spec.request, spec.limit))
+    put(field.limit, w => writeResources(w, spec.limit));
+  if (spec.labels.length > 0) put(field.labels, w => writePairs(w, spec.labels));
+  if (spec.require.length > 0) put(field.require, w => writePairs(w, spec.require));
+  if (spec.idempotencyKey !== undefined)
+    put(field.idempotencyKey, w => w.text(spec.idempotencyKey!));
+  put(field.attempts, w => w.varint(spec.attempts));
+  put(field.backoff, w => w.varint(spec.backoff.initialMs).varint(spec.backoff.maxMs));
+  put(field.capMs, w => w.varint(spec.capMs));
+  put(field.graceMs, w => w.varint(spec.graceMs));
+  put(field.leaseMs, w => w.varint(spec.leaseMs));
+  put(field.outputBytesMax, w => w.varint(spec.outputBytesMax));
+  return writer.finish();
+}
+
+const text = (reader: ByteReader): string => reader.text(limits.argvBytesMax);
+
+/** Reads what `encodeSpec` wrote; an unknown field or version is a `DecodeError`. */
+export function decodeSpec(bytes: Uint8Array): TaskSpec {
+  const reader = new ByteReader(bytes);
+  reader.version(formatVersion, 'task spec');
+  let run: Run = { kind: 'null' };
+  let request = noResources;
+  let limit: Resources | undefined;
+  const spec = {
+    tenant: 'default',
+    owner: '',
+    name: '',
+    env: [] as [string, string][],
+    cwd: '',
+    tier: 'basic' as Tier,
+    labels: [] as [string, string][],
+    require: [] as [string, string][],
+    idempotencyKey: undefined as string | undefined,
+    attempts: 1,
+    backoff: { initialMs: 0, maxMs: 0 },
+    capMs: 0,
+    graceMs: limits.graceMsDefault as number,
+    leaseMs: limits.leaseMsDefault as number,
+    outputBytesMax: limits.outputBytesDefault as number,
+  };
+  while (reader.remaining > 0) {
+    const tag = reader.varint();
+    const body = new ByteReader(reader.bytes(limits.specBytesMax));
+    switch (tag) {
+      case field.tenant:
+        spec.tenant = text(body);
+        break;
+      case field.owner:
+        spec.owner = text(body);
+        break;
+      case field.name:
+        spec.name = text(body);
+        break;
+      case field.command:
+        run = { kind: 'command', argv: body.list(text) };
+        break;
+      case field.script:
+        run = {
+          kind: 'script',
+          name: text(body),
+          bytes: body.bytesCopy(limits.scriptBytesMax),
+          args: body.list(text),
+        };
+        break;
+      case field.nullRun:
+        run = { kind: 'null' };
+        break;
+      case field.env:
+        spec.env = readPairs(body);
+        break;
+      case field.cwd:
+        spec.cwd = text(body);
+        break;
+      case field.tier: {
+        const tier = tiers[body.u8()];
+        if (tier === undefined) throw new DecodeError('unknown tier');
+        spec.tier = tier;
+        break;
+      }
+      case field.request:
+        request = readResources(body);
+        break;
+      case field.limit:
+        limit = readResources(body);
+        break;
+      case field.labels:
+        spec.labels = readPairs(body);
+        break;
+      case field.require:
+        spec.require = readPairs(body);
+        break;
+      case field.idempotencyKey:
+        spec.idempotencyKey = text(body);
+        break;
+      case field.attempts:
+        spec.attempts = body.varint();
+        break;
+      case field.backoff:
+        spec.backoff = { initialMs: body.varint(), maxMs: body.varint() };
+        break;
+      case field.capMs:
+        spec.capMs = body.varint();
+        break;
+      case field.graceMs:
+        spec.graceMs = body.varint();
+        break;
+      case field.leaseMs:
+        spec.leaseMs = body.varint();
+        break;
+      case field.outputBytesMax:
+        spec.outputBytesMax = body.varint();
+        break;
+      default:
+        throw new DecodeError(`task spec: unknown field ${tag}`);
+    }
+  }
+  return { ...spec, run, request, limit: limit ?? request };
+}

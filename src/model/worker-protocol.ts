@@ -1,0 +1,172 @@
+/**
+ * What a shard's leader and the worker of a node say to each other. Every message may be lost,
+ * repeated or late; the pair (task, fence) says which attempt it is about.
+ *
+ *   leader                                worker
+ *   dispatch  ───────────────────────▶   accepted | refused
+ *             ◀───────────────────────   report: started, ended (until acknowledged)
+ *   reportAck ───────────────────────▶
+ *   endAttempt (cancel) ─────────────▶   ... report: ended
+ *             ◀───────────────────────   renew(shard, incarnation, sequence)
+ *   renewAck  ───────────────────────▶
+ */
+import { type Outcome, readOutcome, writeOutcome } from './attempt.ts';
+import { ByteReader, ByteWriter, DecodeError } from './bytes.ts';
+import { limits } from './limits.ts';
+import type { ShardId, TaskId } from './ids.ts';
+
+export interface AttemptRef {
+  readonly shard: ShardId;
+  readonly taskId: TaskId;
+  readonly fence: number;
+}
+
+export const refusals = [
+  /** Not enough of a resource, or the queue is full. */
+  'noRoom',
+  /** The dispatch names a supervisor that is gone. Nothing was started. */
+  'wrongIncarnation',
+  'draining',
+  /** The lease of this shard is not live here, so nothing may start. */
+  'noLease',
+] as const;
+export type Refusal = (typeof refusals)[number];
+
+export type ToWorker =
+  | (AttemptRef & {
+      readonly kind: 'dispatch';
+      /** Supervisor the assignment was made to. */
+      readonly incarnation: string;
+      readonly run: number;
+      readonly arrayIndex?: number | undefined;
+      /** `encodeSpec` bytes. */
+      readonly spec: Uint8Array;
+    })
+  | (AttemptRef & { readonly kind: 'end'; readonly reason: 'cancelled' | 'superseded' })
+  | (AttemptRef & { readonly kind: 'reportAck'; readonly ended: boolean })
+  | {
+      readonly kind: 'renewAck';
+      readonly shard: ShardId;
+      readonly incarnation: string;
+      /** Sequence of the request that is acknowledged. */
+      readonly sequence: number;
+    };
+
+export type FromWorker =
+  | (AttemptRef & { readonly kind: 'accepted' })
+  | (AttemptRef & { readonly kind: 'refused'; readonly why: Refusal })
+  | (AttemptRef & { readonly kind: 'started'; readonly startedAtMs: number })
+  | (AttemptRef & { readonly kind: 'ended'; readonly outcome: Outcome })
+  | {
+      readonly kind: 'renew';
+      readonly shard: ShardId;
+      readonly incarnation: string;
+      readonly sequence: number;
+    };
+
+const version = 1;
+const toWorkerKinds = ['dispatch', 'end', 'reportAck', 'renewAck'] as const;
+const fromWorkerKinds = ['accepted', 'refused', 'started', 'ended', 'renew'] as const;
+
+function writeRef(writer: ByteWriter, ref: AttemptRef): void {
+  writer.varint(ref.shard).text(ref.taskId).varint(ref.fence);
+}
+
+function readRef(reader: ByteReader): AttemptRef {
+  return { shard: reader.varint(), taskId: reader.text(32) as TaskId, fence: reader.varint() };
+}
+
+export function encodeToWorker(message: ToWorker): Uint8Array {
+  const writer = new ByteWriter(128).u8(version).u8(toWorkerKinds.indexOf(message.kind));
+  switch (message.kind) {
+    case 'dispatch':
+      writeRef(writer, message);
+      writer.text(message.incarnation).varint(message.run);
+      writer.optional(message.arrayIndex, (w, index) => w.varint(index)).bytes(message.spec);
+      break;
+    case 'end':
+      writeRef(writer, message);
+      writer.bool(message.reason === 'cancelled');
+      break;
+    case 'reportAck':
+      writeRef(writer, message);
+      writer.bool(message.ended);
+      break;
+    case 'renewAck':
+      writer.varint(message.shard).text(message.incarnation).varint(message.sequence);
+      break;
+  }
+  return writer.finish();
+}
+
+export function decodeToWorker(bytes: Uint8Array): ToWorker {
+  const reader = new ByteReader(bytes);
+  reader.version(version, 'message to a worker');
+  const kind = toWorkerKinds[reader.u8()];
+  switch (kind) {
+    case 'dispatch':
+      return {
+        kind,
+        ...readRef(reader),
+        incarnation: reader.text(64),
+        run: reader.varint(),
+        arrayIndex: reader.optional(r => r.varint()),
+        spec: reader.bytesCopy(limits.specBytesMax),
+      };
+    case 'end':
+      return { kind, ...readRef(reader), reason: reader.bool() ? 'cancelled' : 'superseded' };
+    case 'reportAck':
+      return { kind, ...readRef(reader), ended: reader.bool() };
+    case 'renewAck':
+      return {
+        kind,
+        shard: reader.varint(),
+        incarnation: reader.text(64),
+        sequence: reader.varint(),
+      };
+    default:
+      throw new DecodeError('unknown message to a worker');
+  }
+}
+
+export function encodeFromWorker(message: FromWorker): Uint8Array {
+  const writer = new ByteWriter(128).u8(version).u8(fromWorkerKinds.indexOf(message.kind));
+  if (message.kind === 'renew') {
+    writer.varint(message.shard).text(message.incarnation).varint(message.sequence);
+    return writer.finish();
+  }
+  writeRef(writer, message);
+  if (message.kind === 'refused') writer.u8(refusals.indexOf(message.why));
+  else if (message.kind === 'started') writer.varint(message.startedAtMs);
+  else if (message.kind === 'ended') writeOutcome(writer, message.outcome);
+  return writer.finish();
+}
+
+export function decodeFromWorker(bytes: Uint8Array): FromWorker {
+  const reader = new ByteReader(bytes);
+  reader.version(version, 'message from a worker');
+  const kind = fromWorkerKinds[reader.u8()];
+  switch (kind) {
+    case 'accepted':
+      return { kind, ...readRef(reader) };
+    case 'refused': {
+      const ref = readRef(reader);
+      const why = refusals[reader.u8()];
+      if (why === undefined) throw new DecodeError('unknown refusal');
+      return { kind, ...ref, why };
+    }
+    case 'started':
+      return { kind, ...readRef(reader), startedAtMs: reader.varint() };
+    case 'ended':
+      return { kind, ...readRef(reader), outcome: readOutcome(reader) };
+    case 'renew':
+      return {
+        kind,
+        shard: reader.varint(),
+        incarnation: reader.text(64),
+        sequence: reader.varint(),
+      };
+    default:
+      throw new DecodeError('unknown message from a worker');
+  }
+}
