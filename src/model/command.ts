@@ -1,0 +1,248 @@
+/**
+ * Every change of a shard, as data. A command is what a log entry of a shard holds: its version, its
+ * kind, the instant the leader stamped, who asked, and a list of items that are judged one by one in
+ * apply. Kind numbers are append-only. A replica that meets a kind it does not know stops.
+ */
+import { type Outcome, readOutcome, writeOutcome } from './attempt.ts';
+import { ByteReader, ByteWriter, DecodeError } from './bytes.ts';
+import type { ErrorCode } from './errors.ts';
+import { limits } from './limits.ts';
+import type { NodeId, TaskId } from './ids.ts';
+import { type Refusal, refusals } from './worker-protocol.ts';
+
+export interface SubmitItem {
+  readonly id: TaskId;
+  /** Position in `specs`. */
+  readonly spec: number;
+  readonly retryOf?: TaskId | undefined;
+  readonly arrayId?: TaskId | undefined;
+  readonly arrayIndex?: number | undefined;
+}
+
+export interface PlacementItem {
+  readonly taskId: TaskId;
+  readonly node: NodeId;
+  readonly nodeName: string;
+  readonly incarnation: string;
+}
+
+export interface FenceItem {
+  readonly taskId: TaskId;
+  readonly fence: number;
+}
+
+/** Who caused a command: a token's name and its tenant, or `node:<id>` for the cluster itself. */
+export interface Actor {
+  readonly name: string;
+  readonly tenant: string;
+}
+
+interface Stamped {
+  /** Wall clock of the leader. State time is max(previous, this), its jumps capped (DESIGN 4). */
+  readonly atMs: number;
+  readonly actor: Actor;
+}
+
+export type ShardCommand = Stamped &
+  (
+    | {
+        readonly kind: 'submit';
+        /** `encodeSpec` bytes, each with the first 16 bytes of its sha256. */
+        readonly specs: readonly { readonly digest: Uint8Array; readonly bytes: Uint8Array }[];
+        readonly items: readonly SubmitItem[];
+      }
+    | { readonly kind: 'assign'; readonly items: readonly PlacementItem[] }
+    /** The worker refused: nothing was started, no run is counted. */
+    | {
+        readonly kind: 'unassign';
+        readonly items: readonly (FenceItem & { readonly why: Refusal })[];
+      }
+    | {
+        readonly kind: 'start';
+        readonly items: readonly (FenceItem & { readonly startedAtMs: number })[];
+      }
+    | {
+        readonly kind: 'finish';
+        readonly items: readonly (FenceItem & { readonly outcome: Outcome })[];
+      }
+    /** The lease ended without a word: the attempt is over by the lease argument (DESIGN 9). */
+    | { readonly kind: 'lose'; readonly items: readonly FenceItem[]; readonly message: string }
+    | {
+        readonly kind: 'cancel';
+        readonly items: readonly { readonly taskId: TaskId }[];
+        readonly reason: string;
+      }
+  );
+
+export type ShardCommandKind = ShardCommand['kind'];
+
+/** Append-only: the number in the log is the position. */
+export const shardCommandKinds = [
+  'submit',
+  'assign',
+  'unassign',
+  'start',
+  'finish',
+  'lose',
+  'cancel',
+] as const satisfies readonly ShardCommandKind[];
+
+/** What apply says to each item of a command, in order; a pure function of state and command. */
+export type ItemReply =
+  | {
+      readonly ok: true;
+      /** The task the item is about; for a known idempotency key the task that has it. */
+      readonly taskId: TaskId;
+      /** The item changed nothing because it had been applied before. */
+      readonly repeated: boolean;
+      /** For `assign`: the fence of the new assignment. */
+      readonly fence?: number | undefined;
+    }
+  | {
+      readonly ok: false;
+      readonly taskId: TaskId;
+      readonly code: ErrorCode;
+      readonly message: string;
+    };
+
+const version = 1;
+
+export function encodeShardCommand(command: ShardCommand): Uint8Array {
+  const writer = new ByteWriter(256).u8(version).u8(shardCommandKinds.indexOf(command.kind));
+  writer.varint(command.atMs).text(command.actor.name).text(command.actor.tenant);
+  switch (command.kind) {
+    case 'submit':
+      writer.list(command.specs, (w, spec) => w.raw(spec.digest).bytes(spec.bytes));
+      writer.list(command.items, (w, item) => {
+        w.text(item.id).varint(item.spec);
+        w.optional(item.retryOf, (b, id) => b.text(id));
+        w.optional(item.arrayId, (b, id) => b.text(id));
+        w.optional(item.arrayIndex, (b, index) => b.varint(index));
+      });
+      break;
+    case 'assign':
+      writer.list(command.items, (w, item) =>
+        w.text(item.taskId).text(item.node).text(item.nodeName).text(item.incarnation),
+      );
+      break;
+    case 'unassign':
+      writer.list(command.items, (w, item) =>
+        w.text(item.taskId).varint(item.fence).u8(refusals.indexOf(item.why)),
+      );
+      break;
+    case 'start':
+      writer.list(command.items, (w, item) =>
+        w.text(item.taskId).varint(item.fence).varint(item.startedAtMs),
+      );
+      break;
+    case 'finish':
+      writer.list(command.items, (w, item) => {
+        w.text(item.taskId).varint(item.fence);
+        writeOutcome(w, item.outcome);
+      });
+      break;
+    case 'lose':
+      writer.list(command.items, (w, item) => w.text(item.taskId).varint(item.fence));
+      writer.text(command.message);
+      break;
+    case 'cancel':
+      writer.list(command.items, (w, item) => w.text(item.taskId)).text(command.reason);
+      break;
+  }
+  return writer.finish();
+}
+
+const readId = (reader: ByteReader): TaskId => reader.text(32) as TaskId;
+
+/** Throws `DecodeError` for another version, an unknown kind or malformed bytes. */
+export function decodeShardCommand(bytes: Uint8Array): ShardCommand {
+  const reader = new ByteReader(bytes);
+  reader.version(version, 'shard command');
+  const kind = shardCommandKinds[reader.u8()];
+  const atMs = reader.varint();
+  const actor = { name: reader.text(256), tenant: reader.text(256) };
+  switch (kind) {
+    case 'submit':
+      return {
+        kind,
+        atMs,
+        actor,
+        specs: reader.list(r => ({
+          digest: r.raw(16).slice(),
+          bytes: r.bytesCopy(limits.specBytesMax),
+        })),
+        items: reader.list(r => ({
+          id: readId(r),
+          spec: r.varint(),
+          retryOf: r.optional(readId),
+          arrayId: r.optional(readId),
+          arrayIndex: r.optional(b => b.varint()),
+        })),
+      };
+    case 'assign':
+      return {
+        kind,
+        atMs,
+        actor,
+        items: reader.list(r => ({
+          taskId: readId(r),
+          node: r.text(128),
+          nodeName: r.text(256),
+          incarnation: r.text(64),
+        })),
+      };
+    case 'unassign':
+      return {
+        kind,
+        atMs,
+        actor,
+        items: reader.list(r => {
+          const taskId = readId(r);
+          const fence = r.varint();
+          const why = refusals[r.u8()];
+          if (why === undefined) throw new DecodeError('unknown refusal');
+          return { taskId, fence, why };
+        }),
+      };
+    case 'start':
+      return {
+        kind,
+        atMs,
+        actor,
+        items: reader.list(r => ({
+          taskId: readId(r),
+          fence: r.varint(),
+          startedAtMs: r.varint(),
+        })),
+      };
+    case 'finish':
+      return {
+        kind,
+        atMs,
+        actor,
+        items: reader.list(r => ({
+          taskId: readId(r),
+          fence: r.varint(),
+          outcome: readOutcome(r),
+        })),
+      };
+    case 'lose':
+      return {
+        kind,
+        atMs,
+        actor,
+        items: reader.list(r => ({ taskId: readId(r), fence: r.varint() })),
+        message: reader.text(4_096),
+      };
+    case 'cancel':
+      return {
+        kind,
+        atMs,
+        actor,
+        items: reader.list(r => ({ taskId: readId(r) })),
+        reason: reader.text(4_096),
+      };
+    default:
+      throw new DecodeError('shard command of an unknown kind: written by a newer version');
+  }
+}

@@ -1,0 +1,77 @@
+/** What the planner sees and says. A view is never called a snapshot (DESIGN 2). */
+import type { Advertisement } from './advertisement.ts';
+import type { NodeId, TaskId } from './ids.ts';
+import type { ResourceName, Resources, Tier } from './resources.ts';
+import type { WaitingReason } from './task.ts';
+
+/** What a task needs of a node. Interned by the shard: equal demands are one object. */
+export interface Demand {
+  /** Canonical text of the other fields; equal keys mean equal demands. */
+  readonly key: string;
+  readonly tier: Tier;
+  readonly request: Resources;
+  readonly require: readonly (readonly [string, string])[];
+}
+
+export interface ReadyTask {
+  readonly id: TaskId;
+  readonly tenant: string;
+  /** State time at which it became ready. */
+  readonly readySinceMs: number;
+  /** Nodes where an earlier attempt failed: taken only where no other would do. */
+  readonly avoid: readonly NodeId[];
+}
+
+/** Ready tasks of one demand, oldest first, at most as many as were asked for. */
+export interface ReadyBatch {
+  readonly demand: Demand;
+  readonly tasks: readonly ReadyTask[];
+  /** How many are ready in all. */
+  readonly count: number;
+}
+
+export interface NodeView {
+  readonly advertisement: Advertisement;
+  /** Age of the advertisement at this leader. */
+  readonly ageMs: number;
+  /** Taken by this node's own placements since the advertisement was made. */
+  readonly reserved: Resources;
+  readonly reservedCount: number;
+  /** No placement before this instant: it refused lately. 0 where it did not. */
+  readonly coolDownUntilMs: number;
+}
+
+/** Why a node was not taken for a demand: a closed set. */
+export type Verdict =
+  | { readonly kind: 'fits'; readonly load: number }
+  | { readonly kind: 'tier'; readonly has: Tier }
+  | {
+      readonly kind: 'resource';
+      readonly name: ResourceName;
+      readonly wanted: number;
+      readonly free: number;
+    }
+  | {
+      readonly kind: 'never';
+      readonly name: ResourceName;
+      readonly wanted: number;
+      readonly total: number;
+    }
+  | { readonly kind: 'label'; readonly name: string; readonly wanted: string }
+  | { readonly kind: 'coolDown'; readonly untilMs: number }
+  | { readonly kind: 'stale'; readonly ageMs: number }
+  | { readonly kind: 'draining' }
+  | { readonly kind: 'avoided' }
+  | { readonly kind: 'noSupervisor' };
+
+export interface Plan {
+  readonly placements: readonly {
+    readonly taskId: TaskId;
+    readonly node: NodeId;
+    readonly nodeName: string;
+    readonly incarnation: string;
+    readonly demand: Demand;
+  }[];
+  /** Demands that could not be placed (in full) now, each with the reason its tasks show. */
+  readonly blocked: readonly { readonly demand: Demand; readonly reason: WaitingReason }[];
+}

@@ -1,0 +1,130 @@
+/**
+ * A task as people and programs see it: its state, why it waits, its attempts, how it ended. This is
+ * the JSON of `GET /v1/tasks/ID` and of `tsched status ID --json`, field for field.
+ */
+import type { Outcome } from './attempt.ts';
+import type { TaskId } from './ids.ts';
+import type { Tier } from './resources.ts';
+
+/** Append-only: the number on disk is the position. */
+export const taskStates = [
+  'waiting',
+  'assigned',
+  'running',
+  'succeeded',
+  'failed',
+  'cancelled',
+  'aborted',
+] as const;
+export type TaskState = (typeof taskStates)[number];
+
+export const isSettled = (state: TaskState): boolean =>
+  state === 'succeeded' || state === 'failed' || state === 'cancelled' || state === 'aborted';
+
+/** Why a task waits: a closed set (DESIGN 2). Words that are not produced yet are declared already. */
+export const waitingReasons = [
+  /** Not looked at yet by the planner. */
+  'Queued',
+  'Resources',
+  'TierUnavailable',
+  'NoNodes',
+  'BackOff',
+  'NeverFits',
+  'ShardNoQuorum',
+  'Dependency',
+  'BeginTime',
+  'RateLimit',
+  'Paused',
+  'Quota',
+  'OrderKey',
+  'OffPeak',
+  'Priority',
+] as const;
+export type WaitingReason = (typeof waitingReasons)[number];
+
+export interface AttemptView {
+  /** Fence of the assignment: grows with every one, the task is given it as TSCHED_ATTEMPT. */
+  readonly attempt: number;
+  /** Which of the runs that count this is, from 1. */
+  readonly run: number;
+  readonly node: string;
+  readonly nodeName: string;
+  readonly assignedAtMs: number;
+  readonly startedAtMs?: number | undefined;
+  readonly endedAtMs?: number | undefined;
+  readonly outcome?: Outcome | undefined;
+}
+
+export interface TaskView {
+  readonly id: TaskId;
+  readonly tenant: string;
+  readonly owner: string;
+  readonly name: string;
+  readonly state: TaskState;
+  /** Waiting: from `waitingReasons`. Settled or running: a sentence where there is more to say. */
+  readonly reason?: string | undefined;
+  /** Outcome of the attempt that settled it, or of the system where none did. */
+  readonly outcome?: Outcome | undefined;
+  readonly attempts: readonly AttemptView[];
+  /** Attempts that counted so far, of `attemptsMax`. */
+  readonly runs: number;
+  readonly attemptsMax: number;
+  /** Attempts that ended with their node; they do not count. */
+  readonly lost: number;
+  readonly tier: Tier;
+  readonly command: string;
+  readonly submittedAtMs: number;
+  readonly settledAtMs?: number | undefined;
+  /** Not before this instant: the back-off of a retry. */
+  readonly notBeforeMs?: number | undefined;
+  readonly shard: number;
+  readonly retryOf?: TaskId | undefined;
+  readonly arrayId?: TaskId | undefined;
+  readonly arrayIndex?: number | undefined;
+  readonly cancelRequested?: { readonly reason: string; readonly by: string } | undefined;
+  /** Read from a replica that could not confirm with a majority that this is the newest. */
+  readonly stale: boolean;
+}
+
+/** A row of a listing. */
+export type TaskSummary = Pick<
+  TaskView,
+  | 'id'
+  | 'tenant'
+  | 'name'
+  | 'state'
+  | 'reason'
+  | 'tier'
+  | 'command'
+  | 'submittedAtMs'
+  | 'settledAtMs'
+  | 'runs'
+  | 'attemptsMax'
+  | 'shard'
+> & { readonly nodeName?: string | undefined };
+
+export const eventKinds = [
+  'submitted',
+  'assigned',
+  'unassigned',
+  'started',
+  'attemptEnded',
+  'cancelRequested',
+  'settled',
+] as const;
+export type EventKind = (typeof eventKinds)[number];
+
+/** Something that happened to a task, at a position of its shard's event sequence. */
+export interface TaskEvent {
+  readonly shard: number;
+  /** From 1, without gaps, equal on every replica. */
+  readonly seq: number;
+  readonly atMs: number;
+  readonly kind: EventKind;
+  readonly taskId: TaskId;
+  readonly tenant: string;
+  readonly state: TaskState;
+  readonly attempt?: number | undefined;
+  readonly node?: string | undefined;
+  readonly outcome?: Outcome['kind'] | undefined;
+}

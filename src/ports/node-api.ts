@@ -1,0 +1,192 @@
+/**
+ * What a node answers: the verbs behind the HTTP API. The gateway is a client of this and of nothing
+ * else. Every method finds the replica that can answer, also on another node; failures are
+ * `TschedError`s.
+ */
+import type { Actor } from '../model/command.ts';
+import type { ErrorCode } from '../model/errors.ts';
+import type { TaskId } from '../model/ids.ts';
+import type { Verdict } from '../model/planning.ts';
+import type { Resources, Tier } from '../model/resources.ts';
+import type { TaskSpec } from '../model/spec.ts';
+import type { TaskEvent, TaskState, TaskSummary, TaskView } from '../model/task.ts';
+
+export interface SubmitRequest {
+  /** Drawn by the client for a safe retry; else the node draws one. */
+  readonly id?: TaskId | undefined;
+  readonly spec: TaskSpec;
+  readonly retryOf?: TaskId | undefined;
+  readonly arrayId?: TaskId | undefined;
+  readonly arrayIndex?: number | undefined;
+}
+
+export type SubmitReply =
+  | { readonly ok: true; readonly id: TaskId; readonly shard: number; readonly repeated: boolean }
+  | {
+      readonly ok: false;
+      /** Set where an ID had been drawn: repeat with it. */
+      readonly id?: TaskId | undefined;
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly retryAfterMs?: number | undefined;
+    };
+
+export interface ListQuery {
+  readonly states?: readonly TaskState[] | undefined;
+  readonly tenant?: string | undefined;
+  readonly namePrefix?: string | undefined;
+  readonly limit: number;
+  /** Opaque, from the page before. */
+  readonly cursor?: string | undefined;
+}
+
+export interface ListPage {
+  readonly tasks: readonly TaskSummary[];
+  readonly cursor?: string | undefined;
+  /** Shards that did not answer: their tasks are missing from the page. */
+  readonly missingShards: readonly number[];
+}
+
+export interface OutputQuery {
+  readonly id: TaskId;
+  /** Fence; the newest attempt that started where it is not given. */
+  readonly attempt?: number | undefined;
+  readonly stream: 'stdout' | 'stderr';
+  readonly offset: number;
+  readonly maxBytes: number;
+  /** Waits at most this long for more bytes. */
+  readonly waitMs: number;
+}
+
+export interface OutputPage {
+  readonly attempt: number;
+  readonly node: string;
+  readonly bytes: Uint8Array;
+  readonly size: number;
+  readonly ended: boolean;
+}
+
+export interface NodeSummary {
+  readonly id: string;
+  readonly name: string;
+  readonly state: string;
+  readonly self: boolean;
+  readonly tier: Tier;
+  readonly total: Resources;
+  /** From the newest advertisement, where there is a fresh one. */
+  readonly free?: Resources | undefined;
+  readonly running: number;
+  readonly queued: number;
+  readonly leads: number;
+  readonly replicas: number;
+  readonly advertAgeMs?: number | undefined;
+  readonly httpAddress: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface NodeDetail extends NodeSummary {
+  readonly addresses: readonly string[];
+  readonly storeId: string;
+  readonly bootCount: number;
+  readonly version: string;
+  /** Isolation that was probed and is used; only the node itself knows. */
+  readonly isolation?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface ShardSummary {
+  readonly shard: number;
+  readonly term: number;
+  readonly leader?: string | undefined;
+  readonly voters: readonly string[];
+  readonly learners: readonly string[];
+  readonly commit: number;
+  readonly applied: number;
+  readonly waiting: number;
+  readonly running: number;
+  readonly settled: number;
+  readonly state: 'ok' | 'growing' | 'underReplicated' | 'noLeader';
+}
+
+export interface HealthView {
+  /** The node takes tasks. */
+  readonly ready: boolean;
+  readonly node: string;
+  readonly name: string;
+  readonly clusterId: string;
+  readonly version: string;
+}
+
+export interface ClusterHealth {
+  readonly ok: boolean;
+  readonly nodes: number;
+  readonly nodesUp: number;
+  readonly shards: number;
+  readonly shardsWithoutLeader: readonly number[];
+  readonly shardsGrowing: number;
+  readonly replication: number;
+  /** Sentences for a person: what is wrong and what to do. */
+  readonly problems: readonly string[];
+}
+
+export interface Explanation {
+  readonly id: TaskId;
+  readonly state: TaskState;
+  readonly reason?: string | undefined;
+  readonly message: string;
+  /** Place among the ready tasks of its shard, from 1. */
+  readonly position?: number | undefined;
+  readonly readyInShard?: number | undefined;
+  readonly nodes: readonly {
+    readonly node: string;
+    readonly name: string;
+    readonly tier: Tier;
+    readonly advertAgeMs: number;
+    readonly verdict: Verdict;
+    readonly sentence: string;
+  }[];
+}
+
+export interface NodeApi {
+  /** Who a bearer token belongs to; `undefined` for an unknown one. Compared in constant time. */
+  authenticate(
+    token: string,
+  ): (Actor & { readonly role: 'admin' | 'submitter' | 'reader' }) | undefined;
+  /** Replies in the order of the requests. Never throws for a single item. */
+  submit(requests: readonly SubmitRequest[], actor: Actor): Promise<SubmitReply[]>;
+  /** Accepts a whole ID, an unambiguous end of one (at least 4 characters), or `last`. */
+  resolve(text: string): Promise<TaskId>;
+  get(id: TaskId): Promise<TaskView>;
+  spec(id: TaskId): Promise<TaskSpec>;
+  list(query: ListQuery): Promise<ListPage>;
+  cancel(ids: readonly TaskId[], reason: string, actor: Actor): Promise<SubmitReply[]>;
+  /** The settled task, or its present view once `timeoutMs` have passed. */
+  wait(id: TaskId, timeoutMs: number, signal: AbortSignal): Promise<TaskView>;
+  /** Makes a new task with the spec of a settled one. */
+  retry(id: TaskId, actor: Actor): Promise<SubmitReply>;
+  output(query: OutputQuery): Promise<OutputPage>;
+  explain(id: TaskId): Promise<Explanation>;
+  /** Events after `cursor` (opaque; now, where there is none); throws `cursorExpired`. */
+  events(
+    cursor: string | undefined,
+    filter: { readonly tenant?: string | undefined; readonly taskId?: TaskId | undefined },
+    signal: AbortSignal,
+  ): AsyncIterable<{ readonly cursor: string; readonly event: TaskEvent }>;
+  nodes(): Promise<NodeSummary[]>;
+  /** By id, or by name. */
+  node(idOrName: string): Promise<NodeDetail>;
+  shards(): Promise<ShardSummary[]>;
+  health(): HealthView;
+  clusterHealth(): Promise<ClusterHealth>;
+  /** A token with which another node can join. */
+  joinToken(): Promise<string>;
+  /** Ends this node: hands leaderships away, then stops. With `endTasks`, its attempts too. */
+  stopNode(options: { readonly endTasks: boolean }): Promise<void>;
+  /** Gauges and counters by name, for /metrics. */
+  metrics(): readonly {
+    readonly name: string;
+    readonly help: string;
+    readonly kind: 'counter' | 'gauge';
+    readonly value: number;
+    readonly labels?: Readonly<Record<string, string>> | undefined;
+  }[];
+}
