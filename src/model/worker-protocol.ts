@@ -1,25 +1,36 @@
 /**
  * What a shard's leader and the worker of a node say to each other. Every message may be lost,
- * repeated or late; the pair (task, fence) says which attempt it is about.
+ * repeated or late; the pair (task, fence) says which attempt it is about. A leader repeats `dispatch`
+ * until the attempt started, was refused or ended: what a node had accepted but not started is gone
+ * when the node restarts, and an attempt is never started twice.
  *
  *   leader                                worker
  *   dispatch  ───────────────────────▶   accepted | refused
  *             ◀───────────────────────   report: started, ended (until acknowledged)
  *   reportAck ───────────────────────▶
  *   endAttempt (cancel) ─────────────▶   ... report: ended
- *             ◀───────────────────────   renew(shard, incarnation, sequence)
- *   renewAck  ───────────────────────▶
+ *             ◀───────────────────────   renew(shard, incarnation, sequence, asks)
+ *   renewAck(confirmed) ─────────────▶
  */
 import { type Outcome, readOutcome, writeOutcome } from './attempt.ts';
 import { ByteReader, ByteWriter, DecodeError } from './bytes.ts';
-import { limits } from './limits.ts';
 import type { ShardId, TaskId } from './ids.ts';
+import { limits } from './limits.ts';
 
 export interface AttemptRef {
   readonly shard: ShardId;
   readonly taskId: TaskId;
   readonly fence: number;
 }
+
+/** An attempt where the shard is known from the context. */
+export interface AttemptName {
+  readonly taskId: TaskId;
+  readonly fence: number;
+}
+
+/** Most attempts asked about in one renewal. */
+export const asksMax = 256;
 
 export const refusals = [
   /** Not enough of a resource, or the queue is full. */
@@ -50,6 +61,11 @@ export type ToWorker =
       readonly incarnation: string;
       /** Sequence of the request that is acknowledged. */
       readonly sequence: number;
+      /**
+       * Those of the request's `asks` that were assigned to this node and supervisor, with exactly
+       * this fence, when the read round of the acknowledgement was done.
+       */
+      readonly confirmed: readonly AttemptName[];
     };
 
 export type FromWorker =
@@ -62,6 +78,12 @@ export type FromWorker =
       readonly shard: ShardId;
       readonly incarnation: string;
       readonly sequence: number;
+      /**
+       * Attempts whose dispatch arrived while no lease was live here. A renewal alone must not start
+       * them: the dispatch may be older than the leader's patience (a node that was stopped for a
+       * minute finds it in its socket), so the leader is asked whether they are still assigned.
+       */
+      readonly asks: readonly AttemptName[];
     };
 
 const version = 1;
@@ -70,6 +92,14 @@ const fromWorkerKinds = ['accepted', 'refused', 'started', 'ended', 'renew'] as 
 
 function writeRef(writer: ByteWriter, ref: AttemptRef): void {
   writer.varint(ref.shard).text(ref.taskId).varint(ref.fence);
+}
+
+function writeNames(writer: ByteWriter, names: readonly AttemptName[]): void {
+  writer.list(names, (w, name) => w.text(name.taskId).varint(name.fence));
+}
+
+function readNames(reader: ByteReader): AttemptName[] {
+  return reader.list(r => ({ taskId: r.text(32) as TaskId, fence: r.varint() }), asksMax);
 }
 
 function readRef(reader: ByteReader): AttemptRef {
@@ -94,6 +124,7 @@ export function encodeToWorker(message: ToWorker): Uint8Array {
       break;
     case 'renewAck':
       writer.varint(message.shard).text(message.incarnation).varint(message.sequence);
+      writeNames(writer, message.confirmed);
       break;
   }
   return writer.finish();
@@ -123,6 +154,7 @@ export function decodeToWorker(bytes: Uint8Array): ToWorker {
         shard: reader.varint(),
         incarnation: reader.text(64),
         sequence: reader.varint(),
+        confirmed: readNames(reader),
       };
     default:
       throw new DecodeError('unknown message to a worker');
@@ -133,6 +165,7 @@ export function encodeFromWorker(message: FromWorker): Uint8Array {
   const writer = new ByteWriter(128).u8(version).u8(fromWorkerKinds.indexOf(message.kind));
   if (message.kind === 'renew') {
     writer.varint(message.shard).text(message.incarnation).varint(message.sequence);
+    writeNames(writer, message.asks);
     return writer.finish();
   }
   writeRef(writer, message);
@@ -165,6 +198,7 @@ export function decodeFromWorker(bytes: Uint8Array): FromWorker {
         shard: reader.varint(),
         incarnation: reader.text(64),
         sequence: reader.varint(),
+        asks: readNames(reader),
       };
     default:
       throw new DecodeError('unknown message from a worker');

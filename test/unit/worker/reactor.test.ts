@@ -1,0 +1,360 @@
+import { describe, expect, test } from 'vitest';
+import { type Outcome, systemOutcome } from '../../../src/model/attempt.ts';
+import { formatTaskId, type TaskId } from '../../../src/model/ids.ts';
+import { noResources } from '../../../src/model/resources.ts';
+import { encodeSpec, type TaskSpec } from '../../../src/model/spec.ts';
+import type { FromWorker } from '../../../src/model/worker-protocol.ts';
+import type { RunnerHello } from '../../../src/ports/runner.ts';
+import type { WorkerAction } from '../../../src/worker/action.ts';
+import { attemptKey, reportEveryMs, WorkerReactor } from '../../../src/worker/reactor.ts';
+
+const id = (number: number): TaskId => formatTaskId({ atMs: 1, slot: 1, random: number });
+const shard = 3;
+
+const specOf = (cpuMilli: number, changes: Partial<TaskSpec> = {}): Uint8Array =>
+  encodeSpec({
+    tenant: 'default',
+    owner: 'me',
+    name: '',
+    run: { kind: 'command', argv: ['true'] },
+    env: [],
+    cwd: '',
+    tier: 'basic',
+    request: { ...noResources, cpuMilli },
+    limit: { ...noResources, cpuMilli },
+    labels: [],
+    require: [],
+    attempts: 1,
+    backoff: { initialMs: 0, maxMs: 0 },
+    capMs: 0,
+    graceMs: 2_000,
+    leaseMs: 20_000,
+    outputBytesMax: 1_000,
+    ...changes,
+  });
+
+const succeeded: Outcome = { ...systemOutcome('succeeded', 9, ''), exitCode: 0 };
+
+/** A reactor with 2 CPUs and a leader that can be played by hand. */
+class Desk {
+  now = 1_000_000;
+  readonly reactor = new WorkerReactor({
+    node: 'n1',
+    total: { ...noResources, cpuMilli: 2_000 },
+    prefetchMax: 3,
+    runningMax: 16,
+  });
+
+  constructor(hello: Partial<RunnerHello> = {}) {
+    this.reactor.onHello({ incarnation: 'sup-1', found: [], isolation: {}, ...hello });
+  }
+
+  checked(actions: WorkerAction[]): WorkerAction[] {
+    this.reactor.invariants();
+    return actions;
+  }
+
+  dispatch(number: number, fence = 1, cpuMilli = 1_000, changes: Partial<TaskSpec> = {}) {
+    const spec = specOf(cpuMilli, changes);
+    const ref = { shard, taskId: id(number), fence };
+    return this.checked(
+      this.reactor.onMessage(
+        { kind: 'dispatch', ...ref, incarnation: 'sup-1', run: 1, spec },
+        'n2',
+        this.now,
+      ),
+    );
+  }
+
+  /** Answers the newest renewal in `actions`, confirming all it asks about unless told otherwise. */
+  acknowledge(actions: WorkerAction[], confirm = true): WorkerAction[] {
+    const renewal = sent(actions).findLast(message => message.kind === 'renew');
+    if (renewal?.kind !== 'renew') throw new Error('no renewal was sent');
+    const { incarnation, sequence, asks } = renewal;
+    const confirmed = confirm ? asks : [];
+    return this.checked(
+      this.reactor.onMessage(
+        { kind: 'renewAck', shard, incarnation, sequence, confirmed },
+        'n2',
+        this.now,
+      ),
+    );
+  }
+
+  tick(milliseconds: number): WorkerAction[] {
+    this.now += milliseconds;
+    return this.checked(this.reactor.tick(this.now));
+  }
+
+  /** A live lease without attempts: the state after the first task of a shard. */
+  withLease(): this {
+    const number = 999_999;
+    this.acknowledge(this.dispatch(number));
+    this.ended(number);
+    this.reportAck(number, true);
+    return this;
+  }
+
+  ended(number: number, fence = 1): WorkerAction[] {
+    return this.checked(this.reactor.onEnded(attemptKey(id(number), fence), succeeded));
+  }
+
+  started(number: number, fence = 1): WorkerAction[] {
+    return this.checked(this.reactor.onStarted(attemptKey(id(number), fence), 77));
+  }
+
+  reportAck(number: number, ended: boolean, fence = 1): WorkerAction[] {
+    const ref = { shard, taskId: id(number), fence };
+    return this.checked(
+      this.reactor.onMessage({ kind: 'reportAck', ...ref, ended }, 'n2', this.now),
+    );
+  }
+
+  end(number: number, reason: 'cancelled' | 'superseded', fence = 1): WorkerAction[] {
+    const ref = { shard, taskId: id(number), fence };
+    return this.checked(this.reactor.onMessage({ kind: 'end', ...ref, reason }, 'n2', this.now));
+  }
+}
+
+const sent = (actions: WorkerAction[]): FromWorker[] =>
+  actions.flatMap(action => (action.kind === 'send' ? [action.message] : []));
+const kinds = (actions: WorkerAction[]): string[] =>
+  actions.map(action => {
+    if (action.kind !== 'send') return action.kind;
+    const { message } = action;
+    if (message.kind === 'refused') return `refused ${message.why}`;
+    return message.kind === 'ended' ? `ended ${message.outcome.kind}` : message.kind;
+  });
+
+describe('leases', () => {
+  test('the first dispatch of a shard asks for a renewal and starts once the leader confirms', () => {
+    const desk = new Desk();
+    const actions = desk.dispatch(1);
+    expect(kinds(actions)).toEqual(['accepted', 'renew']);
+    expect(kinds(desk.acknowledge(actions))).toEqual(['renewRunner', 'launch']);
+  });
+
+  test('a dispatch under a live lease starts at once', () => {
+    expect(kinds(new Desk().withLease().dispatch(1))).toEqual(['accepted', 'launch']);
+  });
+
+  test('an old dispatch is handed back when the leader no longer confirms it', () => {
+    const desk = new Desk();
+    const actions = desk.acknowledge(desk.dispatch(1), false);
+    expect(kinds(actions)).toEqual(['renewRunner', 'refused noLease']);
+    expect(kinds(desk.dispatch(1))).toEqual(['refused noLease']);
+  });
+
+  test('the lease of an acknowledgement counts from when its request was sent', () => {
+    const desk = new Desk();
+    const actions = desk.dispatch(1);
+    desk.now += 700;
+    const [renew] = desk.acknowledge(actions);
+    expect(renew).toEqual({
+      kind: 'renewRunner',
+      shards: [{ shard, sentBootMs: desk.now - 700 }],
+    });
+  });
+
+  test('an acknowledgement of an unknown, older or foreign sequence changes nothing', () => {
+    const desk = new Desk();
+    const first = desk.dispatch(1);
+    const second = desk.tick(300);
+    desk.acknowledge(second);
+    expect(kinds(desk.acknowledge(first))).toEqual([]);
+    const foreign = { kind: 'renewAck', shard, sequence: 5, confirmed: [] } as const;
+    expect(desk.reactor.onMessage({ ...foreign, incarnation: 'sup-1' }, 'n2', desk.now)).toEqual(
+      [],
+    );
+    const renewal = sent(desk.tick(2_100)).find(message => message.kind === 'renew');
+    expect(renewal).toBeDefined();
+    if (renewal?.kind !== 'renew') return;
+    const { sequence } = renewal;
+    const stale = { kind: 'renewAck', shard, sequence, confirmed: [] } as const;
+    expect(desk.reactor.onMessage({ ...stale, incarnation: 'other' }, 'n2', desk.now)).toEqual([]);
+  });
+
+  test('a queued attempt whose lease lapsed does not start when the lease comes back', () => {
+    const desk = new Desk().withLease();
+    desk.dispatch(1, 1, 2_000);
+    desk.dispatch(2, 1, 2_000);
+    const actions = desk.tick(60_000);
+    expect(kinds(actions)).toContain('refused noLease');
+    desk.acknowledge(actions);
+    expect(kinds(desk.ended(1))).toEqual(['ended succeeded']);
+  });
+
+  test('a late acknowledgement is not taken for an unbroken lease', () => {
+    const desk = new Desk().withLease();
+    desk.dispatch(1, 1, 2_000);
+    desk.dispatch(2, 1, 2_000);
+    const renewal = desk.tick(2_100);
+    desk.now += 60_000;
+    expect(kinds(desk.acknowledge(renewal))).toEqual(['refused noLease', 'renewRunner']);
+  });
+
+  test('an attempt that waits for a lease in vain is handed back after one lease length', () => {
+    const desk = new Desk();
+    desk.dispatch(1);
+    expect(kinds(desk.tick(19_999))).toEqual(['renew']);
+    expect(kinds(desk.tick(1))).toEqual(['refused noLease']);
+  });
+
+  test('a shard is renewed every two seconds while it has attempts here, and not without', () => {
+    const desk = new Desk().withLease();
+    expect(kinds(desk.tick(10_000))).toEqual([]);
+    desk.dispatch(1);
+    desk.started(1);
+    desk.reportAck(1, false);
+    desk.acknowledge(desk.tick(2_000));
+    expect(kinds(desk.tick(1_999))).toEqual([]);
+    expect(kinds(desk.tick(1))).toEqual(['renew']);
+  });
+});
+
+describe('room', () => {
+  test('attempts beyond the resources queue in order and start as resources free up', () => {
+    const desk = new Desk().withLease();
+    for (const number of [1, 2, 3, 4]) desk.dispatch(number);
+    expect([desk.reactor.running, desk.reactor.queued, desk.reactor.queueRoom]).toEqual([2, 2, 1]);
+    expect(desk.reactor.free.cpuMilli).toBe(0);
+    const launch = desk.ended(2).find(action => action.kind === 'launch');
+    expect(launch?.kind === 'launch' && launch.launch.taskId).toBe(id(3));
+  });
+
+  test('a full queue refuses, and goes on refusing that fence', () => {
+    const desk = new Desk().withLease();
+    for (const number of [1, 2, 3, 4, 5]) desk.dispatch(number);
+    expect(kinds(desk.dispatch(6))).toEqual(['refused noRoom']);
+    desk.ended(1);
+    desk.ended(2);
+    expect(kinds(desk.dispatch(6))).toEqual(['refused noRoom']);
+    expect(kinds(desk.dispatch(6, 2))).toEqual(['accepted']);
+  });
+
+  test('more than the node has in total is refused', () => {
+    expect(kinds(new Desk().withLease().dispatch(1, 1, 2_001))).toEqual(['refused noRoom']);
+  });
+
+  test('draining refuses, hands the queue back and lets what runs run', () => {
+    const desk = new Desk().withLease();
+    for (const number of [1, 2, 3]) desk.dispatch(number);
+    expect(kinds(desk.checked(desk.reactor.drain(true)))).toEqual(['refused draining']);
+    expect(kinds(desk.dispatch(4))).toEqual(['refused draining']);
+    expect(desk.reactor.running).toBe(2);
+  });
+});
+
+describe('repeats', () => {
+  test('a repeated dispatch is accepted again and started once', () => {
+    const desk = new Desk().withLease();
+    desk.dispatch(1);
+    expect(kinds(desk.dispatch(1))).toEqual(['accepted']);
+    desk.started(1);
+    expect(kinds(desk.dispatch(1))).toEqual(['accepted', 'started']);
+    desk.ended(1);
+    expect(kinds(desk.dispatch(1))).toEqual(['ended succeeded']);
+  });
+
+  test('nothing starts again after its end was acknowledged, nor under a lower fence', () => {
+    const desk = new Desk().withLease();
+    desk.dispatch(1, 5);
+    desk.ended(1, 5);
+    expect(kinds(desk.reportAck(1, true, 5))).toEqual(['acknowledge']);
+    expect(kinds(desk.dispatch(1, 5))).toEqual(['accepted']);
+    expect(kinds(desk.dispatch(1, 4))).toEqual(['refused noLease']);
+    expect(desk.reactor.running).toBe(0);
+  });
+
+  test('reports are repeated every second until they are acknowledged', () => {
+    const desk = new Desk().withLease();
+    desk.dispatch(1);
+    expect(kinds(desk.started(1))).toEqual(['started']);
+    expect(kinds(desk.tick(reportEveryMs - 1))).toEqual([]);
+    expect(kinds(desk.tick(1))).toContain('started');
+    desk.reportAck(1, false);
+    expect(kinds(desk.tick(reportEveryMs))).not.toContain('started');
+    desk.ended(1);
+    expect(kinds(desk.tick(reportEveryMs))).toEqual(['ended succeeded']);
+    desk.reportAck(1, true);
+    expect(kinds(desk.tick(reportEveryMs))).toEqual([]);
+  });
+
+  test('a higher fence waits until the lower one is gone from this node', () => {
+    const desk = new Desk().withLease();
+    desk.dispatch(1, 1);
+    expect(kinds(desk.dispatch(1, 2))).toEqual(['end', 'accepted']);
+    expect(kinds(desk.ended(1, 1))).toEqual(['ended succeeded', 'launch']);
+  });
+});
+
+describe('ends', () => {
+  test('a queued attempt that is cancelled never starts', () => {
+    const desk = new Desk().withLease();
+    for (const number of [1, 2, 3]) desk.dispatch(number);
+    expect(kinds(desk.end(3, 'cancelled'))).toEqual(['ended cancelled']);
+    expect(kinds(desk.ended(1))).toEqual(['ended succeeded']);
+  });
+
+  test('a running attempt is ended once, however often that is asked', () => {
+    const desk = new Desk().withLease();
+    desk.dispatch(1);
+    expect(desk.end(1, 'cancelled')).toEqual([
+      { kind: 'end', key: attemptKey(id(1), 1), outcomeKind: 'cancelled' },
+    ]);
+    expect(desk.end(1, 'cancelled')).toEqual([]);
+  });
+
+  test('the end of an attempt that is not here is reported lost, and it cannot start later', () => {
+    const desk = new Desk().withLease();
+    expect(kinds(desk.end(1, 'superseded'))).toEqual(['ended lost']);
+    expect(kinds(desk.dispatch(1))).toEqual(['ended lost']);
+    desk.reportAck(1, true);
+    expect(kinds(desk.dispatch(1))).toEqual(['accepted']);
+    expect(desk.reactor.running).toBe(0);
+  });
+});
+
+describe('supervisors', () => {
+  test('a dispatch for another supervisor is refused', () => {
+    const desk = new Desk({ incarnation: 'sup-2' });
+    expect(kinds(desk.dispatch(1))).toEqual(['refused wrongIncarnation']);
+  });
+
+  test('with a new supervisor all that ran is lost and all that waited goes back', () => {
+    const desk = new Desk().withLease();
+    for (const number of [1, 2, 3]) desk.dispatch(number);
+    desk.started(1);
+    const record = { key: attemptKey(id(2), 1), shard, taskId: id(2), fence: 1 };
+    const found = [{ ...record, request: noResources, startedAtMs: 5, outcome: succeeded }];
+    const hello = { incarnation: 'sup-2', found, isolation: {} };
+    const actions = desk.checked(desk.reactor.onSupervisor(hello));
+    expect(kinds(actions)).toEqual(['refused wrongIncarnation', 'ended lost', 'ended succeeded']);
+    expect(desk.reactor.allocated).toEqual(noResources);
+  });
+
+  test('what a restarted node finds is held, renewed and reported', () => {
+    const request = { ...noResources, cpuMilli: 1_500 };
+    const common = { shard, fence: 4, request, startedAtMs: 5 };
+    const reactor = new WorkerReactor({
+      node: 'n1',
+      total: { ...noResources, cpuMilli: 2_000 },
+      prefetchMax: 3,
+      runningMax: 16,
+    });
+    const actions = reactor.onHello({
+      incarnation: 'sup-1',
+      isolation: {},
+      found: [
+        { ...common, key: attemptKey(id(1), 4), taskId: id(1) },
+        { ...common, key: attemptKey(id(2), 4), taskId: id(2), outcome: succeeded },
+      ],
+    });
+    expect(kinds(actions)).toEqual(['started', 'ended succeeded']);
+    expect([reactor.running, reactor.free.cpuMilli]).toEqual([1, 500]);
+    expect(kinds(reactor.tick(5_000))).toContain('renew');
+    reactor.onEnded(attemptKey(id(1), 4), succeeded);
+    expect(reactor.free.cpuMilli).toBe(2_000);
+    reactor.invariants();
+  });
+});
