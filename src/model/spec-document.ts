@@ -1,0 +1,292 @@
+/**
+ * The document people write for one task, the same for YAML, HTTP and CLI. `readSpecDocument` turns
+ * it into a `TaskSpec` and tells every problem at once, each with a JSON pointer; `writeSpecDocument`
+ * is the inverse, for showing. The fields themselves stand in `spec-fields.ts`.
+ *
+ * Validation is code rather than a schema library: this is on the path of every submit, and the
+ * messages are read by people.
+ */
+import { slotOfId, type TaskId } from './ids.ts';
+import { limits } from './limits.ts';
+import { type ResourceName, type Resources, resourceNames, tierDefaults } from './resources.ts';
+import { keySlot } from './slots.ts';
+import type { Run, TaskSpec } from './spec.ts';
+import {
+  amountReaders,
+  backoffDefault,
+  type FieldReader,
+  fieldReaders,
+  type SpecDraft,
+} from './spec-field-readers.ts';
+import { type JsonSchema, notYetFields, specFields } from './spec-fields.ts';
+import {
+  addUnknownField,
+  describeValue,
+  ProblemList,
+  pointerStep,
+  type SpecProblem,
+  utf8Length,
+} from './spec-reading.ts';
+import { formatDuration } from './time.ts';
+
+export type SpecReading =
+  | {
+      readonly ok: true;
+      readonly spec: TaskSpec;
+      /** Drawn by the client; of the array where the document makes one. */
+      readonly id?: TaskId | undefined;
+      readonly array?: { readonly from: number; readonly to: number } | undefined;
+    }
+  | { readonly ok: false; readonly problems: readonly SpecProblem[] };
+
+/** JSON schema of the document, for people and for OpenAPI. What it cannot say the reader checks. */
+export const specDocumentSchema: JsonSchema = {
+  type: 'object',
+  additionalProperties: false,
+  properties: specFields,
+};
+
+const readerOf = new Map<string, { read: FieldReader; pointer: string }>();
+for (const [name, read] of Object.entries(fieldReaders)) {
+  readerOf.set(name, { read, pointer: pointerStep(name) });
+}
+const fieldNames = Object.keys(specFields);
+const refusedNames = new Set(notYetFields);
+
+function runOf(draft: SpecDraft, problems: ProblemList): Run | undefined {
+  if (draft.ways.length === 0) {
+    return problems.add(
+      '',
+      'says nothing to run: give `command`, such as ["echo", "hello"], or `script`',
+    );
+  }
+  if (draft.ways.length > 1) {
+    return problems.add(
+      pointerStep(draft.ways[1]!),
+      `only one of ${draft.ways.map(way => `\`${way}\``).join(' and ')} may be given`,
+    );
+  }
+  const { run } = draft;
+  if (run === undefined) return undefined;
+  if (run.kind === 'script') {
+    return { ...run, name: draft.scriptName ?? run.name, args: draft.args ?? [] };
+  }
+  if (draft.args !== undefined) {
+    problems.add('/args', 'goes with `script`; put the arguments of a program into `command`');
+  }
+  if (draft.scriptName !== undefined) problems.add('/scriptName', 'goes with `script`');
+  return run;
+}
+
+const pairBytes = (pairs: readonly (readonly [string, string])[]): number =>
+  pairs.reduce((sum, [name, text]) => sum + utf8Length(name) + utf8Length(text) + 6, 0);
+
+/** At most this many bytes: each part is in bounds by itself, all of them together may not be. */
+function specBytesBound(draft: SpecDraft, run: Run): number {
+  let bytes = 2_048 + limits.keyBytesMax + utf8Length(draft.cwd);
+  bytes += pairBytes(draft.env) + pairBytes(draft.labels) + pairBytes(draft.require);
+  const texts = run.kind === 'command' ? run.argv : run.kind === 'script' ? run.args : [];
+  for (const text of texts) bytes += utf8Length(text) + 3;
+  return run.kind === 'script' ? bytes + run.bytes.length : bytes;
+}
+
+/** What the tier gives, with the explicit amounts over it; limits follow the amounts. */
+function amountsOf(
+  draft: SpecDraft,
+  problems: ProblemList,
+): { request: Resources; limit: Resources } {
+  const request = { ...tierDefaults[draft.tier] };
+  const limit: { -readonly [Name in ResourceName]: number } = { ...request };
+  for (const name of resourceNames) {
+    request[name] = draft.request[name] ?? request[name];
+    limit[name] = draft.limit[name] ?? request[name];
+    if (limit[name] >= request[name]) continue;
+    const field = Object.entries(amountReaders).find(([, [resource]]) => resource === name)![0];
+    const source = draft.request[name] === undefined ? `the default of tier ${draft.tier}` : 'held';
+    const shown = (amount: number): string => String(writeAmount(name, amount));
+    problems.add(
+      `/limits/${field}`,
+      `${shown(limit[name])} is below the amount of ${shown(request[name])} (${source}); ` +
+        `raise it, or ask for less with \`${field}\``,
+    );
+  }
+  return { request, limit };
+}
+
+function checkTogether(draft: SpecDraft, run: Run | undefined, problems: ProblemList): void {
+  if (draft.idempotencyKey !== undefined) {
+    if (draft.array !== undefined) {
+      problems.add('/idempotencyKey', 'cannot go with `array`: all its tasks would be one');
+    } else if (draft.id !== undefined && slotOfId(draft.id) !== keySlot(keyOf(draft))) {
+      problems.add(
+        '/id',
+        'is not in the slot of the idempotency key; leave it out: the key makes a repeat safe',
+      );
+    }
+  }
+  if (run === undefined) return;
+  const bytes = specBytesBound(draft, run);
+  if (bytes > limits.specBytesMax) {
+    problems.add(
+      '',
+      `the specification is about ${bytes} bytes long in all; ` +
+        `at most ${limits.specBytesMax} are allowed`,
+      'tooLarge',
+    );
+  }
+}
+
+const keyOf = (draft: SpecDraft): { tenant: string; idempotencyKey: string | undefined } => ({
+  tenant: draft.tenant,
+  idempotencyKey: draft.idempotencyKey,
+});
+
+function readField(draft: SpecDraft, name: string, value: unknown, problems: ProblemList): void {
+  const known = readerOf.get(name);
+  if (known !== undefined) {
+    if (value !== null) known.read(draft, value, known.pointer, problems);
+    else problems.add(known.pointer, 'is empty; give it a value or leave it out');
+  } else if (refusedNames.has(name)) {
+    problems.add(
+      pointerStep(name),
+      `\`${name}\` is declared but not built yet; leave it out`,
+      'notYet',
+    );
+  } else addUnknownField(problems, '', name, fieldNames);
+}
+
+/**
+ * Reads one document. Fields set to `undefined` count as left out. At most 20 problems are told.
+ * `defaults` come from the token of whoever asks.
+ */
+export function readSpecDocument(
+  document: unknown,
+  defaults: { readonly tenant: string; readonly owner: string },
+): SpecReading {
+  const problems = new ProblemList();
+  if (typeof document !== 'object' || document === null || Array.isArray(document)) {
+    problems.add('', `a task is a map of fields, not ${describeValue(document)}`);
+    return { ok: false, problems: problems.found };
+  }
+  const draft: SpecDraft = {
+    id: undefined,
+    array: undefined,
+    name: '',
+    ways: [],
+    run: undefined,
+    scriptName: undefined,
+    args: undefined,
+    tier: 'basic',
+    request: {},
+    limit: {},
+    env: [],
+    cwd: '',
+    attempts: 1,
+    backoff: backoffDefault,
+    capMs: 0,
+    graceMs: limits.graceMsDefault,
+    leaseMs: limits.leaseMsDefault,
+    labels: [],
+    require: [],
+    idempotencyKey: undefined,
+    outputBytesMax: limits.outputBytesDefault,
+    tenant: defaults.tenant,
+    owner: defaults.owner,
+  };
+  for (const name of Object.keys(document)) {
+    const value = (document as Record<string, unknown>)[name];
+    if (value !== undefined) readField(draft, name, value, problems);
+    if (problems.full) return { ok: false, problems: problems.found };
+  }
+  const run = runOf(draft, problems);
+  const { request, limit } = amountsOf(draft, problems);
+  checkTogether(draft, run, problems);
+  if (problems.found.length > 0 || run === undefined)
+    return { ok: false, problems: problems.found };
+  const { id, array, ways: _ways, scriptName: _name, args: _args, ...rest } = draft;
+  return { ok: true, spec: { ...rest, run, request, limit }, id, array };
+}
+
+const exactUnits = [
+  ['GiB', 1024 ** 3],
+  ['MiB', 1024 ** 2],
+  ['KiB', 1024],
+] as const;
+
+/** The shortest exact form of a number of bytes: `512MiB`, or the plain number. */
+function writeSize(bytes: number): string | number {
+  for (const [unit, size] of exactUnits) {
+    if (bytes > 0 && bytes % size === 0) return `${bytes / size}${unit}`;
+  }
+  return bytes;
+}
+
+function writeAmount(name: ResourceName, amount: number): string | number {
+  if (name === 'iops' || name === 'ports') return amount;
+  if (name !== 'cpuMilli') return writeSize(amount);
+  return amount % 1_000 === 0 && amount < 1e9 ? amount / 1_000 : `${amount}m`;
+}
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** The text of bytes that are exactly its UTF-8 and may stand in a document, or `undefined`. */
+function exactText(bytes: Uint8Array): string | undefined {
+  try {
+    const text = strictUtf8.decode(bytes);
+    return text === '' || text.includes('\u0000') ? undefined : text;
+  } catch {
+    // Not UTF-8: shown as base64.
+    return undefined;
+  }
+}
+
+function toBase64(bytes: Uint8Array): string {
+  let binary = '';
+  for (const byte of bytes) binary += String.fromCharCode(byte);
+  return btoa(binary);
+}
+
+function writeRun(run: Run): Record<string, unknown> {
+  if (run.kind === 'null') return { handler: 'null' };
+  if (run.kind === 'command') return { command: run.argv };
+  const text = exactText(run.bytes);
+  return {
+    scriptName: run.name,
+    ...(text === undefined ? { scriptBase64: toBase64(run.bytes) } : { script: text }),
+    ...(run.args.length > 0 ? { args: run.args } : {}),
+  };
+}
+
+/** The document that reads as `spec`; what has its default value is left out where it says nothing. */
+export function writeSpecDocument(spec: TaskSpec): Record<string, unknown> {
+  const document: Record<string, unknown> = {};
+  if (spec.name !== '') document['name'] = spec.name;
+  Object.assign(document, writeRun(spec.run), { tier: spec.tier });
+  const limitOver: Record<string, unknown> = {};
+  for (const [field, [name]] of Object.entries(amountReaders)) {
+    if (spec.request[name] !== 0 || tierDefaults[spec.tier][name] !== 0) {
+      document[field] = writeAmount(name, spec.request[name]);
+    }
+    if (spec.limit[name] !== spec.request[name]) {
+      limitOver[field] = writeAmount(name, spec.limit[name]);
+    }
+  }
+  if (Object.keys(limitOver).length > 0) document['limits'] = limitOver;
+  if (spec.env.length > 0) document['env'] = Object.fromEntries(spec.env);
+  if (spec.cwd !== '') document['cwd'] = spec.cwd;
+  document['attempts'] = spec.attempts;
+  document['backoff'] = {
+    initial: formatDuration(spec.backoff.initialMs),
+    max: formatDuration(spec.backoff.maxMs),
+  };
+  if (spec.capMs > 0) document['cap'] = formatDuration(spec.capMs);
+  document['grace'] = formatDuration(spec.graceMs);
+  document['lostAfter'] = formatDuration(spec.leaseMs);
+  if (spec.labels.length > 0) document['labels'] = Object.fromEntries(spec.labels);
+  if (spec.require.length > 0) document['require'] = Object.fromEntries(spec.require);
+  if (spec.idempotencyKey !== undefined) document['idempotencyKey'] = spec.idempotencyKey;
+  document['output'] = writeSize(spec.outputBytesMax);
+  document['tenant'] = spec.tenant;
+  document['owner'] = spec.owner;
+  return document;
+}

@@ -1,0 +1,230 @@
+/**
+ * Every field of the document that people write for a task, with its JSON schema, what it means and
+ * an example. `spec-document.ts` reads and writes such documents; the OpenAPI document, the reference
+ * of the fields and the suggestion for a misspelt field are made from this table.
+ */
+import { limits } from './limits.ts';
+import { tiers } from './resources.ts';
+
+/** A JSON schema, as plain data. */
+export interface JsonSchema {
+  readonly [keyword: string]: unknown;
+}
+
+const text = (maxLength: number): JsonSchema => ({ type: 'string', maxLength });
+const amount: JsonSchema = { anyOf: [{ type: 'string' }, { type: 'number', minimum: 0 }] };
+const duration = amount;
+const count = (minimum: number, maximum: number): JsonSchema => ({
+  type: 'integer',
+  minimum,
+  maximum,
+});
+const textMap: JsonSchema = { type: 'object', additionalProperties: { type: 'string' } };
+const textList: JsonSchema = { type: 'array', items: { type: 'string' } };
+
+const field = (schema: JsonSchema, description: string, example: unknown): JsonSchema => ({
+  ...schema,
+  description,
+  examples: [example],
+});
+
+/** Amounts that may differ between what is held and what may be used. */
+const limitFields = {
+  cpu: field(amount, 'CPUs an attempt may use at most.', '2'),
+  memory: field(amount, 'Memory an attempt may use at most.', '1GiB'),
+  disk: field(amount, 'Disk an attempt may use at most.', '10GiB'),
+  iops: field(count(0, 1e9), 'Disk operations a second an attempt may make at most.', 1000),
+  bandwidth: field(amount, 'Network bytes a second an attempt may use at most.', '10MB'),
+} as const;
+
+export const specFields = {
+  id: field(
+    text(20),
+    'ID drawn by the client, so that the request can be repeated safely. For an array: of the array.',
+    '06fq3v8k2a7d1m9x4t0c',
+  ),
+  name: field(
+    text(limits.nameBytesMax),
+    'Name shown to people; need not be unique.',
+    'nightly-etl',
+  ),
+  command: field(
+    { anyOf: [{ ...textList, minItems: 1 }, { type: 'string' }] },
+    'Program and arguments as a list of texts; or one text, run by /bin/sh -c.',
+    ['gzip', '-9', '/var/log/app.log'],
+  ),
+  script: field(
+    text(limits.scriptBytesMax),
+    `Text of a script that travels with the task, at most ${limits.scriptBytesMax} bytes.`,
+    '#!/bin/sh\necho hello\n',
+  ),
+  scriptBase64: field(
+    text(Math.ceil(limits.scriptBytesMax / 3) * 4),
+    'The same as `script` for bytes that are not UTF-8 text, in base64.',
+    'IyEvYmluL3NoCmVjaG8gaGVsbG8K',
+  ),
+  scriptName: field(text(limits.nameBytesMax), 'File name of the script, its $0.', 'report.sh'),
+  args: field(textList, 'Arguments of the script.', ['--verbose']),
+  handler: field(
+    { const: 'null' },
+    'In place of a command: settles without starting a process, for measuring everything else.',
+    'null',
+  ),
+  tier: field(
+    { enum: tiers },
+    'Least tier of a node that may run it; gives default amounts. basic where it is left out.',
+    'regular',
+  ),
+  cpu: field(amount, 'CPUs held while an attempt runs: a number, or thousandths as 500m.', '500m'),
+  memory: field(amount, 'Memory held while an attempt runs.', '512MiB'),
+  disk: field(amount, 'Disk held while an attempt runs.', '1GiB'),
+  iops: field(count(0, 1e9), 'Disk operations a second held while an attempt runs.', 100),
+  bandwidth: field(amount, 'Network bytes a second held while an attempt runs.', '5MB'),
+  ports: field(count(0, 1_000), 'How many TCP ports an attempt is given.', 1),
+  limits: field(
+    { type: 'object', additionalProperties: false, properties: limitFields },
+    'What an attempt may use at most; the amounts held where it is left out.',
+    { memory: '1GiB' },
+  ),
+  env: field(textMap, 'Environment variables.', { MODE: 'fast' }),
+  cwd: field(text(4_096), 'Absolute working directory on the node.', '/srv/work'),
+  attempts: field(
+    count(1, limits.attemptsMax),
+    'Total number of runs, the first included. 1 where it is left out.',
+    3,
+  ),
+  backoff: field(
+    {
+      anyOf: [
+        ...(amount['anyOf'] as readonly JsonSchema[]),
+        {
+          type: 'object',
+          additionalProperties: false,
+          properties: { initial: duration, max: duration },
+        },
+      ],
+    },
+    'Pause before the second run, doubled before each further one up to `max`. 1s up to 1m.',
+    { initial: '1s', max: '1m' },
+  ),
+  cap: field(duration, 'Longest time one attempt may run. No cap where it is left out.', '10m'),
+  grace: field(duration, 'Time between SIGTERM and SIGKILL, at most 1m.', '2s'),
+  lostAfter: field(
+    duration,
+    'Length of the lease of an attempt: how long its node may be out of reach, 5s to 1h.',
+    '20s',
+  ),
+  labels: field(textMap, 'Labels of the task.', { team: 'search' }),
+  require: field(textMap, 'Labels a node must have.', { zone: 'a' }),
+  idempotencyKey: field(
+    text(limits.keyBytesMax),
+    'A later submit with the same key and the same specification is the same task.',
+    'invoice-2024-07-31',
+  ),
+  array: field(
+    text(32),
+    `Makes one task of this specification for each index, at most ${limits.arrayMax}.`,
+    '1-1000',
+  ),
+  output: field(amount, 'Output kept of one attempt, both streams together.', '16MiB'),
+  tenant: field(text(63), "Tenant of the task; the token's where it is left out.", 'default'),
+  owner: field(text(limits.nameBytesMax), 'Who wants it; the name of the token.', 'ada'),
+} as const satisfies Record<string, JsonSchema>;
+
+export type SpecFieldName = keyof typeof specFields;
+
+export const limitFieldNames = Object.keys(limitFields) as (keyof typeof limitFields)[];
+
+/** Declared, so that their names are taken, but refused as `notYet`. */
+export const notYetFields: readonly string[] = [
+  'image',
+  'user',
+  'network',
+  'isolation',
+  'sandbox',
+  'after',
+  'when',
+  'workflow',
+  'tasks',
+  'schedule',
+  'at',
+  'in',
+  'timezone',
+  'tolerance',
+  'expire',
+  'priority',
+  'offPeak',
+  'window',
+  'orderKey',
+  'gang',
+  'reservation',
+  'spread',
+  'prefer',
+  'maxRunningPer',
+  'retryOn',
+  'noRetryOn',
+  'checkpoint',
+  'stages',
+  'template',
+  'notify',
+  'scriptSha256',
+  'holdIfUnfit',
+];
+
+/** What people write who come from other tools. */
+const aliases: Record<string, SpecFieldName> = {
+  mem: 'memory',
+  ram: 'memory',
+  cmd: 'command',
+  run: 'command',
+  argv: 'command',
+  arguments: 'args',
+  timeout: 'cap',
+  timelimit: 'cap',
+  retries: 'attempts',
+  maxattempts: 'attempts',
+  environment: 'env',
+  workdir: 'cwd',
+  workingdirectory: 'cwd',
+  dir: 'cwd',
+  key: 'idempotencyKey',
+  count: 'array',
+  lease: 'lostAfter',
+  nodelabels: 'require',
+};
+
+/** Number of single-character edits between two short texts. */
+function editDistance(left: string, right: string): number {
+  let previous = Array.from({ length: right.length + 1 }, (_, column) => column);
+  for (let row = 1; row <= left.length; row++) {
+    const current = [row];
+    for (let column = 1; column <= right.length; column++) {
+      const cost = left[row - 1] === right[column - 1] ? 0 : 1;
+      current.push(
+        Math.min(current[column - 1]! + 1, previous[column]! + 1, previous[column - 1]! + cost),
+      );
+    }
+    previous = current;
+  }
+  return previous[right.length]!;
+}
+
+const plain = (name: string): string => name.toLowerCase().replaceAll(/[-_ ]/g, '');
+
+/** The one of `known` that was most likely meant by `name`, or `undefined`. */
+export function closestName(name: string, known: readonly string[]): string | undefined {
+  if (name.length > 40) return undefined;
+  const wanted = plain(name);
+  const alias = Object.hasOwn(aliases, wanted) ? aliases[wanted] : undefined;
+  if (alias !== undefined && known.includes(alias)) return alias;
+  let best: string | undefined;
+  let bestDistance = Math.min(3, Math.ceil(wanted.length / 2));
+  for (const candidate of known) {
+    const distance = editDistance(wanted, plain(candidate));
+    if (distance < bestDistance) {
+      best = candidate;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
