@@ -1,0 +1,254 @@
+/**
+ * Frames and requests to other nodes. Whatever a turn of the drive loop writes for a peer leaves as
+ * one frame when the turn ends. A request to the node itself takes the same way but the wire.
+ */
+import { DecodeError } from '../model/bytes.ts';
+import { type ErrorCode, isErrorCode, TschedError } from '../model/errors.ts';
+import type { NodeId } from '../model/ids.ts';
+import { limits } from '../model/limits.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Log } from '../ports/log.ts';
+import type { Transport } from '../ports/transport.ts';
+import type { Message } from '../raft/message.ts';
+import { FrameWriter, readFrame } from './frame.ts';
+
+/** Answers a request. `from` is proven by the connection. Throws `TschedError` to refuse. */
+export type RequestHandler = (
+  from: NodeId,
+  payload: Uint8Array,
+) => Promise<Uint8Array> | Uint8Array;
+
+export interface PeerSink {
+  raft(from: NodeId, group: number, toStore: number, message: Message): void;
+  toWorker(from: NodeId, message: Uint8Array): void;
+  fromWorker(from: NodeId, message: Uint8Array): void;
+  advert(from: NodeId, message: Uint8Array): void;
+  up(peer: NodeId): void;
+  down(peer: NodeId, refused: boolean): void;
+}
+
+interface Waiting {
+  readonly peer: NodeId;
+  readonly resolve: (payload: Uint8Array) => void;
+  readonly reject: (error: TschedError) => void;
+  readonly cancelTimer: () => void;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+export class Peers {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #transport: Transport;
+  readonly #writers = new Map<NodeId, FrameWriter>();
+  readonly #dirty: NodeId[] = [];
+  readonly #handlers = new Map<string, { handle: RequestHandler; open: boolean }>();
+  readonly #waiting = new Map<number, Waiting>();
+  /** Who may ask for anything but what is open to everybody in the network. */
+  #isMember: (node: NodeId) => boolean = () => true;
+  #nextRequest = 1;
+  #flushPlanned = false;
+  #stopped = false;
+  badFrames = 0;
+
+  constructor(deps: { readonly clock: Clock; readonly log: Log; readonly transport: Transport }) {
+    this.#clock = deps.clock;
+    this.#log = deps.log;
+    this.#transport = deps.transport;
+  }
+
+  get self(): NodeId {
+    return this.#transport.self;
+  }
+
+  async start(sink: PeerSink, isMember: (node: NodeId) => boolean): Promise<void> {
+    this.#isMember = isMember;
+    await this.#transport.start({
+      onFrame: (from, frame) => this.#onFrame(from, frame, sink),
+      onUp: peer => sink.up(peer),
+      onDown: (peer, refused) => {
+        this.#failRequests(peer);
+        sink.down(peer, refused);
+      },
+    });
+  }
+
+  /** `open` requests are answered for nodes that are not members yet. */
+  handle(method: string, handle: RequestHandler, options: { readonly open?: boolean } = {}): void {
+    this.#handlers.set(method, { handle, open: options.open === true });
+  }
+
+  /** Answer of `peer`; rejects with its error, or `unreachable`, or `waitTimeout` at the deadline. */
+  request(
+    peer: NodeId,
+    method: string,
+    payload: Uint8Array,
+    timeoutMs: number,
+  ): Promise<Uint8Array> {
+    if (peer === this.self) return this.#serve(method, peer, payload);
+    if (!this.#transport.connected(peer) || this.#waiting.size >= limits.rpcInFlightMax) {
+      return Promise.reject(new TschedError('nodeUnreachable', `no connection to node ${peer}`));
+    }
+    const id = this.#nextRequest++;
+    return new Promise((resolve, reject) => {
+      const cancelTimer = this.#clock.after(timeoutMs, () => {
+        this.#waiting.delete(id);
+        reject(new TschedError('outcomeUnknown', `node ${peer} did not answer ${method} in time`));
+      });
+      this.#waiting.set(id, { peer, resolve, reject, cancelTimer });
+      this.to(peer).request(id, method, payload);
+    });
+  }
+
+  /** As `request`, with JSON both ways: for what is asked seldom. */
+  async ask<T>(peer: NodeId, method: string, body: unknown, timeoutMs = 5_000): Promise<T> {
+    const payload = encoder.encode(JSON.stringify(body));
+    const answer = await this.request(peer, method, payload, timeoutMs);
+    return JSON.parse(decoder.decode(answer)) as T;
+  }
+
+  /** Registers a JSON handler, the counterpart of `ask`. */
+  answer<T>(
+    method: string,
+    handle: (from: NodeId, body: T) => Promise<unknown> | unknown,
+    options: { readonly open?: boolean } = {},
+  ): void {
+    this.handle(
+      method,
+      async (from, payload) => {
+        let body: T;
+        try {
+          body = JSON.parse(decoder.decode(payload)) as T;
+        } catch (cause) {
+          throw new TschedError('badRequest', `${method}: not JSON`, {}, cause);
+        }
+        return encoder.encode(JSON.stringify((await handle(from, body)) ?? null));
+      },
+      options,
+    );
+  }
+
+  /** The frame that leaves for `peer` at the end of this turn. */
+  to(peer: NodeId): FrameWriter {
+    let writer = this.#writers.get(peer);
+    if (writer === undefined) {
+      writer = new FrameWriter();
+      this.#writers.set(peer, writer);
+    }
+    if (writer.length === 0) this.#dirty.push(peer);
+    else if (writer.length > limits.frameBytesMax / 4) {
+      this.#send(peer, writer);
+      this.#dirty.push(peer);
+    }
+    if (!this.#flushPlanned) {
+      this.#flushPlanned = true;
+      this.#clock.after(0, () => this.flush());
+    }
+    return writer;
+  }
+
+  /** Sends what has been written; called at the end of every turn. */
+  flush(): void {
+    this.#flushPlanned = false;
+    const peers = this.#dirty.splice(0);
+    for (const peer of peers) {
+      const writer = this.#writers.get(peer);
+      if (writer !== undefined && writer.length > 0) this.#send(peer, writer);
+    }
+  }
+
+  #send(peer: NodeId, writer: FrameWriter): void {
+    const frame = writer.take();
+    if (frame !== undefined && !this.#stopped) this.#transport.send(peer, frame);
+  }
+
+  connect(peer: NodeId, addresses: readonly string[]): void {
+    this.#transport.connect(peer, addresses);
+  }
+
+  connected(peer: NodeId): boolean {
+    return peer === this.self || this.#transport.connected(peer);
+  }
+
+  addresses(): string[] {
+    return this.#transport.addresses();
+  }
+
+  stop(): void {
+    this.flush();
+    this.#stopped = true;
+    for (const [id, waiting] of this.#waiting) {
+      waiting.cancelTimer();
+      waiting.reject(new TschedError('nodeUnreachable', 'this node is stopping'));
+      this.#waiting.delete(id);
+    }
+  }
+
+  #onFrame(from: NodeId, frame: Uint8Array, sink: PeerSink): void {
+    if (this.#stopped) return;
+    const member = this.#isMember(from);
+    try {
+      readFrame(frame, {
+        raft: (group, toStore, message) => {
+          if (member) sink.raft(from, group, toStore, message);
+        },
+        request: (id, method, payload) => this.#onRequest(from, member, id, method, payload),
+        response: (id, code, payload) => this.#onResponse(from, id, code, payload),
+        toWorker: message => member && sink.toWorker(from, message),
+        fromWorker: message => member && sink.fromWorker(from, message),
+        advert: message => member && sink.advert(from, message),
+      });
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      this.badFrames++;
+      this.#log.warn('dropped a frame that cannot be read', { peer: from, why: error.message });
+    }
+  }
+
+  #onRequest(from: NodeId, member: boolean, id: number, method: string, payload: Uint8Array): void {
+    const entry = this.#handlers.get(method);
+    const answer =
+      entry !== undefined && (member || entry.open)
+        ? this.#serve(method, from, payload)
+        : Promise.reject(new TschedError('forbidden', `request ${method} is not for this node`));
+    answer.then(
+      result => this.to(from).response(id, '', result),
+      (error: unknown) => {
+        const code = error instanceof TschedError ? error.code : 'internal';
+        if (code === 'internal') {
+          this.#log.error('a request failed', { method, why: String(error) });
+        }
+        const message = error instanceof Error ? error.message : String(error);
+        this.to(from).response(id, code, encoder.encode(message.slice(0, 2_000)));
+      },
+    );
+  }
+
+  async #serve(method: string, from: NodeId, payload: Uint8Array): Promise<Uint8Array> {
+    const entry = this.#handlers.get(method);
+    if (entry === undefined) throw new TschedError('badRequest', `unknown request ${method}`);
+    return entry.handle(from, payload);
+  }
+
+  #onResponse(from: NodeId, id: number, code: string, payload: Uint8Array): void {
+    const waiting = this.#waiting.get(id);
+    if (waiting === undefined || waiting.peer !== from) return;
+    this.#waiting.delete(id);
+    waiting.cancelTimer();
+    if (code === '') waiting.resolve(payload);
+    else {
+      const known: ErrorCode = isErrorCode(code) ? code : 'internal';
+      waiting.reject(new TschedError(known, decoder.decode(payload)));
+    }
+  }
+
+  #failRequests(peer: NodeId): void {
+    for (const [id, waiting] of this.#waiting) {
+      if (waiting.peer !== peer) continue;
+      this.#waiting.delete(id);
+      waiting.cancelTimer();
+      waiting.reject(new TschedError('outcomeUnknown', `the connection to node ${peer} closed`));
+    }
+  }
+}
