@@ -158,7 +158,9 @@ export class PeerLink {
           continue;
         }
         this.#failures++;
-        this.#decideLoss(isRefused(error));
+        // Anything but a refusal leaves it open until the timer: a process that is being killed
+        // loses its connections a little before its listening socket, and resets us in between.
+        if (isRefused(error)) this.#decideLoss(true);
         this.#deps.log.debug('peer not reached', { peer: this.peer, cause: String(error) });
         await this.#pause();
       }
@@ -203,8 +205,8 @@ export class PeerLink {
 
   /** Waits before the next attempt, longer after each failure, or until something changes. */
   #pause(): Promise<void> {
-    const doubled = timing.redialMsMin * 2 ** Math.min(this.#failures - 1, 10);
-    const base = Math.min(timing.redialMsMax, Math.max(timing.redialMsMin, doubled));
+    const least = this.#undecided === undefined ? timing.redialMsMin : timing.undecidedMsMin;
+    const base = Math.min(timing.redialMsMax, least * 2 ** Math.min(this.#failures - 1, 10));
     const delayMs = base * (1 + this.#deps.random() / 2);
     return new Promise(resolve => {
       const finish = (): void => {

@@ -16,8 +16,9 @@ export const timing = {
   /** Backoff between redials: doubles from the least to the most, plus up to half of it as jitter. */
   redialMsMin: 50,
   redialMsMax: 2_000,
-  /** A redial that has no answer after this long is "not refused at once". */
+  /** A redial that has no answer after this long is "not refused at once"; until then it is quick. */
   lossDecisionMs: 250,
+  undecidedMsMin: 8,
   /** One attempt to dial, all addresses together, and one address of it. */
   dialMs: 5_000,
   addressDialMs: 2_000,
