@@ -34,3 +34,16 @@ export function keySlot(key: {
   if (text === undefined) return undefined;
   return hashText(`${key.tenant}\u0000${text}`) % slotCount;
 }
+
+/** Shard of every slot, `slotCount` long. Replicated by the registry, read by whoever routes. */
+export interface SlotTable {
+  readonly length: number;
+  readonly [slot: number]: number;
+}
+
+/** The table a cluster starts with: shards 1 to `shards`, taken in turn. */
+export function initialSlotTable(shards: number): Uint16Array {
+  const table = new Uint16Array(slotCount);
+  for (let slot = 0; slot < slotCount; slot++) table[slot] = 1 + (slot % shards);
+  return table;
+}

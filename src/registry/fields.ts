@@ -1,0 +1,93 @@
+/**
+ * Bytes of the parts that commands and rows share: a registration, a seat, a token, a secret. Each
+ * belongs to the version byte of the format it stands in; changing one here means a new version of
+ * both.
+ */
+import { type ByteReader, type ByteWriter, DecodeError } from '../model/bytes.ts';
+import { tiers } from '../model/resources.ts';
+import { readPairs, readResources, writePairs, writeResources } from '../model/spec.ts';
+import {
+  type JoinSecret,
+  type NodeRegistration,
+  type ReplicaSeat,
+  type TokenRecord,
+  tokenRoles,
+} from './state.ts';
+
+export function writeRegistration(writer: ByteWriter, node: NodeRegistration): void {
+  writer.text(node.id).text(node.name).text(node.storeId);
+  writer.varint(node.bootCount).text(node.bootId);
+  writer.list(node.addresses, (w, address) => w.text(address)).text(node.httpAddress);
+  writer.u8(tiers.indexOf(node.tier));
+  writeResources(writer, node.total);
+  writePairs(writer, node.labels);
+  writer.text(node.zone).varint(node.weight).text(node.version);
+}
+
+/** Throws `DecodeError` for an unknown tier or malformed bytes. */
+export function readRegistration(reader: ByteReader): NodeRegistration {
+  const id = reader.text();
+  const name = reader.text();
+  const storeId = reader.text();
+  const bootCount = reader.varint();
+  const bootId = reader.text();
+  const addresses = reader.list(r => r.text());
+  const httpAddress = reader.text();
+  const tier = tiers[reader.u8()];
+  if (tier === undefined) throw new DecodeError('unknown tier');
+  return {
+    id,
+    name,
+    storeId,
+    bootCount,
+    bootId,
+    addresses,
+    httpAddress,
+    tier,
+    total: readResources(reader),
+    labels: readPairs(reader),
+    zone: reader.text(),
+    weight: reader.varint(),
+    version: reader.text(),
+  };
+}
+
+export function writeSeat(writer: ByteWriter, seat: ReplicaSeat): void {
+  writer.varint(seat.replicaId).text(seat.node);
+}
+
+export function readSeat(reader: ByteReader): ReplicaSeat {
+  return { replicaId: reader.varint(), node: reader.text() };
+}
+
+export function writeToken(writer: ByteWriter, token: TokenRecord): void {
+  writer.text(token.id).text(token.name).text(token.sha256);
+  writer.u8(tokenRoles.indexOf(token.role)).text(token.tenant);
+  writer.optional(token.expiresAtMs, (w, at) => w.varint(at));
+}
+
+/** Throws `DecodeError` for an unknown role or malformed bytes. */
+export function readToken(reader: ByteReader): TokenRecord {
+  const id = reader.text();
+  const name = reader.text();
+  const sha256 = reader.text();
+  const role = tokenRoles[reader.u8()];
+  if (role === undefined) throw new DecodeError('unknown role');
+  const tenant = reader.text();
+  const expiresAtMs = reader.optional(r => r.varint());
+  return { id, name, sha256, role, tenant, expiresAtMs };
+}
+
+export function writeSecret(writer: ByteWriter, secret: JoinSecret): void {
+  writer.text(secret.sha256);
+  writer.optional(secret.expiresAtMs, (w, at) => w.varint(at));
+  writer.optional(secret.usesLeft, (w, count) => w.varint(count));
+}
+
+export function readSecret(reader: ByteReader): JoinSecret {
+  return {
+    sha256: reader.text(),
+    expiresAtMs: reader.optional(r => r.varint()),
+    usesLeft: reader.optional(r => r.varint()),
+  };
+}
