@@ -140,6 +140,18 @@ export class ByteWriter {
   finish(): Uint8Array {
     return this.#bytes.slice(0, this.#length);
   }
+
+  /** A view of what was written between two offsets. Valid until the next write. */
+  view(start: number, end: number): Uint8Array {
+    assert(start <= end && end <= this.#length, `view ${start} to ${end} of ${this.#length}`);
+    return this.#bytes.subarray(start, end);
+  }
+
+  /** Starts again with nothing written and the buffer kept. */
+  clear(): this {
+    this.#length = 0;
+    return this;
+  }
 }
 
 /** Cursor over received bytes. Every read checks what is left and throws `DecodeError`. */
