@@ -153,8 +153,11 @@ export interface NodeApi {
   ): (Actor & { readonly role: 'admin' | 'submitter' | 'reader' }) | undefined;
   /** Replies in the order of the requests. Never throws for a single item. */
   submit(requests: readonly SubmitRequest[], actor: Actor): Promise<SubmitReply[]>;
-  /** Accepts a whole ID, an unambiguous end of one (at least 4 characters), or `last`. */
-  resolve(text: string): Promise<TaskId>;
+  /**
+   * Accepts a whole ID, an unambiguous end of one (at least 4 characters), or `last`; only tasks of
+   * `tenant` count where it is given.
+   */
+  resolve(text: string, tenant?: string | undefined): Promise<TaskId>;
   get(id: TaskId): Promise<TaskView>;
   spec(id: TaskId): Promise<TaskSpec>;
   list(query: ListQuery): Promise<ListPage>;

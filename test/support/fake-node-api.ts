@@ -1,0 +1,640 @@
+/**
+ * A node without a cluster: every verb of `NodeApi` over memory, for tests of the gateway and of the
+ * CLI. Tasks stay where they are until the test moves them with `start`, `finish`, `print`; with
+ * `settleAfterMs` they run and succeed by themselves.
+ */
+import type { Outcome, OutcomeKind } from '../../src/model/attempt.ts';
+import type { Actor } from '../../src/model/command.ts';
+import { type ErrorCode, TschedError } from '../../src/model/errors.ts';
+import { formatTaskId, slotCount, slotOfId, type TaskId, toTaskId } from '../../src/model/ids.ts';
+import { noResources, type Resources } from '../../src/model/resources.ts';
+import { keySlot } from '../../src/model/slots.ts';
+import { encodeSpec, type TaskSpec } from '../../src/model/spec.ts';
+import {
+  type AttemptView,
+  type EventKind,
+  isSettled,
+  type TaskEvent,
+  type TaskState,
+  type TaskSummary,
+  type TaskView,
+} from '../../src/model/task.ts';
+import type {
+  ClusterHealth,
+  Explanation,
+  HealthView,
+  ListPage,
+  ListQuery,
+  NodeApi,
+  NodeDetail,
+  NodeSummary,
+  OutputPage,
+  OutputQuery,
+  ShardSummary,
+  SubmitReply,
+  SubmitRequest,
+} from '../../src/ports/node-api.ts';
+
+type Identity = Actor & { readonly role: 'admin' | 'submitter' | 'reader' };
+
+/** Tokens a fake node knows, unless told otherwise. */
+export const fakeTokens: Readonly<Record<string, Identity>> = {
+  'admin-token': { name: 'admin', tenant: 'default', role: 'admin' },
+  'submitter-token': { name: 'ada', tenant: 'default', role: 'submitter' },
+  'reader-token': { name: 'rhea', tenant: 'default', role: 'reader' },
+  'other-token': { name: 'otto', tenant: 'other', role: 'submitter' },
+};
+
+export interface FakeNodeOptions {
+  readonly tokens?: Readonly<Record<string, Identity>>;
+  readonly shards?: number;
+  readonly version?: string;
+  /** Tasks run and succeed by themselves after this time. */
+  readonly settleAfterMs?: number;
+  /** Events kept; older cursors are expired. */
+  readonly eventsMax?: number;
+}
+
+interface Task {
+  readonly spec: TaskSpec;
+  view: TaskView;
+  readonly output: Map<number, { stdout: Uint8Array; stderr: Uint8Array; ended: boolean }>;
+}
+
+const names = ['node-a', 'node-b', 'node-c'] as const;
+const idOf = (name: string): string => `12D3KooWFake${name.toUpperCase().replace('-', '')}`;
+const total: Resources = {
+  ...noResources,
+  cpuMilli: 4_000,
+  memoryBytes: 8 * 1024 ** 3,
+  diskBytes: 100 * 1024 ** 3,
+};
+
+const joinBytes = (left: Uint8Array, right: Uint8Array): Uint8Array => {
+  const joined = new Uint8Array(left.length + right.length);
+  joined.set(left);
+  joined.set(right, left.length);
+  return joined;
+};
+
+export class FakeNodeApi implements NodeApi {
+  /** What `submit` was called with, newest last. */
+  readonly submitCalls: { readonly requests: readonly SubmitRequest[]; readonly actor: Actor }[] =
+    [];
+  readonly stopCalls: { readonly endTasks: boolean }[] = [];
+  ready = true;
+  /** Refuses every submit, cancel and retry with this, where set. */
+  refusal: { code: ErrorCode; message: string; retryAfterMs?: number } | undefined;
+  /** Thrown by every read, where set. */
+  failure: Error | undefined;
+  /** Waits that were ended by their signal. */
+  waitsAborted = 0;
+  /** Followed event streams that are open. */
+  eventStreams = 0;
+
+  readonly #options: FakeNodeOptions;
+  readonly #tasks = new Map<TaskId, Task>();
+  readonly #keys = new Map<string, TaskId>();
+  readonly #events: { readonly at: number; readonly event: TaskEvent }[] = [];
+  readonly #seqs = new Map<number, number>();
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #eventCount = 0;
+  #watchers = new Set<() => void>();
+  #random = 0;
+
+  constructor(options: FakeNodeOptions = {}) {
+    this.#options = options;
+  }
+
+  /** Stops tasks that would settle by themselves. */
+  close(): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+  }
+
+  // What a test does to tasks.
+
+  /** Begins an attempt on a node; returns its number. */
+  start(id: TaskId, node: string = names[0]): number {
+    const task = this.#task(id);
+    const attempt = task.view.attempts.length + 1;
+    const now = Date.now();
+    const view: AttemptView = {
+      attempt,
+      run: task.view.runs + 1,
+      node: idOf(node),
+      nodeName: node,
+      assignedAtMs: now,
+      startedAtMs: now,
+    };
+    const empty = new Uint8Array(0);
+    task.output.set(attempt, { stdout: empty, stderr: empty, ended: false });
+    this.#change(id, 'assigned', { state: 'assigned', reason: undefined }, attempt);
+    this.#change(
+      id,
+      'started',
+      { state: 'running', runs: task.view.runs + 1, attempts: [...task.view.attempts, view] },
+      attempt,
+    );
+    return attempt;
+  }
+
+  /** Adds output to the newest attempt. */
+  print(id: TaskId, text: string | Uint8Array, stream: 'stdout' | 'stderr' = 'stdout'): void {
+    const output = this.#newestOutput(id);
+    const bytes = typeof text === 'string' ? new TextEncoder().encode(text) : text;
+    output[stream] = joinBytes(output[stream], bytes);
+    this.#wake();
+  }
+
+  /** Ends the newest attempt and settles the task, or lets it wait for its next run. */
+  finish(
+    id: TaskId,
+    kind: OutcomeKind = 'succeeded',
+    more: Partial<Outcome> & { readonly settle?: boolean } = {},
+  ): void {
+    if (this.#task(id).view.state === 'waiting') this.start(id);
+    const task = this.#task(id);
+    const { settle, ...rest } = more;
+    const output = this.#newestOutput(id);
+    output.ended = true;
+    const last = task.view.attempts.at(-1)!;
+    const now = Date.now();
+    const outcome: Outcome = {
+      kind,
+      exitCode: kind === 'succeeded' ? 0 : kind === 'failed' ? 1 : undefined,
+      startedAtMs: last.startedAtMs ?? now,
+      endedAtMs: now,
+      userCpuMs: 1,
+      systemCpuMs: 1,
+      peakMemoryBytes: 1024 ** 2,
+      stdoutBytes: output.stdout.length,
+      stderrBytes: output.stderr.length,
+      outputTruncated: false,
+      tail: new TextDecoder().decode(output.stdout.slice(-4096)),
+      message: '',
+      ...rest,
+    };
+    const attempts = [
+      ...task.view.attempts.slice(0, -1),
+      { ...last, endedAtMs: now, outcome },
+    ] as const;
+    this.#change(id, 'attemptEnded', { attempts }, last.attempt, kind);
+    const settles =
+      settle ??
+      (kind === 'succeeded' || kind === 'cancelled' || task.view.runs >= task.spec.attempts);
+    if (!settles) {
+      this.#change(id, 'unassigned', { state: 'waiting', reason: 'BackOff' });
+      return;
+    }
+    const state: TaskState =
+      kind === 'succeeded' ? 'succeeded' : kind === 'cancelled' ? 'cancelled' : 'failed';
+    this.#change(id, 'settled', { state, outcome, settledAtMs: now, reason: undefined });
+  }
+
+  // The verbs.
+
+  authenticate(token: string): Identity | undefined {
+    const tokens = this.#options.tokens ?? fakeTokens;
+    return Object.hasOwn(tokens, token) ? tokens[token] : undefined;
+  }
+
+  async submit(requests: readonly SubmitRequest[], actor: Actor): Promise<SubmitReply[]> {
+    this.submitCalls.push({ requests, actor });
+    return requests.map(request => this.#submitOne(request));
+  }
+
+  async resolve(text: string, tenant?: string): Promise<TaskId> {
+    this.#mayFail();
+    const whole = toTaskId(text);
+    if (whole !== undefined) return whole;
+    const ids = [...this.#tasks.keys()].filter(
+      id => tenant === undefined || this.#tasks.get(id)?.spec.tenant === tenant,
+    );
+    if (text === 'last') {
+      const last = ids.at(-1);
+      if (last === undefined) throw new TschedError('unknownTask', 'there is no task yet');
+      return last;
+    }
+    if (!/^[0-9a-z]{4,19}$/i.test(text)) {
+      throw new TschedError('badId', `${JSON.stringify(text)} is not a task ID`);
+    }
+    const fitting = ids.filter(id => id.endsWith(text.toLowerCase()));
+    if (fitting.length > 1) {
+      throw new TschedError('ambiguousId', `${text} fits ${fitting.length} tasks`);
+    }
+    if (fitting[0] === undefined) throw new TschedError('unknownTask', `no task ends with ${text}`);
+    return fitting[0];
+  }
+
+  async get(id: TaskId): Promise<TaskView> {
+    this.#mayFail();
+    return this.#task(id).view;
+  }
+
+  async spec(id: TaskId): Promise<TaskSpec> {
+    this.#mayFail();
+    return this.#task(id).spec;
+  }
+
+  async list(query: ListQuery): Promise<ListPage> {
+    this.#mayFail();
+    const all = [...this.#tasks.values()]
+      .map(task => task.view)
+      .filter(
+        view =>
+          (query.tenant === undefined || view.tenant === query.tenant) &&
+          (query.states === undefined || query.states.includes(view.state)) &&
+          (query.namePrefix === undefined || view.name.startsWith(query.namePrefix)) &&
+          (query.cursor === undefined || view.id < query.cursor),
+      )
+      .sort((left, right) => (left.id < right.id ? 1 : -1));
+    const tasks: TaskSummary[] = all.slice(0, query.limit).map(view => ({
+      id: view.id,
+      tenant: view.tenant,
+      name: view.name,
+      state: view.state,
+      reason: view.reason,
+      tier: view.tier,
+      command: view.command,
+      submittedAtMs: view.submittedAtMs,
+      settledAtMs: view.settledAtMs,
+      runs: view.runs,
+      attemptsMax: view.attemptsMax,
+      shard: view.shard,
+      nodeName: view.attempts.at(-1)?.nodeName,
+    }));
+    const more = all.length > query.limit;
+    return { tasks, cursor: more ? tasks.at(-1)?.id : undefined, missingShards: [] };
+  }
+
+  async cancel(ids: readonly TaskId[], reason: string, actor: Actor): Promise<SubmitReply[]> {
+    return ids.map((id): SubmitReply => {
+      if (this.refusal !== undefined) return { ok: false, id, ...this.refusal };
+      const task = this.#tasks.get(id);
+      if (task === undefined) {
+        return { ok: false, id, code: 'unknownTask', message: `no task ${id}` };
+      }
+      const { view } = task;
+      const repeated = view.cancelRequested !== undefined;
+      if (isSettled(view.state) && view.state !== 'cancelled') {
+        return { ok: false, id, code: 'alreadySettled', message: `the task ${view.state}` };
+      }
+      if (!isSettled(view.state) && !repeated) {
+        this.#change(id, 'cancelRequested', { cancelRequested: { reason, by: actor.name } });
+        if (view.state === 'waiting') {
+          this.#change(id, 'settled', { state: 'cancelled', reason, settledAtMs: Date.now() });
+        } else this.finish(id, 'cancelled', { signal: 'SIGTERM' });
+      }
+      return { ok: true, id, shard: view.shard, repeated };
+    });
+  }
+
+  async wait(id: TaskId, timeoutMs: number, signal: AbortSignal): Promise<TaskView> {
+    this.#mayFail();
+    const deadline = Date.now() + timeoutMs;
+    for (;;) {
+      const { view } = this.#task(id);
+      if (isSettled(view.state) || Date.now() >= deadline) return view;
+      if (signal.aborted) {
+        this.waitsAborted++;
+        return view;
+      }
+      await this.#changed(deadline - Date.now(), signal);
+    }
+  }
+
+  async retry(id: TaskId, actor: Actor): Promise<SubmitReply> {
+    const task = this.#task(id);
+    if (!isSettled(task.view.state)) {
+      return { ok: false, code: 'notSettled', message: `the task is ${task.view.state}` };
+    }
+    const spec = { ...task.spec, idempotencyKey: undefined };
+    const [reply] = await this.submit([{ spec, retryOf: id }], actor);
+    return reply!;
+  }
+
+  async output(query: OutputQuery): Promise<OutputPage> {
+    this.#mayFail();
+    const task = this.#task(query.id);
+    const attempt = query.attempt ?? task.view.attempts.at(-1)?.attempt;
+    const output = attempt === undefined ? undefined : task.output.get(attempt);
+    if (attempt === undefined || output === undefined) {
+      throw new TschedError('noOutput', 'no attempt of the task has started');
+    }
+    const deadline = Date.now() + query.waitMs;
+    while (output[query.stream].length <= query.offset && !output.ended) {
+      const left = deadline - Date.now();
+      if (left <= 0) break;
+      await this.#changed(left, undefined);
+    }
+    const all = output[query.stream];
+    return {
+      attempt,
+      node: task.view.attempts.find(view => view.attempt === attempt)!.node,
+      bytes: all.slice(query.offset, query.offset + query.maxBytes),
+      size: all.length,
+      ended: output.ended,
+    };
+  }
+
+  async explain(id: TaskId): Promise<Explanation> {
+    this.#mayFail();
+    const { view } = this.#task(id);
+    const waiting = view.state === 'waiting';
+    return {
+      id,
+      state: view.state,
+      reason: view.reason,
+      message: waiting ? 'No node has room for it now.' : `The task is ${view.state}.`,
+      position: waiting ? 1 : undefined,
+      readyInShard: waiting ? 1 : undefined,
+      nodes: names.map(name => ({
+        node: idOf(name),
+        name,
+        tier: 'regular',
+        advertAgeMs: 400,
+        verdict: { kind: 'resource', name: 'cpuMilli', wanted: 8_000, free: 1_000 },
+        sentence: 'cpu: needs 8, free 1',
+      })),
+    };
+  }
+
+  async *events(
+    cursor: string | undefined,
+    filter: { readonly tenant?: string | undefined; readonly taskId?: TaskId | undefined },
+    signal: AbortSignal,
+  ): AsyncIterable<{ readonly cursor: string; readonly event: TaskEvent }> {
+    let position = cursor === undefined ? this.#eventCount : Number(cursor);
+    const oldest = this.#events[0]?.at ?? this.#eventCount + 1;
+    if (!Number.isInteger(position) || position + 1 < oldest) {
+      throw new TschedError('cursorExpired', `events before ${oldest} are not kept`);
+    }
+    this.eventStreams++;
+    try {
+      while (!signal.aborted) {
+        const next = this.#events.find(entry => entry.at > position);
+        if (next === undefined) {
+          await this.#changed(60_000, signal);
+          continue;
+        }
+        position = next.at;
+        const { event } = next;
+        if (filter.tenant !== undefined && event.tenant !== filter.tenant) continue;
+        if (filter.taskId !== undefined && event.taskId !== filter.taskId) continue;
+        yield { cursor: String(position), event };
+      }
+    } finally {
+      this.eventStreams--;
+    }
+  }
+
+  async nodes(): Promise<NodeSummary[]> {
+    this.#mayFail();
+    return names.map((name, position) => ({
+      id: idOf(name),
+      name,
+      state: 'up',
+      self: position === 0,
+      tier: 'regular',
+      total,
+      free: total,
+      running: 0,
+      queued: 0,
+      leads: 2,
+      replicas: 4,
+      advertAgeMs: position === 0 ? 0 : 350,
+      httpAddress: `http://127.0.0.1:${7_000 + position}`,
+      labels: { zone: 'a' },
+    }));
+  }
+
+  async node(idOrName: string): Promise<NodeDetail> {
+    const found = (await this.nodes()).find(
+      node => node.id === idOrName || node.name === idOrName || (idOrName === 'self' && node.self),
+    );
+    if (found === undefined) throw new TschedError('unknownNode', `no node ${idOrName}`);
+    return {
+      ...found,
+      addresses: ['/ip4/127.0.0.1/tcp/9001'],
+      storeId: '00112233445566778899aabbccddeeff',
+      bootCount: 1,
+      version: this.health().version,
+      isolation: found.self ? { tree: 'cgroup2' } : undefined,
+    };
+  }
+
+  async shards(): Promise<ShardSummary[]> {
+    this.#mayFail();
+    const views = [...this.#tasks.values()].map(task => task.view);
+    return Array.from({ length: this.#shardCount }, (_, position) => {
+      const shard = position + 1;
+      const mine = views.filter(view => view.shard === shard);
+      return {
+        shard,
+        term: 2,
+        leader: idOf(names[position % 3]!),
+        voters: names.map(idOf),
+        learners: [],
+        commit: 10 + mine.length,
+        applied: 10 + mine.length,
+        waiting: mine.filter(view => view.state === 'waiting').length,
+        running: mine.filter(view => view.state === 'running').length,
+        settled: mine.filter(view => isSettled(view.state)).length,
+        state: 'ok',
+      };
+    });
+  }
+
+  health(): HealthView {
+    return {
+      ready: this.ready,
+      node: idOf(names[0]),
+      name: names[0],
+      clusterId: 'fakecluster',
+      version: this.#options.version ?? '0.0.0-fake',
+    };
+  }
+
+  async clusterHealth(): Promise<ClusterHealth> {
+    this.#mayFail();
+    return {
+      ok: this.ready,
+      nodes: 3,
+      nodesUp: 3,
+      shards: this.#shardCount,
+      shardsWithoutLeader: [],
+      shardsGrowing: 0,
+      replication: 3,
+      problems: this.ready ? [] : ['The node is starting.'],
+    };
+  }
+
+  async joinToken(): Promise<string> {
+    return 'tsched1_fake-join-token';
+  }
+
+  async stopNode(options: { readonly endTasks: boolean }): Promise<void> {
+    this.stopCalls.push(options);
+  }
+
+  metrics(): ReturnType<NodeApi['metrics']> {
+    const help = 'Tasks of the node by state.';
+    const count = (state: TaskState): number =>
+      [...this.#tasks.values()].filter(task => task.view.state === state).length;
+    return [
+      {
+        name: 'tsched_tasks',
+        help,
+        kind: 'gauge',
+        value: count('waiting'),
+        labels: { state: 'waiting' },
+      },
+      {
+        name: 'tsched_tasks',
+        help,
+        kind: 'gauge',
+        value: count('succeeded'),
+        labels: { state: 'succeeded' },
+      },
+      {
+        name: 'tsched_events_total',
+        help: 'Events.',
+        kind: 'counter',
+        value: this.#eventCount,
+      },
+    ];
+  }
+
+  // Inside.
+
+  get #shardCount(): number {
+    return this.#options.shards ?? 4;
+  }
+
+  #mayFail(): void {
+    if (this.failure !== undefined) throw this.failure;
+  }
+
+  #task(id: TaskId): Task {
+    const task = this.#tasks.get(id);
+    if (task === undefined) throw new TschedError('unknownTask', `no task ${id}`);
+    return task;
+  }
+
+  #newestOutput(id: TaskId): { stdout: Uint8Array; stderr: Uint8Array; ended: boolean } {
+    const task = this.#task(id);
+    const output = task.output.get(task.view.attempts.length);
+    if (output === undefined) throw new Error(`task ${id} has not been started`);
+    return output;
+  }
+
+  #submitOne(request: SubmitRequest): SubmitReply {
+    if (this.refusal !== undefined) {
+      return { ok: false, id: request.id, ...this.refusal };
+    }
+    const { spec } = request;
+    const key =
+      spec.idempotencyKey === undefined ? undefined : `${spec.tenant}\0${spec.idempotencyKey}`;
+    const keyed = key === undefined ? undefined : this.#keys.get(key);
+    const known =
+      keyed ?? (request.id !== undefined && this.#tasks.has(request.id) ? request.id : undefined);
+    if (known !== undefined) {
+      const task = this.#task(known);
+      if (Buffer.compare(encodeSpec(task.spec), encodeSpec(spec)) === 0) {
+        return { ok: true, id: known, shard: task.view.shard, repeated: true };
+      }
+      const code = keyed === undefined ? 'idTaken' : 'keyConflict';
+      return { ok: false, id: known, code, message: `task ${known} differs` };
+    }
+    const id = request.id ?? this.#drawId(spec);
+    if (key !== undefined) this.#keys.set(key, id);
+    const shard = (slotOfId(id) % this.#shardCount) + 1;
+    const { run } = spec;
+    const view: TaskView = {
+      id,
+      tenant: spec.tenant,
+      owner: spec.owner,
+      name: spec.name,
+      state: 'waiting',
+      reason: 'Queued',
+      attempts: [],
+      runs: 0,
+      attemptsMax: spec.attempts,
+      lost: 0,
+      tier: spec.tier,
+      command: run.kind === 'command' ? run.argv.join(' ') : run.kind === 'null' ? '' : run.name,
+      submittedAtMs: Date.now(),
+      shard,
+      retryOf: request.retryOf,
+      arrayId: request.arrayId,
+      arrayIndex: request.arrayIndex,
+      stale: false,
+    };
+    this.#tasks.set(id, { spec, view, output: new Map() });
+    this.#change(id, 'submitted', {});
+    this.#settleLater(id);
+    return { ok: true, id, shard, repeated: false };
+  }
+
+  #settleLater(id: TaskId): void {
+    const { settleAfterMs } = this.#options;
+    if (settleAfterMs === undefined) return;
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      if (!isSettled(this.#task(id).view.state)) this.finish(id);
+    }, settleAfterMs);
+    this.#timers.add(timer);
+  }
+
+  #drawId(spec: TaskSpec): TaskId {
+    const random = this.#random++;
+    return formatTaskId({
+      atMs: Date.now(),
+      slot: keySlot(spec) ?? (random * 7) % slotCount,
+      random,
+    });
+  }
+
+  #change(
+    id: TaskId,
+    kind: EventKind,
+    changes: Partial<TaskView>,
+    attempt?: number,
+    outcome?: OutcomeKind,
+  ): void {
+    const task = this.#task(id);
+    task.view = { ...task.view, ...changes };
+    const { shard, state, tenant } = task.view;
+    const seq = (this.#seqs.get(shard) ?? 0) + 1;
+    this.#seqs.set(shard, seq);
+    this.#events.push({
+      at: ++this.#eventCount,
+      event: { shard, seq, atMs: Date.now(), kind, taskId: id, tenant, state, attempt, outcome },
+    });
+    if (this.#events.length > (this.#options.eventsMax ?? 10_000)) this.#events.shift();
+    this.#wake();
+  }
+
+  #wake(): void {
+    const watchers = this.#watchers;
+    if (watchers.size === 0) return;
+    this.#watchers = new Set();
+    for (const watcher of watchers) watcher();
+  }
+
+  /** Resolves at the next change, when the time is over, or when `signal` aborts. */
+  #changed(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise(resolve => {
+      const done = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', done);
+        this.#watchers.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, timeoutMs);
+      signal?.addEventListener('abort', done);
+      this.#watchers.add(done);
+    });
+  }
+}
