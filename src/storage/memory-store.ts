@@ -96,6 +96,11 @@ export class MemoryStore implements Store, StoreMaker {
     });
   }
 
+  /** Whether a write is in flight. */
+  get busy(): boolean {
+    return this.#flight !== undefined;
+  }
+
   row(group: number, key: Uint8Array): Uint8Array | undefined {
     this.#assertReadable();
     return this.disk.groups.get(group)?.rows.get(key);
@@ -158,10 +163,14 @@ export class MemoryStore implements Store, StoreMaker {
     this.#state = 'closed';
   }
 
-  /** The disk fails: what is in flight never ends, and nothing works after it. */
-  fail(message: string): void {
+  /**
+   * The disk fails: what is in flight is never done, though it may be on the disk, and nothing works
+   * on this handle after it.
+   */
+  fail(message: string, options: { keepInFlight: boolean }): void {
     if (this.#failure !== undefined) return;
     this.#failure = new TschedError('storageFault', message);
+    if (this.#flight !== undefined && options.keepInFlight) this.disk.commit(this.#flight.ops);
     this.#flight = undefined;
     this.#onFault(this.#failure);
     for (const resume of this.#afterFlight.splice(0)) resume();
