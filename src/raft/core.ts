@@ -51,8 +51,6 @@ import { broadcastHeartbeat, sendAppend } from './replication.ts';
 import { statusOf } from './status.ts';
 import { step } from './step.ts';
 
-const NO_MESSAGES: readonly Message[] = Object.freeze([]);
-
 export class RaftCore {
   readonly #replica: Replica;
   #soft: SoftState;
@@ -223,23 +221,20 @@ export class RaftCore {
     const entries = log.unstable.newEntries();
     const snapshot = log.unstable.newSnapshot();
     const hard = this.#hardChanged() ? replica.hard : undefined;
-    const responses = replica.msgsAfterPersist;
+    const { msgs, responses, readStates } = replica.takeQueues();
     const storing =
       entries.length > 0 || hard !== undefined || snapshot !== undefined || responses.length > 0;
     const ready: Ready = {
       soft: this.#takeSoft(),
-      persist: storing ? this.#persist(entries, hard, snapshot) : undefined,
-      msgs: replica.msgs,
+      persist: storing ? this.#persist(entries, hard, snapshot, responses) : undefined,
+      msgs,
       msgsAfterPersist: withoutOwn(responses, replica.id),
       committed: log.takeCommitted(replica.config.applyUnstable),
-      reads: replica.readStates,
+      reads: readStates,
       readsLost: reads.takeLost(),
     };
     if (hard !== undefined) this.#hard = hard;
     log.unstable.acceptInProgress();
-    if (replica.msgs.length > 0) replica.msgs = [];
-    if (responses.length > 0) replica.msgsAfterPersist = [];
-    if (replica.readStates.length > 0) replica.readStates = [];
     return ready;
   }
 
@@ -253,8 +248,9 @@ export class RaftCore {
     entries: readonly Entry[],
     hard: HardState | undefined,
     snapshot: SnapshotMeta | undefined,
+    responses: readonly Message[],
   ): Persist {
-    const { log, term, msgsAfterPersist } = this.#replica;
+    const { log, term } = this.#replica;
     // Writes are done in order, so this one vouches for all that is not durable yet, also for what
     // an earlier receipt could not confirm because the term had changed meanwhile.
     const vouches = log.unstable.hasEntries;
@@ -264,7 +260,7 @@ export class RaftCore {
       index: vouches ? log.lastIndex() : 0,
       logTerm: vouches ? log.lastTerm() : 0,
       snapshotIndex: snapshot?.index ?? 0,
-      responses: msgsAfterPersist,
+      responses,
     };
     return { hard, entries, snapshot, token };
   }
@@ -320,7 +316,6 @@ export class RaftCore {
 
 /** Own acknowledgements stay inside; `persisted` takes them in. */
 function withoutOwn(messages: readonly Message[], id: ReplicaId): readonly Message[] {
-  if (messages.length === 0) return NO_MESSAGES;
   return messages.some(message => message.to === id)
     ? messages.filter(message => message.to !== id)
     : messages;

@@ -104,7 +104,7 @@ export class ReadTracker implements AckSource {
 
   takeLost(): number[] {
     const lost = this.#lost;
-    if (lost.length > 0) this.#lost = [];
+    this.#lost = [];
     return lost;
   }
 }

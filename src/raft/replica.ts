@@ -55,6 +55,7 @@ export class Replica {
   pendingConfIndex: Index = 0;
   uncommittedBytes = 0;
   msgs: Message[] = [];
+  /** Promises: they leave, or count, when everything accepted so far is durable. */
   msgsAfterPersist: Message[] = [];
   readStates: ReadState[] = [];
 
@@ -91,6 +92,19 @@ export class Replica {
   /** Queues a promise: it leaves (or, addressed to us, counts) when all accepted is durable. */
   sendAfterPersist(message: Message): void {
     this.msgsAfterPersist.push(message);
+  }
+
+  /** Takes what is queued. The arrays are the caller's: nothing is added to them any more. */
+  takeQueues(): { msgs: Message[]; responses: Message[]; readStates: ReadState[] } {
+    const taken = {
+      msgs: this.msgs,
+      responses: this.msgsAfterPersist,
+      readStates: this.readStates,
+    };
+    this.msgs = [];
+    this.msgsAfterPersist = [];
+    this.readStates = [];
+    return taken;
   }
 
   /** Whether this replica may start an election: a voter whose state is in place. */
