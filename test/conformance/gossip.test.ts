@@ -1,0 +1,9 @@
+import { gossipSuite } from './gossip.ts';
+import { libp2pWorld } from './transport-libp2p-world.ts';
+import { simWorld } from './transport-sim-world.ts';
+
+gossipSuite('simulated', () => simWorld());
+gossipSuite('simulated, with a slow and uneven network', () =>
+  simWorld({ delayMsMin: 1, delayMsTypical: 10, delayMsMax: 400 }, 42),
+);
+gossipSuite('libp2p', () => libp2pWorld());
