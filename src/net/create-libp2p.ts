@@ -23,6 +23,8 @@ export interface NetOptions {
   readonly log: Log;
   /** Asked for every connection, stream and gossip message; the answer may change over time. */
   mayConnect(peer: NodeId): boolean;
+  /** How long a connected peer may be without gossip before it is hung up on; default 10 s. */
+  readonly gossipPatienceMs?: number | undefined;
 }
 
 export interface Net {
@@ -199,6 +201,7 @@ export async function createNet(options: NetOptions): Promise<Net> {
     log: options.log,
     mayConnect: options.mayConnect,
     verdicts: pubsub.TopicValidatorResult,
+    patienceMs: options.gossipPatienceMs ?? timing.gossipPatienceMs,
     hostCounters: () => heard,
   });
   return {

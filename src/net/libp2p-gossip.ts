@@ -13,12 +13,14 @@ import type { NodeId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
 import type { Log } from '../ports/log.ts';
 import type { Gossip } from '../ports/transport.ts';
-import { advertTopic, timing } from './protocols.ts';
+import { advertTopic } from './protocols.ts';
 
 export interface GossipOptions {
   readonly log: Log;
   mayConnect(peer: NodeId): boolean;
   readonly verdicts: typeof TopicValidatorResult;
+  /** How long a connected peer may be without gossip, milliseconds. */
+  readonly patienceMs: number;
   hostCounters(): Readonly<Record<string, number>>;
 }
 
@@ -64,7 +66,7 @@ export class Libp2pGossip implements Gossip {
     );
     if (this.#host.status === 'started') this.#subscribe();
     else this.#host.addEventListener('start', () => this.#subscribe(), { once: true });
-    this.#watch = setInterval(() => this.#watchPeers(), timing.watchEveryMs);
+    this.#watch = setInterval(() => this.#watchPeers(), this.#options.patienceMs / 10);
   }
 
   publish(message: Uint8Array): void {
@@ -161,7 +163,7 @@ export class Libp2pGossip implements Gossip {
     }
     for (const [peer, sinceMs] of this.#deafSinceMs) {
       if (!connected.has(peer)) this.#deafSinceMs.delete(peer);
-      else if (nowMs - sinceMs >= timing.gossipPatienceMs) this.#hangUp(peer);
+      else if (nowMs - sinceMs >= this.#options.patienceMs) this.#hangUp(peer);
     }
     for (const peer of this.#budgets.keys()) {
       if (!this.#options.mayConnect(peer)) this.#budgets.delete(peer);

@@ -34,5 +34,4 @@ export const timing = {
   shortLifeMs: 1_000,
   /** How long a connected peer may go without a gossip subscription or stream. */
   gossipPatienceMs: 10_000,
-  watchEveryMs: 1_000,
 } as const;
