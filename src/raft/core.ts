@@ -103,7 +103,7 @@ export class RaftCore {
     return this.#replica.log.stableIndex();
   }
 
-  /** Whether an entry of the current term is committed: reads and membership changes wait for it. */
+  /** Leader with an entry of its term committed: reads and membership changes wait for it. */
   get committedInTerm(): boolean {
     return this.#replica.committedInTerm;
   }

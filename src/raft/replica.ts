@@ -54,6 +54,8 @@ export class Replica {
   /** Index of the last configuration change in the log, as far as a leader has to assume one. */
   pendingConfIndex: Index = 0;
   uncommittedBytes = 0;
+  /** Leader: index of this term's first entry. */
+  termStart: Index = 0;
   msgs: Message[] = [];
   /** Promises: they leave, or count, when everything accepted so far is durable. */
   msgsAfterPersist: Message[] = [];
@@ -113,9 +115,9 @@ export class Replica {
     return progress !== undefined && !progress.learner && this.log.unstable.snapshot === undefined;
   }
 
-  /** Whether the last committed entry is of this term, so that `committed` is up to date. */
+  /** Leader: whether an entry of this term is committed, so that `committed` is up to date. */
   get committedInTerm(): boolean {
-    return this.log.matches(this.log.committed, this.term);
+    return this.role === 'leader' && this.log.committed >= this.termStart;
   }
 
   #reset(term: Term): void {
@@ -178,6 +180,7 @@ export class Replica {
     own.recentActive = true;
     // A change of an earlier term may still be in the log: assume that there is one.
     this.pendingConfIndex = this.log.lastIndex();
+    this.termStart = this.log.lastIndex() + 1;
     ensure(this.appendDrafts([NO_OP]), 'the first entry of a term was refused');
   }
 
