@@ -27,10 +27,13 @@ const advice =
   'log and the free space. If the content is damaged, remove the node from the cluster and join ' +
   'it with an empty directory; its replicas are rebuilt from the other nodes.';
 
+/** Whether LevelDB refused because the directory is open elsewhere. */
+export const isLocked = (error: unknown): boolean => codeOf(error) === 'LEVEL_LOCKED';
+
 /** The error to show for anything that went wrong with the store in `directory`. */
 export function toStorageError(directory: string, error: unknown): TschedError {
   if (error instanceof TschedError) return error;
-  if (codeOf(error) === 'LEVEL_LOCKED') {
+  if (isLocked(error)) {
     return new TschedError(
       'dataDirInUse',
       `${directory} is open in another process`,

@@ -6,7 +6,7 @@ import { mkdir, open, readdir, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Level } from 'level';
 import { TschedError } from '../model/errors.ts';
-import { StoreDamage } from './damage.ts';
+import { isLocked, StoreDamage } from './damage.ts';
 import type { Database } from './level-log.ts';
 
 /**
@@ -63,6 +63,24 @@ export async function assertDatabase(directory: string): Promise<void> {
     throw new StoreDamage('the file CURRENT is missing but the database is there');
   }
   throw new TschedError('dataDirEmpty', `there is no store in ${directory}`, { directory });
+}
+
+/**
+ * Throws `LEVEL_LOCKED` where another handle has the database open. LevelDB takes its lock before
+ * it looks whether there is a database, and refuses to go on where there is one.
+ */
+export async function assertUnlocked(directory: string): Promise<void> {
+  const probe: Database = new Level<Uint8Array, Uint8Array>(directory, {
+    createIfMissing: false,
+    errorIfExists: true,
+  });
+  try {
+    await probe.open();
+  } catch (error) {
+    if (isLocked(error)) throw error;
+    return;
+  }
+  await probe.close();
 }
 
 /** Makes a database beside its place, fills it, and moves it there. */

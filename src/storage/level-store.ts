@@ -10,36 +10,27 @@
  * overwrite can remove the records it makes stale in the same batch, and reads need no iterator.
  */
 import { assert } from '../model/assert.ts';
-import type { ByteWriter } from '../model/bytes.ts';
 import type { TschedError } from '../model/errors.ts';
 import type { Log } from '../ports/log.ts';
 import type { Row, Store, StoreHeader, StoreImage, StoreMaker, StoreOp } from '../ports/store.ts';
 import type { Entry } from '../raft/message.ts';
 import { BatchBuffer } from './batch-buffer.ts';
-import { toStorageError } from './damage.ts';
-import { assertDatabase, makeDatabase, openDatabase, syncDirectory } from './data-dir.ts';
+import { StoreDamage, toStorageError } from './damage.ts';
 import {
-  keyOf,
-  lifeRange,
-  rowKeyOffset,
-  writeGroupKey,
-  writeHeaderKey,
-  writeMetaKey,
-  writeRowKey,
-} from './keyspace.ts';
+  assertDatabase,
+  assertUnlocked,
+  makeDatabase,
+  openDatabase,
+  syncDirectory,
+} from './data-dir.ts';
+import { keyOf, lifeRange, rowKeyOffset, writeHeaderKey, writeRowKey } from './keyspace.ts';
 import { Ledgers } from './ledger.ts';
+import { LevelGroups } from './level-groups.ts';
 import { type LeftoverLife, type LoadedStore, loadStore } from './level-loader.ts';
-import { type Database, encodeAppend, type LogIndex, readEntries } from './level-log.ts';
-import {
-  type StoredHeader,
-  type StoredTombstone,
-  unseal,
-  writeApplied,
-  writeDescriptor,
-  writeHard,
-  writeHeader,
-  writeTombstone,
-} from './record.ts';
+import { type Database, readEntries } from './level-log.ts';
+import { type StoredHeader, unseal, writeHeader } from './record.ts';
+import { scanWals } from './wal-scan.ts';
+import { checkWitnesses, encodeWitness } from './witness.ts';
 
 export interface LevelStoreOptions {
   /** Directory of the database alone; made by `create`. */
@@ -61,13 +52,15 @@ class LevelStore implements Store, StoreMaker {
   readonly #options: LevelStoreOptions;
   readonly #batch = new BatchBuffer();
   readonly #ledgers = new Ledgers();
-  readonly #logs = new Map<number, LogIndex>();
-  #tombstones = new Map<number, StoredTombstone>();
+  readonly #groups = new LevelGroups();
   #db: Database | undefined;
   #onFault: (error: Error) => void = () => undefined;
   #failure: TschedError | undefined;
   #inFlight: Promise<void> | undefined;
   #clearing: Promise<void> = Promise.resolve();
+  readonly #rangeReads = new Set<Promise<Row[]>>();
+  /** Number of the last batch. */
+  #seq = 0;
 
   constructor(options: LevelStoreOptions) {
     this.#options = options;
@@ -91,9 +84,10 @@ class LevelStore implements Store, StoreMaker {
     let db: Database | undefined;
     try {
       await assertDatabase(directory);
+      await this.#scanBeforeOpen();
       db = await openDatabase(directory, { create: false });
       const loaded = await loadStore(db);
-      const header = { ...loaded.header, bootCount: loaded.header.bootCount + 1 };
+      const header = await this.#bootHeader(db, loaded.header);
       this.#batch.reset();
       this.#encodeHeader(header);
       await this.#issue(db);
@@ -110,12 +104,44 @@ class LevelStore implements Store, StoreMaker {
     }
   }
 
-  #takeIn(loaded: LoadedStore): void {
-    this.#tombstones = loaded.tombstones;
-    for (const { ledger, log } of loaded.groups) {
-      this.#ledgers.add(ledger);
-      this.#logs.set(ledger.group, log);
+  /** Throws where LevelDB would drop acknowledged batches without a word. */
+  async #scanBeforeOpen(): Promise<void> {
+    const { directory, log, acceptDataLoss } = this.#options;
+    const report = await scanWals(directory);
+    if (report === undefined) return;
+    const { verdict, offset, batches } = report.finding;
+    const fields = { file: report.file, offset, batches, verdict };
+    if (verdict === 'torn') {
+      log.info('dropped the batch that was being written at the last stop', fields);
+      return;
     }
+    // Another process may be writing this very file; then its end means nothing.
+    await assertUnlocked(directory);
+    if (acceptDataLoss !== true) {
+      throw new StoreDamage(
+        `${report.file}: the write-ahead log is damaged at byte ${offset} (${verdict}), ` +
+          'batches that were acknowledged would be lost',
+      );
+    }
+    log.warn('opening a damaged write-ahead log, data is lost', fields);
+  }
+
+  /** The header of this boot. Throws where batches are missing, unless that is accepted. */
+  async #bootHeader(db: Database, before: StoredHeader): Promise<StoredHeader> {
+    const { log, acceptDataLoss, directory } = this.#options;
+    const { last, problem } = await checkWitnesses(db, before.witnessBase);
+    if (problem !== undefined) {
+      if (acceptDataLoss !== true) throw new StoreDamage(`${problem}: the disk lost them`);
+      log.warn('opening a store that lost batches', { directory, problem });
+    }
+    this.#seq = last;
+    const witnessBase = problem === undefined ? before.witnessBase : last + 1;
+    return { ...before, bootCount: before.bootCount + 1, witnessBase };
+  }
+
+  #takeIn(loaded: LoadedStore): void {
+    this.#groups.load(loaded);
+    for (const { ledger } of loaded.groups) this.#ledgers.add(ledger);
   }
 
   write(ops: readonly StoreOp[], done: () => void): void {
@@ -127,7 +153,7 @@ class LevelStore implements Store, StoreMaker {
     const dead: LeftoverLife[] = [];
     for (const op of ops) {
       this.#ledgers.stage(op);
-      this.#encode(op, dead);
+      this.#groups.encode(this.#batch, op, dead);
     }
     this.#ledgers.assertSound();
     this.#inFlight = this.#issue(db).then(
@@ -143,9 +169,13 @@ class LevelStore implements Store, StoreMaker {
     );
   }
 
-  /** Hands the batch to LevelDB, synced. The buffer can be used again once this has returned. */
-  #issue(db: Database): Promise<void> {
+  /**
+   * Hands the batch to LevelDB, synced, with its witness. LevelDB has copied it when this returns.
+   * Async, so that what LevelDB throws at once is a rejection like everything else.
+   */
+  async #issue(db: Database): Promise<void> {
     const batch = this.#batch;
+    encodeWitness(batch, ++this.#seq);
     // A chained batch costs half the time per row, but frees its memory only with the garbage of
     // this side: with few, large values there is too little garbage for that.
     if (batch.count >= 16 && batch.bytes < batch.count * 4096) {
@@ -154,7 +184,8 @@ class LevelStore implements Store, StoreMaker {
         (key, value) => chained.put(key, value),
         key => chained.del(key),
       );
-      return chained.write({ sync: true });
+      await chained.write({ sync: true });
+      return;
     }
     const operations: (
       | { type: 'put'; key: Uint8Array; value: Uint8Array }
@@ -164,90 +195,13 @@ class LevelStore implements Store, StoreMaker {
       (key, value) => operations.push({ type: 'put', key, value }),
       key => operations.push({ type: 'del', key }),
     );
-    return db.batch(operations, { sync: true });
+    await db.batch(operations, { sync: true });
   }
 
   #encodeHeader(header: StoredHeader): void {
     writeHeaderKey(this.#batch.key());
     writeHeader(this.#batch.value('header'), header);
     this.#batch.seal();
-  }
-
-  #encode(op: StoreOp, dead: LeftoverLife[]): void {
-    const batch = this.#batch;
-    switch (op.kind) {
-      case 'descriptor': {
-        writeGroupKey(batch.key(), 'descriptor', op.group);
-        const gen = this.#logs.get(op.group)?.gen ?? this.#bornGroup(op.group);
-        writeDescriptor(batch.value('descriptor'), { gen, descriptor: op.value });
-        batch.seal();
-        return;
-      }
-      case 'hard':
-        writeGroupKey(batch.key(), 'hard', op.group);
-        writeHard(batch.value('hard'), op.hard);
-        batch.seal();
-        return;
-      case 'entries':
-        encodeAppend(batch, op.group, this.#logOf(op.group), op.entries);
-        return;
-      case 'state':
-        this.#encodeState(this.#logOf(op.group).gen, op);
-        return;
-      case 'remove':
-        this.#encodeRemoval(op.group, op.tombstone, dead);
-        return;
-      case 'meta':
-        writeMetaKey(batch.key(), op.key);
-        batch.value('meta').raw(op.value);
-        batch.seal();
-    }
-  }
-
-  #bornGroup(group: number): number {
-    const gen = (this.#tombstones.get(group)?.gen ?? 0) + 1;
-    this.#logs.set(group, { gen, starts: [] });
-    return gen;
-  }
-
-  #logOf(group: number): LogIndex {
-    const log = this.#logs.get(group);
-    assert(log !== undefined, `group ${group} is not in the store`);
-    return log;
-  }
-
-  #encodeState(gen: number, op: Extract<StoreOp, { kind: 'state' }>): void {
-    const batch = this.#batch;
-    for (const [key, value] of op.rows) {
-      writeRowKey(batch.key(), op.group, gen, key);
-      if (value === undefined) {
-        batch.remove();
-      } else {
-        batch.value('row').raw(value);
-        batch.seal();
-      }
-    }
-    writeGroupKey(batch.key(), 'applied', op.group);
-    writeApplied(batch.value('applied'), op);
-    batch.seal();
-  }
-
-  #encodeRemoval(group: number, tombstone: number, dead: LeftoverLife[]): void {
-    const batch = this.#batch;
-    const before = this.#tombstones.get(group);
-    const gen = this.#logs.get(group)?.gen ?? before?.gen ?? 0;
-    for (const prefix of ['descriptor', 'hard', 'applied'] as const) {
-      writeGroupKey(batch.key(), prefix, group);
-      batch.remove();
-    }
-    const stored = { replica: Math.max(tombstone, before?.replica ?? 0), gen };
-    writeGroupKey(batch.key(), 'tombstone', group);
-    writeTombstone(batch.value('tombstone'), stored);
-    batch.seal();
-    this.#tombstones.set(group, stored);
-    if (this.#logs.delete(group)) {
-      dead.push({ prefix: 'log', group, gen }, { prefix: 'row', group, gen });
-    }
   }
 
   /**
@@ -270,7 +224,7 @@ class LevelStore implements Store, StoreMaker {
   }
 
   row(group: number, key: Uint8Array): Uint8Array | undefined {
-    const gen = this.#logs.get(group)?.gen;
+    const gen = this.#groups.genOf(group);
     if (gen === undefined) return undefined;
     return this.#reading(db => {
       const full = keyOf(writer => writeRowKey(writer, group, gen, key));
@@ -283,42 +237,41 @@ class LevelStore implements Store, StoreMaker {
     group: number,
     range: { from: Uint8Array; to: Uint8Array; limit: number; reverse?: boolean | undefined },
   ): Promise<Row[]> {
-    const gen = this.#logs.get(group)?.gen;
+    const gen = this.#groups.genOf(group);
     if (gen === undefined || range.limit <= 0) return [];
     const bound = (key: Uint8Array): Uint8Array =>
-      keyOf((writer: ByteWriter) => writeRowKey(writer, group, gen, key));
-    const db = this.#readable();
+      keyOf(writer => writeRowKey(writer, group, gen, key));
+    const reading = collectRows(this.#readable(), {
+      gte: bound(range.from),
+      lt: bound(range.to),
+      limit: range.limit,
+      reverse: range.reverse ?? false,
+    });
+    this.#rangeReads.add(reading);
     try {
-      const iterator = db.iterator({
-        gte: bound(range.from),
-        lt: bound(range.to),
-        limit: range.limit,
-        reverse: range.reverse ?? false,
-        highWaterMarkBytes: 256 * 1024,
-      });
-      const found = await iterator.all();
-      return found.map(([key, value]) => [
-        new Uint8Array(key.buffer, key.byteOffset, key.byteLength).subarray(rowKeyOffset),
-        unseal('row', key, value),
-      ]);
+      return await reading;
     } catch (error) {
       throw this.#fault(error);
+    } finally {
+      this.#rangeReads.delete(reading);
     }
   }
 
   entries(group: number, lo: number, hi: number, maxBytes: number): Entry[] {
     this.#ledgers.of(group).assertReadable(lo, hi);
-    const log = this.#logOf(group);
+    const log = this.#groups.logOf(group);
     return this.#reading(db => readEntries(db, group, log, { lo, hi, maxBytes }));
   }
 
   async close(): Promise<void> {
     // The end of one batch may begin the next.
     while (this.#inFlight !== undefined && this.#failure === undefined) await this.#inFlight;
-    await this.#clearing;
     const db = this.#db;
     if (db === undefined) return;
     this.#db = undefined;
+    await this.#clearing;
+    // LevelDB would break them off with an error; each one's caller hears of its own.
+    await Promise.allSettled(this.#rangeReads);
     await db.close();
   }
 
@@ -350,6 +303,17 @@ class LevelStore implements Store, StoreMaker {
     }
     return this.#failure;
   }
+}
+
+async function collectRows(
+  db: Database,
+  range: { gte: Uint8Array; lt: Uint8Array; limit: number; reverse: boolean },
+): Promise<Row[]> {
+  const found = await db.iterator({ ...range, highWaterMarkBytes: 256 * 1024 }).all();
+  return found.map(([key, value]) => [
+    new Uint8Array(key.buffer, key.byteOffset, key.byteLength).subarray(rowKeyOffset),
+    unseal('row', key, value),
+  ]);
 }
 
 function toImage(loaded: LoadedStore, header: StoredHeader): StoreImage {
