@@ -1,0 +1,153 @@
+/**
+ * Says in words why a task is where it is: the verdict on every node for `explain`, and at submit
+ * whether any node the cluster has could ever run it.
+ */
+import { unreachable } from '../model/assert.ts';
+import type { NodeId } from '../model/ids.ts';
+import type { Demand, NodeView, Verdict } from '../model/planning.ts';
+import {
+  formatSize,
+  type ResourceName,
+  type Resources,
+  resourceNames,
+  type Tier,
+  tierRank,
+} from '../model/resources.ts';
+import { judge, overTotal, unsuited } from './feasible.ts';
+
+/** The verdict on each node, in the order of `nodes`. `nowMs` is the clock of the cool-downs. */
+export function verdicts(
+  demand: Demand,
+  avoid: readonly NodeId[],
+  nodes: readonly NodeView[],
+  nowMs: number,
+): { node: NodeId; verdict: Verdict }[] {
+  return nodes.map(view => ({
+    node: view.advertisement.node,
+    verdict: judge(demand, avoid, view, nowMs),
+  }));
+}
+
+const resourceWords: Record<ResourceName, string> = {
+  cpuMilli: 'cpu',
+  memoryBytes: 'memory',
+  diskBytes: 'disk',
+  iops: 'iops',
+  bandwidth: 'bandwidth',
+  ports: 'ports',
+};
+
+/** An amount with its unit: `0.5`, `512MiB`, `10MiB/s`. */
+export function formatAmount(name: ResourceName, amount: number): string {
+  switch (name) {
+    case 'cpuMilli':
+      return String(amount / 1_000);
+    case 'memoryBytes':
+    case 'diskBytes':
+      return formatSize(amount);
+    case 'bandwidth':
+      return `${formatSize(amount)}/s`;
+    case 'iops':
+    case 'ports':
+      return String(amount);
+  }
+}
+
+/** A verdict as part of a sentence: `cpu: needs 4, has 1 free`. */
+export function sentence(verdict: Verdict): string {
+  switch (verdict.kind) {
+    case 'fits':
+      return `fits, load ${Math.round(verdict.load * 100)} %`;
+    case 'tier':
+      return `tier: is only ${verdict.has}`;
+    case 'resource': {
+      const { name, wanted, free } = verdict;
+      const has = formatAmount(name, free);
+      return `${resourceWords[name]}: needs ${formatAmount(name, wanted)}, has ${has} free`;
+    }
+    case 'never': {
+      const { name, wanted, total } = verdict;
+      const has = formatAmount(name, total);
+      return `${resourceWords[name]}: needs ${formatAmount(name, wanted)}, has ${has} in all`;
+    }
+    case 'label':
+      return `label: is not ${verdict.name}=${verdict.wanted}`;
+    case 'coolDown':
+      return 'refused a task a moment ago, is asked again soon';
+    case 'stale':
+      return `silent: last heard of ${(verdict.ageMs / 1_000).toFixed(1)} s ago`;
+    case 'draining':
+      return 'drains: takes no new tasks';
+    case 'avoided':
+      return 'avoided: an earlier attempt failed there';
+    case 'noSupervisor':
+      return 'has no supervisor to run tasks now';
+    default:
+      return unreachable(verdict, 'verdict');
+  }
+}
+
+/** What a node has in all. */
+export interface NodeTotals {
+  readonly tier: Tier;
+  readonly total: Resources;
+  readonly labels: readonly (readonly [string, string])[];
+}
+
+/**
+ * Whether some node could run the demand if it were idle; where none could, a sentence that names
+ * the resource and the largest there is. With no node known at all nothing is refused.
+ */
+export function neverFits(
+  demand: Demand,
+  totals: readonly NodeTotals[],
+): { fits: boolean; message: string } {
+  const fits = { fits: true, message: '' };
+  if (totals.length === 0) return fits;
+  const tiered = totals.filter(node => tierRank(node.tier) >= tierRank(demand.tier));
+  if (tiered.length === 0) {
+    const best = totals.reduce((a, b) => (tierRank(b.tier) > tierRank(a.tier) ? b : a));
+    return {
+      fits: false,
+      message: `tier ${demand.tier} asked for, the highest of any node is ${best.tier}`,
+    };
+  }
+  const suited = tiered.filter(node => unsuited(demand, node) === undefined);
+  if (suited.length === 0) return { fits: false, message: missingLabel(demand, tiered) };
+  if (suited.some(node => overTotal(demand, node.total) === undefined)) return fits;
+  for (const name of resourceNames) {
+    const wanted = demand.request[name];
+    const largest = Math.max(...suited.map(node => node.total[name]));
+    if (wanted <= largest) continue;
+    const message =
+      `${resourceWords[name]}: ${formatAmount(name, wanted)} asked for, the largest node` +
+      `${restriction(demand)} has ${formatAmount(name, largest)}`;
+    return { fits: false, message };
+  }
+  return { fits: false, message: neverTogether(demand) };
+}
+
+/** The nodes that were compared, where they are not all nodes. */
+function restriction(demand: Demand): string {
+  const labels = demand.require.map(([key, value]) => `${key}=${value}`).join(', ');
+  const tier = demand.tier === 'basic' ? '' : ` of tier ${demand.tier} or above`;
+  return labels === '' ? tier : `${tier} with ${labels}`;
+}
+
+function missingLabel(demand: Demand, nodes: readonly NodeTotals[]): string {
+  const lacking = demand.require.find(
+    ([key, wanted]) => !nodes.some(node => node.labels.some(([k, v]) => k === key && v === wanted)),
+  );
+  const tier = demand.tier === 'basic' ? '' : ` of tier ${demand.tier} or above`;
+  if (lacking !== undefined) return `label: no node${tier} has ${lacking[0]}=${lacking[1]}`;
+  const all = demand.require.map(([key, value]) => `${key}=${value}`).join(', ');
+  return `label: no node${tier} has all of ${all}`;
+}
+
+function neverTogether(demand: Demand): string {
+  const wanted = resourceNames
+    .filter(name => demand.request[name] > 0)
+    .map(name => `${formatAmount(name, demand.request[name])} ${resourceWords[name]}`)
+    .join(' and ');
+  return `no single node${restriction(demand)} has ${wanted}`;
+}

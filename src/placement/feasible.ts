@@ -1,0 +1,93 @@
+/**
+ * Whether a node may run a demand, as one verdict. The planner and `explain` ask the same function,
+ * so that what a person is told is what was decided.
+ *
+ * The order of the checks is from what a node is to what it has left: a verdict names the most
+ * lasting obstacle. What is free is what the node advertised less what this leader placed there
+ * since; below zero counts as zero, because a task that asks for none of a resource needs none.
+ */
+import type { Advertisement } from '../model/advertisement.ts';
+import type { NodeId } from '../model/ids.ts';
+import type { Demand, NodeView, Verdict } from '../model/planning.ts';
+import { type ResourceName, type Resources, resourceNames, tierRank } from '../model/resources.ts';
+
+/** An advertisement older than this says nothing any more. */
+export const freshMsMax = 5_000;
+
+/** Free by the node's own word, less what was placed there since; no component below zero. */
+export function freeNow(view: NodeView): Resources {
+  const { free } = view.advertisement;
+  const { reserved } = view;
+  return {
+    cpuMilli: Math.max(0, free.cpuMilli - reserved.cpuMilli),
+    memoryBytes: Math.max(0, free.memoryBytes - reserved.memoryBytes),
+    diskBytes: Math.max(0, free.diskBytes - reserved.diskBytes),
+    iops: Math.max(0, free.iops - reserved.iops),
+    bandwidth: Math.max(0, free.bandwidth - reserved.bandwidth),
+    ports: Math.max(0, free.ports - reserved.ports),
+  };
+}
+
+/** The largest over resources of (allocated + reserved) / total; 0 for an idle node. */
+export function loadOf(view: NodeView): number {
+  const { total, free } = view.advertisement;
+  let load = 0;
+  for (const name of resourceNames) {
+    if (total[name] <= 0) continue;
+    load = Math.max(load, (total[name] - free[name] + view.reserved[name]) / total[name]);
+  }
+  return load;
+}
+
+/** Why the node takes nothing from anyone now, or `undefined`. */
+export function closedFor(view: NodeView): Verdict | undefined {
+  if (view.ageMs > freshMsMax) return { kind: 'stale', ageMs: view.ageMs };
+  if (view.advertisement.incarnation === '') return { kind: 'noSupervisor' };
+  if (view.advertisement.draining) return { kind: 'draining' };
+  return undefined;
+}
+
+/** Tier and labels: what no waiting changes. */
+export function unsuited(
+  demand: Demand,
+  node: Pick<Advertisement, 'tier' | 'labels'>,
+): Verdict | undefined {
+  if (tierRank(node.tier) < tierRank(demand.tier)) return { kind: 'tier', has: node.tier };
+  for (const [name, wanted] of demand.require) {
+    if (!node.labels.some(([key, value]) => key === name && value === wanted)) {
+      return { kind: 'label', name, wanted };
+    }
+  }
+  return undefined;
+}
+
+/** The first resource of which the node has less in all than is asked for. */
+export function overTotal(demand: Demand, total: Resources): ResourceName | undefined {
+  for (const name of resourceNames) if (demand.request[name] > total[name]) return name;
+  return undefined;
+}
+
+/** The verdict on one node for one task. `nowMs` is the clock of `coolDownUntilMs`. */
+export function judge(
+  demand: Demand,
+  avoid: readonly NodeId[],
+  view: NodeView,
+  nowMs: number,
+): Verdict {
+  const { advertisement } = view;
+  const fixed = closedFor(view) ?? unsuited(demand, advertisement);
+  if (fixed !== undefined) return fixed;
+  const never = overTotal(demand, advertisement.total);
+  if (never !== undefined) {
+    const total = advertisement.total[never];
+    return { kind: 'never', name: never, wanted: demand.request[never], total };
+  }
+  if (avoid.includes(advertisement.node)) return { kind: 'avoided' };
+  if (view.coolDownUntilMs > nowMs) return { kind: 'coolDown', untilMs: view.coolDownUntilMs };
+  const free = freeNow(view);
+  for (const name of resourceNames) {
+    const wanted = demand.request[name];
+    if (wanted > free[name]) return { kind: 'resource', name, wanted, free: free[name] };
+  }
+  return { kind: 'fits', load: loadOf(view) };
+}

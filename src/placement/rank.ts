@@ -1,0 +1,82 @@
+/**
+ * Which of the nodes that could take a task does: the lowest sufficient tier with room first, so that
+ * good nodes stay free for those who need them; then the lowest load, drawn from the best few.
+ *
+ * Many leaders plan from the same advertisements. If each took the single best node they would all
+ * take the same one (features.md 6.1), so one is drawn from all within a small distance of the best,
+ * weighted by how many of the demand each still holds: on average nodes fill in proportion to their
+ * size. Sparrow (SOSP 2013) shows how little such a draw loses against the exact best.
+ */
+import type { Amounts, Room } from './room.ts';
+
+/** Nodes this close to the lowest load are as good as it. */
+const loadDistance = 0.1;
+/** A demand that takes more than this share of a node is not queued there behind others. */
+const smallShareMax = 0.5;
+
+/** The node for one task among those with room for it now, or `undefined`. */
+export function pickFree(
+  rooms: readonly Room[],
+  amounts: Amounts,
+  draw: () => number,
+): Room | undefined {
+  const candidates = rooms.filter(room => room.open && room.fits(amounts));
+  return pickBest(
+    candidates,
+    room => room.load,
+    room => room.copiesLeft(amounts),
+    draw,
+  );
+}
+
+/**
+ * The node in whose queue a small task waits, for when no node has room. Only full nodes are left
+ * then, so the task waits behind nobody it could have passed elsewhere. Queues fill in proportion to
+ * what a node holds. Not taken: a node of `waitedFor`, on which an older task waits to fit, because
+ * what is queued there would take the room that it waits for.
+ */
+export function pickQueue(
+  rooms: readonly Room[],
+  amounts: Amounts,
+  waitedFor: ReadonlySet<Room>,
+  draw: () => number,
+): Room | undefined {
+  const candidates = rooms.filter(
+    room => room.open && room.queueLeft > 0 && isSmall(room, amounts) && !waitedFor.has(room),
+  );
+  const held = (room: Room): number => room.copiesInAll(amounts);
+  return pickBest(candidates, room => room.queued / held(room), held, draw);
+}
+
+function isSmall(room: Room, amounts: Amounts): boolean {
+  return amounts.every((wanted, position) => {
+    return wanted <= (room.total[position] ?? 0) * smallShareMax;
+  });
+}
+
+/** Lowest rank, then a weighted draw from those within `loadDistance` of the lowest score. */
+function pickBest(
+  candidates: readonly Room[],
+  score: (room: Room) => number,
+  weight: (room: Room) => number,
+  draw: () => number,
+): Room | undefined {
+  let rank = Number.POSITIVE_INFINITY;
+  let best = Number.POSITIVE_INFINITY;
+  for (const room of candidates) {
+    if (room.rank > rank) continue;
+    const value = score(room);
+    if (room.rank < rank || value < best) best = value;
+    rank = room.rank;
+  }
+  let picked: Room | undefined;
+  let sum = 0;
+  for (const room of candidates) {
+    if (room.rank !== rank || score(room) > best + loadDistance) continue;
+    const share = Math.max(1, weight(room));
+    sum += share;
+    // Each stays with probability share / sum so far: one pass, no list.
+    if (draw() * sum < share) picked = room;
+  }
+  return picked;
+}

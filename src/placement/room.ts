@@ -1,0 +1,118 @@
+/**
+ * What a plan knows of one node while it is being made: what is left, how loaded it is, how much may
+ * still be queued. Placements of the plan are counted here at once, so that the next one sees them.
+ */
+import type { Demand, NodeView } from '../model/planning.ts';
+import { resourceNames, tierRank } from '../model/resources.ts';
+import { closedFor, loadOf } from './feasible.ts';
+
+/** A demand's request as numbers in the order of `resourceNames`. */
+export type Amounts = readonly number[];
+
+export const amountsOf = (demand: Demand): Amounts =>
+  resourceNames.map(name => demand.request[name]);
+
+export class Room {
+  readonly view: NodeView;
+  /** Rank of the node's tier. */
+  readonly rank: number;
+  /** Fresh, with a supervisor, not draining. */
+  readonly usable: boolean;
+  /** Usable, and it did not refuse lately. */
+  readonly open: boolean;
+  readonly total: Amounts;
+  /** Free less reserved; may be below zero where the advertisement is behind. */
+  readonly #free: number[];
+  #load: number;
+  #queued: number;
+  #queueLeft: number;
+
+  constructor(view: NodeView, nowMs: number) {
+    const { advertisement, reserved } = view;
+    this.view = view;
+    this.rank = tierRank(advertisement.tier);
+    this.usable = closedFor(view) === undefined;
+    this.open = this.usable && view.coolDownUntilMs <= nowMs;
+    this.total = resourceNames.map(name => advertisement.total[name]);
+    this.#free = resourceNames.map(name => advertisement.free[name] - reserved[name]);
+    this.#load = loadOf(view);
+    const spilled = spilledReservations(view);
+    this.#queued = advertisement.queued + spilled;
+    this.#queueLeft = prefetchShare(advertisement.queueRoom - spilled);
+  }
+
+  get load(): number {
+    return this.#load;
+  }
+
+  /** Attempts queued there, this plan's included. */
+  get queued(): number {
+    return this.#queued;
+  }
+
+  /** Attempts that this plan may still queue there. */
+  get queueLeft(): number {
+    return this.#queueLeft;
+  }
+
+  fits(amounts: Amounts): boolean {
+    for (let position = 0; position < amounts.length; position++) {
+      const wanted = amounts[position] ?? 0;
+      if (wanted > 0 && wanted > (this.#free[position] ?? 0)) return false;
+    }
+    return true;
+  }
+
+  /** How many of the demand fit into what is left: at least 1 where `fits`. */
+  copiesLeft(amounts: Amounts): number {
+    return copies(amounts, this.#free);
+  }
+
+  /** How many of the demand an empty node holds. */
+  copiesInAll(amounts: Amounts): number {
+    return copies(amounts, this.total);
+  }
+
+  /** Counts a placement. Where it does not fit, it goes to the queue there. */
+  take(amounts: Amounts): void {
+    if (!this.fits(amounts)) {
+      this.#queued += 1;
+      this.#queueLeft -= 1;
+    }
+    for (let position = 0; position < amounts.length; position++) {
+      const total = this.total[position] ?? 0;
+      const free = (this.#free[position] ?? 0) - (amounts[position] ?? 0);
+      this.#free[position] = free;
+      if (total > 0) this.#load = Math.max(this.#load, (total - free) / total);
+    }
+  }
+}
+
+/** A node holds at most this many of a demand that asks for nothing: only for weighing. */
+const copiesMax = 1_000_000;
+
+function copies(amounts: Amounts, have: Amounts): number {
+  let least = copiesMax;
+  for (let position = 0; position < amounts.length; position++) {
+    const wanted = amounts[position] ?? 0;
+    if (wanted > 0) least = Math.min(least, Math.floor((have[position] ?? 0) / wanted));
+  }
+  return least;
+}
+
+/**
+ * How many of the placements made since the advertisement did not fit what it called free, and so
+ * went to the node's queue: their share by the resource that is most short.
+ */
+function spilledReservations(view: NodeView): number {
+  let share = 0;
+  for (const name of resourceNames) {
+    const reserved = view.reserved[name];
+    if (reserved <= 0) continue;
+    share = Math.max(share, (reserved - view.advertisement.free[name]) / reserved);
+  }
+  return Math.ceil(share * view.reservedCount);
+}
+
+/** Half of a node's queue for one plan: other leaders read the same advertisement. */
+const prefetchShare = (room: number): number => Math.max(0, Math.ceil(room / 2));
