@@ -108,8 +108,7 @@ export class Libp2pTransport implements Transport {
   }
 
   send(peer: NodeId, frame: Uint8Array): boolean {
-    const writer = this.#links.get(peer)?.writer;
-    if (writer === undefined || !writer.send(frame)) {
+    if (this.#links.get(peer)?.send(frame) !== true) {
       this.#dropped++;
       return false;
     }
@@ -174,6 +173,7 @@ export class Libp2pTransport implements Transport {
     const link = this.#linkTo(peer);
     this.#inbound.get(peer)?.abort(new Error('replaced'));
     this.#inbound.set(peer, stream);
+    link.setInbound(true);
     const reader = new FrameReader(limits.frameBytesMax, frame => {
       this.#framesIn++;
       this.#bytesIn += frame.length;
@@ -194,7 +194,9 @@ export class Libp2pTransport implements Transport {
     // The writer ended its half: nothing more will come, and we never write here.
     stream.addEventListener('remoteCloseWrite', () => stream.abort(new Error('closed by peer')));
     stream.addEventListener('close', () => {
-      if (this.#inbound.get(peer) === stream) this.#inbound.delete(peer);
+      if (this.#inbound.get(peer) !== stream) return;
+      this.#inbound.delete(peer);
+      this.#links.get(peer)?.setInbound(false);
     });
   }
 

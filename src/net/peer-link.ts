@@ -31,6 +31,8 @@ export interface LinkDeps {
 
 /** A process may die soon after it was reached; a few short lives are therefore redialled at once. */
 const shortLivesFree = 3;
+/** Frames held for a peer that already writes to us while our own stream is being opened. */
+const earlyBytesMax = 1024 * 1024;
 
 export class PeerLink {
   readonly peer: NodeId;
@@ -55,6 +57,11 @@ export class PeerLink {
   #undecided: (() => void) | undefined;
   #lastHeardMs: number;
   #heard = false;
+  /** The peer can write to us. */
+  #inbound = false;
+  /** Answers to a peer that was quicker than our own stream: sent as soon as that is open. */
+  #early: Uint8Array[] = [];
+  #earlyBytes = 0;
 
   constructor(peer: NodeId, deps: LinkDeps) {
     this.peer = peer;
@@ -77,6 +84,22 @@ export class PeerLink {
   /** Milliseconds since anything came from this peer, and whether its stream ever spoke. */
   get silence(): { ms: number; heard: boolean } {
     return { ms: this.#deps.nowMs() - this.#lastHeardMs, heard: this.#heard };
+  }
+
+  /** False where the frame is dropped. */
+  send(frame: Uint8Array): boolean {
+    if (this.#writer !== undefined) return this.#writer.send(frame);
+    if (!this.#inbound || !this.#attempting) return false;
+    if (this.#earlyBytes + frame.length > earlyBytesMax) return false;
+    this.#early.push(frame);
+    this.#earlyBytes += frame.length;
+    return true;
+  }
+
+  /** Told when the peer's stream to us opens and closes. */
+  setInbound(open: boolean): void {
+    this.#inbound = open;
+    if (!open) this.#dropEarly();
   }
 
   heard(): void {
@@ -122,6 +145,7 @@ export class PeerLink {
     this.#stopped = true;
     this.#wanted = false;
     this.#nudge?.();
+    this.#dropEarly();
     const wasUp = this.#writer !== undefined || this.#undecided !== undefined;
     this.#undecided?.();
     this.#undecided = undefined;
@@ -158,6 +182,7 @@ export class PeerLink {
           continue;
         }
         this.#failures++;
+        this.#dropEarly();
         // Anything but a refusal leaves it open until the timer: a process that is being killed
         // loses its connections a little before its listening socket, and resets us in between.
         if (isRefused(error)) this.#decideLoss(true);
@@ -229,6 +254,8 @@ export class PeerLink {
     this.#decideLoss(false);
     const writer = new FrameWriter(stream, this.#deps.nowMs);
     this.#writer = writer;
+    for (const frame of this.#early) writer.send(frame);
+    this.#dropEarly();
     this.#upSinceMs = this.#deps.nowMs();
     if (connection.direction === 'outbound') this.#lastAddress = connection.remoteAddr;
     const lost = (): void => this.#onLost(writer);
@@ -239,6 +266,11 @@ export class PeerLink {
     });
     this.#deps.log.debug('peer up', { peer: this.peer });
     this.#deps.onUp(this.peer);
+  }
+
+  #dropEarly(): void {
+    this.#early = [];
+    this.#earlyBytes = 0;
   }
 
   #onLost(writer: FrameWriter): void {
