@@ -1,0 +1,38 @@
+/** Every route of the API. A route that is not here does not exist. */
+import type { Route } from './route.ts';
+import { cancelManyRoute, cancelRoute, retryRoute } from './routes/cancel.ts';
+import { clusterHealthRoute, joinTokenRoute, shardsRoute } from './routes/cluster.ts';
+import { eventsRoute } from './routes/events.ts';
+import { logsRoute } from './routes/logs.ts';
+import { healthRoute, metricsRoute, openapiRoute } from './routes/node-state.ts';
+import { nodeRoute, nodesRoute, stopNodeRoute } from './routes/nodes.ts';
+import { submitRoute } from './routes/submit.ts';
+import { submitBatchRoute } from './routes/submit-batch.ts';
+import { submitStreamRoute } from './routes/submit-stream.ts';
+import { explainRoute, getSpecRoute, getTaskRoute, listTasksRoute } from './routes/tasks.ts';
+import { waitRoute } from './routes/wait.ts';
+
+export const routes: readonly Route[] = [
+  healthRoute,
+  submitRoute,
+  submitBatchRoute,
+  submitStreamRoute,
+  listTasksRoute,
+  getTaskRoute,
+  getSpecRoute,
+  waitRoute,
+  logsRoute,
+  explainRoute,
+  cancelRoute,
+  cancelManyRoute,
+  retryRoute,
+  eventsRoute,
+  nodesRoute,
+  nodeRoute,
+  stopNodeRoute,
+  shardsRoute,
+  clusterHealthRoute,
+  joinTokenRoute,
+  metricsRoute,
+  openapiRoute,
+];

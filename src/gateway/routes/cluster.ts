@@ -1,0 +1,39 @@
+/** The cluster as a whole: shards, health, joining. */
+import type { Route } from '../route.ts';
+import { clusterHealthSchema, joinTokenSchema, problemSchema, shardsSchema } from '../schemas.ts';
+
+export const shardsRoute: Route = {
+  method: 'GET',
+  path: '/v1/shards',
+  role: 'reader',
+  tag: 'cluster',
+  summary: 'List shards',
+  description: 'Leader, replicas, log position and tasks of each shard.',
+  schema: { response: { 200: shardsSchema, 503: problemSchema } },
+  run: async (_request, _reply, gateway) => ({ shards: await gateway.api.shards() }),
+};
+
+export const clusterHealthRoute: Route = {
+  method: 'GET',
+  path: '/v1/cluster/health',
+  role: 'reader',
+  tag: 'cluster',
+  summary: 'Health of the cluster',
+  description: 'Answers 200 also where something is wrong; `ok` and `problems` say so.',
+  schema: { response: { 200: clusterHealthSchema } },
+  run: (_request, _reply, gateway) => gateway.api.clusterHealth(),
+};
+
+export const joinTokenRoute: Route = {
+  method: 'POST',
+  path: '/v1/cluster/join-token',
+  role: 'admin',
+  tag: 'cluster',
+  summary: 'Make a join token',
+  description: 'A secret with which another node can join: keep it as such.',
+  schema: { response: { 200: joinTokenSchema, 403: problemSchema } },
+  async run(_request, reply, gateway) {
+    reply.header('Cache-Control', 'no-store');
+    return { token: await gateway.api.joinToken() };
+  },
+};

@@ -1,0 +1,287 @@
+/**
+ * JSON schemas of what the API answers, for the OpenAPI document. They describe the types of
+ * `model/task.ts` and `ports/node-api.ts`; a test holds real answers against them.
+ */
+import { outcomeKinds } from '../model/attempt.ts';
+import { errorTable } from '../model/errors.ts';
+import { resourceNames, tiers } from '../model/resources.ts';
+import type { JsonSchema } from '../model/spec-fields.ts';
+import { eventKinds, taskStates, waitingReasons } from '../model/task.ts';
+
+const text: JsonSchema = { type: 'string' };
+const flag: JsonSchema = { type: 'boolean' };
+const whole: JsonSchema = { type: 'integer' };
+const described = (schema: JsonSchema, description: string): JsonSchema => ({
+  ...schema,
+  description,
+});
+const instant = described(whole, 'Milliseconds since 1970-01-01 UTC.');
+const texts: JsonSchema = { type: 'array', items: text };
+const textMap: JsonSchema = { type: 'object', additionalProperties: text };
+const listOf = (items: JsonSchema): JsonSchema => ({ type: 'array', items });
+
+/** An object; names that end with `?` may be missing. */
+function object(properties: Readonly<Record<string, JsonSchema>>): JsonSchema {
+  const plain = Object.entries(properties).map(([name, schema]) => [name.replace('?', ''), schema]);
+  return {
+    type: 'object',
+    additionalProperties: false,
+    properties: Object.fromEntries(plain),
+    required: Object.keys(properties).filter(name => !name.endsWith('?')),
+  };
+}
+
+export const taskIdSchema = described(text, 'Task ID, 20 characters.');
+
+export const idParams = object({
+  id: described(text, 'Task ID, its last 4 or more characters, or `last`.'),
+});
+
+const specProblem = object({
+  pointer: described(text, 'JSON pointer into the document.'),
+  code: { enum: ['badSpec', 'notYet', 'tooLarge'] },
+  message: text,
+});
+
+const errorCode: JsonSchema = { enum: Object.keys(errorTable) };
+
+export const problemSchema: JsonSchema = {
+  description: 'A problem document (RFC 9457). Programs match on `code`.',
+  content: {
+    'application/problem+json': {
+      schema: object({
+        type: described(text, '`urn:tsched:error:` and the code.'),
+        title: text,
+        status: whole,
+        detail: text,
+        code: errorCode,
+        suggestion: text,
+        'field?': text,
+        'problems?': listOf(specProblem),
+        'retryAfterMs?': whole,
+        'id?': taskIdSchema,
+      }),
+    },
+  },
+};
+
+const outcome = object({
+  kind: { enum: outcomeKinds },
+  'exitCode?': whole,
+  'signal?': text,
+  startedAtMs: instant,
+  endedAtMs: instant,
+  userCpuMs: whole,
+  systemCpuMs: whole,
+  peakMemoryBytes: whole,
+  stdoutBytes: whole,
+  stderrBytes: whole,
+  outputTruncated: flag,
+  tail: described(text, 'Last bytes of the output.'),
+  message: text,
+});
+
+const attempt = object({
+  attempt: described(whole, 'Number of the assignment; the task sees it as TSCHED_ATTEMPT.'),
+  run: described(whole, 'Which of the runs that count this is.'),
+  node: text,
+  nodeName: text,
+  assignedAtMs: instant,
+  'startedAtMs?': instant,
+  'endedAtMs?': instant,
+  'outcome?': outcome,
+});
+
+const state: JsonSchema = { enum: taskStates };
+const reason = described(
+  text,
+  `Of a waiting task one of ${waitingReasons.join(', ')}; else a sentence where there is one.`,
+);
+
+export const taskViewSchema = object({
+  id: taskIdSchema,
+  tenant: text,
+  owner: text,
+  name: text,
+  state,
+  'reason?': reason,
+  'outcome?': outcome,
+  attempts: listOf(attempt),
+  runs: whole,
+  attemptsMax: whole,
+  lost: described(whole, 'Attempts that ended with their node; they do not count.'),
+  tier: { enum: tiers },
+  command: text,
+  submittedAtMs: instant,
+  'settledAtMs?': instant,
+  'notBeforeMs?': instant,
+  shard: whole,
+  'retryOf?': taskIdSchema,
+  'arrayId?': taskIdSchema,
+  'arrayIndex?': whole,
+  'cancelRequested?': object({ reason: text, by: text }),
+  stale: described(flag, 'Read from a replica that could not confirm it with a majority.'),
+});
+
+const taskSummary = object({
+  id: taskIdSchema,
+  tenant: text,
+  name: text,
+  state,
+  'reason?': reason,
+  tier: { enum: tiers },
+  command: text,
+  submittedAtMs: instant,
+  'settledAtMs?': instant,
+  runs: whole,
+  attemptsMax: whole,
+  shard: whole,
+  'nodeName?': text,
+});
+
+export const listPageSchema = object({
+  tasks: listOf(taskSummary),
+  'cursor?': described(text, 'Give it as `cursor` for the next page; missing on the last one.'),
+  missingShards: described(listOf(whole), 'Shards that did not answer: their tasks are missing.'),
+});
+
+export const submittedSchema = object({
+  id: described(taskIdSchema, 'ID of the task, or of the array.'),
+  'shard?': whole,
+  'state?': described(state, 'Of a task that was made by this request.'),
+  'repeated?': described(flag, 'It had been submitted before, with this ID or key.'),
+  'retryOf?': taskIdSchema,
+  'ids?': described(listOf(taskIdSchema), 'Of an array: its tasks, in order of their indices.'),
+});
+
+export const resultSchema: JsonSchema = {
+  ...object({
+    'line?': described(whole, 'Line of a stream, from 1.'),
+    ok: flag,
+    'id?': taskIdSchema,
+    'shard?': whole,
+    'repeated?': flag,
+    'ids?': listOf(taskIdSchema),
+    'code?': errorCode,
+    'message?': text,
+    'problems?': listOf(specProblem),
+    'retryAfterMs?': whole,
+  }),
+};
+
+export const resultsSchema = object({ results: listOf(resultSchema) });
+
+export const specSchema: JsonSchema = {
+  type: 'object',
+  description: 'The task as a document: what a submit of it would send.',
+  additionalProperties: true,
+};
+
+const resources = object(Object.fromEntries(resourceNames.map(name => [name, whole])));
+
+const explainedNode = object({
+  node: text,
+  name: text,
+  tier: { enum: tiers },
+  advertAgeMs: whole,
+  verdict: { type: 'object', additionalProperties: true },
+  sentence: text,
+});
+
+export const explanationSchema = object({
+  id: taskIdSchema,
+  state,
+  'reason?': reason,
+  message: text,
+  'position?': described(whole, 'Place among the ready tasks of its shard, from 1.'),
+  'readyInShard?': whole,
+  nodes: listOf(explainedNode),
+});
+
+export const eventSchema = object({
+  shard: whole,
+  seq: described(whole, 'Position in the sequence of the shard.'),
+  atMs: instant,
+  kind: { enum: eventKinds },
+  taskId: taskIdSchema,
+  tenant: text,
+  state,
+  'attempt?': whole,
+  'node?': text,
+  'outcome?': { enum: outcomeKinds },
+});
+
+const nodeSummary = {
+  id: text,
+  name: text,
+  state: text,
+  self: flag,
+  tier: { enum: tiers },
+  total: resources,
+  'free?': resources,
+  running: whole,
+  queued: whole,
+  leads: whole,
+  replicas: whole,
+  'advertAgeMs?': whole,
+  httpAddress: text,
+  labels: textMap,
+};
+
+export const nodesSchema = object({ nodes: listOf(object(nodeSummary)) });
+
+export const nodeDetailSchema = object({
+  ...nodeSummary,
+  addresses: texts,
+  storeId: text,
+  bootCount: whole,
+  version: text,
+  'isolation?': textMap,
+});
+
+export const shardsSchema = object({
+  shards: listOf(
+    object({
+      shard: whole,
+      term: whole,
+      'leader?': text,
+      voters: texts,
+      learners: texts,
+      commit: whole,
+      applied: whole,
+      waiting: whole,
+      running: whole,
+      settled: whole,
+      state: { enum: ['ok', 'growing', 'underReplicated', 'noLeader'] },
+    }),
+  ),
+});
+
+export const healthSchema = object({
+  ready: flag,
+  node: text,
+  name: text,
+  clusterId: text,
+  version: text,
+});
+
+export const clusterHealthSchema = object({
+  ok: flag,
+  nodes: whole,
+  nodesUp: whole,
+  shards: whole,
+  shardsWithoutLeader: listOf(whole),
+  shardsGrowing: whole,
+  replication: whole,
+  problems: texts,
+});
+
+export const joinTokenSchema = object({ token: text });
+export const emptySchema = object({ 'accepted?': flag });
+
+/** An answer that is not JSON. */
+export const contentOf = (
+  contentType: string,
+  schema: JsonSchema,
+  description: string,
+): JsonSchema => ({ description, content: { [contentType]: { schema } } });

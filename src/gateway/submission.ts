@@ -1,0 +1,161 @@
+/**
+ * From task documents to submit requests and back to results: validation, the tenant's bound, and
+ * arrays. The IDs of an array's tasks follow from the ID of the array, so that repeating the request
+ * with that ID is safe and finishes what was begun.
+ */
+import { randomInt } from 'node:crypto';
+import type { ErrorCode } from '../model/errors.ts';
+import { formatTaskId, parseTaskId, slotCount, type TaskId } from '../model/ids.ts';
+import { limits } from '../model/limits.ts';
+import { readSpecDocument } from '../model/spec-document.ts';
+import type { SpecProblem } from '../model/spec-reading.ts';
+import type { NodeApi, SubmitReply, SubmitRequest } from '../ports/node-api.ts';
+import type { Identity } from './access.ts';
+import { type Problem, problemOf, problemOfDocument, problemOfError } from './problem.ts';
+
+export type Prepared =
+  | {
+      readonly ok: true;
+      readonly requests: readonly SubmitRequest[];
+      readonly arrayId?: TaskId | undefined;
+    }
+  | { readonly ok: false; readonly problem: Problem };
+
+/** Result of one document of a batch or a stream. */
+export type SubmitResult =
+  | {
+      readonly ok: true;
+      readonly id: string;
+      readonly shard?: number | undefined;
+      readonly repeated?: boolean | undefined;
+      /** Of an array: `id` is the array's, these are its tasks'. */
+      readonly ids?: readonly string[] | undefined;
+    }
+  | {
+      readonly ok: false;
+      readonly id?: string | undefined;
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly problems?: readonly SpecProblem[] | undefined;
+      readonly retryAfterMs?: number | undefined;
+    };
+
+/** Consecutive tasks of an array that share a slot, and so a log entry. */
+const tasksPerSlot = 100;
+const randomMax = 2 ** 40;
+/** Odd, so that the slots of an array repeat only after all 4096. */
+const slotStride = 1_553;
+
+/** ID of one task of an array: distinct within the array, the same each time it is asked for. */
+export function arrayTaskId(arrayId: TaskId, position: number): TaskId {
+  const parts = parseTaskId(arrayId)!;
+  const group = Math.floor(position / tasksPerSlot);
+  return formatTaskId({
+    atMs: parts.atMs,
+    slot: (parts.slot + group * slotStride) % slotCount,
+    random: (parts.random + 1 + position) % randomMax,
+  });
+}
+
+const drawArrayId = (): TaskId =>
+  formatTaskId({ atMs: Date.now(), slot: randomInt(slotCount), random: randomInt(randomMax) });
+
+/** Reads a document on behalf of `identity` and makes the requests it stands for. */
+export function prepare(document: unknown, identity: Identity): Prepared {
+  const reading = readSpecDocument(document, { tenant: identity.tenant, owner: identity.name });
+  if (!reading.ok) return { ok: false, problem: problemOfDocument(reading.problems) };
+  const { spec, id, array } = reading;
+  if (spec.tenant !== identity.tenant && identity.role !== 'admin') {
+    const detail = `The token belongs to the tenant ${identity.tenant}, not to ${spec.tenant}.`;
+    return { ok: false, problem: problemOf('forbidden', detail, { field: '/tenant' }) };
+  }
+  if (array === undefined) return { ok: true, requests: [{ id, spec }] };
+  const arrayId = id ?? drawArrayId();
+  const requests: SubmitRequest[] = [];
+  for (let index = array.from; index <= array.to; index++) {
+    const taskId = arrayTaskId(arrayId, index - array.from);
+    requests.push({ id: taskId, spec, arrayId, arrayIndex: index });
+  }
+  return { ok: true, requests, arrayId };
+}
+
+export const problemOfReply = (reply: SubmitReply & { ok: false }, id?: string): Problem =>
+  problemOf(reply.code, reply.message, {
+    id: id ?? reply.id,
+    retryAfterMs: reply.retryAfterMs,
+  });
+
+export const resultOfProblem = (problem: Problem): SubmitResult => ({
+  ok: false,
+  id: problem.id,
+  code: problem.code,
+  message: problem.detail,
+  problems: problem.problems,
+  retryAfterMs: problem.retryAfterMs,
+});
+
+function resultOf(prepared: Prepared, replies: readonly SubmitReply[]): SubmitResult {
+  if (!prepared.ok) return resultOfProblem(prepared.problem);
+  const failed = replies.find(reply => !reply.ok);
+  if (failed !== undefined && !failed.ok) {
+    return resultOfProblem(problemOfReply(failed, prepared.arrayId));
+  }
+  const taken = replies.filter(reply => reply.ok);
+  if (prepared.arrayId !== undefined) {
+    const repeated = taken.every(reply => reply.repeated);
+    return { ok: true, id: prepared.arrayId, repeated, ids: taken.map(reply => reply.id) };
+  }
+  const { id, shard, repeated } = taken[0]!;
+  return { ok: true, id, shard, repeated };
+}
+
+/** Replies in order; a call that fails as a whole fails each of its requests. */
+async function submitInOrder(
+  api: NodeApi,
+  requests: readonly SubmitRequest[],
+  identity: Identity,
+): Promise<SubmitReply[]> {
+  const replies: SubmitReply[] = [];
+  for (let from = 0; from < requests.length; from += limits.batchItemsMax) {
+    const part = requests.slice(from, from + limits.batchItemsMax);
+    try {
+      replies.push(...(await api.submit(part, identity)));
+    } catch (error) {
+      const problem = problemOfError(error);
+      if (problem === undefined) throw error;
+      const { code, detail, retryAfterMs } = problem;
+      for (const { id } of part) {
+        replies.push({ ok: false, id, code, message: detail, retryAfterMs });
+      }
+    }
+  }
+  return replies;
+}
+
+/**
+ * Submits prepared documents, results in their order. Together they may make at most
+ * `limits.arrayMax` tasks; what is over is refused with `tooLarge`.
+ */
+export async function submitPrepared(
+  api: NodeApi,
+  documents: readonly Prepared[],
+  identity: Identity,
+): Promise<SubmitResult[]> {
+  const requests: SubmitRequest[] = [];
+  const bounded = documents.map((prepared): Prepared => {
+    if (!prepared.ok) return prepared;
+    if (requests.length + prepared.requests.length > limits.arrayMax) {
+      const detail = `One request may make at most ${limits.arrayMax} tasks.`;
+      return { ok: false, problem: problemOf('tooLarge', detail) };
+    }
+    requests.push(...prepared.requests);
+    return prepared;
+  });
+  const replies = await submitInOrder(api, requests, identity);
+  let from = 0;
+  return bounded.map(prepared => {
+    const count = prepared.ok ? prepared.requests.length : 0;
+    from += count;
+    return resultOf(prepared, replies.slice(from - count, from));
+  });
+}
