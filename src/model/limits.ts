@@ -32,6 +32,12 @@ export const limits = {
   outcomeTailBytes: 4 * kib,
   /** Attempts that ended with their node, before the task is aborted as poison. */
   lostMax: 5,
+  /** Nodes a task remembers that it failed on. */
+  avoidMax: 8,
+  /** Ended attempts kept of one task, the newest. */
+  attemptsKept: 32,
+  /** Characters kept of the tail and message of an attempt that was followed by another. */
+  retriedTailMax: 256,
   /** Waiting tasks of one shard. */
   waitingPerShardMax: 1_000_000,
   /** Events kept of one shard. */

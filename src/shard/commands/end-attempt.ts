@@ -1,0 +1,127 @@
+/**
+ * What follows from the end of a live attempt, for `finish` and `lose` alike:
+ *
+ *   succeeded                      → succeeded, a cancel that came too late notwithstanding
+ *   cancelled, or a cancel asked   → cancelled
+ *   lost                           → waits again at once and counts no run; aborted when it was lost
+ *                                    `limits.lostMax` times
+ *   anything else                  → waits for its back-off while runs are left, else failed
+ */
+import type { Outcome } from '../../model/attempt.ts';
+import type { NodeId } from '../../model/ids.ts';
+import { limits } from '../../model/limits.ts';
+import type { Backoff } from '../../model/spec.ts';
+import { taskStates } from '../../model/task.ts';
+import type { AttemptRecord } from '../memory/task-detail.ts';
+import { stateCode } from '../memory/task-table.ts';
+import { instantMaxMs } from '../state.ts';
+import type { Turn } from '../turn.ts';
+
+/** Doublings after which no back-off grows: 2^40 ms are 34 years. */
+const doublingsMax = 40;
+
+/** Wait after the `runs`-th failed run: doubled with each, from `initialMs` to `maxMs`. */
+export function backoffMs(backoff: Backoff, runs: number): number {
+  return Math.min(backoff.maxMs, backoff.initialMs * 2 ** Math.min(runs - 1, doublingsMax));
+}
+
+interface Settling {
+  readonly code: number;
+  readonly reason: string;
+}
+
+/** Ends the live attempt of a task. */
+export function endAttempt(turn: Turn, row: number, outcome: Outcome): void {
+  const { state, effects } = turn;
+  const { table } = state;
+  const isLost = outcome.kind === 'lost';
+  if (isLost) table.setLost(row, table.lost(row) + 1);
+  else table.setRuns(row, table.runs(row) + 1);
+  const live = state.endLive(row);
+  const attempt = {
+    ...live,
+    startedAtMs: live.startedAtMs ?? startedAtMs(outcome),
+    endedAtMs: state.shownInstant(row),
+    outcome,
+  };
+  const { fence, node } = attempt;
+  const taskId = table.id(row);
+  const about = { attempt: fence, node, outcome: outcome.kind };
+  state.flush.markTask(row, outcome.tail.length + outcome.message.length);
+  effects.push({ kind: 'attemptEnded', taskId, fence, node });
+
+  const settling = settlingOf(turn, row, outcome);
+  if (settling === undefined) {
+    state.keepEnded(row, retried(attempt));
+    waitAgain(turn, row, isLost ? undefined : node);
+    state.note('attemptEnded', row, about);
+    return;
+  }
+  state.keepEnded(row, attempt);
+  state.settle(row, settling.code, { reason: settling.reason });
+  state.note('attemptEnded', row, about);
+  state.note('settled', row, about);
+  effects.push({ kind: 'settled', taskId, state: taskStates[settling.code]! });
+}
+
+/** When a process started whose start was not told before its end. */
+const startedAtMs = (outcome: Outcome): number | undefined =>
+  outcome.kind === 'startFailed' || outcome.startedAtMs === 0 ? undefined : outcome.startedAtMs;
+
+/** How the outcome settles the task; `undefined` where it runs again. */
+function settlingOf(turn: Turn, row: number, outcome: Outcome): Settling | undefined {
+  const { table, specs } = turn.state;
+  if (outcome.kind === 'succeeded') return { code: stateCode.succeeded, reason: '' };
+  const request = table.detail(row)?.cancelRequested;
+  if (request !== undefined || outcome.kind === 'cancelled') {
+    return { code: stateCode.cancelled, reason: request?.reason ?? outcome.message };
+  }
+  if (outcome.kind === 'lost') {
+    const lost = table.lost(row);
+    if (lost < limits.lostMax) return undefined;
+    return { code: stateCode.aborted, reason: `${lost} attempts ended with their node` };
+  }
+  if (table.runs(row) < specs.traits(table.spec(row)).attempts) return undefined;
+  return { code: stateCode.failed, reason: outcome.message };
+}
+
+/** Back to the queue, after a back-off where `failedOn` says that a run that counts failed there. */
+function waitAgain(turn: Turn, row: number, failedOn: NodeId | undefined): void {
+  const { state } = turn;
+  const { table } = state;
+  turn.readyChanged = true;
+  if (failedOn === undefined) {
+    state.wait(row, state.nowMs, false);
+    return;
+  }
+  const detail = table.ensureDetail(row);
+  const others = detail.avoid.filter(node => node !== failedOn);
+  detail.avoid = [...others.slice(1 - limits.avoidMax), failedOn];
+  const pauseMs = backoffMs(state.specs.traits(table.spec(row)).backoff, table.runs(row));
+  state.wait(row, Math.min(state.nowMs + pauseMs, instantMaxMs), pauseMs > 0);
+}
+
+/**
+ * An attempt that is followed by another, with its texts cut short: a waiting task must stay small,
+ * and the whole output is on the node that ran it.
+ */
+function retried(attempt: AttemptRecord & { readonly outcome: Outcome }): AttemptRecord {
+  const { outcome } = attempt;
+  const tail = lastCharacters(outcome.tail);
+  const message =
+    outcome.message.length > limits.retriedTailMax
+      ? lastCharacters(outcome.message)
+      : outcome.message;
+  return { ...attempt, outcome: { ...outcome, tail, message } };
+}
+
+/** Built from codes: a slice would keep the whole text in memory. */
+function lastCharacters(text: string): string {
+  if (text.length <= limits.retriedTailMax) return text;
+  const codes: number[] = [];
+  for (let at = text.length - limits.retriedTailMax; at < text.length; at++) {
+    codes.push(text.charCodeAt(at));
+  }
+  const isHalf = codes[0]! >= 0xdc00 && codes[0]! <= 0xdfff;
+  return String.fromCharCode(...(isHalf ? codes.slice(1) : codes));
+}

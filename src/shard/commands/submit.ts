@@ -1,0 +1,122 @@
+/**
+ * submit: takes tasks into the shard.
+ *
+ * Items    an ID drawn once by whoever submits, the position of its spec in the command, and what it
+ *          retries or which array it is part of.
+ * Replies  ok                the task waits now
+ *          ok, repeated      the ID, or the spec's idempotency key, has a task with the same spec; the
+ *                            reply names that task
+ *          idTaken           the ID has a task with another spec
+ *          keyConflict       the key has a task with another spec
+ *          badId             not an ID, or not in the slot of the spec's key
+ *          badSpec           no such spec in the command
+ *          tooManyTasks      as many tasks wait as may
+ * Effects  readyChanged
+ *
+ * What is settled is compared by 27 bits of its spec's digest, what is not by all of it; on every
+ * replica alike, whether the settled row has left memory there or not.
+ */
+import type { ItemReply, ShardCommand, SubmitItem } from '../../model/command.ts';
+import { slotOfId } from '../../model/ids.ts';
+import { limits } from '../../model/limits.ts';
+import { decodeSpec } from '../../model/spec.ts';
+import { digestLength } from '../keys.ts';
+import { idWordCount, unpackId } from '../memory/id-words.ts';
+import { type KeyHash, keyOf, type Traits } from '../memory/spec-table.ts';
+import { stateCode } from '../memory/task-table.ts';
+import { lookup, type ShardState } from '../state.ts';
+import { accept, refuse, type Turn } from '../turn.ts';
+
+type Submit = ShardCommand & { readonly kind: 'submit' };
+
+/** A spec of the command, understood before anything changes. */
+export interface PreparedSpec {
+  readonly digest: Uint32Array;
+  readonly bytes: Uint8Array;
+  readonly traits: Traits;
+  readonly key: KeyHash | undefined;
+}
+
+function digestWords(digest: Uint8Array): Uint32Array {
+  const words = new Uint32Array(digestLength / 4);
+  for (let position = 0; position < digestLength; position++) {
+    words[position >>> 2] = (words[position >>> 2]! << 8) | digest[position]!;
+  }
+  return words;
+}
+
+/**
+ * Understands the specs of a command. Throws `DecodeError` for one written by a newer version, while
+ * the state is still as it was.
+ */
+export function prepareSpecs(state: ShardState, command: Submit): PreparedSpec[] {
+  return command.specs.map(({ digest: digestBytes, bytes }) => {
+    const digest = digestWords(digestBytes);
+    const known = state.specs.find(digest);
+    if (known >= 0) {
+      return { digest, bytes, traits: state.specs.traits(known), key: state.specs.key(known) };
+    }
+    const spec = decodeSpec(bytes);
+    return { digest, bytes, traits: state.specs.internTraits(spec), key: keyOf(spec) };
+  });
+}
+
+export function applySubmit(turn: Turn, command: Submit, specs: PreparedSpec[]): ItemReply[] {
+  const replies = command.items.map(item => submitOne(turn, item, specs[item.spec]));
+  for (const spec of specs) turn.state.specs.dropUnusedTraits(spec.traits);
+  return replies;
+}
+
+function submitOne(turn: Turn, item: SubmitItem, spec: PreparedSpec | undefined): ItemReply {
+  const { state } = turn;
+  if (spec === undefined) return refuse(item.id, 'badSpec', 'the command has no such spec');
+  const found = state.lookUp(item.id);
+  if (found === lookup.malformed) return refuse(item.id, 'badId', 'not a task ID');
+  if (found !== lookup.unknown) {
+    return isSameSpec(state, found, spec)
+      ? accept(item.id, true)
+      : refuse(item.id, 'idTaken', 'the ID has a task with another specification');
+  }
+  if (spec.key !== undefined) {
+    if (slotOfId(item.id) !== spec.key.slot) {
+      return refuse(item.id, 'badId', "the ID is not in the slot of the task's idempotency key");
+    }
+    const repeat = findByKey(state, spec, spec.key);
+    if (repeat !== undefined) return repeat;
+  }
+  if (state.counts[stateCode.waiting]! >= limits.waitingPerShardMax) {
+    return refuse(item.id, 'tooManyTasks', `${limits.waitingPerShardMax} tasks wait already`);
+  }
+  if (spec.key !== undefined) {
+    state.lookUp(item.id);
+    state.keys.add(spec.key.high, spec.key.low, state.words);
+  }
+  state.admit(item, takeSpec(state, spec));
+  turn.readyChanged = true;
+  return accept(item.id);
+}
+
+/** Whether the known task at `found`, its words in `state.words`, was submitted with this spec. */
+function isSameSpec(state: ShardState, found: number, spec: PreparedSpec): boolean {
+  return found === lookup.settled
+    ? state.settled.matches(state.words, spec.digest[0]!)
+    : state.specs.hasDigest(state.table.spec(found), spec.digest);
+}
+
+/** The reply for a spec whose key has a task already. */
+function findByKey(state: ShardState, spec: PreparedSpec, key: KeyHash): ItemReply | undefined {
+  const words = new Uint32Array(idWordCount);
+  if (!state.keys.find(key.high, key.low, words)) return undefined;
+  const owner = unpackId(words[0]!, words[1]!, words[2]!, words[3]!);
+  return isSameSpec(state, state.lookUp(owner), spec)
+    ? accept(owner, true)
+    : refuse(owner, 'keyConflict', 'the key has a task with another specification');
+}
+
+function takeSpec(state: ShardState, spec: PreparedSpec): number {
+  const known = state.specs.find(spec.digest);
+  if (known >= 0) return known;
+  const added = state.specs.add(spec.digest, spec.traits, spec.key, spec.bytes);
+  state.flush.markSpec(added, spec.bytes.length);
+  return added;
+}

@@ -1,0 +1,106 @@
+/**
+ * What always holds of a shard's state. Checked after every step in tests and simulations; a
+ * violation is a bug, told by the first sentence that does not hold.
+ */
+import { assert } from '../model/assert.ts';
+import { limits } from '../model/limits.ts';
+import { idWordCount } from './memory/id-words.ts';
+import { isSettledCode, none, stateCode } from './memory/task-table.ts';
+import type { ShardState } from './state.ts';
+
+export function checkState(state: ShardState): void {
+  const { table } = state;
+  const counts = state.counts.map(() => 0);
+  const uses = new Map<number, number>();
+  let rows = 0;
+  for (let row = 0; row < table.rowsEnd; row++) {
+    if (!table.isTask(row)) continue;
+    rows++;
+    counts[table.state(row)]!++;
+    uses.set(table.spec(row), (uses.get(table.spec(row)) ?? 0) + 1);
+    checkTask(state, row);
+  }
+  assert(rows === table.size, 'the table counts its rows');
+  for (const code of [stateCode.waiting, stateCode.assigned, stateCode.running]) {
+    assert(counts[code] === state.counts[code], `counter ${code} counts the tasks in that state`);
+  }
+  const settled = state.counts.slice(stateCode.succeeded).reduce((sum, count) => sum + count, 0);
+  assert(settled === state.settled.size, 'every settled ID is known, and no other');
+  for (const [spec, count] of uses) {
+    assert(state.specs.uses(spec) === count, 'a spec counts the tasks that use it');
+  }
+  checkQueue(state);
+  checkLive(state);
+  for (const row of state.flush.dirtyRows()) {
+    assert(table.isTask(row) && table.isDirty(row), 'what is to be written is in memory');
+  }
+}
+
+function checkTask(state: ShardState, row: number): void {
+  const { table, specs } = state;
+  const words = new Uint32Array(idWordCount);
+  table.copyWords(row, words);
+  const id = table.id(row);
+  assert(table.find(words) === row, `${id} is found by its ID`);
+  const code = table.state(row);
+  const detail = table.detail(row);
+  const traits = specs.traits(table.spec(row));
+  const isLive = code === stateCode.assigned || code === stateCode.running;
+  assert(isSettledCode(code) === state.settled.has(words), `${id} is settled exactly once`);
+  assert((detail?.live !== undefined) === isLive, `${id} has a live attempt while it should`);
+  if (detail?.live) {
+    assert(detail.live.fence === table.fence(row), `the live attempt of ${id} has its fence`);
+    assert(detail.live.outcome === undefined, `the live attempt of ${id} has no outcome`);
+    const isRunning = detail.live.startedAtMs !== undefined;
+    assert(isRunning === (code === stateCode.running), `${id} runs once it started`);
+  }
+  const ended = detail?.ended ?? [];
+  assert(ended.length <= limits.attemptsKept, `${id} keeps a bounded history`);
+  assert((detail?.avoid.length ?? 0) <= limits.avoidMax, `${id} avoids a bounded number of nodes`);
+  ended.forEach((attempt, position) => {
+    assert(attempt.outcome !== undefined, `ended attempts of ${id} have an outcome`);
+    const next = ended[position + 1]?.fence ?? table.fence(row) + (isLive ? 0 : 1);
+    assert(attempt.fence < next, `fences of ${id} grow`);
+  });
+  assert(table.runs(row) <= traits.attempts, `${id} runs at most as often as asked`);
+  assert(table.lost(row) <= limits.lostMax, `${id} is lost at most as often as allowed`);
+  assert(table.runs(row) + table.lost(row) <= table.fence(row), `every run of ${id} had a fence`);
+  const isWaiting = code === stateCode.waiting;
+  assert(!isWaiting || detail?.cancelRequested === undefined, `a cancelled ${id} does not wait`);
+  assert(isWaiting || !table.isBackedOff(row), `only a waiting ${id} backs off`);
+  assert(isWaiting === (table.place(row) !== none), `${id} is queued while it waits`);
+  const key = specs.key(table.spec(row));
+  if (key === undefined) return;
+  const owner = new Uint32Array(idWordCount);
+  assert(state.keys.find(key.high, key.low, owner), `the key of ${id} is known`);
+  assert(
+    owner.every((word, at) => word === words[at]),
+    `the key of ${id} is its own`,
+  );
+}
+
+function checkQueue(state: ShardState): void {
+  const { table, ready, specs } = state;
+  let queued = 0;
+  for (const { demand, heap } of ready.heaps()) {
+    for (let place = 0; place < heap.size; place++) {
+      const row = heap.at(place);
+      assert(table.place(row) === place, 'a queued task knows its place');
+      assert(table.state(row) === stateCode.waiting, 'what is queued waits');
+      const parent = heap.at((place - 1) >>> 1);
+      assert(place === 0 || table.isBefore(parent, row), 'a queue is in order');
+      const isOfDemand = specs.traits(table.spec(row)).demand === demand;
+      assert(demand === undefined ? table.isBackedOff(row) : isOfDemand, 'queued where it belongs');
+      queued++;
+    }
+  }
+  assert(queued === ready.size, 'the queue counts its tasks');
+  assert(queued === state.counts[stateCode.waiting], 'every waiting task is queued');
+}
+
+function checkLive(state: ShardState): void {
+  const live = state.liveRows();
+  const wanted = state.counts[stateCode.assigned]! + state.counts[stateCode.running]!;
+  assert(live.length === wanted, 'every live attempt is indexed by its node');
+  for (const row of live) assert(state.live(row) !== undefined, 'what is indexed is live');
+}

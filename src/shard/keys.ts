@@ -1,0 +1,60 @@
+/**
+ * Keys of a shard's state rows. A key is one byte for the kind of row, then what names it; kinds are
+ * append-only and a retired one stays listed. Task rows stand before spec rows: loading walks keys in
+ * order and needs to know which specs are in use when it meets them.
+ *
+ *   1 meta      (nothing)                     one row: state time, counters, digest
+ *   2 task      ID, 20 characters             a task with its attempts
+ *   3 spec      digest, 16 bytes              `encodeSpec` bytes
+ *   4 outbox    target slot u16, sequence u48 reserved: messages to other shards (DESIGN 4)
+ *   5 inbox     source shard u16, sequence u48 reserved: messages from other shards
+ */
+import { assert } from '../model/assert.ts';
+import { idLength, type TaskId } from '../model/ids.ts';
+
+export const rowKind = { meta: 1, task: 2, spec: 3, outbox: 4, inbox: 5 } as const;
+
+/** Bytes of sha256 that name a spec. */
+export const digestLength = 16;
+export const hexDigits = '0123456789abcdef';
+
+export const metaKey = (): Uint8Array => Uint8Array.of(rowKind.meta);
+
+export function taskKey(id: TaskId): Uint8Array {
+  assert(id.length === idLength, `not a task ID: ${id}`);
+  const key = new Uint8Array(1 + idLength);
+  key[0] = rowKind.task;
+  for (let position = 0; position < idLength; position++) {
+    key[position + 1] = id.charCodeAt(position);
+  }
+  return key;
+}
+
+/** All task rows, in ID order. */
+export function taskRange(): { from: Uint8Array; to: Uint8Array } {
+  return { from: Uint8Array.of(rowKind.task), to: Uint8Array.of(rowKind.task + 1) };
+}
+
+/** Key of a spec's row by the 32 hexadecimal digits of its digest, or by its 16 bytes. */
+export function specKey(digest: string | Uint8Array): Uint8Array {
+  const bytes = typeof digest === 'string' ? digestBytes(digest) : digest;
+  assert(bytes.length === digestLength, 'a spec digest has 16 bytes');
+  const key = new Uint8Array(1 + digestLength);
+  key[0] = rowKind.spec;
+  key.set(bytes, 1);
+  return key;
+}
+
+export function digestBytes(hex: string): Uint8Array {
+  const bytes = new Uint8Array(hex.length >>> 1);
+  for (let position = 0; position < bytes.length; position++) {
+    bytes[position] = Number.parseInt(hex.slice(position * 2, position * 2 + 2), 16);
+  }
+  return bytes;
+}
+
+export function digestHex(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += hexDigits[byte >>> 4]! + hexDigits[byte & 15]!;
+  return text;
+}

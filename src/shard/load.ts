@@ -1,0 +1,98 @@
+/**
+ * State from rows that were stored before. Only unsettled tasks come back into memory; of settled
+ * ones their IDs and keys do, read from the head of the row. Rows are given in key order, so that task
+ * rows say which specs are in use before spec rows come.
+ */
+import { assert } from '../model/assert.ts';
+import { DecodeError } from '../model/bytes.ts';
+import { decodeSpec } from '../model/spec.ts';
+import { rowKind } from './keys.ts';
+import { isSettledCode, stateCode } from './memory/task-table.ts';
+import { decodeMeta, type Meta } from './meta.ts';
+import { decodeTaskHead, decodeTaskRow, type TaskRowHead } from './record.ts';
+import type { ShardState } from './state.ts';
+
+export type StateRow = readonly [key: Uint8Array, value: Uint8Array];
+
+/**
+ * Fills an empty state. Throws `DecodeError` for rows of another version, `AssertionError` where rows
+ * do not belong together.
+ */
+export function loadRows(state: ShardState, rows: Iterable<StateRow>): void {
+  let meta: Meta | undefined;
+  let lastKind = 0;
+  for (const [key, value] of rows) {
+    const kind = key[0]!;
+    assert(kind >= lastKind, 'state rows come in key order');
+    lastKind = kind;
+    if (kind === rowKind.meta) meta = decodeMeta(value);
+    else if (kind === rowKind.task) loadTask(state, value);
+    else if (kind === rowKind.spec) loadSpec(state, key, value);
+    else throw new DecodeError(`state row of an unknown kind ${kind}`);
+  }
+  if (meta === undefined) {
+    assert(lastKind === 0, 'state rows come with a meta row');
+    return;
+  }
+  meta.counts.forEach((count, code) => {
+    assert(count === state.counts[code], `state rows are missing: counter ${code}`);
+  });
+  state.loadMeta(meta);
+  queueWaiting(state);
+}
+
+function loadTask(state: ShardState, value: Uint8Array): void {
+  const head = decodeTaskHead(value);
+  state.counts[head.state]!++;
+  if (head.keyHash) state.keys.add(head.keyHash.high, head.keyHash.low, head.words);
+  if (isSettledCode(head.state)) state.settled.add(head.words, head.digest[0]!);
+  else loadUnsettled(state, head, value);
+}
+
+function loadUnsettled(state: ShardState, head: TaskRowHead, value: Uint8Array): void {
+  const { table, specs } = state;
+  const record = decodeTaskRow(value);
+  const row = table.insert(head.words);
+  const known = specs.find(head.digest);
+  const spec = known >= 0 ? known : specs.expect(head.digest);
+  specs.use(spec);
+  table.setSpec(row, spec);
+  table.setState(row, head.state);
+  table.setFence(row, record.fence);
+  table.setRuns(row, record.runs);
+  table.setLost(row, record.lost);
+  table.setSubmittedAt(row, record.submittedAtMs);
+  table.setReadySince(row, record.readySinceMs);
+  table.setBackedOff(row, record.backedOff);
+  const isPlain =
+    record.attempts.length === 0 &&
+    record.retryOf === undefined &&
+    record.arrayId === undefined &&
+    record.arrayIndex === undefined;
+  if (isPlain) return;
+  const detail = table.ensureDetail(row);
+  detail.retryOf = record.retryOf;
+  detail.arrayId = record.arrayId;
+  detail.arrayIndex = record.arrayIndex;
+  detail.cancelRequested = record.cancelRequested;
+  detail.avoid = record.avoid;
+  const live = head.state === stateCode.waiting ? undefined : record.attempts.at(-1);
+  detail.ended = live === undefined ? record.attempts : record.attempts.slice(0, -1);
+  if (live !== undefined) state.setLive(row, live);
+}
+
+function loadSpec(state: ShardState, key: Uint8Array, value: Uint8Array): void {
+  const view = new DataView(key.buffer, key.byteOffset, key.byteLength);
+  const digest = new Uint32Array(4);
+  for (let word = 0; word < digest.length; word++) digest[word] = view.getUint32(1 + word * 4);
+  const spec = state.specs.find(digest);
+  if (spec >= 0) state.specs.learn(spec, decodeSpec(value));
+}
+
+function queueWaiting(state: ShardState): void {
+  const { table } = state;
+  for (let row = 0; row < table.rowsEnd; row++) {
+    assert(state.specs.isLearned(table.spec(row)), 'the spec of an unsettled task is stored');
+    if (table.state(row) === stateCode.waiting) state.ready.add(row);
+  }
+}

@@ -1,0 +1,343 @@
+/**
+ * The replicated state machine of one shard: log entries in, replies, effects and dirty rows out.
+ * Apply is a pure function of the state and the entry, so replicas that applied the same entries
+ * agree on every decision; `digest()` proves it.
+ *
+ * The driver calls, in this order: `load` once with what is stored, `apply` (or `skip`) for every
+ * committed entry, `takeFlush` when it wants to write, `flushed` once that is durable. Queries answer
+ * for `applied`. What the driver reads from the store it decodes with `decodeTaskRow`.
+ */
+import { assert, unreachable } from '../model/assert.ts';
+import { decodeShardCommand, type ItemReply, type ShardCommand } from '../model/command.ts';
+import type { NodeId, TaskId } from '../model/ids.ts';
+import type { Demand, ReadyBatch } from '../model/planning.ts';
+import { hashText } from '../model/slots.ts';
+import type { TaskEvent, TaskState } from '../model/task.ts';
+import { applyAssign } from './commands/assign.ts';
+import { applyCancel } from './commands/cancel.ts';
+import { applyFinish } from './commands/finish.ts';
+import { applyLose } from './commands/lose.ts';
+import { applyStart } from './commands/start.ts';
+import { applySubmit, type PreparedSpec, prepareSpecs } from './commands/submit.ts';
+import { applyUnassign } from './commands/unassign.ts';
+import type { Applied } from './effects.ts';
+import { checkState } from './invariants.ts';
+import { digestBytes, metaKey, specKey, taskKey } from './keys.ts';
+import { loadRows, type StateRow } from './load.ts';
+import { rowsInIdOrder } from './memory/id-order.ts';
+import { idWordCount, packId } from './memory/id-words.ts';
+import { isSettledCode, stateCode } from './memory/task-table.ts';
+import { encodeMeta } from './meta.ts';
+import { encodeTaskRow, type TaskRecord } from './record.ts';
+import { ShardState } from './state.ts';
+import type { Turn } from './turn.ts';
+
+/** Everything dirty, to be written as one batch that stands for exactly `applied`. */
+export interface Flush {
+  readonly applied: number;
+  /** A missing value deletes. */
+  readonly rows: (readonly [key: Uint8Array, value: Uint8Array | undefined])[];
+  readonly token: number;
+}
+
+/** An attempt the leader answers for: it is dispatched, leased, and declared lost. */
+export interface LiveAttempt {
+  readonly taskId: TaskId;
+  readonly fence: number;
+  readonly run: number;
+  readonly node: NodeId;
+  readonly nodeName: string;
+  readonly incarnation: string;
+  readonly state: 'assigned' | 'running';
+  /** Its node is to end it. */
+  readonly cancelling: boolean;
+  readonly leaseMs: number;
+  readonly assignedAtMs: number;
+  readonly arrayIndex: number | undefined;
+  /** Of its spec: 32 hexadecimal digits. */
+  readonly digest: string;
+  /** What it holds on its node. */
+  readonly demand: Demand;
+}
+
+export type TaskCounts = Readonly<Record<TaskState, number>>;
+
+/** Which IDs `hotIds` walks, and how. */
+export interface IdQuery {
+  /** Only IDs behind this one in the direction of the walk. */
+  readonly after?: TaskId | undefined;
+  /** Newest first. */
+  readonly reverse?: boolean | undefined;
+  /** Also the settled tasks whose rows are not stored yet. */
+  readonly settled?: boolean | undefined;
+}
+
+export class ShardMachine {
+  readonly #shard: number;
+  #state: ShardState;
+  #applied = 0;
+
+  constructor(options: { readonly shard: number }) {
+    this.#shard = options.shard;
+    this.#state = new ShardState(options.shard);
+  }
+
+  /** Starts from the rows of the flush that stood for `applied`, in key order. */
+  load(rows: Iterable<StateRow>, applied: number): void {
+    this.#state = new ShardState(this.#shard);
+    loadRows(this.#state, rows);
+    this.#applied = applied;
+  }
+
+  /** Index of the newest entry that was applied. */
+  get applied(): number {
+    return this.#applied;
+  }
+
+  /** State time; 0 before the first command. */
+  get nowMs(): number {
+    return this.#state.nowMs;
+  }
+
+  /**
+   * Applies a committed entry. Never throws for what a user sent; throws `DecodeError`, with nothing
+   * changed, for an entry that only a newer version can read: then the replica has to stop.
+   */
+  apply(index: number, data: Uint8Array): Applied {
+    assert(index > this.#applied, `entry ${index} comes after ${this.#applied}`);
+    const state = this.#state;
+    const command = decodeShardCommand(data);
+    const specs = command.kind === 'submit' ? prepareSpecs(state, command) : [];
+    state.beginCommand(index, command.atMs);
+    const turn: Turn = { state, actor: command.actor, effects: [], readyChanged: false };
+    const replies = applyCommand(turn, command, specs);
+    for (const reply of replies) foldReply(state, reply);
+    if (turn.readyChanged) turn.effects.push({ kind: 'readyChanged' });
+    this.#applied = index;
+    return { replies, effects: turn.effects };
+  }
+
+  /** Passes an entry that is not a command: a leader's first, or a change of members. */
+  skip(index: number): void {
+    assert(index > this.#applied, `entry ${index} comes after ${this.#applied}`);
+    this.#applied = index;
+  }
+
+  get dirtyRows(): number {
+    return this.#state.flush.rowCount;
+  }
+
+  /** An estimate. */
+  get dirtyBytes(): number {
+    return this.#state.flush.byteCount;
+  }
+
+  /**
+   * Every dirty row, however many: the batch has to stand for exactly `applied`. `undefined` where
+   * nothing is dirty. `maxRows` only says what the driver hoped for.
+   */
+  takeFlush(maxRows: number): Flush | undefined {
+    assert(maxRows > 0, 'a flush takes at least one row');
+    const state = this.#state;
+    const taken = state.flush.take();
+    if (taken === undefined) return undefined;
+    const rows: Flush['rows'] = [[metaKey(), encodeMeta(state.meta)]];
+    for (const spec of taken.specs) {
+      const bytes = state.specs.unstored(spec);
+      assert(bytes, 'the bytes of a spec stay until they are stored');
+      rows.push([specKey(state.specs.digestHex(spec)), bytes]);
+    }
+    for (const row of taken.rows) {
+      const record = state.record(row);
+      rows.push([taskKey(record.id), encodeTaskRow(record)]);
+    }
+    return { applied: this.#applied, rows, token: taken.token };
+  }
+
+  /** A flush is durable: what it held of settled tasks and of specs leaves memory. */
+  flushed(token: number): void {
+    for (const row of this.#state.flush.done(token)) this.#state.forget(row);
+  }
+
+  #row(id: TaskId): number {
+    const words = new Uint32Array(idWordCount);
+    return packId(id, words) ? this.#state.table.find(words) : -1;
+  }
+
+  /** A task in memory: unsettled, or settled and not stored yet. */
+  record(id: TaskId): TaskRecord | undefined {
+    const row = this.#row(id);
+    return row < 0 ? undefined : this.#state.record(row);
+  }
+
+  taskKey(id: TaskId): Uint8Array {
+    return taskKey(id);
+  }
+
+  specKey(digest: string | Uint8Array): Uint8Array {
+    return specKey(digest);
+  }
+
+  /** Whether the shard ever accepted a task with this ID, in memory or not. */
+  isKnown(id: TaskId): boolean {
+    return this.#state.lookUp(id) >= -1;
+  }
+
+  /** Bytes of a spec whose row is not stored yet. */
+  specBytes(digestHex: string): Uint8Array | undefined {
+    const view = new DataView(digestBytes(digestHex).buffer);
+    const digest = new Uint32Array(view.byteLength >>> 2);
+    for (let word = 0; word < digest.length; word++) digest[word] = view.getUint32(word * 4);
+    const spec = this.#state.specs.find(digest);
+    return spec < 0 ? undefined : this.#state.specs.unstored(spec);
+  }
+
+  /**
+   * IDs of the unsettled tasks in ID order, found lazily. The walk is over with the next `apply` or
+   * `flushed`.
+   */
+  *hotIds(query: IdQuery = {}): Generator<TaskId> {
+    const { table } = this.#state;
+    const reverse = query.reverse ?? false;
+    const { after } = query;
+    const accepts = (row: number): boolean => {
+      if (query.settled !== true && isSettledCode(table.state(row))) return false;
+      if (after === undefined) return true;
+      return reverse ? table.id(row) < after : table.id(row) > after;
+    };
+    for (const row of rowsInIdOrder(table, { accepts, reverse })) yield table.id(row);
+  }
+
+  /**
+   * What the planner may place: the oldest ready tasks of each demand, at most `limitPerDemand` of
+   * each, the demand with the oldest task first. `nowMs` is the leader's clock and ends back-offs.
+   */
+  readyBatches(limitPerDemand: number, nowMs: number): ReadyBatch[] {
+    return this.#state.ready.batches(limitPerDemand, nowMs);
+  }
+
+  readyCount(nowMs: number): number {
+    return this.#state.ready.count(nowMs);
+  }
+
+  /** End of the earliest back-off that was not over when the queue was last asked. */
+  nextReadyAtMs(): number | undefined {
+    return this.#state.ready.nextReadyAtMs();
+  }
+
+  /** Every attempt that is assigned or running, in ID order. */
+  liveAttempts(): LiveAttempt[] {
+    return this.#state.liveRows().map(row => this.#liveAttempt(row));
+  }
+
+  liveAttemptsOn(node: NodeId): LiveAttempt[] {
+    return this.#state.liveRows(node).map(row => this.#liveAttempt(row));
+  }
+
+  /** The live attempt with exactly this fence. */
+  attempt(id: TaskId, fence: number): LiveAttempt | undefined {
+    const row = this.#row(id);
+    if (row < 0 || this.#state.live(row)?.fence !== fence) return undefined;
+    return this.#liveAttempt(row);
+  }
+
+  #liveAttempt(row: number): LiveAttempt {
+    const { table, specs } = this.#state;
+    const detail = table.ensureDetail(row);
+    assert(detail.live, 'the attempt is live');
+    const { fence, run, node, nodeName, incarnation, assignedAtMs } = detail.live;
+    const { leaseMs, demand } = specs.traits(table.spec(row));
+    return {
+      taskId: table.id(row),
+      fence,
+      run,
+      node,
+      nodeName,
+      incarnation,
+      state: table.state(row) === stateCode.running ? 'running' : 'assigned',
+      cancelling: detail.cancelRequested !== undefined,
+      leaseMs,
+      assignedAtMs,
+      arrayIndex: detail.arrayIndex,
+      digest: specs.digestHex(table.spec(row)),
+      demand,
+    };
+  }
+
+  /** Place of a task among the ready ones, from 1; `undefined` where it is not ready. O(ready). */
+  position(id: TaskId, nowMs: number): { position: number; ready: number } | undefined {
+    const row = this.#row(id);
+    if (row < 0 || this.#state.table.state(row) !== stateCode.waiting) return undefined;
+    return this.#state.ready.position(row, nowMs);
+  }
+
+  /** The shard's tasks by state, those that left memory included. */
+  counts(): TaskCounts {
+    const { counts } = this.#state;
+    return {
+      waiting: counts[stateCode.waiting]!,
+      assigned: counts[stateCode.assigned]!,
+      running: counts[stateCode.running]!,
+      succeeded: counts[stateCode.succeeded]!,
+      failed: counts[stateCode.failed]!,
+      cancelled: counts[stateCode.cancelled]!,
+      aborted: counts[stateCode.aborted]!,
+    };
+  }
+
+  /** Events after `seq`, oldest first, at most `limit`; `expired` where some of them are gone. */
+  eventsAfter(seq: number, limit: number): TaskEvent[] | 'expired' {
+    return this.#state.events.after(seq, limit);
+  }
+
+  get lastSeq(): number {
+    return this.#state.events.lastSeq;
+  }
+
+  /** Oldest event that is still held; `lastSeq + 1` where none is. */
+  get firstSeq(): number {
+    return this.#state.events.firstSeq;
+  }
+
+  /** Rolling hash of every decision, equal on all replicas at equal `applied`. */
+  digest(): number {
+    return this.#state.digest;
+  }
+
+  /** Bytes of tables in memory, for metrics; objects of tasks that ran are not counted. */
+  tableBytes(): number {
+    const { table, settled, keys } = this.#state;
+    return table.bytes + settled.bytes + keys.bytes;
+  }
+
+  /** Throws `AssertionError` where the state contradicts itself. O(tasks). */
+  checkInvariants(): void {
+    checkState(this.#state);
+  }
+}
+
+function applyCommand(turn: Turn, command: ShardCommand, specs: PreparedSpec[]): ItemReply[] {
+  switch (command.kind) {
+    case 'submit':
+      return applySubmit(turn, command, specs);
+    case 'assign':
+      return applyAssign(turn, command);
+    case 'unassign':
+      return applyUnassign(turn, command);
+    case 'start':
+      return applyStart(turn, command);
+    case 'finish':
+      return applyFinish(turn, command);
+    case 'lose':
+      return applyLose(turn, command);
+    case 'cancel':
+      return applyCancel(turn, command);
+    default:
+      return unreachable(command, 'shard command');
+  }
+}
+
+function foldReply(state: ShardState, reply: ItemReply): void {
+  if (reply.ok) state.fold(reply.repeated ? 2 : 1);
+  else state.fold(hashText(reply.code));
+}

@@ -1,0 +1,138 @@
+/**
+ * Binary min-heap of task rows with a place column, so that any row can be taken out again in
+ * O(log n). The order is total (`TaskTable.isBefore`), hence what a heap answers does not depend on
+ * the history that built it, though its layout does.
+ */
+import { none, type TaskTable } from './task-table.ts';
+
+const capacityMin = 16;
+
+export class RowHeap {
+  readonly #table: TaskTable;
+  #rows = new Uint32Array(capacityMin);
+  #size = 0;
+
+  constructor(table: TaskTable) {
+    this.#table = table;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The first row; `none` where the heap is empty. */
+  get first(): number {
+    return this.#size === 0 ? none : this.#rows[0]!;
+  }
+
+  /** Row at a place below `size`. */
+  at(place: number): number {
+    return this.#rows[place]!;
+  }
+
+  push(row: number): void {
+    if (this.#size === this.#rows.length) {
+      const more = this.#size < 65_536 ? this.#size : this.#size >>> 2;
+      this.#rows = new Uint32Array(this.#rows.buffer.transfer((this.#size + more) * 4));
+    }
+    this.#siftUp(this.#size++, row);
+  }
+
+  /** Takes a row out that is in this heap. */
+  remove(row: number): void {
+    const table = this.#table;
+    const place = table.place(row);
+    table.setPlace(row, none);
+    const last = this.#rows[--this.#size]!;
+    if (last !== row) {
+      if (place > 0 && table.isBefore(last, this.#rows[(place - 1) >>> 1]!)) {
+        this.#siftUp(place, last);
+      } else {
+        this.#siftDown(place, last);
+      }
+    }
+    if (this.#size === 0 && this.#rows.length > 65_536) this.#rows = new Uint32Array(capacityMin);
+  }
+
+  /**
+   * The first rows in order, at most `limit`, without changing the heap: a walk from the root that
+   * keeps the places whose parent was already taken in a heap of their own, O(limit log limit).
+   */
+  firstRows(limit: number): number[] {
+    const found: number[] = [];
+    if (this.#size === 0) return found;
+    const open = [0];
+    while (found.length < limit && open.length > 0) {
+      const place = this.#popPlace(open);
+      found.push(this.#rows[place]!);
+      for (const child of [place * 2 + 1, place * 2 + 2]) {
+        if (child < this.#size) this.#pushPlace(open, child);
+      }
+    }
+    return found;
+  }
+
+  #placeBefore(left: number, right: number): boolean {
+    return this.#table.isBefore(this.#rows[left]!, this.#rows[right]!);
+  }
+
+  #pushPlace(open: number[], place: number): void {
+    let hole = open.length;
+    open.push(place);
+    while (hole > 0) {
+      const parent = (hole - 1) >>> 1;
+      if (!this.#placeBefore(place, open[parent]!)) break;
+      open[hole] = open[parent]!;
+      hole = parent;
+    }
+    open[hole] = place;
+  }
+
+  #popPlace(open: number[]): number {
+    const first = open[0]!;
+    const last = open.pop()!;
+    if (open.length === 0) return first;
+    let hole = 0;
+    for (let child = 1; child < open.length; child = hole * 2 + 1) {
+      if (child + 1 < open.length && this.#placeBefore(open[child + 1]!, open[child]!)) child++;
+      if (!this.#placeBefore(open[child]!, last)) break;
+      open[hole] = open[child]!;
+      hole = child;
+    }
+    open[hole] = last;
+    return first;
+  }
+
+  #put(place: number, row: number): void {
+    this.#rows[place] = row;
+    this.#table.setPlace(row, place);
+  }
+
+  #siftUp(place: number, row: number): void {
+    while (place > 0) {
+      const parent = (place - 1) >>> 1;
+      const above = this.#rows[parent]!;
+      if (!this.#table.isBefore(row, above)) break;
+      this.#put(place, above);
+      place = parent;
+    }
+    this.#put(place, row);
+  }
+
+  #siftDown(place: number, row: number): void {
+    for (;;) {
+      let child = place * 2 + 1;
+      if (child >= this.#size) break;
+      if (
+        child + 1 < this.#size &&
+        this.#table.isBefore(this.#rows[child + 1]!, this.#rows[child]!)
+      )
+        child++;
+      const below = this.#rows[child]!;
+      if (!this.#table.isBefore(below, row)) break;
+      this.#put(place, below);
+      place = child;
+    }
+    this.#put(place, row);
+  }
+}

@@ -1,0 +1,311 @@
+/**
+ * Specs of the tasks in memory, by digest: 34 bytes each plus what the shard decides from (`Traits`),
+ * which equal specs and most unequal ones share. The bytes of a spec stay only until they are stored;
+ * after that the row is read by whoever needs it.
+ *
+ * A spec nobody uses is remembered for a while, so that a stream of short tasks of one spec writes
+ * its row once. Spec numbers are local to this process.
+ */
+import { assert } from '../../model/assert.ts';
+import { limits } from '../../model/limits.ts';
+import type { Demand } from '../../model/planning.ts';
+import { noResources, resourceNames } from '../../model/resources.ts';
+import { hashText, keySlot, mix32 } from '../../model/slots.ts';
+import type { Backoff, TaskSpec } from '../../model/spec.ts';
+import { digestLength, hexDigits } from '../keys.ts';
+
+/** What apply needs of a spec. Interned: equal traits are one object. */
+export interface Traits {
+  readonly tenant: string;
+  readonly demand: Demand;
+  readonly attempts: number;
+  readonly backoff: Backoff;
+  readonly leaseMs: number;
+  /** Number of specs in memory that have them. */
+  uses: number;
+  readonly text: string;
+}
+
+/** Hash of tenant and idempotency key, and the slot their tasks must have. */
+export interface KeyHash {
+  readonly high: number;
+  readonly low: number;
+  readonly slot: number;
+}
+
+/** Specs remembered while nobody uses them. */
+const idleSpecsMax = 4_096;
+const digestWords = digestLength / 4;
+const capacityMin = 16;
+/** In the slot column: the spec has no idempotency key. */
+const keyless = 0xffff;
+
+/** 64 bits over tenant and key: two unlike 32-bit hashes. */
+export function hashKey(tenant: string, key: string): KeyHash {
+  const text = `${tenant}\u0000${key}`;
+  let low = text.length;
+  for (let position = 0; position < text.length; position++) {
+    low = mix32(Math.imul(low, 0x9e3779b1) + text.charCodeAt(position));
+  }
+  return { high: hashText(text), low, slot: keySlot({ tenant, idempotencyKey: key })! };
+}
+
+/** Key hash of a spec that has an idempotency key. */
+export const keyOf = (spec: TaskSpec): KeyHash | undefined =>
+  spec.idempotencyKey === undefined ? undefined : hashKey(spec.tenant, spec.idempotencyKey);
+
+/** Texts one after the other, each behind its length: no two lists give the same text. */
+const joined = (texts: readonly string[]): string => texts.map(t => `${t.length}:${t}`).join('');
+
+const compare = (left: string, right: string): number => (left < right ? -1 : left > right ? 1 : 0);
+
+export function demandOf(spec: TaskSpec): Demand {
+  const require = [...spec.require].sort(
+    (left, right) => compare(left[0], right[0]) || compare(left[1], right[1]),
+  );
+  const amounts = resourceNames.map(name => spec.request[name]).join(',');
+  const key = `${spec.tier}|${amounts}|${joined(require.flat())}`;
+  return { key, tier: spec.tier, request: spec.request, require };
+}
+
+const unknownTraits = (): Traits => ({
+  tenant: '',
+  demand: { key: '', tier: 'basic', request: noResources, require: [] },
+  attempts: 0,
+  backoff: { initialMs: 0, maxMs: 0 },
+  leaseMs: 0,
+  uses: 0,
+  text: '',
+});
+
+export class SpecTable {
+  #digests = new Uint32Array(capacityMin * digestWords);
+  /** High and low word of the key's hash, by twos. */
+  #keys = new Uint32Array(capacityMin * 2);
+  #slots = new Uint16Array(capacityMin);
+  #uses = new Uint32Array(capacityMin);
+  #traits: (Traits | undefined)[] = [];
+  #used = 0;
+  readonly #free: number[] = [];
+  /** Open addressing over digests: spec + 1, or 0. At most half full. */
+  #index = new Uint32Array(capacityMin * 2);
+  #size = 0;
+  readonly #traitsByText = new Map<string, Traits>();
+  readonly #demands = new Map<string, { readonly demand: Demand; uses: number }>();
+  readonly #unstored = new Map<number, Uint8Array>();
+  /** Specs that no task uses, the one that fell out of use first in front. */
+  readonly #idle = new Set<number>();
+
+  get size(): number {
+    return this.#size;
+  }
+
+  get traitsCount(): number {
+    return this.#traitsByText.size;
+  }
+
+  #home(first: number): number {
+    return mix32(first) & (this.#index.length - 1);
+  }
+
+  /** Number of a spec, or -1. `digest` is four words. */
+  find(digest: Uint32Array): number {
+    const mask = this.#index.length - 1;
+    let place = this.#home(digest[0]!);
+    for (;;) {
+      const spec = this.#index[place]! - 1;
+      if (spec < 0) return -1;
+      if (this.hasDigest(spec, digest)) return spec;
+      place = (place + 1) & mask;
+    }
+  }
+
+  hasDigest(spec: number, digest: Uint32Array): boolean {
+    const at = spec * digestWords;
+    for (let word = 0; word < digestWords; word++) {
+      if (this.#digests[at + word] !== digest[word]) return false;
+    }
+    return true;
+  }
+
+  /**
+   * Adds a spec that is not there yet, not used by any task. With `bytes` its row is still to be
+   * written; without, it is stored already.
+   */
+  add(digest: Uint32Array, traits: Traits, key: KeyHash | undefined, bytes?: Uint8Array): number {
+    const spec = this.#free.pop() ?? this.#used++;
+    if (spec * digestWords >= this.#digests.length) this.#grow();
+    this.#digests.set(digest.subarray(0, digestWords), spec * digestWords);
+    this.#keys[spec * 2] = key?.high ?? 0;
+    this.#keys[spec * 2 + 1] = key?.low ?? 0;
+    this.#slots[spec] = key?.slot ?? keyless;
+    this.#uses[spec] = 0;
+    this.#traits[spec] = traits;
+    traits.uses++;
+    if (bytes !== undefined) this.#unstored.set(spec, bytes);
+    this.#size++;
+    if (this.#size * 2 > this.#index.length) this.#reindex();
+    else this.#indexSpec(spec);
+    this.#idle.add(spec);
+    return spec;
+  }
+
+  /**
+   * Adds a spec that a stored task refers to and whose row has not been read yet; `learn` completes
+   * it, and until then it has no traits.
+   */
+  expect(digest: Uint32Array): number {
+    return this.add(digest, unknownTraits(), undefined);
+  }
+
+  learn(spec: number, content: TaskSpec): void {
+    const traits = this.internTraits(content);
+    traits.uses++;
+    this.#traits[spec] = traits;
+    const key = keyOf(content);
+    if (key === undefined) return;
+    this.#keys[spec * 2] = key.high;
+    this.#keys[spec * 2 + 1] = key.low;
+    this.#slots[spec] = key.slot;
+  }
+
+  isLearned(spec: number): boolean {
+    return this.#traits[spec]!.text !== '';
+  }
+
+  #grow(): void {
+    const capacity = (this.#digests.length / digestWords) * 2;
+    this.#digests = new Uint32Array(this.#digests.buffer.transfer(capacity * digestWords * 4));
+    this.#keys = new Uint32Array(this.#keys.buffer.transfer(capacity * 2 * 4));
+    this.#slots = new Uint16Array(this.#slots.buffer.transfer(capacity * 2));
+    this.#uses = new Uint32Array(this.#uses.buffer.transfer(capacity * 4));
+  }
+
+  #indexSpec(spec: number): void {
+    const mask = this.#index.length - 1;
+    let place = this.#home(this.#digests[spec * digestWords]!);
+    while (this.#index[place] !== 0) place = (place + 1) & mask;
+    this.#index[place] = spec + 1;
+  }
+
+  #reindex(): void {
+    this.#index = new Uint32Array(this.#index.length * 2);
+    for (let spec = 0; spec < this.#used; spec++) {
+      if (this.#traits[spec] !== undefined) this.#indexSpec(spec);
+    }
+  }
+
+  /** Traits of a spec as the one object that equal specs share; not counted until `add`. */
+  internTraits(spec: TaskSpec): Traits {
+    const wanted = demandOf(spec);
+    const { attempts, backoff, leaseMs, tenant } = spec;
+    const numbers = `${attempts},${backoff.initialMs},${backoff.maxMs},${leaseMs}`;
+    const text = `${numbers}|${joined([tenant])}|${wanted.key}`;
+    const known = this.#traitsByText.get(text);
+    if (known !== undefined) return known;
+    let demand = this.#demands.get(wanted.key);
+    if (demand === undefined) {
+      demand = { demand: wanted, uses: 0 };
+      this.#demands.set(wanted.key, demand);
+    }
+    demand.uses++;
+    const traits: Traits = {
+      tenant,
+      demand: demand.demand,
+      attempts: Math.max(1, Math.min(attempts, limits.attemptsMax)),
+      backoff,
+      leaseMs,
+      uses: 0,
+      text,
+    };
+    this.#traitsByText.set(text, traits);
+    return traits;
+  }
+
+  /** Forgets traits that `internTraits` gave and no spec took. */
+  dropUnusedTraits(traits: Traits): void {
+    if (traits.uses > 0 || !this.#traitsByText.delete(traits.text)) return;
+    const demand = this.#demands.get(traits.demand.key);
+    if (demand !== undefined && --demand.uses === 0) this.#demands.delete(traits.demand.key);
+  }
+
+  traits(spec: number): Traits {
+    return this.#traits[spec]!;
+  }
+
+  key(spec: number): KeyHash | undefined {
+    const slot = this.#slots[spec]!;
+    if (slot === keyless) return undefined;
+    return { high: this.#keys[spec * 2]!, low: this.#keys[spec * 2 + 1]!, slot };
+  }
+
+  /** First 32 bits of the digest. */
+  digestWord(spec: number): number {
+    return this.#digests[spec * digestWords]!;
+  }
+
+  digestHex(spec: number): string {
+    let text = '';
+    for (let word = 0; word < digestWords; word++) {
+      const value = this.#digests[spec * digestWords + word]!;
+      for (let shift = 28; shift >= 0; shift -= 4) text += hexDigits[(value >>> shift) & 15]!;
+    }
+    return text;
+  }
+
+  uses(spec: number): number {
+    return this.#uses[spec]!;
+  }
+
+  use(spec: number): void {
+    if (this.#uses[spec]!++ === 0) this.#idle.delete(spec);
+  }
+
+  release(spec: number): void {
+    assert(this.#uses[spec]! > 0, 'a spec is released as often as it was used');
+    if (--this.#uses[spec]! > 0) return;
+    this.#idle.add(spec);
+    if (this.#idle.size > idleSpecsMax) this.#dropIdle();
+  }
+
+  /** Drops the older half of the specs that no task uses. */
+  #dropIdle(): void {
+    let excess = this.#idle.size - idleSpecsMax / 2;
+    for (const spec of this.#idle) {
+      if (excess-- <= 0) break;
+      if (this.#unstored.has(spec)) continue;
+      this.#idle.delete(spec);
+      this.#remove(spec);
+    }
+  }
+
+  #remove(spec: number): void {
+    const index = this.#index;
+    const mask = index.length - 1;
+    let hole = this.#home(this.#digests[spec * digestWords]!);
+    while (index[hole] !== spec + 1) hole = (hole + 1) & mask;
+    for (let place = (hole + 1) & mask; index[place] !== 0; place = (place + 1) & mask) {
+      const home = this.#home(this.#digests[(index[place]! - 1) * digestWords]!);
+      if (((place - home) & mask) >= ((place - hole) & mask)) {
+        index[hole] = index[place]!;
+        hole = place;
+      }
+    }
+    index[hole] = 0;
+    const traits = this.#traits[spec]!;
+    this.#traits[spec] = undefined;
+    traits.uses--;
+    this.dropUnusedTraits(traits);
+    this.#free.push(spec);
+    this.#size--;
+  }
+
+  /** Bytes of a spec whose row is not stored yet. */
+  unstored(spec: number): Uint8Array | undefined {
+    return this.#unstored.get(spec);
+  }
+
+  stored(spec: number): void {
+    this.#unstored.delete(spec);
+  }
+}

@@ -1,0 +1,333 @@
+/**
+ * The tasks of a shard that are in memory, as columns: one typed array per field, one row per task,
+ * rows reused through a free list. A waiting task takes about 60 bytes here and no object, so a
+ * million of them cost the garbage collector nothing.
+ *
+ * Row numbers are local to this process: they never enter a decision, a stored row or an order.
+ * Instants are integers below 2^53 and kept in `Float64Array`, which holds those exactly.
+ */
+import { assert } from '../../model/assert.ts';
+import type { TaskId } from '../../model/ids.ts';
+import { hashWords, idWordCount, unpackId } from './id-words.ts';
+import { emptyDetail, type TaskDetail } from './task-detail.ts';
+
+/** Positions in `taskStates`. */
+export const stateCode = {
+  waiting: 0,
+  assigned: 1,
+  running: 2,
+  succeeded: 3,
+  failed: 4,
+  cancelled: 5,
+  aborted: 6,
+} as const;
+
+export const isSettledCode = (code: number): boolean => code >= stateCode.succeeded;
+
+/** No row, and no place in a heap. */
+export const none = 0xffffffff;
+
+const capacityMin = 64;
+const stateMask = 0x0f;
+const freeFlag = 0x10;
+const dirtyFlag = 0x20;
+const backedOffFlag = 0x40;
+
+type Words = Uint32Array<ArrayBuffer>;
+
+const resize32 = (column: Words, length: number): Words =>
+  new Uint32Array(column.buffer.transfer(length * 4));
+const resize16 = (column: Uint16Array<ArrayBuffer>, length: number): Uint16Array<ArrayBuffer> =>
+  new Uint16Array(column.buffer.transfer(length * 2));
+const resize8 = (column: Uint8Array<ArrayBuffer>, length: number): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(column.buffer.transfer(length));
+const resize64 = (column: Float64Array<ArrayBuffer>, length: number): Float64Array<ArrayBuffer> =>
+  new Float64Array(column.buffer.transfer(length * 8));
+
+/**
+ * Rows are numbers that `insert` returned; giving any other is a bug, which is why the reads below
+ * may say that there is a value.
+ */
+export class TaskTable {
+  #capacity = capacityMin;
+  #rowsEnd = 0;
+  #size = 0;
+  #firstFree = none;
+  #words: Words = new Uint32Array(capacityMin * idWordCount);
+  #specs: Words = new Uint32Array(capacityMin);
+  #flags = new Uint8Array(capacityMin);
+  #fences: Words = new Uint32Array(capacityMin);
+  #runs = new Uint16Array(capacityMin);
+  #lost = new Uint8Array(capacityMin);
+  #submittedAt = new Float64Array(capacityMin);
+  #readySince = new Float64Array(capacityMin);
+  /** Place in a ready heap; of a free row, the next free one. */
+  #places: Words = new Uint32Array(capacityMin);
+  /** Token of the newest flush that took the row. */
+  #taken: Words = new Uint32Array(capacityMin);
+  #details: (TaskDetail | undefined)[] = [];
+  /** Open addressing over ID words: row + 1, or 0. At most half full. */
+  #index: Words = new Uint32Array(capacityMin * 2);
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Every row number is below this. */
+  get rowsEnd(): number {
+    return this.#rowsEnd;
+  }
+
+  /** Of the columns and the index; what details refer to is not counted. */
+  get bytes(): number {
+    const perRow = idWordCount * 4 + 4 + 1 + 4 + 2 + 1 + 8 + 8 + 4 + 4 + 8;
+    return this.#capacity * perRow + this.#index.byteLength;
+  }
+
+  #setCapacity(capacity: number): void {
+    this.#words = resize32(this.#words, capacity * idWordCount);
+    this.#specs = resize32(this.#specs, capacity);
+    this.#flags = resize8(this.#flags, capacity);
+    this.#fences = resize32(this.#fences, capacity);
+    this.#runs = resize16(this.#runs, capacity);
+    this.#lost = resize8(this.#lost, capacity);
+    this.#submittedAt = resize64(this.#submittedAt, capacity);
+    this.#readySince = resize64(this.#readySince, capacity);
+    this.#places = resize32(this.#places, capacity);
+    this.#taken = resize32(this.#taken, capacity);
+    this.#capacity = capacity;
+  }
+
+  #homeOf(row: number): number {
+    const words = this.#words;
+    const at = row * idWordCount;
+    const hash = hashWords(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!);
+    return hash & (this.#index.length - 1);
+  }
+
+  #reindex(length: number): void {
+    this.#index = new Uint32Array(length);
+    for (let row = 0; row < this.#rowsEnd; row++) if (this.isTask(row)) this.#indexRow(row);
+  }
+
+  #indexRow(row: number): void {
+    const mask = this.#index.length - 1;
+    let place = this.#homeOf(row);
+    while (this.#index[place] !== 0) place = (place + 1) & mask;
+    this.#index[place] = row + 1;
+  }
+
+  /** Adds a waiting task whose ID is not there yet; the row's other fields are 0. */
+  insert(id: Uint32Array): number {
+    let row = this.#firstFree;
+    if (row === none) {
+      if (this.#rowsEnd === this.#capacity) {
+        // A quarter more once it is large: the slack of a million rows stays below 20 bytes each.
+        const more = this.#capacity < 65_536 ? this.#capacity : this.#capacity >>> 2;
+        this.#setCapacity(this.#capacity + more);
+      }
+      row = this.#rowsEnd++;
+    } else {
+      this.#firstFree = this.#places[row]!;
+    }
+    this.#words.set(id.subarray(0, idWordCount), row * idWordCount);
+    this.#specs[row] = 0;
+    this.#flags[row] = stateCode.waiting;
+    this.#fences[row] = 0;
+    this.#runs[row] = 0;
+    this.#lost[row] = 0;
+    this.#submittedAt[row] = 0;
+    this.#readySince[row] = 0;
+    this.#places[row] = none;
+    this.#taken[row] = 0;
+    this.#details[row] = undefined;
+    this.#size++;
+    if (this.#size * 2 > this.#index.length) this.#reindex(this.#index.length * 2);
+    else this.#indexRow(row);
+    return row;
+  }
+
+  /** Row of an ID, or -1. */
+  find(id: Uint32Array): number {
+    const [a, b, c, d] = [id[0]!, id[1]!, id[2]!, id[3]!];
+    const index = this.#index;
+    const words = this.#words;
+    const mask = index.length - 1;
+    let place = hashWords(a, b, c, d) & mask;
+    for (;;) {
+      const row = index[place]! - 1;
+      if (row < 0) return -1;
+      const at = row * idWordCount;
+      if (words[at] === a && words[at + 1] === b && words[at + 2] === c && words[at + 3] === d) {
+        return row;
+      }
+      place = (place + 1) & mask;
+    }
+  }
+
+  remove(row: number): void {
+    const index = this.#index;
+    const mask = index.length - 1;
+    let hole = this.#homeOf(row);
+    while (index[hole] !== row + 1) hole = (hole + 1) & mask;
+    // Backward shift: what probed past the hole moves into it, so that no tombstones pile up.
+    for (let place = (hole + 1) & mask; index[place] !== 0; place = (place + 1) & mask) {
+      const home = this.#homeOf(index[place]! - 1);
+      if (((place - home) & mask) >= ((place - hole) & mask)) {
+        index[hole] = index[place]!;
+        hole = place;
+      }
+    }
+    index[hole] = 0;
+    this.#flags[row] = freeFlag;
+    this.#details[row] = undefined;
+    this.#places[row] = this.#firstFree;
+    this.#firstFree = row;
+    this.#size--;
+    if (this.#size === 0 && this.#capacity > 65_536) this.#reset();
+  }
+
+  /** Gives the memory of a large table back once it is empty. */
+  #reset(): void {
+    this.#rowsEnd = 0;
+    this.#firstFree = none;
+    this.#details = [];
+    this.#setCapacity(capacityMin);
+    this.#index = new Uint32Array(capacityMin * 2);
+  }
+
+  isTask(row: number): boolean {
+    return (this.#flags[row]! & freeFlag) === 0;
+  }
+
+  id(row: number): TaskId {
+    const at = row * idWordCount;
+    const words = this.#words;
+    return unpackId(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!);
+  }
+
+  copyWords(row: number, out: Uint32Array): void {
+    for (let word = 0; word < idWordCount; word++) out[word] = this.#words[row * 4 + word]!;
+  }
+
+  /** Position in `taskStates`. */
+  state(row: number): number {
+    return this.#flags[row]! & stateMask;
+  }
+
+  setState(row: number, code: number): void {
+    this.#flags[row] = (this.#flags[row]! & ~stateMask) | code;
+  }
+
+  spec(row: number): number {
+    return this.#specs[row]!;
+  }
+
+  setSpec(row: number, spec: number): void {
+    this.#specs[row] = spec;
+  }
+
+  /** Fence of the newest assignment; 0 before the first. */
+  fence(row: number): number {
+    return this.#fences[row]!;
+  }
+
+  setFence(row: number, fence: number): void {
+    assert(fence < 2 ** 32, 'a task is assigned less than 2^32 times');
+    this.#fences[row] = fence;
+  }
+
+  runs(row: number): number {
+    return this.#runs[row]!;
+  }
+
+  setRuns(row: number, runs: number): void {
+    this.#runs[row] = runs;
+  }
+
+  lost(row: number): number {
+    return this.#lost[row]!;
+  }
+
+  setLost(row: number, lost: number): void {
+    this.#lost[row] = lost;
+  }
+
+  submittedAt(row: number): number {
+    return this.#submittedAt[row]!;
+  }
+
+  setSubmittedAt(row: number, instantMs: number): void {
+    this.#submittedAt[row] = instantMs;
+  }
+
+  /** State time at which the task became ready, or will: then `isBackedOff` says so. */
+  readySince(row: number): number {
+    return this.#readySince[row]!;
+  }
+
+  setReadySince(row: number, instantMs: number): void {
+    this.#readySince[row] = instantMs;
+  }
+
+  /** The task waits after a failed run, not before `readySince`. */
+  isBackedOff(row: number): boolean {
+    return (this.#flags[row]! & backedOffFlag) !== 0;
+  }
+
+  setBackedOff(row: number, value: boolean): void {
+    const flags = this.#flags[row]!;
+    this.#flags[row] = value ? flags | backedOffFlag : flags & ~backedOffFlag;
+  }
+
+  isDirty(row: number): boolean {
+    return (this.#flags[row]! & dirtyFlag) !== 0;
+  }
+
+  setDirty(row: number, value: boolean): void {
+    const flags = this.#flags[row]!;
+    this.#flags[row] = value ? flags | dirtyFlag : flags & ~dirtyFlag;
+  }
+
+  taken(row: number): number {
+    return this.#taken[row]!;
+  }
+
+  setTaken(row: number, token: number): void {
+    this.#taken[row] = token;
+  }
+
+  place(row: number): number {
+    return this.#places[row]!;
+  }
+
+  setPlace(row: number, place: number): void {
+    this.#places[row] = place;
+  }
+
+  detail(row: number): TaskDetail | undefined {
+    return this.#details[row];
+  }
+
+  /** The row's detail, made where there was none. */
+  ensureDetail(row: number): TaskDetail {
+    return (this.#details[row] ??= emptyDetail());
+  }
+
+  /** The one order of tasks that are ready: by `readySince`, then by ID. Total. */
+  isBefore(left: number, right: number): boolean {
+    const byTime = this.#readySince[left]! - this.#readySince[right]!;
+    return byTime !== 0 ? byTime < 0 : this.isIdBefore(left, right);
+  }
+
+  isIdBefore(left: number, right: number): boolean {
+    const words = this.#words;
+    const l = left * idWordCount;
+    const r = right * idWordCount;
+    for (let word = 0; word < idWordCount; word++) {
+      const difference = words[l + word]! - words[r + word]!;
+      if (difference !== 0) return difference < 0;
+    }
+    return false;
+  }
+}

@@ -1,0 +1,172 @@
+/**
+ * A task as it is stored: one row per task, written behind the log, final once the task settled.
+ *
+ * The head has fixed offsets, so that loading reads state, ID, digest and key hash of a settled task
+ * without decoding the rest. Numbers are varints, texts UTF-8 behind their length:
+ *
+ *   0 version u8 · 1 state u8 · 2 flags u8 (1 keyed, 2 backed off) · 3 ID, four u32 of 25 bits ·
+ *   19 digest, 16 bytes · 35 key hash, two u32, where keyed ·
+ *   tenant · fence · runs · lost · submittedAt · readySince · settledAt ·
+ *   retryOf? · arrayId? · arrayIndex? · cancelRequested? (reason, by) · avoid[] · attempts[] ·
+ *   outcome? · reason
+ */
+import { type Outcome, readOutcome, writeOutcome } from '../model/attempt.ts';
+import { ByteReader, ByteWriter, DecodeError } from '../model/bytes.ts';
+import type { NodeId, TaskId } from '../model/ids.ts';
+import { limits } from '../model/limits.ts';
+import { type TaskState, taskStates } from '../model/task.ts';
+import { digestBytes, digestHex, digestLength } from './keys.ts';
+import { idWordCount, idWordMask, packId, unpackId } from './memory/id-words.ts';
+import type { AttemptRecord, CancelRequest } from './memory/task-detail.ts';
+
+export interface TaskRecord {
+  readonly id: TaskId;
+  /** Of its spec: 32 hexadecimal digits. */
+  readonly digest: string;
+  /** Hash of tenant and idempotency key, where it has one. */
+  readonly keyHash?: { readonly high: number; readonly low: number } | undefined;
+  readonly tenant: string;
+  readonly state: TaskState;
+  /** Of the newest assignment; 0 before the first. */
+  readonly fence: number;
+  /** Attempts that ended and count. */
+  readonly runs: number;
+  /** Attempts that ended with their node. */
+  readonly lost: number;
+  readonly submittedAtMs: number;
+  /** State time; the end of the back-off while `backedOff`. */
+  readonly readySinceMs: number;
+  readonly backedOff: boolean;
+  readonly settledAtMs?: number | undefined;
+  readonly retryOf?: TaskId | undefined;
+  readonly arrayId?: TaskId | undefined;
+  readonly arrayIndex?: number | undefined;
+  readonly cancelRequested?: CancelRequest | undefined;
+  readonly avoid: readonly NodeId[];
+  /** Oldest first; the last is live while the task is assigned or running. */
+  readonly attempts: readonly AttemptRecord[];
+  /** Told by the system where no attempt settled the task. */
+  readonly outcome?: Outcome | undefined;
+  /** Sentence for a person, of a settled task; may be empty. */
+  readonly reason: string;
+}
+
+const version = 1;
+const keyedFlag = 1;
+const backedOffFlag = 2;
+/** Bytes of one text in a row: a bound for what is read, above everything that is written. */
+const textBytesMax = 16_384;
+
+function writeAttempt(writer: ByteWriter, attempt: AttemptRecord): void {
+  writer.varint(attempt.fence).varint(attempt.run);
+  writer.text(attempt.node).text(attempt.nodeName).text(attempt.incarnation);
+  writer.varint(attempt.assignedAtMs);
+  writer.optional(attempt.startedAtMs, (w, instant) => w.varint(instant));
+  writer.optional(attempt.endedAtMs, (w, instant) => w.varint(instant));
+  writer.optional(attempt.outcome, writeOutcome);
+}
+
+function readAttempt(reader: ByteReader): AttemptRecord {
+  return {
+    fence: reader.varint(),
+    run: reader.varint(),
+    node: reader.text(textBytesMax),
+    nodeName: reader.text(textBytesMax),
+    incarnation: reader.text(textBytesMax),
+    assignedAtMs: reader.varint(),
+    startedAtMs: reader.optional(r => r.varint()),
+    endedAtMs: reader.optional(r => r.varint()),
+    outcome: reader.optional(readOutcome),
+  };
+}
+
+/** Value of a task's row. */
+export function encodeTaskRow(record: TaskRecord): Uint8Array {
+  const writer = new ByteWriter(256);
+  const { keyHash } = record;
+  const flags = (keyHash ? keyedFlag : 0) | (record.backedOff ? backedOffFlag : 0);
+  writer.u8(version).u8(taskStates.indexOf(record.state)).u8(flags);
+  const words = new Uint32Array(idWordCount);
+  packId(record.id, words);
+  for (const word of words) writer.u32(word);
+  writer.raw(digestBytes(record.digest));
+  if (keyHash) writer.u32(keyHash.high).u32(keyHash.low);
+  writer.text(record.tenant).varint(record.fence).varint(record.runs).varint(record.lost);
+  writer.varint(record.submittedAtMs).varint(record.readySinceMs);
+  writer.varint(record.settledAtMs ?? 0);
+  writer.optional(record.retryOf, (w, id) => w.text(id));
+  writer.optional(record.arrayId, (w, id) => w.text(id));
+  writer.optional(record.arrayIndex, (w, index) => w.varint(index));
+  writer.optional(record.cancelRequested, (w, request) => w.text(request.reason).text(request.by));
+  writer.list(record.avoid, (w, node) => w.text(node));
+  writer.list(record.attempts, writeAttempt);
+  writer.optional(record.outcome, writeOutcome);
+  return writer.text(record.reason).finish();
+}
+
+/** What loading needs of every row, settled or not. */
+export interface TaskRowHead {
+  /** Position in `taskStates`. */
+  readonly state: number;
+  readonly words: Uint32Array;
+  readonly digest: Uint32Array;
+  readonly keyHash: { readonly high: number; readonly low: number } | undefined;
+  readonly backedOff: boolean;
+}
+
+function readHead(reader: ByteReader): TaskRowHead {
+  reader.version(version, 'task row');
+  const state = reader.u8();
+  if (state >= taskStates.length) throw new DecodeError('task row: unknown state');
+  const flags = reader.u8();
+  const words = new Uint32Array(idWordCount);
+  for (let word = 0; word < idWordCount; word++) {
+    const value = reader.u32();
+    if (value > idWordMask) throw new DecodeError('task row: not a task ID');
+    words[word] = value;
+  }
+  const digest = new Uint32Array(digestLength / 4);
+  for (let word = 0; word < digest.length; word++) digest[word] = reader.u32();
+  const keyed = (flags & keyedFlag) !== 0;
+  const keyHash = keyed ? { high: reader.u32(), low: reader.u32() } : undefined;
+  return { state, words, digest, keyHash, backedOff: (flags & backedOffFlag) !== 0 };
+}
+
+/** Throws `DecodeError` for another version or malformed bytes. */
+export const decodeTaskHead = (bytes: Uint8Array): TaskRowHead => readHead(new ByteReader(bytes));
+
+const readId = (reader: ByteReader): TaskId => reader.text(32) as TaskId;
+
+/** Reads what `encodeTaskRow` wrote. Throws `DecodeError` for another version or malformed bytes. */
+export function decodeTaskRow(bytes: Uint8Array): TaskRecord {
+  const reader = new ByteReader(bytes);
+  const head = readHead(reader);
+  const { words } = head;
+  const record = {
+    id: unpackId(words[0]!, words[1]!, words[2]!, words[3]!),
+    digest: digestHex(bytes.subarray(19, 19 + digestLength)),
+    keyHash: head.keyHash,
+    state: taskStates[head.state]!,
+    backedOff: head.backedOff,
+    tenant: reader.text(textBytesMax),
+    fence: reader.varint(),
+    runs: reader.varint(),
+    lost: reader.varint(),
+    submittedAtMs: reader.varint(),
+    readySinceMs: reader.varint(),
+    settledAtMs: reader.varint() || undefined,
+    retryOf: reader.optional(readId),
+    arrayId: reader.optional(readId),
+    arrayIndex: reader.optional(r => r.varint()),
+    cancelRequested: reader.optional(r => ({
+      reason: r.text(textBytesMax),
+      by: r.text(textBytesMax),
+    })),
+    avoid: reader.list(r => r.text(textBytesMax), limits.avoidMax),
+    attempts: reader.list(readAttempt, limits.attemptsKept + 1),
+    outcome: reader.optional(readOutcome),
+    reason: reader.text(textBytesMax),
+  };
+  reader.end('task row');
+  return record;
+}

@@ -1,0 +1,313 @@
+/**
+ * The state of one shard and the few moves that every command is made of. Each move keeps rows,
+ * counters, queues, events and the digest together; commands decide which move, and nothing else
+ * changes state.
+ *
+ * A decision may depend only on what every replica has at the same index: unsettled tasks, the
+ * settled IDs, the keys, the counters and state time. It must not depend on whether the row of a
+ * settled task is still in memory, on row numbers, or on what the event ring still holds.
+ */
+import { assert } from '../model/assert.ts';
+import type { Outcome } from '../model/attempt.ts';
+import type { SubmitItem } from '../model/command.ts';
+import type { NodeId, TaskId } from '../model/ids.ts';
+import { limits } from '../model/limits.ts';
+import { mix32 } from '../model/slots.ts';
+import { type EventKind, eventKinds, taskStates } from '../model/task.ts';
+import { EventRing } from './events.ts';
+import { FlushTracker } from './flush.ts';
+import { idWordCount, packId } from './memory/id-words.ts';
+import { KnownKeys, SettledIds } from './memory/known-ids.ts';
+import { SpecTable } from './memory/spec-table.ts';
+import type { AttemptRecord } from './memory/task-detail.ts';
+import { isSettledCode, stateCode, TaskTable } from './memory/task-table.ts';
+import type { Meta } from './meta.ts';
+import { ReadyQueue } from './ready.ts';
+import type { TaskRecord } from './record.ts';
+
+/** Most that one command alone can move state time (DESIGN 4). */
+export const timeJumpMaxMs = 60_000;
+/** No instant in the state is later: the year 10889, the last a task ID can say. */
+export const instantMaxMs = 2 ** 48 - 1;
+/** Interned node names; beyond this many the table starts again. */
+const namesMax = 4_096;
+
+/** What `lookUp` answers where the ID is not that of an unsettled task. */
+export const lookup = { settled: -1, unknown: -2, malformed: -3 } as const;
+
+export class ShardState {
+  readonly table = new TaskTable();
+  readonly specs = new SpecTable();
+  readonly ready = new ReadyQueue(this.table, this.specs);
+  readonly settled = new SettledIds();
+  readonly keys = new KnownKeys();
+  readonly events: EventRing;
+  readonly flush = new FlushTracker(this.table, this.specs);
+  /** Tasks by state, in the order of `taskStates`, those that left memory included. */
+  readonly counts: number[] = taskStates.map(() => 0);
+  /** Words of the ID that `lookUp` was asked about last. */
+  readonly words = new Uint32Array(idWordCount);
+  readonly #eventWords = new Uint32Array(idWordCount);
+  readonly #liveByNode = new Map<NodeId, Set<number>>();
+  readonly #names = new Map<string, string>();
+  #nowMs = 0;
+  #stampMs = 0;
+  #digest = 0;
+
+  constructor(shard: number) {
+    this.events = new EventRing(shard);
+  }
+
+  /** State time; 0 before the first command. Decides order and back-off. */
+  get nowMs(): number {
+    return this.#nowMs;
+  }
+
+  /** Stamp of the command that is applied: the leader's wall clock. Only shown, never decided on. */
+  get stampMs(): number {
+    return this.#stampMs;
+  }
+
+  get digest(): number {
+    return this.#digest;
+  }
+
+  /**
+   * State time is max(previous, stamp). A jump of more than a minute is taken whole only where the
+   * command before it claimed at least as much: one wrong stamp cannot freeze the shard's time, and
+   * a shard that was idle for hours is right again with its second command.
+   */
+  beginCommand(index: number, atMs: number): void {
+    const stamp = Math.min(atMs, instantMaxMs);
+    const capped = this.#nowMs + timeJumpMaxMs;
+    if (this.#nowMs === 0 || (stamp > this.#nowMs && stamp <= capped)) this.#nowMs = stamp;
+    else if (stamp > capped) this.#nowMs = Math.max(capped, Math.min(stamp, this.#stampMs));
+    this.#stampMs = stamp;
+    this.fold(index % 2 ** 32);
+    this.fold(this.#nowMs % 2 ** 32);
+    this.flush.markMeta();
+  }
+
+  /** Takes a number into the digest. */
+  fold(value: number): void {
+    this.#digest = mix32(Math.imul(this.#digest, 0x01000193) ^ value);
+  }
+
+  get meta(): Meta {
+    return {
+      nowMs: this.#nowMs,
+      stampMs: this.#stampMs,
+      lastSeq: this.events.lastSeq,
+      digest: this.#digest,
+      counts: this.counts,
+    };
+  }
+
+  loadMeta(meta: Meta): void {
+    this.#nowMs = meta.nowMs;
+    this.#stampMs = meta.stampMs;
+    this.#digest = meta.digest;
+    this.events.restart(meta.lastSeq);
+  }
+
+  /** Row of an unsettled task, or one of `lookup`. Leaves the ID's words in `words`. */
+  lookUp(id: string): number {
+    if (!packId(id, this.words)) return lookup.malformed;
+    const row = this.table.find(this.words);
+    if (row >= 0) return isSettledCode(this.table.state(row)) ? lookup.settled : row;
+    return this.settled.has(this.words) ? lookup.settled : lookup.unknown;
+  }
+
+  /** One string object per name, however many attempts say it. */
+  shareName(name: string): string {
+    const known = this.#names.get(name);
+    if (known !== undefined) return known;
+    if (this.#names.size >= namesMax) this.#names.clear();
+    this.#names.set(name, name);
+    return name;
+  }
+
+  /** Adds a waiting task with the ID in `words`. */
+  admit(item: SubmitItem, spec: number): number {
+    const { table } = this;
+    const row = table.insert(this.words);
+    table.setSpec(row, spec);
+    table.setSubmittedAt(row, this.#stampMs);
+    table.setReadySince(row, this.#nowMs);
+    this.specs.use(spec);
+    if (item.retryOf !== undefined || item.arrayId !== undefined || item.arrayIndex !== undefined) {
+      const detail = table.ensureDetail(row);
+      detail.retryOf = item.retryOf;
+      detail.arrayId = item.arrayId === undefined ? undefined : this.#shareId(item.arrayId);
+      detail.arrayIndex = item.arrayIndex;
+    }
+    this.counts[stateCode.waiting]!++;
+    this.ready.add(row);
+    this.flush.markTask(row);
+    this.note('submitted', row);
+    return row;
+  }
+
+  #shareId(id: TaskId): TaskId {
+    return this.shareName(id) as TaskId;
+  }
+
+  #setState(row: number, code: number): void {
+    this.counts[this.table.state(row)]!--;
+    this.counts[code]!++;
+    this.table.setState(row, code);
+  }
+
+  /** Gives a waiting task its next fence and a live attempt. */
+  assign(row: number, to: { node: NodeId; nodeName: string; incarnation: string }): number {
+    const { table } = this;
+    const fence = table.fence(row) + 1;
+    this.ready.remove(row);
+    table.setBackedOff(row, false);
+    table.setFence(row, fence);
+    this.setLive(row, {
+      fence,
+      run: table.runs(row) + 1,
+      node: this.shareName(to.node),
+      nodeName: this.shareName(to.nodeName),
+      incarnation: this.shareName(to.incarnation),
+      assignedAtMs: this.shownInstant(row),
+    });
+    this.#setState(row, stateCode.assigned);
+    this.flush.markTask(row, 100);
+    this.note('assigned', row, { attempt: fence, node: to.node });
+    return fence;
+  }
+
+  /** The stamp, but not before the task was submitted: what people see never runs backwards. */
+  shownInstant(row: number): number {
+    return Math.max(this.#stampMs, this.table.submittedAt(row));
+  }
+
+  setLive(row: number, attempt: AttemptRecord): void {
+    this.table.ensureDetail(row).live = attempt;
+    let rows = this.#liveByNode.get(attempt.node);
+    if (rows === undefined) {
+      rows = new Set();
+      this.#liveByNode.set(attempt.node, rows);
+    }
+    rows.add(row);
+  }
+
+  live(row: number): AttemptRecord | undefined {
+    return this.table.detail(row)?.live;
+  }
+
+  markStarted(row: number, startedAtMs: number): void {
+    const detail = this.table.ensureDetail(row);
+    assert(detail.live, 'an assigned task has a live attempt');
+    detail.live = { ...detail.live, startedAtMs };
+    this.#setState(row, stateCode.running);
+    this.flush.markTask(row);
+    this.note('started', row, { attempt: detail.live.fence, node: detail.live.node });
+  }
+
+  /** Takes the live attempt away; the next move is `wait` or `settle`. */
+  endLive(row: number): AttemptRecord {
+    const detail = this.table.ensureDetail(row);
+    const { live } = detail;
+    assert(live, 'only a live attempt ends');
+    detail.live = undefined;
+    const rows = this.#liveByNode.get(live.node);
+    rows?.delete(row);
+    if (rows?.size === 0) this.#liveByNode.delete(live.node);
+    return live;
+  }
+
+  /** Keeps an ended attempt, and of all of them the newest `limits.attemptsKept`. */
+  keepEnded(row: number, attempt: AttemptRecord): void {
+    const detail = this.table.ensureDetail(row);
+    detail.ended = [...detail.ended.slice(1 - limits.attemptsKept), attempt];
+  }
+
+  /** Puts a task without a live attempt back; with `backedOff`, not to run before `readySinceMs`. */
+  wait(row: number, readySinceMs: number, backedOff: boolean): void {
+    this.table.setReadySince(row, readySinceMs);
+    this.table.setBackedOff(row, backedOff);
+    this.#setState(row, stateCode.waiting);
+    this.ready.add(row);
+    this.flush.markTask(row);
+  }
+
+  /** The final state of a task that is not in the ready queue and has no live attempt. */
+  settle(row: number, code: number, end: { reason: string; outcome?: Outcome | undefined }): void {
+    assert(isSettledCode(code), 'a task settles in a settled state');
+    const { table } = this;
+    const detail = table.ensureDetail(row);
+    detail.reason = end.reason;
+    detail.outcome = end.outcome;
+    detail.settledAtMs = this.shownInstant(row);
+    table.setBackedOff(row, false);
+    this.#setState(row, code);
+    table.copyWords(row, this.#eventWords);
+    this.settled.add(this.#eventWords, this.specs.digestWord(table.spec(row)));
+    this.flush.markTask(row, end.reason.length);
+  }
+
+  /** Appends an event about a task as it is now, and takes it into the digest. */
+  note(
+    kind: EventKind,
+    row: number,
+    about: { attempt?: number; node?: NodeId; outcome?: Outcome['kind'] | undefined } = {},
+  ): void {
+    const { table } = this;
+    const words = this.#eventWords;
+    table.copyWords(row, words);
+    const state = table.state(row);
+    const { tenant } = this.specs.traits(table.spec(row));
+    this.events.append({ kind, atMs: this.#stampMs, words, tenant, state, ...about });
+    this.fold((eventKinds.indexOf(kind) << 8) | state);
+    for (let word = 0; word < idWordCount; word++) this.fold(words[word]!);
+    this.fold(about.attempt ?? 0);
+  }
+
+  /** Rows with a live attempt, of one node or of all, in ID order. */
+  liveRows(node?: NodeId): number[] {
+    const rows: number[] = [];
+    if (node !== undefined) rows.push(...(this.#liveByNode.get(node) ?? []));
+    else for (const ofNode of this.#liveByNode.values()) rows.push(...ofNode);
+    return rows.sort((left, right) => (this.table.isIdBefore(left, right) ? -1 : 1));
+  }
+
+  /** A settled task whose row is stored leaves memory; what remains is its ID and its key. */
+  forget(row: number): void {
+    const spec = this.table.spec(row);
+    this.table.remove(row);
+    this.specs.release(spec);
+  }
+
+  record(row: number): TaskRecord {
+    const { table, specs } = this;
+    const detail = table.detail(row);
+    const spec = table.spec(row);
+    const key = specs.key(spec);
+    const attempts = detail?.ended ?? [];
+    return {
+      id: table.id(row),
+      digest: specs.digestHex(spec),
+      keyHash: key && { high: key.high, low: key.low },
+      tenant: specs.traits(spec).tenant,
+      state: taskStates[table.state(row)]!,
+      fence: table.fence(row),
+      runs: table.runs(row),
+      lost: table.lost(row),
+      submittedAtMs: table.submittedAt(row),
+      readySinceMs: table.readySince(row),
+      backedOff: table.isBackedOff(row),
+      settledAtMs: detail?.settledAtMs || undefined,
+      retryOf: detail?.retryOf,
+      arrayId: detail?.arrayId,
+      arrayIndex: detail?.arrayIndex,
+      cancelRequested: detail?.cancelRequested,
+      avoid: detail?.avoid ?? [],
+      attempts: detail?.live ? [...attempts, detail.live] : attempts,
+      outcome: detail?.outcome,
+      reason: detail?.reason ?? '',
+    };
+  }
+}

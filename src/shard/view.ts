@@ -1,0 +1,96 @@
+/** A task as people and programs see it, from its record and its spec. */
+import type { Outcome } from '../model/attempt.ts';
+import type { Run, TaskSpec } from '../model/spec.ts';
+import { type AttemptView, isSettled, type TaskSummary, type TaskView } from '../model/task.ts';
+import type { AttemptRecord } from './memory/task-detail.ts';
+import type { TaskRecord } from './record.ts';
+
+export interface ViewOptions {
+  readonly shard: number;
+  readonly stale: boolean;
+  /** Why the planner leaves it waiting, from `waitingReasons`; ignored once it does not wait. */
+  readonly reason?: string | undefined;
+}
+
+/** A word as a shell would need it to be written. */
+function quoted(word: string): string {
+  if (/^[A-Za-z0-9_@%+=:,./-]+$/.test(word)) return word;
+  return `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+/** What runs, in one line for a person. */
+export function commandLine(run: Run): string {
+  if (run.kind === 'command') return run.argv.map(quoted).join(' ');
+  if (run.kind === 'script') return [run.name, ...run.args].map(quoted).join(' ');
+  return '(nothing)';
+}
+
+function reasonOf(record: TaskRecord, planned: string | undefined): string | undefined {
+  if (record.state !== 'waiting') return record.reason === '' ? undefined : record.reason;
+  if (planned !== undefined) return planned;
+  return record.backedOff ? 'BackOff' : 'Queued';
+}
+
+function attemptView(attempt: AttemptRecord): AttemptView {
+  return {
+    attempt: attempt.fence,
+    run: attempt.run,
+    node: attempt.node,
+    nodeName: attempt.nodeName,
+    assignedAtMs: attempt.assignedAtMs,
+    startedAtMs: attempt.startedAtMs,
+    endedAtMs: attempt.endedAtMs,
+    outcome: attempt.outcome,
+  };
+}
+
+function outcomeOf(record: TaskRecord): Outcome | undefined {
+  if (!isSettled(record.state)) return undefined;
+  return record.outcome ?? record.attempts.at(-1)?.outcome;
+}
+
+export function toView(record: TaskRecord, spec: TaskSpec, options: ViewOptions): TaskView {
+  return {
+    id: record.id,
+    tenant: record.tenant,
+    owner: spec.owner,
+    name: spec.name,
+    state: record.state,
+    reason: reasonOf(record, options.reason),
+    outcome: outcomeOf(record),
+    attempts: record.attempts.map(attemptView),
+    runs: record.runs,
+    attemptsMax: spec.attempts,
+    lost: record.lost,
+    tier: spec.tier,
+    command: commandLine(spec.run),
+    submittedAtMs: record.submittedAtMs,
+    settledAtMs: record.settledAtMs,
+    notBeforeMs: record.backedOff ? record.readySinceMs : undefined,
+    shard: options.shard,
+    retryOf: record.retryOf,
+    arrayId: record.arrayId,
+    arrayIndex: record.arrayIndex,
+    cancelRequested: record.cancelRequested,
+    stale: options.stale,
+  };
+}
+
+/** A row of a listing. */
+export function toSummary(record: TaskRecord, spec: TaskSpec, options: ViewOptions): TaskSummary {
+  return {
+    id: record.id,
+    tenant: record.tenant,
+    name: spec.name,
+    state: record.state,
+    reason: reasonOf(record, options.reason),
+    tier: spec.tier,
+    command: commandLine(spec.run),
+    submittedAtMs: record.submittedAtMs,
+    settledAtMs: record.settledAtMs,
+    runs: record.runs,
+    attemptsMax: spec.attempts,
+    shard: options.shard,
+    nodeName: record.attempts.at(-1)?.nodeName,
+  };
+}
