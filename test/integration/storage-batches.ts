@@ -1,0 +1,69 @@
+/** What the writing process writes, and the check that each batch is there as a whole. */
+import type { Store, StoreImage, StoreOp } from '../../src/ports/store.ts';
+
+const key = (count: number): Uint8Array => {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, count);
+  return bytes;
+};
+
+/** Several hundred bytes that follow from the number. */
+export const payloadOf = (count: number): Uint8Array =>
+  Uint8Array.from({ length: 700 }, (_, position) => (count * 7 + position * 13) % 251);
+
+export const firstBatch: StoreOp[] = [
+  { kind: 'descriptor', group: 1, value: new Uint8Array() },
+  { kind: 'hard', group: 1, hard: { term: 1, vote: 1, commit: 0 } },
+];
+
+/** Batch `count`, from 1: two entries, a row and the indices that go with them. */
+export const batchOf = (count: number): StoreOp[] => [
+  {
+    kind: 'entries',
+    group: 1,
+    entries: [2 * count - 1, 2 * count].map(index => ({
+      term: 1,
+      index,
+      type: 0,
+      data: payloadOf(index),
+    })),
+  },
+  { kind: 'hard', group: 1, hard: { term: 1, vote: 1, commit: 2 * count } },
+  {
+    kind: 'state',
+    group: 1,
+    applied: 2 * count,
+    appliedTerm: 1,
+    rows: [[key(count), payloadOf(count)]],
+  },
+  { kind: 'meta', key: 'count', value: key(count) },
+];
+
+const same = (left: Uint8Array, right: Uint8Array): boolean => Buffer.compare(left, right) === 0;
+
+/** How many batches are there. Throws unless exactly those, each with all of its parts. */
+export async function countBatches(store: Store, image: StoreImage): Promise<number> {
+  const group = image.groups[0];
+  if (group === undefined || group.lastIndex === 0) return 0;
+  const count = group.lastIndex / 2;
+  const counted = image.meta.get('count');
+  const whole =
+    group.applied === group.lastIndex &&
+    group.hard.commit === group.lastIndex &&
+    counted !== undefined &&
+    same(counted, key(count));
+  if (!whole) throw new Error(`parts of batches: ${JSON.stringify({ group, counted })}`);
+  const rows = await store.rows(1, { from: key(0), to: key(2 ** 32 - 1), limit: 1e9 });
+  const entries = store.entries(1, 1, group.lastIndex + 1, Number.MAX_SAFE_INTEGER);
+  const right =
+    rows.length === count &&
+    rows.every(([at, value], position) => {
+      return same(at, key(position + 1)) && same(value, payloadOf(position + 1));
+    }) &&
+    entries.length === 2 * count &&
+    entries.every(({ index, data }, position) => {
+      return index === position + 1 && same(data, payloadOf(index));
+    });
+  if (!right) throw new Error(`wrong rows or entries: ${rows.length} rows of ${count}`);
+  return count;
+}
