@@ -32,7 +32,7 @@ import {
   writeWitnessKey,
 } from '../../src/storage/keyspace.ts';
 import { createLevelStore } from '../../src/storage/level-store.ts';
-import { type RecordKind, writeHard } from '../../src/storage/record.ts';
+import { writeHard } from '../../src/storage/record.ts';
 import { encodeWitness, witnessWindow } from '../../src/storage/witness.ts';
 import { batchOf, countBatches, firstBatch, payloadOf } from './storage-batches.ts';
 
@@ -113,6 +113,20 @@ async function raw<T>(change: (db: Level<Uint8Array, Uint8Array>) => Promise<T>)
   } finally {
     await db.close();
   }
+}
+
+/** Puts one well-formed record behind the store's back. */
+async function overwrite(encode: (batch: BatchBuffer) => void): Promise<void> {
+  const buffer = new BatchBuffer();
+  encode(buffer);
+  const found: [Uint8Array, Uint8Array][] = [];
+  buffer.replay(
+    (key, value) => void found.push([key.slice(), value.slice()]),
+    () => undefined,
+  );
+  await raw(async db => {
+    for (const [key, value] of found) await db.put(key, value);
+  });
 }
 
 const filesOf = async (ending: string): Promise<string[]> =>
@@ -373,36 +387,11 @@ describe('a database that lost something', () => {
     });
     await stop((await start()).store);
     // What the batch of that open removed is there again: as if the batch were lost.
-    await raw(async db => {
-      const buffer = new BatchBuffer();
-      encodeWitness(buffer, last + 1 - witnessWindow);
-      const puts: Promise<void>[] = [];
-      buffer.replay(
-        (key, value) => void puts.push(db.put(key.slice(), value.slice())),
-        () => undefined,
-      );
-      await Promise.all(puts);
-    });
+    await overwrite(batch => encodeWitness(batch, last + 1 - witnessWindow));
     expect((await faultOf(start())).message).toContain(
       `removed witness ${last + 1 - witnessWindow}`,
     );
   });
-
-  const put = (
-    db: Level<Uint8Array, Uint8Array>,
-    kind: RecordKind,
-    write: (batch: BatchBuffer) => void,
-  ) => {
-    const buffer = new BatchBuffer();
-    write(buffer);
-    const puts: Promise<void>[] = [];
-    buffer.replay(
-      (key, value) => void puts.push(db.put(key.slice(), value.slice())),
-      () => undefined,
-    );
-    expect([kind, puts.length]).toEqual([kind, 1]);
-    return Promise.all(puts);
-  };
 
   test('a hole in a log is found at the open', async () => {
     await filled(20);
@@ -418,13 +407,11 @@ describe('a database that lost something', () => {
 
   test('a hard state that fell behind the log is found at the open', async () => {
     await filled(20);
-    await raw(db =>
-      put(db, 'hard', batch => {
-        writeGroupKey(batch.key(), 'hard', 1);
-        writeHard(batch.value('hard'), { term: 0, vote: 0, commit: 40 });
-        batch.seal();
-      }),
-    );
+    await overwrite(batch => {
+      writeGroupKey(batch.key(), 'hard', 1);
+      writeHard(batch.value('hard'), { term: 0, vote: 0, commit: 40 });
+      batch.seal();
+    });
     expect((await faultOf(start())).message).toContain('the log has term 1, the hard state 0');
   });
 
