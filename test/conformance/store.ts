@@ -296,6 +296,25 @@ export function storeSuite(name: string, makeSubject: () => Promise<StoreSubject
         expect(await rowTexts(again, 1)).toEqual(['a=1']);
       });
 
+      test('a batch of thousands of small rows is there as soon as it is done', async () => {
+        const store = await fresh();
+        await write(store, [descriptor(1)]);
+        const rows = Array.from({ length: 3000 }, (_, position) => {
+          return [`k${String(position).padStart(4, '0')}`, `v${position}`] as const;
+        });
+        await write(store, [state(1, rows)]);
+        expect(label(store.row(1, text('k2999')))).toBe('v2999');
+        await write(store, [
+          state(
+            1,
+            rows.slice(0, 2990).map(([key]) => [key, undefined]),
+          ),
+        ]);
+        const expected = rows.slice(2990).map(([key, value]) => `${key}=${value}`);
+        expect(await rowTexts(store, 1)).toEqual(expected);
+        expect(await rowTexts((await restart(store)).store, 1)).toEqual(expected);
+      });
+
       test('values of 512 KiB come back whole, rows and entries alike', async () => {
         const store = await fresh();
         const big = Uint8Array.from({ length: 512 * 1024 }, (_, position) => (position * 31) % 251);
