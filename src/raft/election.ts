@@ -94,7 +94,28 @@ export function answerVote(replica: Replica, message: Message, granted: boolean)
   const term = granted ? message.term : replica.term;
   const answer = newMessage(type, replica.id, message.from, term);
   answer.reject = !granted;
+  if (!granted && replica.config.commitInVotes) {
+    const { log } = replica;
+    const committedTerm = log.term(log.committed);
+    if (typeof committedTerm === 'number') {
+      answer.commit = log.committed;
+      answer.logTerm = committedTerm;
+    }
+  }
   replica.sendAfterPersist(answer);
+}
+
+/**
+ * Whoever refused a vote may know more to be committed. If our entry at that index is of the same
+ * term, the logs agree up to it, so it is committed here too. A change of membership among it has
+ * to be applied before the next election.
+ */
+export function learnCommit(replica: Replica, refusal: Message): void {
+  const { log, role } = replica;
+  if (role === 'leader' || refusal.commit <= log.committed) return;
+  if (!log.matches(refusal.commit, refusal.logTerm)) return;
+  log.commitTo(refusal.commit);
+  if (role !== 'follower' && log.hasUnappliedConf()) replica.becomeFollower(replica.term, NONE);
 }
 
 /** Candidates: counts a vote and acts on the result. */

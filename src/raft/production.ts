@@ -49,6 +49,7 @@ export function productionConfig(options: ProductionOptions): RaftConfig {
     preVote: true,
     checkQuorum: true,
     stepDownOnRemoval: true,
+    commitInVotes: true,
     readOnlyLeaseBased: false,
     applyUnstable: false,
     disableConfChangeValidation: false,

@@ -2,7 +2,13 @@
  * The way of one message into a replica: the rules about terms first, which are the same for all
  * types, then the rules of the role.
  */
-import { answerVote, campaignOnTransfer, onVoteReply, onVoteRequest } from './election.ts';
+import {
+  answerVote,
+  campaignOnTransfer,
+  learnCommit,
+  onVoteReply,
+  onVoteRequest,
+} from './election.ts';
 import { RaftFatal } from './fatal.ts';
 import { onAppend, onHeartbeat, onSnapshot } from './follower.ts';
 import { type Message, NONE, newMessage } from './message.ts';
@@ -24,6 +30,9 @@ export function step(replica: Replica, message: Message): StepResult {
   }
   if (message.type === 'MsgVote' || message.type === 'MsgPreVote') {
     return onVoteRequest(replica, message);
+  }
+  if (message.reject && (message.type === 'MsgVoteResp' || message.type === 'MsgPreVoteResp')) {
+    learnCommit(replica, message);
   }
   if (replica.role === 'leader') return stepLeader(replica, message);
   if (isFromLeader(message)) return followLeader(replica, message);

@@ -57,6 +57,7 @@ function coreOptions(directive: Directive): CoreOptions {
     preVote: flag(directive, 'prevote'),
     checkQuorum: flag(directive, 'checkquorum'),
     stepDownOnRemoval: flag(directive, 'step-down-on-removal'),
+    commitInVotes: flag(directive, 'commit-in-votes'),
     readOnlyLeaseBased: valuesOf(directive, 'read-only')[0] === 'lease-based',
     applyUnstable: !async,
     disableConfChangeValidation: flag(directive, 'disable-conf-change-validation'),

@@ -60,6 +60,7 @@ export function testConfig(
     preVote: true,
     checkQuorum: true,
     stepDownOnRemoval: true,
+    commitInVotes: true,
     readOnlyLeaseBased: false,
     applyUnstable: false,
     disableConfChangeValidation: false,
