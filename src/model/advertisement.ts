@@ -1,7 +1,7 @@
 /** A node's gossiped resources: a hint, never believed without the node's own word. */
 import { ByteReader, ByteWriter, DecodeError } from './bytes.ts';
-import { limits } from './limits.ts';
 import type { NodeId } from './ids.ts';
+import { limits } from './limits.ts';
 import { type Resources, type Tier, tiers } from './resources.ts';
 import { readPairs, readResources, writePairs, writeResources } from './spec.ts';
 

@@ -6,8 +6,8 @@
 import { type Outcome, readOutcome, writeOutcome } from './attempt.ts';
 import { ByteReader, ByteWriter, DecodeError } from './bytes.ts';
 import type { ErrorCode } from './errors.ts';
-import { limits } from './limits.ts';
 import type { NodeId, TaskId } from './ids.ts';
+import { limits } from './limits.ts';
 import { type Refusal, refusals } from './worker-protocol.ts';
 
 export interface SubmitItem {

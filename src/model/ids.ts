@@ -18,14 +18,14 @@ export const idLength = 20;
 export const shortIdLength = 8;
 
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
-const valueOf = new Map<string, number>();
-for (let value = 0; value < 32; value++) valueOf.set(alphabet[value]!, value);
+const digitOf = new Map<string, number>();
+for (let value = 0; value < 32; value++) digitOf.set(alphabet[value]!, value);
 for (const [alias, meant] of [
   ['o', 0],
   ['i', 1],
   ['l', 1],
 ] as const)
-  valueOf.set(alias, meant);
+  digitOf.set(alias, meant);
 
 function encodeBase32(value: number, characters: number): string {
   let text = '';
@@ -64,7 +64,7 @@ export function parseTaskId(text: string): TaskIdParts | undefined {
   let high = 0;
   let low = 0;
   for (let position = 0; position < idLength; position++) {
-    const value = valueOf.get(text[position]!.toLowerCase());
+    const value = digitOf.get(text[position]!.toLowerCase());
     if (value === undefined) return undefined;
     if (position < 10) high = high * 32 + value;
     else low = low * 32 + value;
@@ -84,7 +84,7 @@ export function toTaskId(text: string): TaskId | undefined {
 
 /** Slot of a canonical ID, without allocating. */
 export function slotOfId(id: TaskId): Slot {
-  const code = (position: number): number => valueOf.get(id[position]!)!;
+  const code = (position: number): number => digitOf.get(id[position]!)!;
   return ((code(9) & 3) << 10) | (code(10) << 5) | code(11);
 }
 

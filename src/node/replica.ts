@@ -29,9 +29,7 @@ export interface GroupMachine {
     index: number,
     data: Uint8Array,
   ): { readonly replies: readonly unknown[]; readonly effects: readonly unknown[] };
-  takeFlush(
-    maxRows: number,
-  ):
+  takeFlush(maxRows: number):
     | {
         readonly rows: readonly (readonly [Uint8Array, Uint8Array | undefined])[];
         readonly token: number;

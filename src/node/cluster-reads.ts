@@ -1,0 +1,242 @@
+/** What is known of the cluster itself: nodes, shards, health. */
+import { TschedError } from '../model/errors.ts';
+import { type NodeId, registryGroup } from '../model/ids.ts';
+import type { ClusterHealth, NodeDetail, NodeSummary, ShardSummary } from '../ports/node-api.ts';
+import type { RegistryNode } from '../registry/state.ts';
+import type { ShardMachine } from '../shard/machine.ts';
+import type { NodeContext } from './context.ts';
+import type { Membership } from './membership.ts';
+import type { RegistryClient } from './registry-client.ts';
+import type { Replica } from './replica.ts';
+import type { Scheduler } from './scheduler.ts';
+
+const askMs = 1_500;
+/** An advertisement this old is not shown as the present. */
+const freshMs = 5_000;
+
+export class ClusterReads {
+  readonly #context: NodeContext;
+  readonly #registry: RegistryClient;
+  readonly #scheduler: Scheduler;
+  readonly #membership: Membership;
+  readonly #isolation: () => Readonly<Record<string, string>>;
+
+  constructor(deps: {
+    readonly context: NodeContext;
+    readonly registry: RegistryClient;
+    readonly scheduler: Scheduler;
+    readonly membership: Membership;
+    readonly isolation: () => Readonly<Record<string, string>>;
+  }) {
+    this.#context = deps.context;
+    this.#registry = deps.registry;
+    this.#scheduler = deps.scheduler;
+    this.#membership = deps.membership;
+    this.#isolation = deps.isolation;
+    this.#context.peers.answer('shards', () => this.#ledHere());
+    this.#context.peers.answer('isolation', () => this.#isolation());
+  }
+
+  nodeName(id: NodeId): string {
+    return this.#registry.machine()?.node(id)?.name ?? id.slice(-8);
+  }
+
+  #nodes(): RegistryNode[] {
+    const machine = this.#registry.machine();
+    if (machine === undefined)
+      throw new TschedError('starting', 'this node has not joined its cluster yet');
+    return machine.nodes().filter(node => node.state !== 'removed');
+  }
+
+  async nodes(): Promise<NodeSummary[]> {
+    return this.#nodes().map(node => this.#summary(node));
+  }
+
+  #summary(node: RegistryNode): NodeSummary {
+    const view = this.#scheduler.views().find(one => one.advertisement.node === node.id);
+    const self = node.id === this.#context.nodeId;
+    const fresh = view !== undefined && view.ageMs <= freshMs ? view : undefined;
+    const connected = this.#context.peers.connected(node.id);
+    let replicas = 0;
+    for (const group of this.#registry.machine()?.groups() ?? []) {
+      if ([...group.voters, ...group.learners].some(seat => seat.node === node.id)) replicas++;
+    }
+    return {
+      id: node.id,
+      name: node.name,
+      state: node.state === 'up' && !connected && fresh === undefined ? 'unreachable' : node.state,
+      self,
+      tier: node.tier,
+      total: node.total,
+      free: fresh?.advertisement.free,
+      running: fresh?.advertisement.running ?? 0,
+      queued: fresh?.advertisement.queued ?? 0,
+      leads: fresh?.advertisement.leads.length ?? 0,
+      replicas,
+      advertAgeMs: view === undefined ? undefined : Math.round(view.ageMs),
+      httpAddress: node.httpAddress,
+      labels: Object.fromEntries(node.labels),
+    };
+  }
+
+  async node(idOrName: string): Promise<NodeDetail> {
+    const wanted = idOrName === 'self' ? this.#context.nodeId : idOrName;
+    const nodes = this.#nodes();
+    const node =
+      nodes.find(one => one.id === wanted || one.name === wanted) ??
+      nodes.find(one => wanted.length >= 6 && one.id.endsWith(wanted));
+    if (node === undefined) throw new TschedError('unknownNode', `there is no node "${idOrName}"`);
+    return {
+      ...this.#summary(node),
+      addresses: node.addresses,
+      storeId: node.storeId,
+      bootCount: node.bootCount,
+      version: node.version,
+      isolation: await this.#isolationOf(node.id),
+    };
+  }
+
+  async #isolationOf(node: NodeId): Promise<Readonly<Record<string, string>> | undefined> {
+    try {
+      return await this.#context.peers.ask<Record<string, string>>(node, 'isolation', {}, askMs);
+    } catch (error) {
+      if (error instanceof TschedError) return undefined;
+      throw error;
+    }
+  }
+
+  async shards(): Promise<ShardSummary[]> {
+    const cluster = this.#registry.machine()?.cluster();
+    if (cluster === undefined)
+      throw new TschedError('starting', 'this node has not joined its cluster yet');
+    const found = new Map<number, ShardSummary>();
+    const answers = await Promise.all(
+      this.#nodes().map(async node => {
+        if (!this.#context.peers.connected(node.id)) return [];
+        try {
+          return await this.#context.peers.ask<ShardSummary[]>(node.id, 'shards', {}, askMs);
+        } catch (error) {
+          if (error instanceof TschedError) return [];
+          throw error;
+        }
+      }),
+    );
+    for (const shard of answers.flat()) {
+      const other = found.get(shard.shard);
+      // Two may say that they lead for a moment; the higher term is right.
+      if (other === undefined || other.term < shard.term) found.set(shard.shard, shard);
+    }
+    return Array.from({ length: cluster.shards }, (_, position) => {
+      const shard = position + 1;
+      return found.get(shard) ?? this.#leaderless(shard);
+    });
+  }
+
+  #ledHere(): ShardSummary[] {
+    const summaries: ShardSummary[] = [];
+    for (const replica of this.#context.loop.replicas()) {
+      if (replica.group !== registryGroup && replica.leading) summaries.push(this.#shard(replica));
+    }
+    return summaries;
+  }
+
+  #shard(replica: Replica): ShardSummary {
+    const { conf } = replica.descriptor;
+    const name = (id: number): string => this.nodeName(replica.member(id)?.node ?? '?');
+    const counts = (replica.machine as unknown as ShardMachine).counts();
+    return {
+      shard: replica.group,
+      term: replica.core.term,
+      leader: this.#context.nodeName,
+      voters: conf.voters.map(name),
+      learners: conf.learners.map(name),
+      commit: replica.core.committed,
+      applied: replica.applied,
+      waiting: counts.waiting,
+      running: counts.assigned + counts.running,
+      settled: counts.succeeded + counts.failed + counts.cancelled + counts.aborted,
+      state: this.#shardState(replica),
+    };
+  }
+
+  #shardState(replica: Replica): ShardSummary['state'] {
+    const { conf } = replica.descriptor;
+    const target = this.#membership.targets().get(replica.group);
+    const nodesOf = (ids: readonly number[]): string =>
+      ids
+        .map(id => replica.member(id)?.node ?? '?')
+        .sort()
+        .join();
+    const settled =
+      target !== undefined &&
+      conf.votersOutgoing.length === 0 &&
+      nodesOf(conf.voters) === [...target.voters].sort().join() &&
+      nodesOf(conf.learners) === [...target.learners].sort().join();
+    const lagging = replica.core
+      .status()
+      .progress.some(one => one.id !== replica.id && (!one.recentActive || one.state === 'probe'));
+    if (!settled) return 'growing';
+    return lagging ? 'underReplicated' : 'ok';
+  }
+
+  #leaderless(shard: number): ShardSummary {
+    const group = this.#registry.machine()?.group(shard);
+    const replica = this.#context.loop.replica(shard);
+    const name = (seat: { node: NodeId }): string => {
+      const up = this.#context.peers.connected(seat.node);
+      return up ? this.nodeName(seat.node) : `${this.nodeName(seat.node)}!`;
+    };
+    return {
+      shard,
+      term: replica?.core.term ?? 0,
+      voters: group?.voters.map(name) ?? [],
+      learners: group?.learners.map(name) ?? [],
+      commit: replica?.core.committed ?? 0,
+      applied: replica?.applied ?? 0,
+      waiting: 0,
+      running: 0,
+      settled: 0,
+      state: 'noLeader',
+    };
+  }
+
+  async health(): Promise<ClusterHealth> {
+    const nodes = await this.nodes();
+    const shards = await this.shards();
+    const leaderless = shards.filter(shard => shard.state === 'noLeader');
+    const growing = shards.filter(shard => shard.state === 'growing');
+    const lagging = shards.filter(shard => shard.state === 'underReplicated');
+    const down = nodes.filter(node => node.state === 'unreachable');
+    const registryLeader = this.#context.leaderOf(registryGroup);
+    const problems: string[] = [];
+    for (const node of down) problems.push(`node ${node.name} cannot be reached: start it again`);
+    if (leaderless.length > 0) {
+      problems.push(
+        `${leaderless.length} of ${shards.length} shards have no leader: their tasks stand still until a majority of their nodes is back`,
+      );
+    }
+    if (registryLeader === undefined) problems.push('the registry has no leader: no node can join');
+    if (growing.length > 0) problems.push(`${growing.length} shards are still being replicated`);
+    if (lagging.length > 0)
+      problems.push(`${lagging.length} shards have a replica that lags or is gone`);
+    const warnings =
+      nodes.length < 3
+        ? [
+            `with ${nodes.length} node${nodes.length === 1 ? '' : 's'} no failure is survived: three are needed`,
+          ]
+        : [];
+    const registry = this.#context.loop.replica(registryGroup);
+    const registryGrown =
+      registry === undefined || !registry.leading || this.#shardState(registry) === 'ok';
+    return {
+      ok: problems.length === 0 && registryGrown,
+      nodes: nodes.length,
+      nodesUp: nodes.length - down.length,
+      shards: shards.length,
+      shardsWithoutLeader: leaderless.map(shard => shard.shard),
+      shardsGrowing: growing.length,
+      replication: Math.min(...shards.map(shard => shard.voters.length)),
+      problems: [...problems, ...warnings],
+    };
+  }
+}

@@ -1,0 +1,309 @@
+/** A node as a process: real clock, disk, network, processes and HTTP around `TschedNode`. */
+import { randomBytes } from 'node:crypto';
+import { statfs } from 'node:fs/promises';
+import { availableParallelism, hostname, totalmem } from 'node:os';
+import { createGateway } from '../gateway/server.ts';
+import { TschedError } from '../model/errors.ts';
+import type { Resources, Tier } from '../model/resources.ts';
+import { programVersion } from '../model/version.ts';
+import { createNet } from '../net/create-libp2p.ts';
+import { newPrivateKey, nodeIdOf } from '../net/keys.ts';
+import type { Log } from '../ports/log.ts';
+import { createLevelStore } from '../storage/level-store.ts';
+import { createProcessRunner } from '../worker/process-runner.ts';
+import { bootstrapOf, DataDir, readJoinToken } from './data-dir.ts';
+import { TschedNode } from './node.ts';
+import { createLog } from './pino-log.ts';
+import { realClock, realRandom } from './real-clock.ts';
+
+export { runDev } from './dev.ts';
+export { initCluster } from './make-cluster.ts';
+
+/** Exit code of a node whose disk failed (DESIGN 2). */
+const storageExit = 74;
+
+export interface NodeOptions {
+  readonly dataDir: string;
+  readonly join?: string | undefined;
+  readonly listen: readonly string[];
+  readonly http: string;
+  readonly name?: string | undefined;
+  readonly tier: Tier;
+  readonly cpuMilli?: number | undefined;
+  readonly memoryBytes?: number | undefined;
+  readonly diskBytes?: number | undefined;
+  readonly iops?: number | undefined;
+  readonly bandwidth?: number | undefined;
+  readonly ports?: { readonly from: number; readonly to: number } | undefined;
+  readonly labels: readonly (readonly [string, string])[];
+  readonly allowInsecureHttp?: boolean | undefined;
+  readonly logLevel?: string | undefined;
+}
+
+export interface RunningNode {
+  readonly httpAddress: string;
+  readonly addresses: readonly string[];
+  readonly nodeId: string;
+  readonly name: string;
+  readonly ready: Promise<void>;
+  readonly stopped: Promise<void>;
+  stop(options?: { readonly endTasks?: boolean }): Promise<void>;
+}
+
+interface Prepared {
+  readonly privateKey: Uint8Array;
+  readonly networkKey: Uint8Array;
+  readonly joinSecret?: Uint8Array | undefined;
+  readonly bootstrap: readonly { readonly node: string; readonly address: string }[];
+}
+
+/**
+ * Makes or reads what a start needs. An empty directory with a join token becomes a node that has
+ * not joined; its token is kept until it has, so that a crash in between loses nothing.
+ */
+async function prepare(dir: DataDir, join: string | undefined, log: Log): Promise<Prepared> {
+  if (!(await dir.hasStore())) {
+    if (join === undefined) {
+      throw new TschedError(
+        'dataDirEmpty',
+        `${dir.path} holds no node: make a cluster with \`tsched cluster init --data-dir ${dir.path}\`, ` +
+          'or join one with --join TOKEN (`tsched cluster token` prints it)',
+      );
+    }
+    const token = readJoinToken(join);
+    await dir.make();
+    const privateKey = (await dir.read('node.key')) ?? (await newPrivateKey());
+    await dir.write('node.key', privateKey, 0o600);
+    await dir.write('network.key', token.networkKey, 0o600);
+    await dir.write('join.json', JSON.stringify({ token: join.trim() }), 0o600);
+    const nodeId = await nodeIdOf(privateKey);
+    const storeId = randomBytes(16).toString('hex');
+    const store = createLevelStore({ directory: dir.store, log });
+    await store.create({ clusterId: token.clusterId, nodeId, storeId });
+  }
+  const keys = await dir.keys();
+  const pending = await dir.readText('join.json');
+  if (pending === undefined) return { ...keys, bootstrap: [] };
+  const { token } = JSON.parse(pending) as { token: string };
+  const { secret, addresses } = readJoinToken(join ?? token);
+  return { ...keys, joinSecret: secret, bootstrap: bootstrapOf(addresses) };
+}
+
+async function totalsOf(options: NodeOptions, dataDir: string): Promise<Resources> {
+  const disk = await statfs(dataDir);
+  const ports = options.ports === undefined ? 0 : options.ports.to - options.ports.from + 1;
+  return {
+    cpuMilli: options.cpuMilli ?? availableParallelism() * 1_000,
+    // A fifth is left for the system and the node itself.
+    memoryBytes: options.memoryBytes ?? Math.floor(totalmem() * 0.8),
+    diskBytes: options.diskBytes ?? Math.floor(disk.bavail * disk.bsize * 0.8),
+    iops: options.iops ?? 1_000,
+    bandwidth: options.bandwidth ?? 125_000_000,
+    ports,
+  };
+}
+
+const loopbackHosts = new Set(['127.0.0.1', 'localhost', '[::1]', '::1']);
+
+function readHttp(http: string, allowInsecure: boolean): { host: string; port: number } {
+  const match = /^(.*):(\d{1,5})$/.exec(http);
+  const port = Number(match?.[2]);
+  if (match === null || port > 65_535) {
+    throw new TschedError('badRequest', `--http ${http} is not HOST:PORT`, { field: 'http' });
+  }
+  const host = match[1] === '' ? '127.0.0.1' : match[1]!;
+  if (!loopbackHosts.has(host) && !host.startsWith('127.') && !allowInsecure) {
+    throw new TschedError(
+      'badRequest',
+      `--http ${http} is not a loopback address, and the API has no TLS yet: put a proxy with TLS ` +
+        'before it, or say --allow-insecure-http',
+      { field: 'http' },
+    );
+  }
+  return { host: host.replace(/^\[|\]$/g, ''), port };
+}
+
+export async function startNode(options: NodeOptions): Promise<RunningNode> {
+  const { host, port } = readHttp(options.http, options.allowInsecureHttp === true);
+  const dir = new DataDir(options.dataDir);
+  const early = createLog(options.logLevel ?? 'info', options.name ?? hostname());
+  const prepared = await prepare(dir, options.join, early);
+  const nodeId = await nodeIdOf(prepared.privateKey);
+  const name = options.name ?? `${hostname()}-${nodeId.slice(-6)}`;
+  const log = createLog(options.logLevel ?? 'info', name);
+
+  let stopNode: (how: { endTasks: boolean; handOver: boolean }) => Promise<void> = async () =>
+    undefined;
+  let finish: () => void = () => undefined;
+  let fail: (error: unknown) => void = () => undefined;
+  const stopped = new Promise<void>((resolve, reject) => {
+    finish = resolve;
+    fail = reject;
+  });
+  const fatal = (error: unknown): void => {
+    const message = error instanceof Error ? error.message : String(error);
+    const code = error instanceof TschedError ? error.code : 'internal';
+    log.error('the node cannot go on', {
+      code,
+      why: message,
+      stack: error instanceof Error ? error.stack : undefined,
+    });
+    if (code === 'storageFault') {
+      process.stderr.write(`error: ${message}\n`);
+      process.exit(storageExit);
+    }
+    stopNode({ endTasks: false, handOver: false }).then(
+      () => fail(error),
+      () => fail(error),
+    );
+  };
+
+  const store = createLevelStore({ directory: dir.store, log });
+  const image = await store.open(fatal);
+  if (image.header.nodeId !== nodeId) {
+    await store.close();
+    throw new TschedError(
+      'dataDirForeign',
+      `the store in ${dir.path} belongs to node ${image.header.nodeId}`,
+    );
+  }
+  let mayConnect: (peer: string) => boolean = () => true;
+  const net = await createNet({
+    privateKey: prepared.privateKey,
+    networkKey: prepared.networkKey,
+    listen: options.listen,
+    log: log.child({ room: 'net' }),
+    mayConnect: peer => mayConnect(peer),
+  });
+  const runner = createProcessRunner({
+    dataDir: options.dataDir,
+    clock: realClock,
+    log: log.child({ room: 'worker' }),
+    nodeName: name,
+  });
+
+  // The API comes up first, so that its address can be registered; it answers `starting` until then.
+  let node: TschedNode | undefined;
+  const gateway = createGateway({
+    api: new Proxy({} as TschedNode['api'], {
+      get: (_target, verb) => Reflect.get(requireNode(node).api, verb),
+    }),
+    log: log.child({ room: 'gateway' }),
+    host,
+    port,
+    version: programVersion,
+  });
+  const { address } = await gateway.start();
+  const httpAddress = address.replace(/^http:\/\//, '');
+
+  node = new TschedNode({
+    ports: {
+      clock: realClock,
+      random: realRandom(),
+      log,
+      store,
+      transport: net.transport,
+      gossip: net.gossip,
+      runner,
+    },
+    settings: {
+      name,
+      version: programVersion,
+      tier: options.tier,
+      total: await totalsOf(options, options.dataDir),
+      labels: options.labels,
+      zone: options.labels.find(([key]) => key === 'zone')?.[1] ?? '',
+      httpAddress,
+      networkKey: prepared.networkKey,
+      joinSecret: prepared.joinSecret,
+      bootstrap: prepared.bootstrap,
+    },
+    image,
+    end: {
+      fatal,
+      stopAsked: how => void stopNode({ ...how, handOver: true }).catch(fail),
+    },
+  });
+  const running = node;
+  mayConnect = peer => {
+    const known = running.registry.machine()?.node(peer);
+    return known?.state !== 'removed';
+  };
+  let stopping: Promise<void> | undefined;
+  stopNode = how => {
+    stopping ??= (async () => {
+      log.info('stopping', { endTasks: how.endTasks });
+      await dir.remove('http.address');
+      await running.stop(how);
+      await gateway.stop();
+      log.info('stopped');
+      finish();
+    })();
+    return stopping;
+  };
+  await running.start();
+  await dir.write('http.address', `${httpAddress}\n`, 0o644);
+  return {
+    httpAddress,
+    addresses: net.transport.addresses(),
+    nodeId,
+    name,
+    ready: untilReady(running, dir),
+    stopped,
+    stop: how => stopNode({ endTasks: how?.endTasks === true, handOver: true }),
+  };
+}
+
+function requireNode(node: TschedNode | undefined): TschedNode {
+  if (node === undefined) throw new TschedError('starting', 'the node is starting');
+  return node;
+}
+
+async function untilReady(node: TschedNode, dir: DataDir): Promise<void> {
+  while (!node.ready) await new Promise<void>(resolve => realClock.after(25, resolve));
+  // The registry knows this node: its join token has done its work.
+  await dir.remove('join.json');
+}
+
+/** Asks the running node of a data directory for a join token. */
+export async function localJoinToken(dataDir: string): Promise<string> {
+  const dir = new DataDir(dataDir);
+  const token = await dir.readText('admin.token');
+  const address = await dir.readText('http.address');
+  if (token === undefined) {
+    throw new TschedError(
+      'dataDirForeign',
+      `${dataDir} holds no admin.token: give the directory of the node that \`tsched cluster init\` made`,
+    );
+  }
+  if (address === undefined) {
+    throw new TschedError(
+      'unreachable',
+      `no node runs on ${dataDir}: start it with \`tsched node start --data-dir ${dataDir}\``,
+    );
+  }
+  let response: Response;
+  try {
+    response = await fetch(`http://${address}/v1/cluster/join-token`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}` },
+      signal: AbortSignal.timeout(10_000),
+    });
+  } catch (cause) {
+    throw new TschedError(
+      'unreachable',
+      `the node of ${dataDir} does not answer at ${address}: is it running?`,
+      {},
+      cause,
+    );
+  }
+  const body = (await response.json()) as {
+    token?: string;
+    code?: TschedError['code'];
+    detail?: string;
+  };
+  if (body.token === undefined) {
+    throw new TschedError(body.code ?? 'internal', body.detail ?? `answered ${response.status}`);
+  }
+  return body.token;
+}

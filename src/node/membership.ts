@@ -1,0 +1,404 @@
+/**
+ * Membership in operation: where replicas should be is a pure function of the registry (`routing`);
+ * the leader of each group carries it out through its own log, one configuration change at a time.
+ * Stale knowledge can cost a useless move, never safety.
+ *
+ *   a node without a replica that should have one  ->  replica id from the registry, added as learner
+ *   all wanted voters caught up                    ->  one joint change: promote, and drop the rest
+ *   the configuration changed                      ->  told to the registry
+ */
+import { assert } from '../model/assert.ts';
+import { type GroupId, type NodeId, registryGroup } from '../model/ids.ts';
+import type { ConfChange, ConfOperation } from '../raft/message.ts';
+import type { RegistryMachine } from '../registry/machine.ts';
+import type { RegistryNode } from '../registry/state.ts';
+import { shouldTransfer, transferTarget } from '../routing/leaders.ts';
+import type { Target } from '../routing/rendezvous.ts';
+import { targetPlacement } from '../routing/target-placement.ts';
+import { background, type NodeContext } from './context.ts';
+import { encodeMembers, type Member } from './descriptor.ts';
+import type { RegistryClient } from './registry-client.ts';
+import type { Replica } from './replica.ts';
+
+const paceMs = 250;
+/** A learner this close to the leader's last entry is caught up (DESIGN 5). */
+const promoteLagMax = 256;
+/** Between two looks at the balance of leaders. */
+const balanceMs = 250;
+/** A replica that no leader spoke to for this long asks the registry whether it still exists. */
+const forgottenMs = 10_000;
+
+export class Membership {
+  readonly #context: NodeContext;
+  readonly #registry: RegistryClient;
+  readonly #storeId: string;
+  /** Groups with a change of this node's under way. */
+  readonly #changing = new Set<GroupId>();
+  readonly #reporting = new Set<GroupId>();
+  #targets: ReadonlyMap<GroupId, Target> = new Map();
+  #targetsIndex = -1;
+  readonly #transferredMs = new Map<GroupId, number>();
+  #balancedMs = 0;
+  #stopped = false;
+  #cancel: () => void = () => undefined;
+
+  constructor(options: {
+    readonly context: NodeContext;
+    readonly registry: RegistryClient;
+    readonly storeId: string;
+  }) {
+    this.#context = options.context;
+    this.#registry = options.registry;
+    this.#storeId = options.storeId;
+  }
+
+  start(): void {
+    const round = (): void => {
+      if (this.#stopped) return;
+      this.#round();
+      const jitter = this.#context.random.uint32() % 50;
+      this.#cancel = this.#context.clock.after(paceMs + jitter, round);
+    };
+    round();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#cancel();
+  }
+
+  /** Where the replicas of every group should be, by the registry as it is here. */
+  targets(): ReadonlyMap<GroupId, Target> {
+    const machine = this.#registry.machine();
+    const cluster = machine?.cluster();
+    if (machine === undefined || cluster === undefined) return new Map();
+    const index = this.#registry.appliedIndex;
+    if (index !== this.#targetsIndex) {
+      this.#targets = targetsOf(machine, cluster.replication);
+      this.#targetsIndex = index;
+    }
+    return this.#targets;
+  }
+
+  #round(): void {
+    const machine = this.#registry.machine();
+    if (machine?.cluster() === undefined) return;
+    const targets = this.targets();
+    for (const node of machine.nodes()) {
+      if (node.id === this.#context.nodeId || node.state === 'removed') continue;
+      this.#context.peers.connect(node.id, node.addresses);
+    }
+    if (this.#registry.leading) this.#admit(machine.nodes());
+    for (const replica of [...this.#context.loop.replicas()]) {
+      if (!replica.leading) this.#considerForgotten(replica);
+      else {
+        this.#report(replica);
+        const target = targets.get(replica.group);
+        if (target !== undefined) this.#move(replica, target);
+      }
+    }
+    this.#balance();
+  }
+
+  /** The registry's leader takes a node for up once it is connected to it. */
+  #admit(nodes: readonly RegistryNode[]): void {
+    for (const node of nodes) {
+      if (node.state !== 'joining' || !this.#context.peers.connected(node.id)) continue;
+      background(
+        this.#context,
+        'admit a node',
+        this.#registry.propose({ kind: 'setNodeState', node: node.id, state: 'up' }),
+      );
+    }
+  }
+
+  /** Tells the registry where the replicas of a group led here are, when it does not know. */
+  #report(replica: Replica): void {
+    const { group, descriptor } = replica;
+    const known = this.#registry.machine()?.group(group);
+    if (known !== undefined && known.confIndex >= descriptor.confIndex) return;
+    if (this.#reporting.has(group)) return;
+    const { conf } = descriptor;
+    if (conf.votersOutgoing.length > 0) return;
+    const seats = (ids: readonly number[]): { replicaId: number; node: NodeId }[] =>
+      ids.flatMap(replicaId => {
+        const node = replica.member(replicaId)?.node;
+        return node === undefined ? [] : [{ replicaId, node }];
+      });
+    this.#reporting.add(group);
+    const report = this.#registry.propose({
+      kind: 'reportGroup',
+      group,
+      confIndex: descriptor.confIndex,
+      voters: seats(conf.voters),
+      learners: seats(conf.learners),
+      leader: this.#context.nodeId,
+    });
+    background(
+      this.#context,
+      'report a group',
+      report.finally(() => this.#reporting.delete(group)),
+    );
+  }
+
+  #move(replica: Replica, target: Target): void {
+    const { group, core, descriptor } = replica;
+    if (this.#changing.has(group) || descriptor.conf.votersOutgoing.length > 0) return;
+    const missing = this.#missing(replica, target);
+    if (missing.length > 0) {
+      this.#changing.add(group);
+      background(
+        this.#context,
+        'add learners',
+        this.#addLearners(replica, missing).finally(() => this.#changing.delete(group)),
+      );
+      return;
+    }
+    const changes = this.#promotion(replica, target);
+    if (changes.length === 0) return;
+    const change: ConfChange = { transition: 'auto', changes, context: new Uint8Array(0) };
+    const result = core.proposeConf(change);
+    if (result.ok) {
+      this.#context.log.info('changes the members of a group', {
+        group,
+        changes: changes.map(one => `${one.kind} ${one.id}`).join(', '),
+      });
+    }
+    this.#context.loop.touch(replica);
+  }
+
+  /** Nodes that should hold a replica and have none that lives on their present store. */
+  #missing(replica: Replica, target: Target): RegistryNode[] {
+    const machine = this.#registry.machine();
+    const missing: RegistryNode[] = [];
+    for (const nodeId of [...target.voters, ...target.learners]) {
+      const node = machine?.node(nodeId);
+      if (node === undefined || !this.#context.peers.connected(nodeId)) continue;
+      if (this.#memberOn(replica, node) === undefined) missing.push(node);
+    }
+    return missing;
+  }
+
+  #memberOn(replica: Replica, node: RegistryNode): Member | undefined {
+    return replica
+      .members()
+      .find(member => member.node === node.id && member.storeId === node.storeId);
+  }
+
+  async #addLearners(replica: Replica, nodes: readonly RegistryNode[]): Promise<void> {
+    const { group } = replica;
+    const { confIndex } = replica.descriptor;
+    const added: Member[] = [];
+    for (const node of nodes) {
+      const reply = await this.#registry.must({
+        kind: 'allocateReplica',
+        group,
+        node: node.id,
+        storeId: node.storeId,
+        confIndex,
+      });
+      assert(reply.replicaId !== undefined, 'an allocated replica has an id');
+      added.push({ replicaId: reply.replicaId, node: node.id, storeId: node.storeId });
+    }
+    // The configuration may have moved on meanwhile: the next round sees it and asks again.
+    if (!replica.leading || replica.descriptor.confIndex !== confIndex) return;
+    const dead = this.#deadOn(replica, nodes);
+    const changes: ConfOperation[] = [
+      ...dead.map(id => ({ kind: 'remove' as const, id })),
+      ...added.map(member => ({ kind: 'addLearner' as const, id: member.replicaId })),
+    ];
+    replica.core.proposeConf({ transition: 'auto', changes, context: encodeMembers(added) });
+    this.#context.loop.touch(replica);
+  }
+
+  /** Learners that these nodes held on a store that is gone. Voters leave in the promotion's step. */
+  #deadOn(replica: Replica, nodes: readonly RegistryNode[]): number[] {
+    const learners = new Set(replica.descriptor.conf.learners);
+    return replica
+      .members()
+      .filter(member => learners.has(member.replicaId))
+      .filter(member =>
+        nodes.some(node => node.id === member.node && node.storeId !== member.storeId),
+      )
+      .map(member => member.replicaId);
+  }
+
+  /**
+   * The one change that makes the configuration what it should be, once every wanted voter has caught
+   * up: promotions, and removals of what is not wanted any more. Empty while somebody lags.
+   */
+  #promotion(replica: Replica, target: Target): ConfOperation[] {
+    const { conf } = replica.descriptor;
+    const machine = this.#registry.machine();
+    const wanted = new Map<number, 'voter' | 'learner'>();
+    for (const [nodes, role] of [
+      [target.voters, 'voter'],
+      [target.learners, 'learner'],
+    ] as const) {
+      for (const nodeId of nodes) {
+        const node = machine?.node(nodeId);
+        const member = node === undefined ? undefined : this.#memberOn(replica, node);
+        if (member === undefined) {
+          // Not there yet. Without a learner one can do; without a voter nothing is dropped.
+          if (role === 'voter') return [];
+          continue;
+        }
+        wanted.set(member.replicaId, role);
+      }
+    }
+    const voters = new Set(conf.voters);
+    const changes: ConfOperation[] = [];
+    for (const [id, role] of wanted) {
+      if (role === 'voter' && !voters.has(id)) {
+        if (!this.#caughtUp(replica, id)) return [];
+        changes.push({ kind: 'addVoter', id });
+      } else if (role === 'learner' && voters.has(id)) changes.push({ kind: 'addLearner', id });
+    }
+    for (const id of [...conf.voters, ...conf.learners]) {
+      if (!wanted.has(id)) changes.push({ kind: 'remove', id });
+    }
+    return changes;
+  }
+
+  #caughtUp(replica: Replica, id: number): boolean {
+    const progress = replica.core.status().progress.find(one => one.id === id);
+    return (
+      progress !== undefined &&
+      progress.recentActive &&
+      progress.state === 'replicate' &&
+      progress.match + promoteLagMax >= replica.core.lastIndex
+    );
+  }
+
+  /** A replica that was removed while it was away never hears of it: the registry knows. */
+  #considerForgotten(replica: Replica): void {
+    if (this.#context.clock.nowMs() - replica.heardMs < forgottenMs) return;
+    if (replica.core.lead !== 0) return;
+    const record = this.#registry.machine()?.group(replica.group);
+    if (replica.group === registryGroup) return;
+    if (record === undefined || record.confIndex <= replica.descriptor.confIndex) return;
+    const seated = [...record.voters, ...record.learners].some(
+      seat => seat.replicaId === replica.id,
+    );
+    if (!seated) this.#context.loop.dropReplica(replica);
+  }
+
+  /** Hands single leaderships to nodes that lead fewer. */
+  #balance(): void {
+    const nowMs = this.#context.clock.nowMs();
+    if (nowMs - this.#balancedMs < balanceMs) return;
+    this.#balancedMs = nowMs;
+    const leadersOn = this.#ledBy();
+    const self = this.#context.nodeId;
+    let transferring = 0;
+    for (const replica of this.#context.loop.replicas()) {
+      const { group } = replica;
+      if (!replica.leading || this.#changing.has(group)) continue;
+      if (replica.descriptor.conf.votersOutgoing.length > 0) continue;
+      const ready = this.#readyToLead(replica);
+      const up = new Set([self, ...ready.keys()]);
+      const preferred = transferTarget(group, [...up], up, self, leadersOn);
+      const next = preferred === undefined ? undefined : ready.get(preferred);
+      if (preferred === undefined || next === undefined) continue;
+      const sinceTransferMs = nowMs - (this.#transferredMs.get(group) ?? Number.NEGATIVE_INFINITY);
+      const { lag } = next;
+      const wanted = shouldTransfer({
+        self,
+        preferred,
+        leadersOn,
+        lag,
+        recentlyActive: true,
+        steady: true,
+        sinceTransferMs,
+        transferring,
+      });
+      if (!wanted || !replica.core.transferLeader(next.id)) continue;
+      this.#transferredMs.set(group, nowMs);
+      leadersOn.set(self, (leadersOn.get(self) ?? 1) - 1);
+      leadersOn.set(preferred, (leadersOn.get(preferred) ?? 0) + 1);
+      transferring++;
+      this.#context.loop.touch(replica);
+    }
+  }
+
+  /** Groups led by each node, as far as this node's replicas know. */
+  #ledBy(): Map<NodeId, number> {
+    const led = new Map<NodeId, number>();
+    for (const replica of this.#context.loop.replicas()) {
+      const leader = replica.leaderNode;
+      if (leader !== undefined) led.set(leader, (led.get(leader) ?? 0) + 1);
+    }
+    return led;
+  }
+
+  /** Nodes whose voter could take over, with its replica id and how far it is behind. */
+  #readyToLead(replica: Replica): Map<NodeId, { readonly id: number; readonly lag: number }> {
+    const ready = new Map<NodeId, { id: number; lag: number }>();
+    const voters = new Set(replica.descriptor.conf.voters);
+    for (const progress of replica.core.status().progress) {
+      if (!voters.has(progress.id) || progress.id === replica.id) continue;
+      const node = replica.member(progress.id)?.node;
+      if (node === undefined || !this.#context.peers.connected(node)) continue;
+      if (!progress.recentActive || progress.state !== 'replicate') continue;
+      ready.set(node, { id: progress.id, lag: replica.core.lastIndex - progress.match });
+    }
+    return ready;
+  }
+
+  /** Hands every leadership of this node away, before it stops. */
+  async handOver(): Promise<void> {
+    const { clock, loop } = this.#context;
+    const deadlineMs = clock.nowMs() + 3_000;
+    while (clock.nowMs() < deadlineMs) {
+      let leading = 0;
+      for (const replica of loop.replicas()) {
+        if (replica.core.role !== 'leader' || replica.descriptor.conf.voters.length < 2) continue;
+        leading++;
+        const [next] = this.#readyToLead(replica).values();
+        if (next !== undefined && replica.core.transferLeader(next.id)) loop.touch(replica);
+      }
+      if (leading === 0) return;
+      await new Promise<void>(resolve => clock.after(50, resolve));
+    }
+  }
+
+  get storeId(): string {
+    return this.#storeId;
+  }
+}
+
+/** The target of every group; seats on a store that is gone do not count as present. */
+function targetsOf(machine: RegistryMachine, replication: number): Map<GroupId, Target> {
+  const alive = (
+    seats: readonly { readonly replicaId: number; readonly node: NodeId }[],
+  ): NodeId[] =>
+    seats
+      .filter(seat => machine.replicaOwner(seat.replicaId)?.dead !== true)
+      .map(seat => seat.node);
+  const nodes = machine.nodes().filter(node => node.state !== 'removed');
+  const targets = targetPlacement({
+    replication,
+    nodes: nodes.map(node => ({
+      id: node.id,
+      weight: node.weight,
+      zone: node.zone,
+      eligible: node.state === 'up',
+      lost: node.state === 'dead',
+    })),
+    groups: machine.groups().map(group => ({
+      group: group.group,
+      voters: alive(group.voters),
+      learners: alive(group.learners),
+    })),
+  });
+  const registry = targets.get(registryGroup);
+  if (registry !== undefined) {
+    // Every node follows the registry, so that it knows the cluster without asking (ADR).
+    const voters = new Set(registry.voters);
+    const learners = nodes
+      .filter(node => node.state === 'up' && !voters.has(node.id))
+      .map(node => node.id);
+    targets.set(registryGroup, { ...registry, learners });
+  }
+  return targets;
+}

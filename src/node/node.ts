@@ -1,0 +1,672 @@
+/**
+ * A node: builds every room from its ports, in the order in which they depend on each other, starts
+ * them in that order and stops them in reverse. The only room that knows all others. Everything it
+ * needs from outside comes in as a port, so that the simulator runs the same code.
+ */
+import { createHash } from 'node:crypto';
+import { decodeAdvertisement } from '../model/advertisement.ts';
+import { unreachable } from '../model/assert.ts';
+import { DecodeError } from '../model/bytes.ts';
+import type { Actor } from '../model/command.ts';
+import { TschedError } from '../model/errors.ts';
+import { type NodeId, registryGroup, type ShardId, type TaskId } from '../model/ids.ts';
+import { limits } from '../model/limits.ts';
+import type { Resources, Tier } from '../model/resources.ts';
+import { decodeFromWorker, decodeToWorker, type ToWorker } from '../model/worker-protocol.ts';
+import type { Clock, Random } from '../ports/clock.ts';
+import type { Log } from '../ports/log.ts';
+import type { HealthView, NodeApi, SubmitReply } from '../ports/node-api.ts';
+import type { Runner } from '../ports/runner.ts';
+import type { Store, StoreImage } from '../ports/store.ts';
+import type { Gossip, Transport } from '../ports/transport.ts';
+import { encodeJoinToken } from '../registry/join-token.ts';
+import { RegistryMachine } from '../registry/machine.ts';
+import type { NodeRegistration } from '../registry/state.ts';
+import type { Effect } from '../shard/effects.ts';
+import { specKey } from '../shard/keys.ts';
+import { ShardMachine } from '../shard/machine.ts';
+import { ClusterReads } from './cluster-reads.ts';
+import { background, type NodeContext } from './context.ts';
+import { DriveLoop } from './drive-loop.ts';
+import { EventsFeed } from './events-feed.ts';
+import { IdDraw } from './id-draw.ts';
+import { Membership } from './membership.ts';
+import { Peers } from './peers.ts';
+import { RegistryClient } from './registry-client.ts';
+import type { GroupMachine, Replica } from './replica.ts';
+import { Scheduler } from './scheduler.ts';
+import { ShardLeader } from './shard-leader.ts';
+import { TaskReads } from './task-reads.ts';
+import { TaskWrites } from './task-writes.ts';
+import { WorkerHost } from './worker-host.ts';
+
+const advertiseMs = 1_000;
+/** Resources that changed are told to everybody at most this often. */
+const advertiseSoonMs = 100;
+const registerAgainMs = 2_000;
+
+export interface NodeSettings {
+  readonly name: string;
+  readonly version: string;
+  readonly tier: Tier;
+  readonly total: Resources;
+  readonly labels: readonly (readonly [string, string])[];
+  readonly zone: string;
+  readonly httpAddress: string;
+  readonly networkKey: Uint8Array;
+  /** From the join token, for the first registration. */
+  readonly joinSecret?: Uint8Array | undefined;
+  /** Nodes to dial before the registry is known here. */
+  readonly bootstrap: readonly { readonly node: NodeId; readonly address: string }[];
+}
+
+export interface NodePorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly store: Store;
+  readonly transport: Transport;
+  readonly gossip: Gossip;
+  readonly runner: Runner;
+}
+
+export interface NodeEnd {
+  /** A broken invariant or a fault that the node must not survive. */
+  fatal(error: unknown): void;
+  /** Somebody asked over the API that this node stops. */
+  stopAsked(options: { readonly endTasks: boolean }): void;
+}
+
+export class TschedNode {
+  readonly context: NodeContext;
+  readonly loop: DriveLoop;
+  readonly scheduler: Scheduler;
+  readonly registry: RegistryClient;
+  readonly worker: WorkerHost;
+  readonly #ports: NodePorts;
+  readonly #settings: NodeSettings;
+  readonly #image: StoreImage;
+  readonly #end: NodeEnd;
+  readonly #peers: Peers;
+  readonly #membership: Membership;
+  readonly #reads: TaskReads;
+  readonly #writes: TaskWrites;
+  readonly #cluster: ClusterReads;
+  readonly #feed: EventsFeed;
+  readonly #bootId: string;
+  readonly #counters = { submitted: 0, settled: 0, elections: 0 };
+  #registered = false;
+  #stopping = false;
+  #advertisedMs = -advertiseMs;
+  #advertisePlanned = false;
+
+  constructor(options: {
+    readonly ports: NodePorts;
+    readonly settings: NodeSettings;
+    readonly image: StoreImage;
+    readonly end: NodeEnd;
+  }) {
+    const { ports, settings, image } = options;
+    this.#ports = ports;
+    this.#settings = settings;
+    this.#image = image;
+    this.#end = options.end;
+    const { clock, random, log, store, transport } = ports;
+    this.#bootId = `${random.uint32().toString(16)}${random.uint32().toString(16)}`;
+    this.#peers = new Peers({ clock, log, transport });
+    this.loop = new DriveLoop({
+      clock,
+      random,
+      log,
+      store,
+      peers: this.#peers,
+      machineFor: group => machineFor(group),
+      observer: {
+        applied: (replica, _index, effects) => this.#applied(replica, effects),
+        roleChanged: replica => this.#roleChanged(replica),
+        confChanged: () => undefined,
+        fatal: error => this.#end.fatal(error),
+      },
+    });
+    this.context = {
+      nodeId: transport.self,
+      nodeName: settings.name,
+      clock,
+      random,
+      log,
+      peers: this.#peers,
+      loop: this.loop,
+      leaderOf: group => this.#leaderOf(group),
+    };
+    this.registry = new RegistryClient(this.context);
+    this.scheduler = new Scheduler({
+      clock,
+      random,
+      log,
+      send: (node, message, encode) => this.#tellWorker(node, message, encode),
+    });
+    this.worker = new WorkerHost({
+      context: this.context,
+      runner: ports.runner,
+      settings: {
+        tier: settings.tier,
+        total: settings.total,
+        labels: settings.labels,
+        prefetchMax: limits.prefetchMax,
+        runningMax: limits.runningMax,
+      },
+      deliverHere: (from, message) =>
+        void clock.after(0, () => this.#leaderFor(message)?.onWorker(from, message)),
+      describe: () => ({
+        leads: [...this.scheduler.leaders()].map(leader => leader.shard),
+        httpAddress: settings.httpAddress,
+        registryIndex: this.registry.appliedIndex,
+      }),
+      changed: advertisement => {
+        this.scheduler.know(advertisement);
+        this.#advertiseSoon();
+      },
+    });
+    this.#membership = new Membership({
+      context: this.context,
+      registry: this.registry,
+      storeId: image.header.storeId,
+    });
+    const table = () => this.registry.machine()?.slotTable() ?? [];
+    const draw = new IdDraw({ clock, random, table, writable: () => this.#writableShards() });
+    this.#cluster = new ClusterReads({
+      context: this.context,
+      registry: this.registry,
+      scheduler: this.scheduler,
+      membership: this.#membership,
+      isolation: () => this.worker.isolation,
+    });
+    this.#writes = new TaskWrites({
+      context: this.context,
+      scheduler: this.scheduler,
+      draw,
+      table,
+      totals: () =>
+        this.registry
+          .machine()
+          ?.nodes()
+          .filter(node => node.state !== 'removed') ?? [],
+    });
+    const shards = () => this.registry.machine()?.cluster()?.shards ?? 0;
+    this.#reads = new TaskReads({
+      context: this.context,
+      scheduler: this.scheduler,
+      store,
+      runner: ports.runner,
+      table,
+      shards,
+      nodeOf: id => this.#cluster.nodeName(id),
+    });
+    this.#reads.useReported(shard => {
+      const group = this.registry.machine()?.group(shard);
+      return group === undefined ? [] : [...group.voters, ...group.learners].map(seat => seat.node);
+    });
+    this.#feed = new EventsFeed({
+      context: this.context,
+      shards,
+      shardOf: id => this.#reads.shardOf(id),
+    });
+    this.#serveJoin();
+  }
+
+  /** Recovers what the store holds, connects, and begins. Resolves before the node is ready. */
+  async start(): Promise<void> {
+    const { gossip, clock } = this.#ports;
+    await this.loop.recover(this.#image);
+    await this.#peers.start(
+      {
+        raft: (from, group, toStore, message) => this.loop.receive(from, group, toStore, message),
+        toWorker: (from, bytes) => this.#onToWorker(from, bytes),
+        fromWorker: (from, bytes) => this.#onFromWorker(from, bytes),
+        advert: (from, bytes) => void this.scheduler.advertised(from, bytes),
+        up: peer => this.#log.info('connected', { peer }),
+        down: (peer, refused) => {
+          this.#log.info('connection closed', { peer, refused });
+          this.loop.peerDown(peer, refused);
+        },
+      },
+      node => this.#isMember(node),
+    );
+    await gossip.start((author, message) => this.scheduler.advertised(author, message));
+    await this.worker.start(this.#image.bootCount);
+    this.loop.start();
+    for (const replica of this.loop.replicas()) {
+      // Alone in its group, there is nobody to wait for.
+      const { voters } = replica.descriptor.conf;
+      if (voters.length === 1 && voters[0] === replica.id && replica.core.campaign()) {
+        this.loop.touch(replica);
+      }
+    }
+    for (const { node, address } of this.#settings.bootstrap) this.#peers.connect(node, [address]);
+    this.#membership.start();
+    background(this.context, 'register', this.#register());
+    const advertise = (): void => {
+      if (this.#stopping) return;
+      this.#advertise();
+      clock.after(advertiseMs, advertise);
+    };
+    advertise();
+  }
+
+  get #log(): Log {
+    return this.#ports.log;
+  }
+
+  /** Every node may ask to join; only what the registry knows may say anything else. */
+  #isMember(node: NodeId): boolean {
+    const machine = this.registry.machine();
+    if (machine?.cluster() === undefined) {
+      // Not in the cluster yet: what was dialled by the join token, and whoever these vouch for by
+      // making this node a replica of the registry.
+      return true;
+    }
+    const known = machine.node(node);
+    return known !== undefined && known.state !== 'removed';
+  }
+
+  #registration(): NodeRegistration {
+    const { settings } = { settings: this.#settings };
+    return {
+      id: this.context.nodeId,
+      name: settings.name,
+      storeId: this.#image.header.storeId,
+      bootCount: this.#image.bootCount,
+      bootId: this.#bootId,
+      addresses: this.#peers.addresses(),
+      httpAddress: settings.httpAddress,
+      tier: settings.tier,
+      total: settings.total,
+      labels: settings.labels,
+      zone: settings.zone,
+      weight: 100,
+      version: settings.version,
+    };
+  }
+
+  /** Tells the registry about this process, until it has taken it in. */
+  async #register(): Promise<void> {
+    const { clock } = this.#ports;
+    const { joinSecret } = this.#settings;
+    while (!this.#stopping) {
+      try {
+        const reply = await this.#registerOnce(
+          joinSecret === undefined ? undefined : sha256Hex(joinSecret),
+        );
+        if (reply.ok) {
+          this.#registered = true;
+          this.#log.info('registered', { name: this.#settings.name });
+          return;
+        }
+        this.#end.fatal(new TschedError(reply.code, reply.message));
+        return;
+      } catch (error) {
+        this.#log.debug('not registered yet', { why: String(error) });
+      }
+      await new Promise<void>(resolve => clock.after(registerAgainMs / 10, resolve));
+    }
+  }
+
+  async #registerOnce(
+    joinSecret: string | undefined,
+  ): Promise<{ ok: true } | { ok: false; code: TschedError['code']; message: string }> {
+    if (this.registry.machine()?.cluster() !== undefined) {
+      return this.registry.propose({
+        kind: 'registerNode',
+        node: this.#registration(),
+        joinSecret,
+      });
+    }
+    // Not a member yet: through whichever node of the join token answers.
+    for (const { node } of this.#settings.bootstrap) {
+      if (!this.#peers.connected(node)) continue;
+      return this.#peers.ask(
+        node,
+        'join',
+        { registration: this.#registration(), joinSecret },
+        5_000,
+      );
+    }
+    throw new TschedError('unreachable', 'no node of the join token can be reached');
+  }
+
+  #serveJoin(): void {
+    this.#peers.answer<{ registration: NodeRegistration; joinSecret?: string }>(
+      'join',
+      (from, body) => {
+        if (body.registration.id !== from) {
+          throw new TschedError('joinRefused', 'a node can only register itself');
+        }
+        return this.registry.propose({
+          kind: 'registerNode',
+          node: body.registration,
+          joinSecret: body.joinSecret,
+        });
+      },
+      { open: true },
+    );
+  }
+
+  #leaderOf(group: ShardId): NodeId | undefined {
+    const replica = this.loop.replica(group);
+    if (replica !== undefined) {
+      if (replica.leading) return this.context.nodeId;
+      const leader = replica.leaderNode;
+      if (leader !== undefined) return leader === this.context.nodeId ? undefined : leader;
+      if (replica.descriptor.conf.voters.includes(replica.id)) return undefined;
+    }
+    return this.#hintedLeader(group);
+  }
+
+  /** Without a replica here: who advertises that it leads, newest first; else the registry's word. */
+  #hintedLeader(group: ShardId): NodeId | undefined {
+    if (group !== registryGroup) {
+      let best: { node: NodeId; ageMs: number } | undefined;
+      for (const view of this.scheduler.views()) {
+        const { advertisement, ageMs } = view;
+        if (!advertisement.leads.includes(group) || !this.#peers.connected(advertisement.node))
+          continue;
+        if (best === undefined || ageMs < best.ageMs) best = { node: advertisement.node, ageMs };
+      }
+      if (best !== undefined) return best.node;
+    }
+    const leader = this.registry.machine()?.group(group)?.leader;
+    return leader !== undefined && this.#peers.connected(leader) ? leader : undefined;
+  }
+
+  /** Shards led here; without any, those with a leader that is connected. */
+  #writableShards(): ShardId[] {
+    const here: ShardId[] = [];
+    for (const leader of this.scheduler.leaders())
+      if (leader.replica.leading) here.push(leader.shard);
+    if (here.length > 0) return here;
+    const shards = this.registry.machine()?.cluster()?.shards ?? 0;
+    const others: ShardId[] = [];
+    for (let shard = 1; shard <= shards; shard++) {
+      const leader = this.#leaderOf(shard);
+      if (leader !== undefined && this.#peers.connected(leader)) others.push(shard);
+    }
+    return others;
+  }
+
+  #applied(replica: Replica, effects: readonly unknown[]): void {
+    if (replica.group === registryGroup) return;
+    const mine = effects as readonly Effect[];
+    for (const effect of mine) {
+      if (effect.kind !== 'settled') continue;
+      this.#counters.settled++;
+      this.#reads.settled(effect.taskId);
+    }
+    this.#feed.changed();
+    if (replica.leading) this.scheduler.leader(replica.group)?.onEffects(mine);
+  }
+
+  #roleChanged(replica: Replica): void {
+    if (replica.group === registryGroup) return;
+    const present = this.scheduler.leader(replica.group);
+    if (replica.leading && present === undefined) {
+      this.#counters.elections++;
+      const { store } = this.#ports;
+      const leader = new ShardLeader({
+        context: this.context,
+        scheduler: this.scheduler,
+        replica,
+        machine: replica.machine as unknown as ShardMachine,
+        readSpec: digest => store.row(replica.group, specKey(digest)),
+      });
+      this.scheduler.addLeader(leader);
+      this.#advertiseSoon();
+    } else if (!replica.leading && present !== undefined) {
+      present.stop();
+      this.scheduler.dropLeader(replica.group);
+      this.#advertiseSoon();
+    }
+  }
+
+  #tellWorker(node: NodeId, message: ToWorker, encode: () => Uint8Array): void {
+    if (node === this.context.nodeId) {
+      this.#ports.clock.after(0, () => this.worker.onMessage(node, message));
+    } else this.#peers.to(node).toWorker(encode());
+  }
+
+  #onToWorker(from: NodeId, bytes: Uint8Array): void {
+    const message = this.#decoded(from, () => decodeToWorker(bytes));
+    if (message !== undefined) this.worker.onMessage(from, message);
+  }
+
+  #onFromWorker(from: NodeId, bytes: Uint8Array): void {
+    const message = this.#decoded(from, () => decodeFromWorker(bytes));
+    if (message !== undefined) this.#leaderFor(message)?.onWorker(from, message);
+  }
+
+  #leaderFor(message: { readonly shard: ShardId }): ShardLeader | undefined {
+    const leader = this.scheduler.leader(message.shard);
+    return leader?.replica.leading === true ? leader : undefined;
+  }
+
+  #decoded<T>(from: NodeId, decode: () => T): T | undefined {
+    try {
+      return decode();
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      this.#peers.badFrames++;
+      this.#log.warn('dropped a message that cannot be read', { peer: from, why: error.message });
+      return undefined;
+    }
+  }
+
+  #advertise(): void {
+    this.#advertisedMs = this.#ports.clock.nowMs();
+    const bytes = this.worker.advertisementBytes();
+    this.scheduler.know(decodeAdvertisement(bytes));
+    this.#ports.gossip.publish(bytes);
+  }
+
+  #advertiseSoon(): void {
+    if (this.#advertisePlanned || this.#stopping) return;
+    this.#advertisePlanned = true;
+    const sinceMs = this.#ports.clock.nowMs() - this.#advertisedMs;
+    this.#ports.clock.after(Math.max(0, advertiseSoonMs - sinceMs), () => {
+      this.#advertisePlanned = false;
+      if (!this.#stopping) this.#advertise();
+    });
+  }
+
+  get ready(): boolean {
+    return this.#registered && !this.#stopping && this.#writableShards().length > 0;
+  }
+
+  /** The verbs behind the HTTP API. */
+  readonly api: NodeApi = {
+    authenticate: token => this.#authenticate(token),
+    submit: async (requests, actor) => {
+      const replies = await this.#writes.submit(requests, actor);
+      for (const reply of replies) if (reply.ok) this.#counters.submitted++;
+      return replies;
+    },
+    resolve: text => this.#reads.resolve(text),
+    get: id => this.#reads.get(id),
+    spec: id => this.#reads.spec(id),
+    list: query => this.#reads.list(query),
+    cancel: (ids, reason, actor) => this.#writes.cancel(ids, reason, actor),
+    wait: (id, timeoutMs, signal) => this.#reads.wait(id, timeoutMs, signal),
+    retry: (id, actor) => this.#retry(id, actor),
+    output: query => this.#reads.output(query),
+    explain: id => this.#reads.explain(id),
+    events: (cursor, filter, signal) => this.#feed.events(cursor, filter, signal),
+    nodes: () => this.#cluster.nodes(),
+    node: idOrName => this.#cluster.node(idOrName),
+    shards: () => this.#cluster.shards(),
+    health: () => this.#health(),
+    clusterHealth: () => this.#cluster.health(),
+    joinToken: () => this.#joinToken(),
+    stopNode: async options => this.#end.stopAsked(options),
+    metrics: () => this.#metrics(),
+  };
+
+  #authenticate(token: string): ReturnType<NodeApi['authenticate']> {
+    // The hash is looked up, not the token: the time it takes says nothing about other tokens.
+    const record = this.registry.machine()?.token(sha256Hex(Buffer.from(token)));
+    if (record === undefined) return undefined;
+    const { expiresAtMs } = record;
+    if (expiresAtMs !== undefined && expiresAtMs <= this.#ports.clock.wallMs()) return undefined;
+    return { name: record.name, tenant: record.tenant, role: record.role };
+  }
+
+  async #retry(id: TaskId, actor: Actor): Promise<SubmitReply> {
+    const view = await this.#reads.get(id);
+    if (view.settledAtMs === undefined) {
+      throw new TschedError('notSettled', `task ${id} is ${view.state}`);
+    }
+    const spec = await this.#reads.spec(id);
+    // The key belongs to the first task; the new one is told apart by what it retries.
+    const { idempotencyKey: _, ...rest } = spec;
+    const [reply] = await this.api.submit(
+      [{ spec: rest, retryOf: id, arrayId: view.arrayId, arrayIndex: view.arrayIndex }],
+      actor,
+    );
+    return reply ?? unreachable(reply as never, 'reply');
+  }
+
+  #health(): HealthView {
+    return {
+      ready: this.ready,
+      node: this.context.nodeId,
+      name: this.#settings.name,
+      clusterId: this.#image.header.clusterId,
+      version: this.#settings.version,
+    };
+  }
+
+  async #joinToken(): Promise<string> {
+    const { random, clock } = this.#ports;
+    const secret = new Uint8Array(16);
+    const view = new DataView(secret.buffer);
+    for (let offset = 0; offset < 16; offset += 4) view.setUint32(offset, random.uint32());
+    await this.registry.must({
+      kind: 'putJoinSecret',
+      secret: { sha256: sha256Hex(secret), expiresAtMs: clock.wallMs() + 24 * 3_600_000 },
+    });
+    const others = (this.registry.machine()?.nodes() ?? [])
+      .filter(node => node.id !== this.context.nodeId && node.state === 'up')
+      .flatMap(node => node.addresses.slice(0, 1));
+    return encodeJoinToken({
+      version: 1,
+      clusterId: this.#image.header.clusterId,
+      addresses: [...this.#peers.addresses(), ...others].slice(0, 8),
+      networkKey: this.#settings.networkKey,
+      secret,
+    });
+  }
+
+  #metrics(): ReturnType<NodeApi['metrics']> {
+    const { counters } = this.loop;
+    const { running, queued, free } = this.worker.reactor;
+    let waiting = 0;
+    let live = 0;
+    for (const leader of this.scheduler.leaders()) {
+      const counts = leader.machine.counts();
+      waiting += counts.waiting;
+      live += counts.assigned + counts.running;
+    }
+    const rows: [string, string, 'counter' | 'gauge', number][] = [
+      ['tsched_loop_turns_total', 'Turns of the drive loop.', 'counter', counters.turns],
+      ['tsched_store_batches_total', 'Synced batches written.', 'counter', counters.batches],
+      [
+        'tsched_loop_stalls_total',
+        'Turns that came more than a second late.',
+        'counter',
+        counters.stalls,
+      ],
+      [
+        'tsched_elections_won_total',
+        'Shard leaderships taken.',
+        'counter',
+        this.#counters.elections,
+      ],
+      [
+        'tsched_shards_led',
+        'Shards this node leads.',
+        'gauge',
+        [...this.scheduler.leaders()].length,
+      ],
+      [
+        'tsched_submits_in_flight',
+        'Submits that wait for consensus.',
+        'gauge',
+        this.#writes.inFlight,
+      ],
+      [
+        'tsched_submits_total',
+        'Submits acknowledged through this node.',
+        'counter',
+        this.#counters.submitted,
+      ],
+      [
+        'tsched_settled_total',
+        'Tasks seen to settle in replicas here.',
+        'counter',
+        this.#counters.settled,
+      ],
+      ['tsched_tasks_waiting', 'Waiting tasks of shards led here.', 'gauge', waiting],
+      ['tsched_tasks_live', 'Assigned and running tasks of shards led here.', 'gauge', live],
+      ['tsched_attempts_running', 'Attempts that hold resources on this node.', 'gauge', running],
+      ['tsched_attempts_queued', 'Attempts queued on this node.', 'gauge', queued],
+      ['tsched_cpu_free', 'Free CPUs of this node.', 'gauge', free.cpuMilli / 1_000],
+      ['tsched_memory_free_bytes', 'Free memory of this node.', 'gauge', free.memoryBytes],
+      ['tsched_plans_total', 'Plans made.', 'counter', this.scheduler.plans],
+      [
+        'tsched_bad_frames_total',
+        'Frames that could not be read.',
+        'counter',
+        this.#peers.badFrames,
+      ],
+      [
+        'tsched_bad_adverts_total',
+        'Advertisements that were not believed.',
+        'counter',
+        this.scheduler.badAdverts,
+      ],
+    ];
+    for (const [name, value] of Object.entries(this.#ports.transport.counters())) {
+      rows.push([`tsched_net_${snake(name)}_total`, `Transport: ${name}.`, 'counter', value]);
+    }
+    for (const [name, value] of Object.entries(this.#ports.gossip.counters())) {
+      rows.push([`tsched_gossip_${snake(name)}_total`, `Gossip: ${name}.`, 'counter', value]);
+    }
+    return rows.map(([name, help, kind, value]) => ({ name, help, kind, value }));
+  }
+
+  /** Hands leaderships away, then stops everything; attempts live on unless `endTasks`. */
+  async stop(options: { readonly endTasks: boolean; readonly handOver?: boolean }): Promise<void> {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    if (options.handOver !== false) await this.#membership.handOver();
+    this.#membership.stop();
+    this.scheduler.stop();
+    for (const leader of [...this.scheduler.leaders()]) leader.stop();
+    await this.worker.stop({ end: options.endTasks });
+    await this.loop.stop();
+    this.#peers.stop();
+    await this.#ports.gossip.stop();
+    await this.#ports.transport.stop();
+    await this.#ports.store.close();
+  }
+}
+
+function machineFor(group: number): GroupMachine {
+  const machine =
+    group === registryGroup ? new RegistryMachine() : new ShardMachine({ shard: group });
+  return machine as unknown as GroupMachine;
+}
+
+export function sha256Hex(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+const snake = (name: string): string =>
+  name.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`);

@@ -1,0 +1,319 @@
+/**
+ * The planner of a node, over all shards it leads: keeps what is known of every node's resources,
+ * wakes when something changed, plans at its own pace and proposes the assignments. A plan is only a
+ * wish: apply verifies it, and the worker may still refuse.
+ */
+import { type Advertisement, decodeAdvertisement } from '../model/advertisement.ts';
+import { DecodeError } from '../model/bytes.ts';
+import type { NodeId, TaskId } from '../model/ids.ts';
+import type { Demand, NodeView, ReadyBatch, ReadyTask } from '../model/planning.ts';
+import {
+  addResources,
+  noResources,
+  type Resources,
+  subtractResources,
+} from '../model/resources.ts';
+import type { WaitingReason } from '../model/task.ts';
+import type { Refusal, ToWorker } from '../model/worker-protocol.ts';
+import { plan } from '../placement/plan.ts';
+import type { Clock, Random } from '../ports/clock.ts';
+import type { Log } from '../ports/log.ts';
+import type { ShardLeader } from './shard-leader.ts';
+
+/** Least time between two plans: events in between are taken together. */
+const paceMs = 3;
+/** While tasks wait that fit nowhere, advertisements are looked at again this often at least. */
+const idlePaceMs = 500;
+const coolDownMs = 300;
+const placementsMax = 512;
+/** An advertisement older than this is forgotten. */
+const forgetMs = 60_000;
+
+interface Known {
+  advertisement: Advertisement;
+  receivedMs: number;
+  coolDownUntilMs: number;
+  reserved: Resources;
+  reservedCount: number;
+}
+
+interface Reservation {
+  readonly node: NodeId;
+  readonly request: Resources;
+}
+
+export class Scheduler {
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #log: Log;
+  readonly #send: (node: NodeId, message: ToWorker, encode: () => Uint8Array) => void;
+  readonly #known = new Map<NodeId, Known>();
+  readonly #leaders = new Map<number, ShardLeader>();
+  /** Placements that no worker has answered yet, by task. */
+  readonly #reservations = new Map<TaskId, Reservation>();
+  /** Tasks whose assignment is on its way through the log. */
+  readonly #placing = new Set<TaskId>();
+  readonly #blocked = new Map<string, WaitingReason>();
+  #planned = false;
+  #lastPlanMs = -1_000;
+  #stopped = false;
+  badAdverts = 0;
+  plans = 0;
+
+  constructor(deps: {
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly log: Log;
+    readonly send: (node: NodeId, message: ToWorker, encode: () => Uint8Array) => void;
+  }) {
+    this.#clock = deps.clock;
+    this.#random = deps.random;
+    this.#log = deps.log;
+    this.#send = deps.send;
+  }
+
+  toWorker(node: NodeId, message: ToWorker, encode: () => Uint8Array): void {
+    this.#send(node, message, encode);
+  }
+
+  addLeader(leader: ShardLeader): void {
+    this.#leaders.set(leader.shard, leader);
+    this.wake();
+  }
+
+  dropLeader(shard: number): void {
+    this.#leaders.delete(shard);
+  }
+
+  leader(shard: number): ShardLeader | undefined {
+    return this.#leaders.get(shard);
+  }
+
+  leaders(): IterableIterator<ShardLeader> {
+    return this.#leaders.values();
+  }
+
+  /** An advertisement of `from`, by gossip or with a report. False for one that is not believed. */
+  advertised(from: NodeId, bytes: Uint8Array): boolean {
+    let advertisement: Advertisement;
+    try {
+      advertisement = decodeAdvertisement(bytes);
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      this.badAdverts++;
+      return false;
+    }
+    if (advertisement.node !== from) {
+      this.badAdverts++;
+      return false;
+    }
+    this.know(advertisement);
+    return true;
+  }
+
+  know(advertisement: Advertisement): void {
+    const known = this.#known.get(advertisement.node);
+    if (known === undefined) {
+      this.#known.set(advertisement.node, {
+        advertisement,
+        receivedMs: this.#clock.nowMs(),
+        coolDownUntilMs: 0,
+        reserved: noResources,
+        reservedCount: 0,
+      });
+    } else {
+      const before = known.advertisement;
+      const older =
+        advertisement.boot < before.boot ||
+        (advertisement.boot === before.boot && advertisement.sequence <= before.sequence);
+      if (older) return;
+      known.advertisement = advertisement;
+      known.receivedMs = this.#clock.nowMs();
+      if (advertisement.incarnation !== before.incarnation) known.coolDownUntilMs = 0;
+    }
+    this.wake();
+  }
+
+  /** Newest advertisement of every node heard of lately, with its age. */
+  views(): NodeView[] {
+    const nowMs = this.#clock.nowMs();
+    const views: NodeView[] = [];
+    for (const [node, known] of this.#known) {
+      const ageMs = nowMs - known.receivedMs;
+      if (ageMs > forgetMs && known.reservedCount === 0) {
+        this.#known.delete(node);
+        continue;
+      }
+      views.push({
+        advertisement: known.advertisement,
+        ageMs,
+        reserved: known.reserved,
+        reservedCount: known.reservedCount,
+        coolDownUntilMs: known.coolDownUntilMs,
+      });
+    }
+    return views.sort((left, right) =>
+      left.advertisement.node < right.advertisement.node ? -1 : 1,
+    );
+  }
+
+  /** The worker has said something about this attempt: it is in its own numbers from now on. */
+  answered(taskId: TaskId, _fence: number): void {
+    const reservation = this.#reservations.get(taskId);
+    if (reservation === undefined) return;
+    this.#reservations.delete(taskId);
+    const known = this.#known.get(reservation.node);
+    if (known === undefined) return;
+    known.reserved = subtractResources(known.reserved, reservation.request);
+    known.reservedCount--;
+    this.wake();
+  }
+
+  refused(node: NodeId, why: Refusal): void {
+    const known = this.#known.get(node);
+    if (known === undefined) return;
+    const jitter = this.#random.uint32() % coolDownMs;
+    known.coolDownUntilMs = this.#clock.nowMs() + (why === 'noRoom' ? coolDownMs : 1_000) + jitter;
+  }
+
+  #reserve(taskId: TaskId, node: NodeId, request: Resources): void {
+    const known = this.#known.get(node);
+    if (known === undefined) return;
+    this.#reservations.set(taskId, { node, request });
+    known.reserved = addResources(known.reserved, request);
+    known.reservedCount++;
+  }
+
+  /** Why a ready task of this demand was not placed at the last plan. */
+  reasonFor(demand: Demand): WaitingReason {
+    return this.#blocked.get(demand.key) ?? 'Queued';
+  }
+
+  wake(): void {
+    if (this.#planned || this.#stopped || this.#leaders.size === 0) return;
+    this.#planned = true;
+    const sinceMs = this.#clock.nowMs() - this.#lastPlanMs;
+    this.#clock.after(sinceMs >= paceMs ? 0 : paceMs - sinceMs, () => {
+      this.#planned = false;
+      if (!this.#stopped) this.#plan();
+    });
+  }
+
+  #plan(): void {
+    const nowMs = this.#clock.nowMs();
+    this.#lastPlanMs = nowMs;
+    const { batches, shardOf, again } = this.#collect();
+    if (batches.length === 0) {
+      this.#blocked.clear();
+      if (again !== undefined) this.#wakeIn(again);
+      return;
+    }
+    this.plans++;
+    const result = plan({
+      batches,
+      nodes: this.views(),
+      nowMs,
+      maxPlacements: placementsMax,
+      seed: this.#random.uint32(),
+    });
+    this.#blocked.clear();
+    for (const { demand, reason } of result.blocked) this.#blocked.set(demand.key, reason);
+    const byShard = new Map<
+      ShardLeader,
+      { taskId: TaskId; node: NodeId; nodeName: string; incarnation: string }[]
+    >();
+    for (const placement of result.placements) {
+      const leader = shardOf.get(placement.taskId);
+      if (leader === undefined) continue;
+      const { taskId, node, nodeName, incarnation } = placement;
+      this.#placing.add(taskId);
+      this.#reserve(taskId, node, placement.demand.request);
+      const items = byShard.get(leader);
+      if (items === undefined) byShard.set(leader, [{ taskId, node, nodeName, incarnation }]);
+      else items.push({ taskId, node, nodeName, incarnation });
+    }
+    for (const [leader, items] of byShard) this.#assign(leader, items);
+    if (result.placements.length >= placementsMax) this.wake();
+    else if (result.blocked.length > 0) this.#wakeIn(idlePaceMs);
+    else if (again !== undefined) this.#wakeIn(again);
+  }
+
+  #assign(
+    leader: ShardLeader,
+    items: { taskId: TaskId; node: NodeId; nodeName: string; incarnation: string }[],
+  ): void {
+    leader.assign(items).then(
+      replies => {
+        replies.forEach((reply, position) => {
+          const { taskId } = items[position]!;
+          this.#placing.delete(taskId);
+          if (!reply.ok) this.answered(taskId, 0);
+        });
+      },
+      (error: unknown) => {
+        this.#log.debug('an assignment was not recorded', {
+          shard: leader.shard,
+          why: String(error),
+        });
+        for (const { taskId } of items) {
+          this.#placing.delete(taskId);
+          this.answered(taskId, 0);
+        }
+      },
+    );
+  }
+
+  /** Ready tasks of all shards led here, those of one demand together, oldest first. */
+  #collect(): {
+    batches: ReadyBatch[];
+    shardOf: Map<TaskId, ShardLeader>;
+    again: number | undefined;
+  } {
+    const shardOf = new Map<TaskId, ShardLeader>();
+    const merged = new Map<string, { demand: Demand; tasks: ReadyTask[]; count: number }>();
+    const wallMs = this.#clock.wallMs();
+    let again: number | undefined;
+    const perShard = Math.max(16, Math.ceil((2 * placementsMax) / Math.max(1, this.#leaders.size)));
+    for (const leader of this.#leaders.values()) {
+      if (!leader.replica.leading) continue;
+      const { machine } = leader;
+      for (const batch of machine.readyBatches(perShard, wallMs)) {
+        const entry = merged.get(batch.demand.key) ?? { demand: batch.demand, tasks: [], count: 0 };
+        merged.set(batch.demand.key, entry);
+        entry.count += batch.count;
+        for (const task of batch.tasks) {
+          if (this.#placing.has(task.id)) continue;
+          entry.tasks.push(task);
+          shardOf.set(task.id, leader);
+        }
+      }
+      const nextMs = machine.nextReadyAtMs();
+      if (nextMs !== undefined) {
+        const inMs = Math.max(1, nextMs - wallMs);
+        again = again === undefined ? inMs : Math.min(again, inMs);
+      }
+    }
+    const batches = [...merged.values()].filter(entry => entry.tasks.length > 0);
+    for (const batch of batches) {
+      batch.tasks.sort(
+        (left, right) => left.readySinceMs - right.readySinceMs || (left.id < right.id ? -1 : 1),
+      );
+    }
+    return { batches, shardOf, again };
+  }
+
+  #cancelWake: (() => void) | undefined;
+
+  #wakeIn(delayMs: number): void {
+    this.#cancelWake?.();
+    this.#cancelWake = this.#clock.after(Math.min(delayMs, 60_000), () => {
+      this.#cancelWake = undefined;
+      this.wake();
+    });
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#cancelWake?.();
+  }
+}

@@ -1,0 +1,445 @@
+/**
+ * The duties of a shard's leader, from its first applied entry until it loses the leadership: merging
+ * what is asked for into commands, dispatching assignments until the worker answers, acknowledging
+ * reports and lease renewals, and declaring attempts lost.
+ *
+ * The lease argument (DESIGN 9). A renewal is acknowledged only after a read round that began when
+ * the request was here, so that a deposed leader cannot renew. An attempt is declared lost at
+ * 1.1 L + 1 s after the latest of: the receipt of the last request that was acknowledged to its
+ * supervisor, its assignment, and the moment this leadership began. The worker's own deadline is
+ * 0.9 L - grace after it sent that request, so it is over by then if clocks run within 5 %.
+ */
+import type { Outcome } from '../model/attempt.ts';
+import {
+  type Actor,
+  encodeShardCommand,
+  type ItemReply,
+  type ShardCommand,
+  type SubmitItem,
+} from '../model/command.ts';
+import { TschedError } from '../model/errors.ts';
+import type { NodeId, TaskId } from '../model/ids.ts';
+import {
+  type AttemptRef,
+  encodeToWorker,
+  type FromWorker,
+  type Refusal,
+  type ToWorker,
+} from '../model/worker-protocol.ts';
+import type { Effect } from '../shard/effects.ts';
+import type { ShardMachine } from '../shard/machine.ts';
+import { background, type NodeContext } from './context.ts';
+import type { Replica } from './replica.ts';
+import type { Scheduler } from './scheduler.ts';
+
+/** A dispatch or an end that was not answered is repeated this often. */
+const repeatMs = 1_000;
+/** The same once the worker has accepted: only a restarted node has forgotten it. */
+const repeatAcceptedMs = 5_000;
+const scanMs = 500;
+/** Items of one command. */
+const itemsMax = 512;
+
+interface Live {
+  readonly ref: AttemptRef;
+  readonly node: NodeId;
+  readonly incarnation: string;
+  readonly leaseMs: number;
+  /** Boot clock of this leader when it saw the assignment applied. */
+  readonly sinceMs: number;
+  sentMs: number;
+  accepted: boolean;
+}
+
+export interface SubmitBatch {
+  readonly specs: readonly { readonly digest: Uint8Array; readonly bytes: Uint8Array }[];
+  readonly items: readonly SubmitItem[];
+}
+
+interface QueuedSubmit {
+  readonly batch: SubmitBatch;
+  readonly actor: Actor;
+  readonly resolve: (replies: readonly ItemReply[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface QueuedReport {
+  readonly ref: AttemptRef;
+  readonly from: NodeId;
+  readonly change:
+    | { readonly kind: 'start'; readonly startedAtMs: number }
+    | { readonly kind: 'finish'; readonly outcome: Outcome }
+    | { readonly kind: 'unassign'; readonly why: Refusal };
+}
+
+/** How the leader reads a spec that has left memory. */
+export type SpecReader = (digest: string) => Uint8Array | undefined;
+
+const keyOf = (taskId: TaskId, fence: number): string => `${taskId}.${fence}`;
+
+export class ShardLeader {
+  readonly replica: Replica;
+  readonly machine: ShardMachine;
+  readonly #context: NodeContext;
+  readonly #scheduler: Scheduler;
+  readonly #readSpec: SpecReader;
+  readonly #beganMs: number;
+  readonly #live = new Map<string, Live>();
+  /** Receipt of the last renewal that was acknowledged, by node and supervisor. */
+  readonly #renewed = new Map<string, number>();
+  #submits: QueuedSubmit[] = [];
+  #reports: QueuedReport[] = [];
+  /** Reports that are on their way through the log: repeats of them are dropped. */
+  readonly #reporting = new Set<string>();
+  readonly #losing = new Set<string>();
+  #flushPlanned = false;
+  #stopped = false;
+  #cancelScan: () => void;
+
+  constructor(options: {
+    readonly context: NodeContext;
+    readonly scheduler: Scheduler;
+    readonly replica: Replica;
+    readonly machine: ShardMachine;
+    readonly readSpec: SpecReader;
+  }) {
+    this.replica = options.replica;
+    this.machine = options.machine;
+    this.#context = options.context;
+    this.#scheduler = options.scheduler;
+    this.#readSpec = options.readSpec;
+    this.#beganMs = options.context.clock.bootMs();
+    for (const attempt of this.machine.liveAttempts()) this.#track(attempt.taskId, attempt.fence);
+    const scan = (): void => {
+      if (this.#stopped) return;
+      this.#scan();
+      this.#cancelScan = this.#context.clock.after(scanMs, scan);
+    };
+    this.#cancelScan = this.#context.clock.after(0, scan);
+  }
+
+  get shard(): number {
+    return this.replica.group;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#cancelScan();
+    const error = new TschedError('notLeader', `this node no longer leads shard ${this.shard}`);
+    for (const queued of this.#submits.splice(0)) queued.reject(error);
+  }
+
+  /** Puts submits into the log; resolves with a reply for each item once they are applied. */
+  submit(batch: SubmitBatch, actor: Actor): Promise<readonly ItemReply[]> {
+    return new Promise((resolve, reject) => {
+      this.#submits.push({ batch, actor, resolve, reject });
+      this.#planFlush();
+    });
+  }
+
+  cancel(ids: readonly TaskId[], reason: string, actor: Actor): Promise<readonly ItemReply[]> {
+    return this.#propose({
+      kind: 'cancel',
+      items: ids.map(taskId => ({ taskId })),
+      reason,
+      actor,
+      atMs: this.#context.clock.wallMs(),
+    });
+  }
+
+  /** Proposes assignments; the reply to each says whether it holds. */
+  assign(
+    items: readonly { taskId: TaskId; node: NodeId; nodeName: string; incarnation: string }[],
+  ): Promise<readonly ItemReply[]> {
+    return this.#propose({ kind: 'assign', items, ...this.#stamp() });
+  }
+
+  #stamp(): { readonly atMs: number; readonly actor: Actor } {
+    return {
+      atMs: this.#context.clock.wallMs(),
+      actor: { name: `node:${this.#context.nodeId}`, tenant: '' },
+    };
+  }
+
+  async #propose(command: ShardCommand): Promise<readonly ItemReply[]> {
+    const applied = await this.#context.loop.propose(this.replica, encodeShardCommand(command));
+    return applied.replies as readonly ItemReply[];
+  }
+
+  #planFlush(): void {
+    if (this.#flushPlanned) return;
+    this.#flushPlanned = true;
+    this.#context.clock.after(0, () => {
+      this.#flushPlanned = false;
+      if (this.#stopped) return;
+      this.#flushSubmits();
+      this.#flushReports();
+    });
+  }
+
+  /** All submits of a turn by one actor are one log entry. */
+  #flushSubmits(): void {
+    const queued = this.#submits;
+    if (queued.length === 0) return;
+    this.#submits = [];
+    const groups: QueuedSubmit[][] = [];
+    let bytes = 0;
+    let items = 0;
+    for (const submit of queued) {
+      const group = groups[groups.length - 1];
+      const first = group?.[0];
+      const size = submit.batch.specs.reduce((sum, spec) => sum + spec.bytes.length, 0);
+      if (
+        group !== undefined &&
+        first !== undefined &&
+        first.actor.name === submit.actor.name &&
+        first.actor.tenant === submit.actor.tenant &&
+        items + submit.batch.items.length <= itemsMax &&
+        bytes + size <= 1024 * 1024
+      ) {
+        group.push(submit);
+        items += submit.batch.items.length;
+        bytes += size;
+      } else {
+        groups.push([submit]);
+        items = submit.batch.items.length;
+        bytes = size;
+      }
+    }
+    for (const group of groups) this.#proposeSubmits(group);
+  }
+
+  #proposeSubmits(group: readonly QueuedSubmit[]): void {
+    const specs: { digest: Uint8Array; bytes: Uint8Array }[] = [];
+    const items: SubmitItem[] = [];
+    for (const { batch } of group) {
+      const offset = specs.length;
+      for (const spec of batch.specs) specs.push(spec);
+      for (const item of batch.items) {
+        items.push(offset === 0 ? item : { ...item, spec: item.spec + offset });
+      }
+    }
+    const command: ShardCommand = {
+      kind: 'submit',
+      atMs: this.#context.clock.wallMs(),
+      actor: group[0]!.actor,
+      specs,
+      items,
+    };
+    this.#propose(command).then(
+      replies => {
+        let from = 0;
+        for (const { batch, resolve } of group) {
+          resolve(replies.slice(from, from + batch.items.length));
+          from += batch.items.length;
+        }
+      },
+      (error: unknown) => {
+        for (const { reject } of group) reject(error);
+      },
+    );
+  }
+
+  #flushReports(): void {
+    const reports = this.#reports;
+    if (reports.length === 0) return;
+    this.#reports = [];
+    for (const kind of ['start', 'finish', 'unassign'] as const) {
+      const mine = reports.filter(report => report.change.kind === kind);
+      for (let from = 0; from < mine.length; from += itemsMax) {
+        const items = mine.slice(from, from + itemsMax);
+        background(this.#context, `report ${kind}`, this.#proposeReports(kind, items));
+      }
+    }
+  }
+
+  async #proposeReports(
+    kind: QueuedReport['change']['kind'],
+    reports: readonly QueuedReport[],
+  ): Promise<void> {
+    const items = reports.map(({ ref, change }) => ({
+      taskId: ref.taskId,
+      fence: ref.fence,
+      ...change,
+    }));
+    try {
+      await this.#propose({ kind, items, ...this.#stamp() } as unknown as ShardCommand);
+    } finally {
+      for (const { ref } of reports)
+        this.#reporting.delete(`${kind}.${keyOf(ref.taskId, ref.fence)}`);
+    }
+    if (kind === 'unassign') return;
+    // Whatever the reply was, the shard has decided: a stale report must not be repeated either.
+    for (const { ref, from } of reports) {
+      this.#tell(from, { kind: 'reportAck', ...ref, ended: kind === 'finish' });
+    }
+  }
+
+  #report(ref: AttemptRef, from: NodeId, change: QueuedReport['change']): void {
+    const key = `${change.kind}.${keyOf(ref.taskId, ref.fence)}`;
+    if (this.#reporting.has(key)) return;
+    this.#reporting.add(key);
+    this.#reports.push({ ref, from, change });
+    this.#planFlush();
+  }
+
+  /** Something the worker of `from` says about an attempt of this shard. */
+  onWorker(from: NodeId, message: FromWorker): void {
+    if (this.#stopped) return;
+    if (message.kind === 'renew') {
+      background(
+        this.#context,
+        'renew',
+        this.#onRenew(from, message, this.#context.clock.bootMs()),
+      );
+      return;
+    }
+    const ref = { shard: this.shard, taskId: message.taskId, fence: message.fence };
+    const live = this.#live.get(keyOf(ref.taskId, ref.fence));
+    this.#scheduler.answered(ref.taskId, ref.fence);
+    switch (message.kind) {
+      case 'accepted':
+        if (live !== undefined) live.accepted = true;
+        break;
+      case 'refused':
+        this.#scheduler.refused(from, message.why);
+        if (live !== undefined) this.#report(ref, from, { kind: 'unassign', why: message.why });
+        break;
+      case 'started':
+        if (live !== undefined) live.accepted = true;
+        this.#report(ref, from, { kind: 'start', startedAtMs: message.startedAtMs });
+        break;
+      case 'ended':
+        this.#report(ref, from, { kind: 'finish', outcome: message.outcome });
+        break;
+    }
+  }
+
+  async #onRenew(
+    from: NodeId,
+    message: Extract<FromWorker, { kind: 'renew' }>,
+    receivedMs: number,
+  ): Promise<void> {
+    await this.#context.loop.read(this.replica);
+    if (this.#stopped) return;
+    const key = `${from} ${message.incarnation}`;
+    this.#renewed.set(key, Math.max(receivedMs, this.#renewed.get(key) ?? 0));
+    const confirmed = message.asks.filter(ask => {
+      const attempt = this.machine.attempt(ask.taskId, ask.fence);
+      return (
+        attempt?.node === from && attempt.incarnation === message.incarnation && !attempt.cancelling
+      );
+    });
+    this.#tell(from, {
+      kind: 'renewAck',
+      shard: this.shard,
+      incarnation: message.incarnation,
+      sequence: message.sequence,
+      confirmed,
+    });
+  }
+
+  #tell(node: NodeId, message: ToWorker): void {
+    this.#scheduler.toWorker(node, message, () => encodeToWorker(message));
+  }
+
+  /** What an applied entry changed; hints only, `liveAttempts` is the truth. */
+  onEffects(effects: readonly Effect[]): void {
+    for (const effect of effects) {
+      switch (effect.kind) {
+        case 'assigned':
+          this.#track(effect.taskId, effect.fence);
+          break;
+        case 'cancelling':
+          this.#repeat(this.#live.get(keyOf(effect.taskId, effect.fence)));
+          break;
+        case 'attemptEnded':
+          this.#live.delete(keyOf(effect.taskId, effect.fence));
+          this.#losing.delete(keyOf(effect.taskId, effect.fence));
+          this.#scheduler.answered(effect.taskId, effect.fence);
+          break;
+        case 'settled':
+          break;
+        case 'readyChanged':
+          this.#scheduler.wake();
+          break;
+      }
+    }
+  }
+
+  #track(taskId: TaskId, fence: number): void {
+    const attempt = this.machine.attempt(taskId, fence);
+    if (attempt === undefined) return;
+    const live: Live = {
+      ref: { shard: this.shard, taskId, fence },
+      node: attempt.node,
+      incarnation: attempt.incarnation,
+      leaseMs: attempt.leaseMs,
+      sinceMs: this.#context.clock.bootMs(),
+      sentMs: 0,
+      accepted: false,
+    };
+    this.#live.set(keyOf(taskId, fence), live);
+    this.#repeat(live);
+  }
+
+  /** Says to the worker what it has to know about this attempt now. */
+  #repeat(live: Live | undefined): void {
+    if (live === undefined) return;
+    const { taskId, fence } = live.ref;
+    const attempt = this.machine.attempt(taskId, fence);
+    if (attempt === undefined) {
+      this.#live.delete(keyOf(taskId, fence));
+      return;
+    }
+    live.sentMs = this.#context.clock.bootMs();
+    if (attempt.cancelling) {
+      this.#tell(live.node, { kind: 'end', ...live.ref, reason: 'cancelled' });
+      return;
+    }
+    if (attempt.state === 'running') return;
+    const spec = this.machine.specBytes(attempt.digest) ?? this.#readSpec(attempt.digest);
+    if (spec === undefined) {
+      this.#context.log.error('the spec of a task is missing', { task: taskId, shard: this.shard });
+      return;
+    }
+    this.#tell(live.node, {
+      kind: 'dispatch',
+      ...live.ref,
+      incarnation: live.incarnation,
+      run: attempt.run,
+      arrayIndex: attempt.arrayIndex,
+      spec,
+    });
+  }
+
+  #scan(): void {
+    const nowMs = this.#context.clock.bootMs();
+    const lost: { taskId: TaskId; fence: number }[] = [];
+    for (const [key, live] of this.#live) {
+      const patience = live.accepted ? repeatAcceptedMs : repeatMs;
+      if (nowMs - live.sentMs >= patience) this.#repeat(live);
+      const renewedMs = this.#renewed.get(`${live.node} ${live.incarnation}`) ?? 0;
+      const fromMs = Math.max(renewedMs, live.sinceMs, this.#beganMs);
+      if (nowMs - fromMs <= live.leaseMs * 1.1 + 1_000) continue;
+      if (this.#losing.has(key) || lost.length >= itemsMax) continue;
+      this.#losing.add(key);
+      lost.push({ taskId: live.ref.taskId, fence: live.ref.fence });
+    }
+    if (lost.length > 0) background(this.#context, 'lose', this.#lose(lost));
+    if (this.#renewed.size > 1_024) this.#renewed.clear();
+  }
+
+  async #lose(items: readonly { taskId: TaskId; fence: number }[]): Promise<void> {
+    try {
+      await this.#propose({
+        kind: 'lose',
+        items,
+        message: 'its node was not heard of until its lease had ended',
+        ...this.#stamp(),
+      });
+    } finally {
+      for (const { taskId, fence } of items) this.#losing.delete(keyOf(taskId, fence));
+    }
+  }
+}

@@ -1,0 +1,402 @@
+/**
+ * Submits and cancels: routed to the leader of each task's shard and repeated there, with the same
+ * IDs, until the answer is known or the time is up. Repeating is safe: apply knows a task by its ID.
+ */
+import { createHash } from 'node:crypto';
+import { ByteReader, ByteWriter } from '../model/bytes.ts';
+import {
+  type Actor,
+  decodeShardCommand,
+  encodeShardCommand,
+  type ItemReply,
+  type SubmitItem,
+} from '../model/command.ts';
+import { type ErrorCode, TschedError } from '../model/errors.ts';
+import { type ShardId, slotOfId, type TaskId } from '../model/ids.ts';
+import { limits } from '../model/limits.ts';
+import type { Resources, Tier } from '../model/resources.ts';
+import { keySlot, type SlotTable } from '../model/slots.ts';
+import { encodeSpec, type TaskSpec } from '../model/spec.ts';
+import { neverFits } from '../placement/explain.ts';
+import type { SubmitReply, SubmitRequest } from '../ports/node-api.ts';
+import type { NodeContext } from './context.ts';
+import type { IdDraw } from './id-draw.ts';
+import type { Scheduler } from './scheduler.ts';
+import type { SubmitBatch } from './shard-leader.ts';
+
+/** A cluster without a majority has to say so within 5 s. */
+const writeTimeoutMs = 4_500;
+const repeatMs = 40;
+
+interface Encoded {
+  readonly digest: Uint8Array;
+  readonly bytes: Uint8Array;
+}
+
+interface Routed {
+  readonly position: number;
+  readonly id: TaskId;
+  readonly spec: Encoded;
+  readonly request: SubmitRequest;
+}
+
+export class TaskWrites {
+  readonly #context: NodeContext;
+  readonly #scheduler: Scheduler;
+  readonly #draw: IdDraw;
+  readonly #table: () => SlotTable;
+  /** Every node that may run tasks, for telling `neverFits`. */
+  readonly #totals: () => readonly {
+    tier: Tier;
+    total: Resources;
+    labels: readonly (readonly [string, string])[];
+  }[];
+  #inFlight = 0;
+
+  constructor(deps: {
+    readonly context: NodeContext;
+    readonly scheduler: Scheduler;
+    readonly draw: IdDraw;
+    readonly table: () => SlotTable;
+    readonly totals: () => readonly {
+      tier: Tier;
+      total: Resources;
+      labels: readonly (readonly [string, string])[];
+    }[];
+  }) {
+    this.#context = deps.context;
+    this.#scheduler = deps.scheduler;
+    this.#draw = deps.draw;
+    this.#table = deps.table;
+    this.#totals = deps.totals;
+    this.#serve();
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  shardOf(id: TaskId): ShardId {
+    const shard = this.#table()[slotOfId(id)];
+    if (shard === undefined)
+      throw new TschedError('starting', 'this node does not know the shards yet');
+    return shard;
+  }
+
+  async submit(requests: readonly SubmitRequest[], actor: Actor): Promise<SubmitReply[]> {
+    if (this.#inFlight + requests.length > limits.submitsInFlightMax) {
+      const refusal = refusalOf('overloaded', 'too many submits wait for consensus here', 500);
+      return requests.map(() => refusal);
+    }
+    this.#inFlight += requests.length;
+    try {
+      return await this.#submit(requests, actor);
+    } finally {
+      this.#inFlight -= requests.length;
+    }
+  }
+
+  async #submit(requests: readonly SubmitRequest[], actor: Actor): Promise<SubmitReply[]> {
+    const replies: SubmitReply[] = new Array(requests.length);
+    const byShard = new Map<ShardId, Routed[]>();
+    const encoded = new Map<TaskSpec, Encoded>();
+    const fits = new Map<TaskSpec, string | undefined>();
+    for (let position = 0; position < requests.length; position++) {
+      const request = requests[position]!;
+      const { spec } = request;
+      if (!fits.has(spec)) fits.set(spec, this.#unfit(spec));
+      const unfit = fits.get(spec);
+      if (unfit !== undefined) {
+        replies[position] = refusalOf('neverFits', unfit);
+        continue;
+      }
+      const id = request.id ?? this.#drawId(spec);
+      if (id === undefined) {
+        replies[position] = refusalOf(
+          'noQuorum',
+          'no shard has a leader that this node can reach',
+          1_000,
+        );
+        continue;
+      }
+      let bytes = encoded.get(spec);
+      if (bytes === undefined) {
+        bytes = encodeWithDigest(spec);
+        encoded.set(spec, bytes);
+      }
+      const shard = this.shardOf(id);
+      const routed = { position, id, spec: bytes, request };
+      const items = byShard.get(shard);
+      if (items === undefined) byShard.set(shard, [routed]);
+      else items.push(routed);
+    }
+    await Promise.all(
+      [...byShard].map(([shard, items]) => this.#submitShard(shard, items, actor, replies)),
+    );
+    return replies;
+  }
+
+  #unfit(spec: TaskSpec): string | undefined {
+    const totals = this.#totals();
+    if (totals.length === 0) return undefined;
+    const verdict = neverFits(
+      { key: '', tier: spec.tier, request: spec.request, require: spec.require },
+      totals,
+    );
+    return verdict.fits ? undefined : verdict.message;
+  }
+
+  #drawId(spec: TaskSpec): TaskId | undefined {
+    const slot = keySlot(spec);
+    return slot === undefined ? this.#draw.anywhere() : this.#draw.inSlot(slot);
+  }
+
+  async #submitShard(
+    shard: ShardId,
+    routed: readonly Routed[],
+    actor: Actor,
+    replies: SubmitReply[],
+  ): Promise<void> {
+    for (const part of inParts(routed)) {
+      const batch = toBatch(part);
+      let results: readonly ItemReply[];
+      try {
+        results = await this.#atLeader(
+          shard,
+          leader => leader.submit(batch, actor),
+          () => ({ method: 'submit', payload: encodeSubmit(shard, batch, actor) }),
+        );
+      } catch (error) {
+        for (const { position, id } of part) replies[position] = failureOf(error, id);
+        continue;
+      }
+      part.forEach(({ position, id }, place) => {
+        replies[position] = toReply(results[place], shard, id);
+      });
+    }
+  }
+
+  async cancel(ids: readonly TaskId[], reason: string, actor: Actor): Promise<SubmitReply[]> {
+    const replies: SubmitReply[] = new Array(ids.length);
+    const byShard = new Map<ShardId, number[]>();
+    ids.forEach((id, position) => {
+      const shard = this.shardOf(id);
+      byShard.set(shard, [...(byShard.get(shard) ?? []), position]);
+    });
+    await Promise.all(
+      [...byShard].map(async ([shard, positions]) => {
+        const mine = positions.map(position => ids[position]!);
+        try {
+          const results = await this.#atLeader(
+            shard,
+            leader => leader.cancel(mine, reason, actor),
+            () => ({ method: 'cancel', payload: encodeCancel(shard, mine, reason, actor) }),
+          );
+          positions.forEach((position, place) => {
+            replies[position] = toReply(results[place], shard, ids[position]!);
+          });
+        } catch (error) {
+          for (const position of positions) replies[position] = failureOf(error, ids[position]!);
+        }
+      }),
+    );
+    return replies;
+  }
+
+  /** Runs `here` where this node leads the shard, else asks the leader, until the time is up. */
+  async #atLeader(
+    shard: ShardId,
+    here: (leader: NonNullable<ReturnType<Scheduler['leader']>>) => Promise<readonly ItemReply[]>,
+    there: () => { readonly method: string; readonly payload: Uint8Array },
+  ): Promise<readonly ItemReply[]> {
+    const { clock, peers, nodeId } = this.#context;
+    const deadlineMs = clock.nowMs() + writeTimeoutMs;
+    let unknown = false;
+    for (;;) {
+      const leftMs = deadlineMs - clock.nowMs();
+      if (leftMs <= 0) {
+        if (unknown) {
+          throw new TschedError('outcomeUnknown', `shard ${shard} did not confirm in time`);
+        }
+        throw new TschedError('noQuorum', `shard ${shard} has no leader that can be reached`, {
+          retryAfterMs: 1_000,
+        });
+      }
+      const leaderNode = this.#context.leaderOf(shard);
+      try {
+        if (leaderNode === nodeId) {
+          const leader = this.#scheduler.leader(shard);
+          if (leader?.replica.leading === true)
+            return await this.#within(here(leader), leftMs, shard);
+        } else if (leaderNode !== undefined) {
+          const { method, payload } = there();
+          return decodeReplies(
+            await peers.request(leaderNode, method, payload, Math.min(leftMs, 2_500)),
+          );
+        }
+      } catch (error) {
+        if (!(error instanceof TschedError)) throw error;
+        if (error.code === 'outcomeUnknown') unknown = true;
+        else if (!['notLeader', 'nodeUnreachable', 'starting'].includes(error.code)) throw error;
+      }
+      await new Promise<void>(resolve => clock.after(repeatMs, resolve));
+    }
+  }
+
+  #within<T>(work: Promise<T>, limitMs: number, shard: ShardId): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.#context.clock.after(limitMs, () =>
+        reject(new TschedError('outcomeUnknown', `shard ${shard} did not confirm in time`)),
+      );
+      work.then(
+        value => {
+          cancel();
+          resolve(value);
+        },
+        (error: unknown) => {
+          cancel();
+          reject(error);
+        },
+      );
+    });
+  }
+
+  /** What other nodes forward to this one. */
+  #serve(): void {
+    const { peers } = this.#context;
+    peers.handle('submit', async (_from, payload) => {
+      const { shard, command } = decodeForwarded(payload);
+      if (command.kind !== 'submit') throw new TschedError('badRequest', 'not a submit');
+      return encodeReplies(await this.#leading(shard).submit(command, command.actor));
+    });
+    peers.handle('cancel', async (_from, payload) => {
+      const { shard, command } = decodeForwarded(payload);
+      if (command.kind !== 'cancel') throw new TschedError('badRequest', 'not a cancel');
+      const ids = command.items.map(item => item.taskId);
+      return encodeReplies(await this.#leading(shard).cancel(ids, command.reason, command.actor));
+    });
+  }
+
+  #leading(shard: ShardId): NonNullable<ReturnType<Scheduler['leader']>> {
+    const leader = this.#scheduler.leader(shard);
+    if (leader?.replica.leading !== true) {
+      throw new TschedError('notLeader', `this node does not lead shard ${shard}`);
+    }
+    return leader;
+  }
+}
+
+function encodeWithDigest(spec: TaskSpec): Encoded {
+  const bytes = encodeSpec(spec);
+  const digest = new Uint8Array(createHash('sha256').update(bytes).digest().subarray(0, 16));
+  return { digest, bytes };
+}
+
+/** At most a thousand items and about half a request's bytes at a time. */
+function inParts(routed: readonly Routed[]): Routed[][] {
+  const parts: Routed[][] = [];
+  let bytes = 0;
+  let specs = new Set<Encoded>();
+  for (const item of routed) {
+    const part = parts[parts.length - 1];
+    const added = specs.has(item.spec) ? 0 : item.spec.bytes.length;
+    if (part === undefined || part.length >= 1_000 || bytes + added > limits.rpcBytesMax / 2) {
+      parts.push([item]);
+      specs = new Set([item.spec]);
+      bytes = item.spec.bytes.length;
+    } else {
+      part.push(item);
+      specs.add(item.spec);
+      bytes += added;
+    }
+  }
+  return parts;
+}
+
+/** A spec that several items share is carried once. */
+function toBatch(part: readonly Routed[]): SubmitBatch {
+  const specs: Encoded[] = [];
+  const places = new Map<Encoded, number>();
+  const items: SubmitItem[] = part.map(({ id, spec, request }) => {
+    let place = places.get(spec);
+    if (place === undefined) {
+      place = specs.length;
+      places.set(spec, place);
+      specs.push(spec);
+    }
+    const { retryOf, arrayId, arrayIndex } = request;
+    return { id, spec: place, retryOf, arrayId, arrayIndex };
+  });
+  return { specs, items };
+}
+
+function refusalOf(code: ErrorCode, message: string, retryAfterMs?: number): SubmitReply {
+  return { ok: false, code, message, retryAfterMs };
+}
+
+function failureOf(error: unknown, id: TaskId): SubmitReply {
+  if (!(error instanceof TschedError)) throw error;
+  return {
+    ok: false,
+    id,
+    code: error.code,
+    message: error.message,
+    retryAfterMs: error.detail.retryAfterMs,
+  };
+}
+
+function toReply(result: ItemReply | undefined, shard: ShardId, id: TaskId): SubmitReply {
+  if (result === undefined) return { ok: false, id, code: 'internal', message: 'no reply' };
+  return result.ok
+    ? { ok: true, id: result.taskId, shard, repeated: result.repeated }
+    : { ok: false, id, code: result.code, message: result.message };
+}
+
+function encodeSubmit(shard: ShardId, batch: SubmitBatch, actor: Actor): Uint8Array {
+  return new ByteWriter(512)
+    .varint(shard)
+    .bytes(encodeShardCommand({ kind: 'submit', atMs: 0, actor, ...batch }))
+    .finish();
+}
+
+function encodeCancel(
+  shard: ShardId,
+  ids: readonly TaskId[],
+  reason: string,
+  actor: Actor,
+): Uint8Array {
+  const items = ids.map(taskId => ({ taskId }));
+  return new ByteWriter(256)
+    .varint(shard)
+    .bytes(encodeShardCommand({ kind: 'cancel', atMs: 0, actor, items, reason }))
+    .finish();
+}
+
+function decodeForwarded(payload: Uint8Array): {
+  shard: ShardId;
+  command: ReturnType<typeof decodeShardCommand>;
+} {
+  const reader = new ByteReader(payload);
+  return { shard: reader.varint(), command: decodeShardCommand(reader.bytes(limits.rpcBytesMax)) };
+}
+
+function encodeReplies(replies: readonly ItemReply[]): Uint8Array {
+  const writer = new ByteWriter(64 + replies.length * 24).u8(1);
+  writer.list(replies, (w, reply) => {
+    w.bool(reply.ok).text(reply.taskId);
+    if (reply.ok) w.bool(reply.repeated);
+    else w.text(reply.code).text(reply.message);
+  });
+  return writer.finish();
+}
+
+function decodeReplies(bytes: Uint8Array): ItemReply[] {
+  const reader = new ByteReader(bytes);
+  reader.version(1, 'replies');
+  return reader.list(r => {
+    const ok = r.bool();
+    const taskId = r.text(32) as TaskId;
+    if (ok) return { ok: true as const, taskId, repeated: r.bool() };
+    return { ok: false as const, taskId, code: r.text(64) as ErrorCode, message: r.text(4_096) };
+  });
+}

@@ -1,0 +1,233 @@
+/**
+ * The worker of this node: turns what its pure reactor asks for into calls of the runner and messages
+ * to the shards' leaders, and feeds it what comes back.
+ */
+import type { Advertisement } from '../model/advertisement.ts';
+import { encodeAdvertisement } from '../model/advertisement.ts';
+import type { NodeId, ShardId } from '../model/ids.ts';
+import type { Resources, Tier } from '../model/resources.ts';
+import { encodeFromWorker, type FromWorker, type ToWorker } from '../model/worker-protocol.ts';
+import type { AttemptOrder, Runner, RunnerHello } from '../ports/runner.ts';
+import type { Launch, WorkerAction } from '../worker/action.ts';
+import { WorkerReactor } from '../worker/reactor.ts';
+import type { NodeContext } from './context.ts';
+
+const reactorTickMs = 100;
+
+export interface WorkerSettings {
+  readonly tier: Tier;
+  readonly total: Resources;
+  readonly labels: readonly (readonly [string, string])[];
+  readonly prefetchMax: number;
+  readonly runningMax: number;
+}
+
+export class WorkerHost {
+  readonly #context: NodeContext;
+  readonly #runner: Runner;
+  readonly #settings: WorkerSettings;
+  readonly #reactor: WorkerReactor;
+  readonly #deliverHere: (from: NodeId, message: FromWorker) => void;
+  /** The node's side of the advertisement: what it leads and where it listens. */
+  readonly #describe: () => {
+    leads: readonly number[];
+    httpAddress: string;
+    registryIndex: number;
+  };
+  #sequence = 0;
+  #boot = 0;
+  #hello: RunnerHello | undefined;
+  #advertised: { bytes: Uint8Array; version: number } | undefined;
+  #version = 0;
+  readonly #toldPeers = new Map<NodeId, number>();
+  #changed: (advertisement: Advertisement) => void;
+  #stopped = false;
+  #cancelTick: () => void = () => undefined;
+
+  constructor(options: {
+    readonly context: NodeContext;
+    readonly runner: Runner;
+    readonly settings: WorkerSettings;
+    readonly deliverHere: (from: NodeId, message: FromWorker) => void;
+    readonly describe: () => {
+      leads: readonly number[];
+      httpAddress: string;
+      registryIndex: number;
+    };
+    /** Called with a new advertisement whenever the free resources changed. */
+    readonly changed: (advertisement: Advertisement) => void;
+  }) {
+    this.#context = options.context;
+    this.#runner = options.runner;
+    this.#settings = options.settings;
+    this.#deliverHere = options.deliverHere;
+    this.#describe = options.describe;
+    this.#changed = options.changed;
+    this.#reactor = new WorkerReactor({
+      node: options.context.nodeId,
+      total: options.settings.total,
+      prefetchMax: options.settings.prefetchMax,
+      runningMax: options.settings.runningMax,
+    });
+  }
+
+  async start(boot: number): Promise<void> {
+    this.#boot = boot;
+    const { clock } = this.#context;
+    this.#hello = await this.#runner.start({
+      onStarted: (key, startedAtMs) =>
+        this.#perform(this.#reactor.onStarted(key, startedAtMs, clock.bootMs())),
+      onEnded: (key, outcome) => this.#perform(this.#reactor.onEnded(key, outcome, clock.bootMs())),
+      onSupervisor: hello => {
+        this.#hello = hello;
+        this.#perform(this.#reactor.onSupervisor(hello));
+      },
+    });
+    this.#perform(this.#reactor.onHello(this.#hello));
+    const tick = (): void => {
+      if (this.#stopped) return;
+      this.#perform(this.#reactor.tick(clock.bootMs()));
+      this.#cancelTick = clock.after(reactorTickMs, tick);
+    };
+    tick();
+  }
+
+  get isolation(): Readonly<Record<string, string>> {
+    return this.#hello?.isolation ?? {};
+  }
+
+  get reactor(): WorkerReactor {
+    return this.#reactor;
+  }
+
+  get runner(): Runner {
+    return this.#runner;
+  }
+
+  /** A message of a shard's leader. */
+  onMessage(from: NodeId, message: ToWorker): void {
+    if (this.#stopped) return;
+    this.#perform(this.#reactor.onMessage(message, from, this.#context.clock.bootMs()));
+  }
+
+  drain(on: boolean): void {
+    this.#perform(this.#reactor.drain(on));
+  }
+
+  #perform(actions: readonly WorkerAction[]): void {
+    if (actions.length === 0 || this.#stopped) return;
+    this.#version++;
+    this.#advertised = undefined;
+    const launches: Launch[] = [];
+    for (const action of actions) {
+      switch (action.kind) {
+        case 'send':
+          this.#send(action.shard, action.message);
+          break;
+        case 'launch':
+          launches.push(action.launch);
+          break;
+        case 'end':
+          this.#runner.end(action.key, action.outcomeKind);
+          break;
+        case 'renewRunner':
+          this.#runner.renew(action.shards);
+          break;
+        case 'acknowledge':
+          this.#runner.acknowledge(action.key);
+          break;
+      }
+    }
+    // ORDER: after the renewals of the same step, so that the lease is live when it is checked.
+    for (const launch of launches) this.#runner.launch(this.#order(launch));
+    this.#changed(this.advertisement());
+  }
+
+  #send(shard: ShardId, message: FromWorker): void {
+    const leader = this.#context.leaderOf(shard);
+    // Without a known leader it is dropped: the reactor repeats what matters.
+    if (leader === undefined) return;
+    if (leader === this.#context.nodeId) {
+      this.#deliverHere(leader, message);
+      return;
+    }
+    const writer = this.#context.peers.to(leader);
+    if (this.#toldPeers.get(leader) !== this.#version) {
+      this.#toldPeers.set(leader, this.#version);
+      // The newest numbers travel with the report, so that its leader can place at once.
+      writer.advert(this.advertisementBytes());
+    }
+    this.#context.peers.to(leader).fromWorker(encodeFromWorker(message));
+  }
+
+  #order(launch: Launch): AttemptOrder {
+    const { spec } = launch;
+    const env: Record<string, string> = {
+      PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+      LANG: 'C.UTF-8',
+    };
+    for (const [name, value] of spec.env) env[name] = value;
+    env['TSCHED_TASK_ID'] = launch.taskId;
+    env['TSCHED_ATTEMPT'] = String(launch.fence);
+    // No recovery has raised the epoch above the fence, so the two are equal (DESIGN 2).
+    env['TSCHED_FENCE'] = String(launch.fence);
+    env['TSCHED_NODE'] = this.#context.nodeName;
+    env['TSCHED_RUN'] = String(launch.run);
+    if (launch.arrayIndex !== undefined) env['TSCHED_ARRAY_INDEX'] = String(launch.arrayIndex);
+    return {
+      key: launch.key,
+      shard: launch.shard,
+      taskId: launch.taskId,
+      fence: launch.fence,
+      attemptRun: launch.run,
+      run: spec.run,
+      env,
+      cwd: spec.cwd,
+      limit: spec.limit,
+      request: spec.request,
+      capMs: spec.capMs,
+      graceMs: spec.graceMs,
+      leaseMs: spec.leaseMs,
+      outputBytesMax: spec.outputBytesMax,
+    };
+  }
+
+  advertisement(): Advertisement {
+    const { leads, httpAddress, registryIndex } = this.#describe();
+    return {
+      node: this.#context.nodeId,
+      name: this.#context.nodeName,
+      boot: this.#boot,
+      sequence: ++this.#sequence,
+      incarnation: this.#reactor.incarnation,
+      tier: this.#settings.tier,
+      total: this.#settings.total,
+      free: this.#reactor.free,
+      labels: this.#settings.labels,
+      running: this.#reactor.running,
+      queued: this.#reactor.queued,
+      queueRoom: this.#reactor.queueRoom,
+      leads,
+      draining: this.#reactor.draining,
+      httpAddress,
+      registryIndex,
+    };
+  }
+
+  /** Bytes of an advertisement with the present numbers; made once per change. */
+  advertisementBytes(): Uint8Array {
+    if (this.#advertised?.version !== this.#version) {
+      this.#advertised = {
+        bytes: encodeAdvertisement(this.advertisement()),
+        version: this.#version,
+      };
+    }
+    return this.#advertised.bytes;
+  }
+
+  async stop(options: { readonly end: boolean }): Promise<void> {
+    this.#stopped = true;
+    this.#cancelTick();
+    await this.#runner.stop(options);
+  }
+}
