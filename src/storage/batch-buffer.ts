@@ -1,7 +1,8 @@
 /**
  * One batch while it is put together: keys and values one behind the other in a single buffer that
  * is used again for the next batch, and three numbers per operation. On the hot path (hundreds of
- * batches a second with hundreds of rows each) this costs no object per row until LevelDB is called.
+ * batches a second with hundreds of rows each) this costs no object per row until LevelDB is
+ * called.
  *
  * Use: `key()` and write the key, then `value(kind)`, write the body and `seal()`, or `remove()`.
  */

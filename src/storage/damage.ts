@@ -1,6 +1,7 @@
 /**
- * How a failing disk becomes an error that a person can act on. Inside this room damage is thrown as
- * `StoreDamage`; the front of the store turns it, and whatever LevelDB throws, into a `TschedError`.
+ * How a failing disk becomes an error that a person can act on. Inside this room damage is thrown
+ * as `StoreDamage`; the front of the store turns it, and whatever LevelDB throws, into a
+ * `TschedError`.
  */
 import { TschedError } from '../model/errors.ts';
 

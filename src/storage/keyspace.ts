@@ -1,6 +1,6 @@
 /**
- * The keys of the database: one prefix byte, then big-endian fields, so that byte order is the order
- * by group, generation and index. All groups of a node share one database and one batch.
+ * The keys of the database: one prefix byte, then big-endian fields, so that byte order is the
+ * order by group, generation and index. All groups of a node share one database and one batch.
  *
  *   00                            header of the store
  *   01 seq:u48                    batch witness

@@ -1,10 +1,12 @@
 /**
  * What every store knows of its groups besides their bytes: bounds of the log, hard state, applied
- * index. It holds the rules of the port for all implementations alike, so that the fake refuses what
- * the real one refuses, and refuses at `write` what could only be reported as damage at the next open.
+ * index. It holds the rules of the port for all implementations alike, so that the fake refuses
+ * what the real one refuses, and refuses at `write` what could only be reported as damage at the
+ * next open.
  *
  * Rules, asserted: entries are contiguous, terms do not fall, nothing at or below the commit index
- * is overwritten, applied <= commit <= last index, and no term in the log is above the hard state's.
+ * is overwritten, applied <= commit <= last index, and no term in the log is above the hard
+ * state's.
  */
 import { assert } from '../model/assert.ts';
 import type { StoreOp } from '../ports/store.ts';
@@ -23,7 +25,7 @@ export class GroupLedger {
   appliedTerm = 0;
   /** Last index that may be read: below `last` while a batch with entries is in flight. */
   readable = 0;
-  /** Commit index before the batch that is put together: a batch may move it past its own entries. */
+  /** Commit index before this batch, which may move it past its own entries. */
   #committed = 0;
 
   constructor(group: number) {

@@ -1,9 +1,9 @@
 /**
  * Reads a whole database when it is opened, and checks that its parts agree: every small record and
  * every log record is read and its checksum verified; each group's log has to be contiguous with
- * terms that do not fall, and to agree with its hard state and applied index. State rows are checked
- * when they are read. Nothing is repaired here: damage is thrown (Alagappan et al., "Protocol-aware
- * recovery", FAST 2018: cutting a damaged log can lose what was committed).
+ * terms that do not fall, and to agree with its hard state and applied index. State rows are
+ * checked when they are read. Nothing is repaired here: damage is thrown (Alagappan et al.,
+ * "Protocol-aware recovery", FAST 2018: cutting a damaged log can lose what was committed).
  *
  * Rows and log of removed groups that were not cleared before the process ended are found by their
  * generation and given back as `leftovers`.

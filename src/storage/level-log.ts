@@ -1,6 +1,7 @@
 /**
- * The log of one group in the database: how an append becomes operations of a batch, and how entries
- * are read back. The first index of every record is in memory, so that both need no iterator.
+ * The log of one group in the database: how an append becomes operations of a batch, and how
+ * entries are read back. The first index of every record is in memory, so that both need no
+ * iterator.
  */
 import type { Level } from 'level';
 import { assert } from '../model/assert.ts';

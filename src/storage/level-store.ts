@@ -1,10 +1,10 @@
 /**
  * The store on LevelDB: one database per node, one synced atomic batch per `write`, one in flight.
  *
- * Every batch is synced, because LevelDB does not keep un-synced writes as a prefix: when it changes
- * its write-ahead file an un-synced batch can vanish while a later synced one stays. After any
- * error nothing is written to the handle again: a failed append leaves LevelDB's own file position
- * wrong and later batches would be lost at the next start without a word.
+ * Every batch is synced, because LevelDB does not keep un-synced writes as a prefix: when it
+ * changes its write-ahead file an un-synced batch can vanish while a later synced one stays. After
+ * any error nothing is written to the handle again: a failed append leaves LevelDB's own file
+ * position wrong and later batches would be lost at the next start without a word.
  *
  * In memory per group: its ledger and the first index of each of its log records, so that an
  * overwrite can remove the records it makes stale in the same batch, and reads need no iterator.

@@ -1,7 +1,7 @@
 /**
- * The port in memory: for unit tests, benchmarks without a disk, and, with a schedule of its own, for
- * the simulator. It keeps every rule of the port that the real store keeps; what differs is that a
- * power cut takes the `MemoryDisk` with it.
+ * The port in memory: for unit tests, benchmarks without a disk, and, with a schedule of its own,
+ * for the simulator. It keeps every rule of the port that the real store keeps; what differs is
+ * that a power cut takes the `MemoryDisk` with it.
  */
 import { assert } from '../model/assert.ts';
 import { TschedError } from '../model/errors.ts';
@@ -164,8 +164,8 @@ export class MemoryStore implements Store, StoreMaker {
   }
 
   /**
-   * The disk fails: what is in flight is never done, though it may be on the disk, and nothing works
-   * on this handle after it.
+   * The disk fails: what is in flight is never done, though it may be on the disk, and nothing
+   * works on this handle after it.
    */
   fail(message: string, options: { keepInFlight: boolean }): void {
     if (this.#failure !== undefined) return;

@@ -1,7 +1,7 @@
 /**
  * Rows in memory with range reads. Keys are Latin-1 strings, whose order is the order of the bytes.
- * The order is made when a range is asked for, not with each write: most runs of the simulator write
- * rows all the time and read a range seldom.
+ * The order is made when a range is asked for, not with each write: most runs of the simulator
+ * write rows all the time and read a range seldom.
  */
 import type { Row } from '../ports/store.ts';
 

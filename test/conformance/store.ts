@@ -655,7 +655,7 @@ export function storeSuite(name: string, makeSubject: () => Promise<StoreSubject
         expect(await rowTexts(again, 2)).toEqual(['old=row']);
       });
 
-      test('a new life of a group sees nothing of the old one, even in the same batch', async () => {
+      test('a new life of a group sees nothing of the old one', async () => {
         const store = await fresh();
         await write(store, full(1));
         await write(store, [{ kind: 'remove', group: 1, tombstone: 5 }, descriptor(1, 'new')]);

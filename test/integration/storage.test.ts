@@ -181,7 +181,7 @@ async function watch(
 }
 
 describe('a killed process', () => {
-  test('everything acknowledged before kill -9 is there afterwards, and every batch whole', async () => {
+  test('what was acknowledged before kill -9 is there, and every batch whole', async () => {
     await create();
     let acknowledged = 0;
     for (const killAfter of [1, 40, 150, 333]) {
@@ -264,7 +264,7 @@ describe('a failing disk', () => {
     await stop((await start()).store);
   }
 
-  test('a flipped bit of a row is noticed when it is read, reported once, and ends the handle', async () => {
+  test('a flipped bit of a row is noticed when read, told once, and ends the handle', async () => {
     await noisyStore();
     await flipInTables(noise(2));
     const faults: Error[] = [];
@@ -304,7 +304,7 @@ describe('a failing disk', () => {
 const everyRow = { from: new Uint8Array(), to: Uint8Array.of(0xff), limit: 1e9 };
 
 describe('a damaged write-ahead log', () => {
-  test('a flipped byte before acknowledged batches refuses to open and changes nothing', async () => {
+  test('a flipped byte before acknowledged batches refuses to open, nothing else', async () => {
     await filled(100);
     const { file, bytes } = await walOf();
     bytes[Math.floor(bytes.length / 2)]! ^= 1;
