@@ -1,0 +1,78 @@
+/** `tsched cancel`: asks that tasks end; a running one is sent SIGTERM, then SIGKILL. */
+import { string as stringArg } from '@oclif/core/args';
+import { string } from '@oclif/core/flags';
+import { shortId } from '../../src/model/ids.ts';
+import { BaseCommand } from '../base-command.ts';
+import { CliError, toCliError } from '../cli-error.ts';
+import type { Client } from '../client.ts';
+import { exitCodeText } from '../exit-codes.ts';
+
+interface CancelResult {
+  readonly ok: boolean;
+  readonly id: string;
+  readonly code?: string | undefined;
+  readonly message?: string | undefined;
+}
+
+const concurrentMax = 16;
+
+export default class Cancel extends BaseCommand {
+  static override summary = 'Cancel tasks.';
+  static override description =
+    'A waiting task is cancelled at once. A running one is asked to end: SIGTERM to its whole process ' +
+    'tree, SIGKILL after its grace; `tsched wait` tells when it has. Repeating it is safe.\n\n' +
+    exitCodeText([0, 1, 2, 6, 8]);
+  static override examples = [
+    '<%= config.bin %> cancel 8f3a1c2e',
+    '<%= config.bin %> cancel 8f3a1c2e 77b09d41 --reason "wrong input"',
+    '<%= config.bin %> cancel $(<%= config.bin %> list -q --state waiting)',
+  ];
+  static override args = {
+    id: stringArg({ description: 'tasks', required: true, multiple: true, ignoreStdin: true }),
+  };
+  static override flags = {
+    reason: string({ description: 'told to whoever asks later', default: '' }),
+  };
+
+  override async run(): Promise<unknown> {
+    const { args, flags } = await this.parse(Cancel);
+    const asked = [args.id].flat();
+    const client = await this.connect(flags);
+    const results: CancelResult[] = new Array(asked.length);
+    let failure: CliError | undefined;
+    let next = 0;
+    const worker = async (): Promise<void> => {
+      while (next < asked.length) {
+        const position = next++;
+        try {
+          results[position] = await cancelOne(client, asked[position]!, flags.reason);
+        } catch (error) {
+          const found = toCliError(error, 'cancel');
+          failure = failure?.code === 'outcomeUnknown' ? failure : found;
+          const { code, sentence: message } = found;
+          results[position] = { ok: false, id: asked[position]!, code, message };
+          if (asked.length > 1) this.report(found);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(concurrentMax, asked.length) }, worker));
+    if (asked.length === 1 && failure !== undefined) throw failure;
+    const cancelled = results.filter(result => result.ok);
+    this.printIds(cancelled.map(result => result.id));
+    for (const result of cancelled) this.print(`task ${shortId(result.id)} cancel accepted`);
+    if (failure !== undefined) this.exitWith(failure.exit);
+    return asked.length === 1 ? results[0] : { results };
+  }
+}
+
+async function cancelOne(client: Client, id: string, reason: string): Promise<CancelResult> {
+  const { body } = await client.call<{ ok?: boolean; id?: string } | undefined>({
+    method: 'POST',
+    path: `/v1/tasks/${encodeURIComponent(id)}/cancel`,
+    body: { reason },
+    repeatable: true,
+    ids: [id],
+  });
+  if (body?.ok === false) throw new CliError('internal', 'the cancel was refused');
+  return { ok: true, id: body?.id ?? id };
+}

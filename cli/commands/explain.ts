@@ -1,0 +1,26 @@
+/** `tsched explain`: why a task waits, and what each node says to it. */
+import { string as stringArg } from '@oclif/core/args';
+import { BaseCommand } from '../base-command.ts';
+import { exitCodeText } from '../exit-codes.ts';
+import type { TaskExplanation } from '../wire.ts';
+
+export default class Explain extends BaseCommand {
+  static override summary = 'Tell why a task waits, and what each node says to it.';
+  static override description =
+    `The order of waiting tasks is per shard.\n\n${exitCodeText([0, 1, 2, 6])}`;
+  static override examples = ['<%= config.bin %> explain 77b0'];
+  static override args = {
+    id: stringArg({ description: 'task', required: true, ignoreStdin: true }),
+  };
+
+  override async run(): Promise<unknown> {
+    const { args, flags } = await this.parse(Explain);
+    const client = await this.connect(flags);
+    const path = `/v1/tasks/${encodeURIComponent(args.id)}/explain`;
+    const explanation = await client.get<TaskExplanation>(path);
+    const { renderExplanation } = await import('../output/explanation.ts');
+    this.printIds([explanation.id]);
+    this.print(renderExplanation(explanation, this.screen));
+    return explanation;
+  }
+}

@@ -1,0 +1,90 @@
+/** `tsched list`: tasks, newest first, by state and name. */
+import { boolean, string } from '@oclif/core/flags';
+import { isSettled, type TaskState, type TaskSummary, taskStates } from '../../src/model/task.ts';
+import { BaseCommand } from '../base-command.ts';
+import { usageError } from '../cli-error.ts';
+import { exitCodeText } from '../exit-codes.ts';
+import { readCount } from '../input/values.ts';
+import type { TaskPage } from '../wire.ts';
+
+const pageMax = 1_000;
+const limitDefault = 50;
+
+/** Words that stand for several states. */
+const groups: Readonly<Record<string, readonly TaskState[]>> = {
+  active: taskStates.filter(state => !isSettled(state)),
+  settled: taskStates.filter(state => isSettled(state)),
+};
+
+function readStates(texts: readonly string[] | undefined): readonly TaskState[] {
+  const states = new Set<TaskState>();
+  for (const word of (texts ?? []).flatMap(text => text.split(','))) {
+    const name = word.trim();
+    const group = Object.hasOwn(groups, name) ? groups[name]! : undefined;
+    const state = taskStates.find(known => known === name);
+    if (group === undefined && state === undefined) {
+      throw usageError(
+        `--state ${name} is not a state`,
+        `States are ${taskStates.join(', ')}; active and settled stand for several.`,
+      );
+    }
+    for (const each of group ?? [state!]) states.add(each);
+  }
+  return [...states];
+}
+
+export default class List extends BaseCommand {
+  static override summary = 'List tasks, newest first.';
+  static override description = exitCodeText([0, 1, 2, 6]);
+  static override examples = [
+    '<%= config.bin %> list',
+    '<%= config.bin %> list --state active',
+    '<%= config.bin %> list --state failed,aborted --name etl --limit 200',
+    '<%= config.bin %> list -q --all --state waiting',
+  ];
+  static override flags = {
+    state: string({
+      description: `only these states: ${taskStates.join(', ')}, active, settled; commas or repeated`,
+      helpValue: 'STATE',
+      multiple: true,
+      multipleNonGreedy: true,
+    }),
+    name: string({ description: 'only tasks whose name begins with this', helpValue: 'PREFIX' }),
+    limit: string({
+      description: `at most this many; ${limitDefault} unless given`,
+      helpValue: 'N',
+    }),
+    all: boolean({ description: 'every page', exclusive: ['limit'] }),
+  };
+
+  override async run(): Promise<unknown> {
+    const { flags } = await this.parse(List);
+    const states = readStates(flags.state);
+    const limit =
+      readCount('limit', flags.limit, { min: 1, max: 1_000_000 }) ??
+      (flags.all ? Number.POSITIVE_INFINITY : limitDefault);
+    const client = await this.connect(flags);
+    const tasks: TaskSummary[] = [];
+    const missing = new Set<number>();
+    let cursor: string | undefined;
+    do {
+      const query = new URLSearchParams({ limit: String(Math.min(pageMax, limit - tasks.length)) });
+      if (states.length > 0) query.set('state', states.join(','));
+      if (flags.name !== undefined) query.set('name', flags.name);
+      if (cursor !== undefined) query.set('cursor', cursor);
+      const page = await client.get<TaskPage>(`/v1/tasks?${query}`);
+      tasks.push(...page.tasks);
+      for (const shard of page.missingShards) missing.add(shard);
+      cursor = page.cursor;
+    } while (cursor !== undefined && tasks.length < limit);
+    this.printIds(tasks.map(task => task.id));
+    const { renderTaskList } = await import('../output/task-list.ts');
+    this.print(renderTaskList(tasks, this.screen));
+    if (cursor !== undefined && process.stdout.isTTY) this.print('  and more; --limit N or --all');
+    const missingShards = [...missing].sort((left, right) => left - right);
+    if (missingShards.length > 0) {
+      this.note(`warning: tasks of shards ${missingShards.join(', ')} are missing: no answer`);
+    }
+    return { tasks, cursor, missingShards };
+  }
+}

@@ -1,0 +1,45 @@
+/** `tsched status`: one task with its attempts, or the cluster in a few lines. */
+import { string as stringArg } from '@oclif/core/args';
+import type { TaskView } from '../../src/model/task.ts';
+import { BaseCommand } from '../base-command.ts';
+import { exitCodeText } from '../exit-codes.ts';
+import type { ClusterState, NodeRow, ShardRow } from '../wire.ts';
+import { listIn } from '../wire-lists.ts';
+
+export default class Status extends BaseCommand {
+  static override summary = 'Show a task with its attempts, or the cluster in a few lines.';
+  static override description =
+    'ID is the whole ID, its last characters (at least 4), or `last`. With --json the task is printed ' +
+    `as the API gives it: state, reason, outcome, attempts.\n\n${exitCodeText([0, 1, 2, 6])}`;
+  static override examples = [
+    '<%= config.bin %> status',
+    '<%= config.bin %> status last',
+    '<%= config.bin %> status 8f3a1c2e --json',
+  ];
+  static override args = {
+    id: stringArg({ description: 'task; the cluster without one', ignoreStdin: true }),
+  };
+
+  override async run(): Promise<unknown> {
+    const { args, flags } = await this.parse(Status);
+    const client = await this.connect(flags);
+    if (args.id !== undefined) {
+      const task = await client.get<TaskView>(`/v1/tasks/${encodeURIComponent(args.id)}`);
+      const { renderTask } = await import('../output/task.ts');
+      this.printIds([task.id]);
+      this.print(renderTask(task, this.screen));
+      return task;
+    }
+    const [health, nodesBody, shardsBody] = await Promise.all([
+      client.get<ClusterState>('/v1/cluster/health'),
+      client.get<unknown>('/v1/nodes'),
+      client.get<unknown>('/v1/shards'),
+    ]);
+    const nodes = listIn<NodeRow>(nodesBody, 'nodes');
+    const shards = listIn<ShardRow>(shardsBody, 'shards');
+    const { renderOverview } = await import('../output/cluster.ts');
+    this.printIds(nodes.map(node => node.name));
+    this.print(renderOverview(health, nodes, shards, this.screen));
+    return { health, nodes, shards };
+  }
+}

@@ -1,0 +1,142 @@
+/** The flags of `submit` that say something about the task, and the document they stand for. */
+import { string } from '@oclif/core/flags';
+import { limits } from '../../src/model/limits.ts';
+import { tiers } from '../../src/model/resources.ts';
+import { usageError } from '../cli-error.ts';
+
+const many = { multiple: true, multipleNonGreedy: true } as const;
+
+export const specFlags = {
+  name: string({ description: 'name shown to people' }),
+  tier: string({
+    description: `least tier of node: ${tiers.join(', ')}; gives default amounts`,
+    helpValue: 'TIER',
+  }),
+  cpu: string({ description: 'CPUs held: 2, 0.5, 500m', helpValue: 'CPUS' }),
+  memory: string({ description: 'memory held: 512MiB, 4GiB', helpValue: 'SIZE' }),
+  disk: string({ description: 'disk held', helpValue: 'SIZE' }),
+  iops: string({ description: 'disk operations a second held', helpValue: 'N' }),
+  bandwidth: string({ description: 'network bytes a second held', helpValue: 'SIZE' }),
+  ports: string({ description: 'how many TCP ports the task is given', helpValue: 'N' }),
+  env: string({
+    description: 'environment variable; repeatable',
+    helpValue: 'K=V',
+    ...many,
+  }),
+  cwd: string({ description: 'absolute working directory on the node', helpValue: 'DIR' }),
+  cap: string({ description: 'longest time of one attempt: 10m', helpValue: 'DURATION' }),
+  attempts: string({
+    description: 'total number of runs, the first included; 1 unless given',
+    helpValue: 'N',
+  }),
+  backoff: string({
+    description: 'pause before the second run, doubled before each further one',
+    helpValue: 'DURATION',
+  }),
+  'idempotency-key': string({
+    description: 'a later submit with the same key and task is the same task',
+    helpValue: 'KEY',
+  }),
+  array: string({
+    description: `one task for each index, at most ${limits.arrayMax}`,
+    helpValue: 'FROM-TO',
+  }),
+  label: string({ description: 'label of the task; repeatable', helpValue: 'K=V', ...many }),
+  require: string({
+    description: 'label a node must have; repeatable',
+    helpValue: 'K=V',
+    ...many,
+  }),
+  'lost-after': string({
+    description: 'how long the node of an attempt may be out of reach: 5s to 1h',
+    helpValue: 'DURATION',
+  }),
+  grace: string({ description: 'time between SIGTERM and SIGKILL', helpValue: 'DURATION' }),
+  'output-limit': string({ description: 'output kept of one attempt', helpValue: 'SIZE' }),
+  owner: string({ description: 'who wants it; the name of the token unless given' }),
+  id: string({
+    description: 'ID of the task, to repeat a submit whose outcome is unknown',
+    helpValue: 'ID',
+  }),
+};
+
+export type SpecFlagName = keyof typeof specFlags;
+export type SpecFlagValues = {
+  readonly [Name in SpecFlagName]?: string | readonly string[] | undefined;
+};
+
+/** Field of the document for each flag. */
+const fieldOf: Record<SpecFlagName, string> = {
+  name: 'name',
+  tier: 'tier',
+  cpu: 'cpu',
+  memory: 'memory',
+  disk: 'disk',
+  iops: 'iops',
+  bandwidth: 'bandwidth',
+  ports: 'ports',
+  env: 'env',
+  cwd: 'cwd',
+  cap: 'cap',
+  attempts: 'attempts',
+  backoff: 'backoff',
+  'idempotency-key': 'idempotencyKey',
+  array: 'array',
+  label: 'labels',
+  require: 'require',
+  'lost-after': 'lostAfter',
+  grace: 'grace',
+  'output-limit': 'output',
+  owner: 'owner',
+  id: 'id',
+};
+
+const counts: ReadonlySet<SpecFlagName> = new Set(['iops', 'ports', 'attempts']);
+
+function toMap(flag: string, pairs: readonly string[]): Record<string, string> {
+  const map: Record<string, string> = {};
+  for (const pair of pairs) {
+    const split = pair.indexOf('=');
+    if (split < 1) {
+      throw usageError(`--${flag} ${pair} is not NAME=VALUE`, `Write --${flag} NAME=VALUE.`);
+    }
+    map[pair.slice(0, split)] = pair.slice(split + 1);
+  }
+  return map;
+}
+
+export type TaskDocument = Readonly<Record<string, unknown>>;
+
+/** The part of a document that the flags make. */
+export function documentOfFlags(flags: SpecFlagValues): TaskDocument {
+  const document: Record<string, unknown> = {};
+  for (const name of Object.keys(fieldOf) as SpecFlagName[]) {
+    const value = flags[name];
+    if (value === undefined) continue;
+    if (typeof value !== 'string') document[fieldOf[name]] = toMap(name, value);
+    else if (counts.has(name) && /^\d{1,15}$/.test(value)) document[fieldOf[name]] = Number(value);
+    else document[fieldOf[name]] = value;
+  }
+  return document;
+}
+
+const isMap = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** `base` with the flags over it: maps are joined name by name, everything else is replaced. */
+export function overrideDocument(base: unknown, flags: TaskDocument): unknown {
+  if (!isMap(base)) return base;
+  const document: Record<string, unknown> = { ...base };
+  for (const [field, value] of Object.entries(flags)) {
+    const before = document[field];
+    document[field] = isMap(before) && isMap(value) ? { ...before, ...value } : value;
+  }
+  return document;
+}
+
+/** `--cpu` for `/cpu`, `--env` for `/env/PATH`; `undefined` where no flag says this. */
+export function flagOfPointer(pointer: string): string | undefined {
+  const field = pointer.split('/')[1];
+  const found = (Object.keys(fieldOf) as SpecFlagName[]).find(name => fieldOf[name] === field);
+  return found === undefined ? undefined : `--${found}`;
+}

@@ -1,0 +1,98 @@
+/**
+ * From arguments to a command, through oclif. The root given to oclif is the folder of this file, so
+ * that the compiled program and the sources behave alike; with `oclif.manifest.json` beside it (the
+ * build writes one) only the command that is asked for is loaded.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import module from 'node:module';
+import { dirname, extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Interfaces } from '@oclif/core';
+
+const root = dirname(fileURLToPath(import.meta.url));
+
+interface PackageJson {
+  readonly name: string;
+  readonly version: string;
+}
+
+function readPackage(): PackageJson {
+  // Sources stand one folder below package.json, the compiled program two.
+  const near = join(root, '..', 'package.json');
+  const file = existsSync(near) ? near : join(root, '..', '..', 'package.json');
+  return JSON.parse(readFileSync(file, 'utf8')) as PackageJson;
+}
+
+/** Options of oclif's `Config`. */
+export type OclifOptions = Interfaces.Options;
+
+/** What oclif reads from package.json in other programs. */
+export function oclifOptions(): OclifOptions {
+  const { name, version } = readPackage();
+  const extension = extname(fileURLToPath(import.meta.url));
+  return {
+    root,
+    pjson: {
+      name,
+      version,
+      type: 'module',
+      oclif: {
+        bin: 'tsched',
+        dirname: 'tsched',
+        commands: {
+          strategy: 'pattern',
+          target: './commands',
+          globPatterns: [`**/*${extension}`],
+        },
+        topicSeparator: ' ',
+        additionalHelpFlags: ['-h'],
+        additionalVersionFlags: ['-v'],
+        topics: {
+          cluster: { description: 'Make a cluster, look at its health, let nodes join.' },
+          node: { description: 'Start and stop nodes, list and show them.' },
+        },
+      },
+    },
+  };
+}
+
+/** Global flags may also stand before the command: they are moved behind it. */
+export function moveLeadingFlags(argv: readonly string[]): string[] {
+  const withValue = new Set(['--addr', '--token-file']);
+  const alone = new Set(['--json', '--quiet', '-q', '--no-color']);
+  let position = 0;
+  while (position < argv.length) {
+    const name = argv[position]!.split('=', 1)[0]!;
+    if (withValue.has(name)) position += argv[position]!.includes('=') ? 1 : 2;
+    else if (alone.has(name)) position += 1;
+    else break;
+  }
+  const rest = argv.slice(position);
+  const leading = argv.slice(0, position);
+  if (leading.length === 0 || rest.length === 0) return [...argv];
+  const end = rest.indexOf('--');
+  const split = end === -1 ? rest.length : end;
+  return [...rest.slice(0, split), ...leading, ...rest.slice(split)];
+}
+
+/** Runs one command and ends the process with its exit code. */
+export async function main(argv: readonly string[]): Promise<void> {
+  module.enableCompileCache?.();
+  const { run } = await import('@oclif/core/run');
+  const given = moveLeadingFlags(argv);
+  try {
+    await run(given, oclifOptions());
+  } catch (error) {
+    const { reportStartFailure } = await import('./start-failure.ts');
+    await reportStartFailure(error, given, oclifOptions());
+  }
+  await flushed(process.stdout);
+  await flushed(process.stderr);
+  process.exit();
+}
+
+const flushed = (stream: NodeJS.WriteStream): Promise<void> =>
+  new Promise(resolve => {
+    // A reader that went away (`| head`) ends the wait as well.
+    stream.write('', () => resolve());
+  });

@@ -1,0 +1,25 @@
+/** Times as a person reads them: spans of two units at most, ages in the past. */
+
+/** `850ms`, `1.2s`, `3m12s`, `2h5m`, `3d4h`. */
+export function span(durationMs: number): string {
+  const ms = Math.max(0, Math.round(durationMs));
+  if (ms < 1_000) return `${ms}ms`;
+  if (ms < 10_000) return `${(Math.floor(ms / 100) / 10).toFixed(1)}s`;
+  const seconds = Math.floor(ms / 1_000);
+  if (seconds < 60) return `${seconds}s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return two(minutes, 'm', seconds % 60, 's');
+  const hours = Math.floor(minutes / 60);
+  if (hours < 24) return two(hours, 'h', minutes % 60, 'm');
+  return two(Math.floor(hours / 24), 'd', hours % 24, 'h');
+}
+
+const two = (large: number, largeUnit: string, small: number, smallUnit: string): string =>
+  small === 0 ? `${large}${largeUnit}` : `${large}${largeUnit}${small}${smallUnit}`;
+
+/** `3m12s ago`, `now`, `in 5s` (the clocks of two machines differ). */
+export function ago(atMs: number, nowMs: number): string {
+  const age = nowMs - atMs;
+  if (age < -1_000) return `in ${span(-age)}`;
+  return age < 1_000 ? 'now' : `${span(age)} ago`;
+}

@@ -1,0 +1,132 @@
+/** One task: `tsched status ID` and the lines that `wait` prints. */
+import { shortId } from '../../src/model/ids.ts';
+import { formatSize } from '../../src/model/resources.ts';
+import { type AttemptView, isSettled, type TaskView } from '../../src/model/task.ts';
+import { ago, span } from './age.ts';
+import { describeOutcome, statePaint } from './outcome.ts';
+import { paint, type Screen } from './screen.ts';
+import { type Column, renderTable } from './table.ts';
+import { block, cut, oneLine } from './text.ts';
+
+/** Attempts shown: of a task that was retried for days the newest say what there is to say. */
+const attemptsShownMax = 10;
+
+const colored = (task: TaskView, screen: Screen): string => {
+  const style = statePaint(task.state);
+  return style === undefined ? task.state : paint(screen, style, task.state);
+};
+
+function whyLine(task: TaskView): string | undefined {
+  if (task.outcome !== undefined && task.state !== 'succeeded') {
+    return describeOutcome(task.outcome);
+  }
+  if (task.reason !== undefined && task.reason !== '') return oneLine(task.reason);
+  return undefined;
+}
+
+/** `06f… failed   exit code 2`, one line of a progress report or of `wait`. */
+export function renderTaskLine(task: TaskView, screen: Screen): string {
+  const name = task.name === '' ? '' : `  ${oneLine(task.name)}`;
+  const why = whyLine(task);
+  const node = task.attempts.at(-1)?.nodeName;
+  const where = task.state === 'running' && node ? ` on ${oneLine(node)}` : '';
+  return `${shortId(task.id)}${name}  ${colored(task, screen)}${where}${why ? `  ${why}` : ''}`;
+}
+
+const attemptColumns = (screen: Screen): readonly Column<AttemptView>[] => [
+  { title: 'ATTEMPT', cell: attempt => String(attempt.attempt) },
+  { title: 'NODE', cell: attempt => oneLine(attempt.nodeName || attempt.node) },
+  {
+    title: 'STARTED',
+    cell: attempt =>
+      attempt.startedAtMs === undefined ? '-' : ago(attempt.startedAtMs, screen.nowMs),
+  },
+  {
+    title: 'RAN',
+    right: true,
+    cell: attempt =>
+      attempt.startedAtMs === undefined
+        ? '-'
+        : span((attempt.endedAtMs ?? screen.nowMs) - attempt.startedAtMs),
+  },
+  {
+    title: 'CPU',
+    right: true,
+    cell: ({ outcome }) =>
+      outcome === undefined ? '-' : span(outcome.userCpuMs + outcome.systemCpuMs),
+  },
+  {
+    title: 'MEMORY',
+    right: true,
+    cell: ({ outcome }) =>
+      outcome === undefined || outcome.peakMemoryBytes === 0
+        ? '-'
+        : formatSize(outcome.peakMemoryBytes),
+  },
+  {
+    title: 'ENDED',
+    cell: ({ outcome, startedAtMs }) => {
+      if (outcome !== undefined) return describeOutcome(outcome);
+      return startedAtMs === undefined ? 'starting' : 'runs';
+    },
+    paint: ({ outcome }) =>
+      outcome === undefined ? undefined : outcome.kind === 'succeeded' ? 'green' : 'red',
+  },
+];
+
+function facts(task: TaskView, screen: Screen): [string, string][] {
+  const lines: [string, string][] = [];
+  if (task.name !== '') lines.push(['name', oneLine(task.name)]);
+  const why = whyLine(task);
+  if (why !== undefined) lines.push([isSettled(task.state) ? 'outcome' : 'reason', why]);
+  if (task.cancelRequested !== undefined && task.state !== 'cancelled') {
+    const { by, reason } = task.cancelRequested;
+    lines.push(['cancel', oneLine(`asked for by ${by}${reason === '' ? '' : `: ${reason}`}`)]);
+  }
+  lines.push(['command', cut(oneLine(task.command), Math.max(20, screen.columns - 12))]);
+  lines.push(['tier', task.tier]);
+  const lost = task.lost === 0 ? '' : `, ${task.lost} more lost with a node`;
+  lines.push(['runs', `${task.runs} of ${task.attemptsMax}${lost}`]);
+  if (task.notBeforeMs !== undefined && task.notBeforeMs > screen.nowMs) {
+    lines.push(['next run', ago(task.notBeforeMs, screen.nowMs)]);
+  }
+  const settled =
+    task.settledAtMs === undefined ? '' : `, settled ${ago(task.settledAtMs, screen.nowMs)}`;
+  const owner = task.owner === '' ? '' : ` by ${oneLine(task.owner)}`;
+  lines.push(['submitted', `${ago(task.submittedAtMs, screen.nowMs)}${owner}${settled}`]);
+  lines.push(['shard', String(task.shard)]);
+  if (task.retryOf !== undefined) lines.push(['retry of', task.retryOf]);
+  if (task.arrayId !== undefined) lines.push(['array', `${task.arrayId} [${task.arrayIndex}]`]);
+  return lines;
+}
+
+function hints(task: TaskView): string {
+  const short = shortId(task.id);
+  if (task.state === 'waiting') return `tsched explain ${short}`;
+  if (!isSettled(task.state)) return `tsched logs ${short} -f · tsched cancel ${short}`;
+  const retry = task.state === 'succeeded' ? '' : ` · tsched retry ${short}`;
+  return task.attempts.length === 0 ? retry.slice(3) : `tsched logs ${short}${retry}`;
+}
+
+/** The whole of what `tsched status ID` prints. */
+export function renderTask(task: TaskView, screen: Screen): string {
+  const title = `${paint(screen, 'bold', task.id)}  ${colored(task, screen)}`;
+  const lines = [task.stale ? `${title}  (may be out of date: no majority)` : title];
+  for (const [name, value] of facts(task, screen)) {
+    lines.push(`  ${paint(screen, 'dim', name.padEnd(9))}  ${value}`);
+  }
+  if (task.attempts.length > 0) {
+    const shown = task.attempts.slice(-attemptsShownMax);
+    const left = task.attempts.length - shown.length;
+    lines.push('', renderTable(attemptColumns(screen), shown, screen).replaceAll(/^/gm, '  '));
+    if (left > 0) lines.push(`  and ${left} before; --json has them all`);
+  }
+  const tail = task.outcome?.tail ?? '';
+  if (tail !== '' && task.state !== 'succeeded') {
+    lines.push('', `  ${paint(screen, 'dim', 'end of its output:')}`);
+    lines.push(block(tail, screen).trimEnd().replaceAll(/^/gm, '    '));
+  }
+  const hint = hints(task);
+  if (hint !== '') lines.push('', `  ${paint(screen, 'dim', `try: ${hint}`)}`);
+  return lines.join('\n');
+}

@@ -1,0 +1,103 @@
+/**
+ * The JSON of the HTTP API as far as commands print it. A test holds these against the shapes that
+ * nodes send (`ports/node-api.ts`), which this folder must not import.
+ */
+import type { ErrorCode } from '../src/model/errors.ts';
+import type { Verdict } from '../src/model/planning.ts';
+import type { Resources, Tier } from '../src/model/resources.ts';
+import type { TaskState, TaskSummary } from '../src/model/task.ts';
+
+/** Answer to the submit of one document. */
+export interface Submitted {
+  readonly id: string;
+  readonly shard?: number | undefined;
+  readonly state?: TaskState | undefined;
+  /** The same submit had been accepted before. */
+  readonly repeated?: boolean | undefined;
+  /** Of an array: one ID an index. */
+  readonly ids?: readonly string[] | undefined;
+}
+
+/** One item of the answer to a batch of submits or cancels, in the order of the request. */
+export type BatchResult =
+  | (Submitted & { readonly ok: true })
+  | {
+      readonly ok: false;
+      readonly id?: string | undefined;
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly retryAfterMs?: number | undefined;
+    };
+
+export interface TaskPage {
+  readonly tasks: readonly TaskSummary[];
+  readonly cursor?: string | undefined;
+  readonly missingShards: readonly number[];
+}
+
+export interface NodeRow {
+  readonly id: string;
+  readonly name: string;
+  readonly state: string;
+  readonly self: boolean;
+  readonly tier: Tier;
+  readonly total: Resources;
+  readonly free?: Resources | undefined;
+  readonly running: number;
+  readonly queued: number;
+  readonly leads: number;
+  readonly replicas: number;
+  readonly advertAgeMs?: number | undefined;
+  readonly httpAddress: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface NodeCard extends NodeRow {
+  readonly addresses: readonly string[];
+  readonly storeId: string;
+  readonly bootCount: number;
+  readonly version: string;
+  readonly isolation?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface ShardRow {
+  readonly shard: number;
+  readonly term: number;
+  readonly leader?: string | undefined;
+  readonly voters: readonly string[];
+  readonly learners: readonly string[];
+  readonly commit: number;
+  readonly applied: number;
+  readonly waiting: number;
+  readonly running: number;
+  readonly settled: number;
+  readonly state: 'ok' | 'growing' | 'underReplicated' | 'noLeader';
+}
+
+export interface ClusterState {
+  readonly ok: boolean;
+  readonly nodes: number;
+  readonly nodesUp: number;
+  readonly shards: number;
+  readonly shardsWithoutLeader: readonly number[];
+  readonly shardsGrowing: number;
+  readonly replication: number;
+  readonly problems: readonly string[];
+}
+
+export interface TaskExplanation {
+  readonly id: string;
+  readonly state: TaskState;
+  readonly reason?: string | undefined;
+  readonly message: string;
+  readonly position?: number | undefined;
+  readonly readyInShard?: number | undefined;
+  readonly nodes: readonly {
+    readonly node: string;
+    readonly name: string;
+    readonly tier: Tier;
+    readonly advertAgeMs: number;
+    readonly verdict: Verdict;
+    readonly sentence: string;
+  }[];
+}
