@@ -3,8 +3,8 @@
  * Apply is a pure function of the state and the entry, so replicas that applied the same entries
  * agree on every decision; `digest()` proves it.
  *
- * The driver calls, in this order: `load` once with what is stored, `apply` (or `skip`) for every
- * committed entry, `takeFlush` when it wants to write, `flushed` once that is durable. Queries answer
+ * The driver calls, in this order: `load` once with what is stored, `apply` for every
+ * committed command, `takeFlush` when it wants to write, `flushed` once that is durable. Queries answer
  * for `applied`. What the driver reads from the store it decodes with `decodeTaskRow`.
  */
 import { assert, unreachable } from '../model/assert.ts';
@@ -89,7 +89,7 @@ export class ShardMachine {
     this.#applied = applied;
   }
 
-  /** Index of the newest entry that was applied. */
+  /** Index of the newest command that was applied; entries that are no commands pass it by. */
   get applied(): number {
     return this.#applied;
   }
@@ -115,12 +115,6 @@ export class ShardMachine {
     if (turn.readyChanged) turn.effects.push({ kind: 'readyChanged' });
     this.#applied = index;
     return { replies, effects: turn.effects };
-  }
-
-  /** Passes an entry that is not a command: a leader's first, or a change of members. */
-  skip(index: number): void {
-    assert(index > this.#applied, `entry ${index} comes after ${this.#applied}`);
-    this.#applied = index;
   }
 
   get dirtyRows(): number {
@@ -176,11 +170,6 @@ export class ShardMachine {
 
   specKey(digest: string | Uint8Array): Uint8Array {
     return specKey(digest);
-  }
-
-  /** Whether the shard ever accepted a task with this ID, in memory or not. */
-  isKnown(id: TaskId): boolean {
-    return this.#state.lookUp(id) >= -1;
   }
 
   /** Bytes of a spec whose row is not stored yet. */

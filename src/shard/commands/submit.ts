@@ -81,7 +81,7 @@ function submitOne(turn: Turn, item: SubmitItem, spec: PreparedSpec | undefined)
     if (slotOfId(item.id) !== spec.key.slot) {
       return refuse(item.id, 'badId', "the ID is not in the slot of the task's idempotency key");
     }
-    const repeat = findByKey(state, spec, spec.key);
+    const repeat = findByKey(state, item, spec, spec.key);
     if (repeat !== undefined) return repeat;
   }
   if (state.counts[stateCode.waiting]! >= limits.waitingPerShardMax) {
@@ -103,14 +103,19 @@ function isSameSpec(state: ShardState, found: number, spec: PreparedSpec): boole
     : state.specs.hasDigest(state.table.spec(found), spec.digest);
 }
 
-/** The reply for a spec whose key has a task already. */
-function findByKey(state: ShardState, spec: PreparedSpec, key: KeyHash): ItemReply | undefined {
+/** The reply for an item whose key has a task already. */
+function findByKey(
+  state: ShardState,
+  item: SubmitItem,
+  spec: PreparedSpec,
+  key: KeyHash,
+): ItemReply | undefined {
   const words = new Uint32Array(idWordCount);
   if (!state.keys.find(key.high, key.low, words)) return undefined;
   const owner = unpackId(words[0]!, words[1]!, words[2]!, words[3]!);
   return isSameSpec(state, state.lookUp(owner), spec)
     ? accept(owner, true)
-    : refuse(owner, 'keyConflict', 'the key has a task with another specification');
+    : refuse(item.id, 'keyConflict', `task ${owner} has the key, with another specification`);
 }
 
 function takeSpec(state: ShardState, spec: PreparedSpec): number {

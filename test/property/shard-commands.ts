@@ -1,0 +1,156 @@
+/**
+ * Random histories of a shard: few tasks, specs and nodes, so that IDs, keys and fences collide often.
+ * A step says the fence relative to the newest one of its task; the run fills it in.
+ */
+import fc from 'fast-check';
+import { type OutcomeKind, outcomeKinds } from '../../src/model/attempt.ts';
+import { slotCount, type TaskId } from '../../src/model/ids.ts';
+import { tierDefaults } from '../../src/model/resources.ts';
+import { keySlot } from '../../src/model/slots.ts';
+import type { TaskSpec } from '../../src/model/spec.ts';
+import { anOutcome, aSpec, type CommandBody, epochMs, idOf, specEntry } from '../support/shard.ts';
+
+const keyed: TaskSpec = aSpec({ idempotencyKey: 'key', attempts: 2 });
+const slot = keySlot(keyed)!;
+
+/** Two of them have one key; the slot of every task is that of the key. */
+export const specs: readonly TaskSpec[] = [
+  aSpec(),
+  aSpec({ attempts: 3, backoff: { initialMs: 1_000, maxMs: 3_000 } }),
+  aSpec({ attempts: 12, request: { ...tierDefaults.regular }, tier: 'regular' }),
+  keyed,
+  aSpec({ idempotencyKey: 'key', name: 'other' }),
+];
+
+export const ids: readonly TaskId[] = [
+  ...Array.from({ length: 9 }, (_, n) => idOf(n, slot)),
+  idOf(9, (slot + 1) % slotCount),
+];
+
+const nodes = ['n1', 'n2', 'n3', 'n4', 'n5', 'n6', 'n7', 'n8', 'n9', 'n10'];
+
+export type Step =
+  | { readonly kind: 'submit'; readonly items: readonly (readonly [number, number])[] }
+  | { readonly kind: 'assign'; readonly items: readonly (readonly [number, number])[] }
+  | { readonly kind: 'cancel'; readonly items: readonly (readonly [number])[] }
+  | {
+      readonly kind: 'unassign' | 'start' | 'lose';
+      readonly items: readonly (readonly [number, number])[];
+    }
+  | {
+      readonly kind: 'finish';
+      readonly items: readonly (readonly [number, number, OutcomeKind, string])[];
+    };
+
+/** A step, how far the stamp moves before it, and what the store does after it. */
+export interface Turn {
+  readonly step: Step;
+  readonly afterMs: number;
+  readonly store: 'nothing' | 'take' | 'done' | 'restart';
+}
+
+const task = fc.nat({ max: ids.length - 1 });
+const fence = fc.oneof({ weight: 5, arbitrary: fc.constant(0) }, fc.constantFrom(-2, -1, 1));
+const few = <T>(item: fc.Arbitrary<T>): fc.Arbitrary<T[]> =>
+  fc.array(item, { minLength: 1, maxLength: 3 });
+const fenced = (kind: 'unassign' | 'start' | 'lose'): fc.Arbitrary<Step> =>
+  fc.record({ kind: fc.constant(kind), items: few(fc.tuple(task, fence)) });
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('submit' as const),
+      items: few(fc.tuple(task, fc.nat({ max: specs.length - 1 }))),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constant('assign' as const),
+      items: few(fc.tuple(task, fc.nat({ max: nodes.length - 1 }))),
+    }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constant('finish' as const),
+      items: few(
+        fc.tuple(
+          task,
+          fence,
+          fc.oneof(fc.constant('failed' as const), fc.constantFrom(...outcomeKinds)),
+          fc.string({ unit: 'binary', maxLength: 400 }),
+        ),
+      ),
+    }),
+  },
+  { weight: 3, arbitrary: fenced('start') },
+  { weight: 1, arbitrary: fenced('unassign') },
+  { weight: 2, arbitrary: fenced('lose') },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('cancel' as const), items: few(fc.tuple(task)) }),
+  },
+);
+
+export const history: fc.Arbitrary<Turn[]> = fc.array(
+  fc.record({
+    step,
+    afterMs: fc.oneof(fc.nat({ max: 2_000 }), fc.constantFrom(-500, 59_999, 61_000, 3_600_000)),
+    store: fc.constantFrom('nothing' as const, 'nothing' as const, 'take', 'done', 'restart'),
+  }),
+  { minLength: 1, maxLength: 80 },
+);
+
+/** The command of a step; `fenceOf` knows the newest fence of a task. */
+export function commandOf(step: Step, fenceOf: (id: TaskId) => number): CommandBody {
+  const named = ([position, offset]: readonly [number, number, ...unknown[]]) => {
+    const taskId = ids[position]!;
+    return { taskId, fence: Math.max(0, fenceOf(taskId) + offset) };
+  };
+  switch (step.kind) {
+    case 'submit':
+      return {
+        kind: 'submit',
+        specs: specs.map(specEntry),
+        items: step.items.map(([position, spec]) => ({ id: ids[position]!, spec })),
+      };
+    case 'assign':
+      return {
+        kind: 'assign',
+        items: step.items.map(([position, node]) => ({
+          taskId: ids[position]!,
+          node: nodes[node]!,
+          nodeName: `name of ${nodes[node]!}`,
+          incarnation: 'i',
+        })),
+      };
+    case 'cancel':
+      return {
+        kind: 'cancel',
+        items: step.items.map(([position]) => ({ taskId: ids[position]! })),
+        reason: 'because',
+      };
+    case 'unassign':
+      return {
+        kind: 'unassign',
+        items: step.items.map(item => ({ ...named(item), why: 'noRoom' as const })),
+      };
+    case 'start':
+      return {
+        kind: 'start',
+        items: step.items.map(item => ({ ...named(item), startedAtMs: epochMs })),
+      };
+    case 'lose':
+      return { kind: 'lose', items: step.items.map(named), message: 'lost' };
+    case 'finish':
+      return {
+        kind: 'finish',
+        items: step.items.map(item => ({
+          ...named(item),
+          outcome: anOutcome(item[2], { tail: item[3], message: item[3].slice(0, 300) }),
+        })),
+      };
+  }
+}

@@ -1,0 +1,196 @@
+/**
+ * The rules of a shard again, as plainly as they can be said: one object per task, nothing packed,
+ * nothing forgotten, every question answered by looking at all tasks. The real machine has to agree.
+ */
+import type { OutcomeKind } from '../../src/model/attempt.ts';
+import type { ShardCommand } from '../../src/model/command.ts';
+import { slotOfId } from '../../src/model/ids.ts';
+import { limits } from '../../src/model/limits.ts';
+import { keySlot } from '../../src/model/slots.ts';
+import { decodeSpec, type TaskSpec } from '../../src/model/spec.ts';
+import { isSettled, type TaskState } from '../../src/model/task.ts';
+
+export interface ModelTask {
+  readonly id: string;
+  readonly spec: TaskSpec;
+  readonly specBytes: string;
+  state: TaskState;
+  fence: number;
+  runs: number;
+  lost: number;
+  node: string | undefined;
+  cancelled: boolean;
+  readySinceMs: number;
+  avoid: string[];
+  ended: { fence: number; node: string; kind: OutcomeKind }[];
+}
+
+/** A reply without its message. */
+export interface ModelReply {
+  readonly said: string;
+  readonly taskId: string;
+  readonly fence?: number | undefined;
+}
+
+const ok = (taskId: string, fence?: number): ModelReply => ({ said: 'ok', taskId, fence });
+const repeated = (taskId: string): ModelReply => ({ said: 'repeated', taskId });
+
+export class ShardModel {
+  readonly tasks = new Map<string, ModelTask>();
+  nowMs = 0;
+  #lastStampMs = 0;
+
+  apply(command: ShardCommand): ModelReply[] {
+    this.#passTime(command.atMs);
+    switch (command.kind) {
+      case 'submit':
+        return command.items.map(item => this.#submit(item.id, command.specs[item.spec]!.bytes));
+      case 'assign':
+        return command.items.map(item => this.#assign(item.taskId, item.node));
+      case 'unassign':
+        return command.items.map(item => this.#unassign(item.taskId, item.fence));
+      case 'start':
+        return command.items.map(item => this.#start(item.taskId, item.fence));
+      case 'finish':
+        return command.items.map(item => this.#end(item.taskId, item.fence, item.outcome.kind));
+      case 'lose':
+        return command.items.map(item => this.#end(item.taskId, item.fence, 'lost'));
+      case 'cancel':
+        return command.items.map(item => this.#cancel(item.taskId));
+    }
+  }
+
+  #passTime(stampMs: number): void {
+    const minuteLater = this.nowMs + 60_000;
+    if (this.nowMs === 0) this.nowMs = stampMs;
+    else if (stampMs > minuteLater) {
+      this.nowMs = Math.max(minuteLater, Math.min(stampMs, this.#lastStampMs));
+    } else if (stampMs > this.nowMs) this.nowMs = stampMs;
+    this.#lastStampMs = stampMs;
+  }
+
+  #submit(id: string, bytes: Uint8Array): ModelReply {
+    const spec = decodeSpec(bytes);
+    const specBytes = bytes.join();
+    const known = this.tasks.get(id);
+    if (known)
+      return known.specBytes === specBytes ? repeated(id) : { said: 'idTaken', taskId: id };
+    if (spec.idempotencyKey !== undefined) {
+      if (keySlot(spec) !== slotOfId(id as never)) return { said: 'badId', taskId: id };
+      for (const task of this.tasks.values()) {
+        if (task.spec.tenant !== spec.tenant) continue;
+        if (task.spec.idempotencyKey !== spec.idempotencyKey) continue;
+        const isSame = task.specBytes === specBytes;
+        return isSame ? repeated(task.id) : { said: 'keyConflict', taskId: id };
+      }
+    }
+    this.tasks.set(id, {
+      id,
+      spec,
+      specBytes,
+      state: 'waiting',
+      fence: 0,
+      runs: 0,
+      lost: 0,
+      node: undefined,
+      cancelled: false,
+      readySinceMs: this.nowMs,
+      avoid: [],
+      ended: [],
+    });
+    return ok(id);
+  }
+
+  #missing(id: string): ModelReply | undefined {
+    const task = this.tasks.get(id);
+    if (task === undefined) return { said: 'unknownTask', taskId: id };
+    return isSettled(task.state) ? { said: 'alreadySettled', taskId: id } : undefined;
+  }
+
+  #assign(id: string, node: string): ModelReply {
+    const missing = this.#missing(id);
+    if (missing) return missing;
+    const task = this.tasks.get(id)!;
+    if (task.state !== 'waiting') return { said: 'badRequest', taskId: id };
+    task.state = 'assigned';
+    task.fence++;
+    task.node = node;
+    return ok(id, task.fence);
+  }
+
+  #unassign(id: string, fence: number): ModelReply {
+    const missing = this.#missing(id);
+    if (missing) return missing;
+    const task = this.tasks.get(id)!;
+    if (task.node === undefined || task.fence !== fence || task.state !== 'assigned') {
+      return { said: 'badRequest', taskId: id };
+    }
+    task.node = undefined;
+    task.state = task.cancelled ? 'cancelled' : 'waiting';
+    return ok(id);
+  }
+
+  #start(id: string, fence: number): ModelReply {
+    const missing = this.#missing(id);
+    if (missing) return missing;
+    const task = this.tasks.get(id)!;
+    if (task.node === undefined || task.fence !== fence) return { said: 'badRequest', taskId: id };
+    if (task.state === 'running') return repeated(id);
+    task.state = 'running';
+    return ok(id);
+  }
+
+  #end(id: string, fence: number, kind: OutcomeKind): ModelReply {
+    const task = this.tasks.get(id);
+    if (task === undefined || isSettled(task.state)) return repeated(id);
+    const { node } = task;
+    if (node === undefined || fence !== task.fence) {
+      return fence <= task.fence ? repeated(id) : { said: 'badRequest', taskId: id };
+    }
+    task.node = undefined;
+    task.ended.push({ fence, node, kind });
+    if (kind === 'lost') task.lost++;
+    else task.runs++;
+    if (kind === 'succeeded') task.state = 'succeeded';
+    else if (kind === 'cancelled' || task.cancelled) task.state = 'cancelled';
+    else if (kind === 'lost') {
+      task.state = task.lost >= limits.lostMax ? 'aborted' : 'waiting';
+      if (task.state === 'waiting') task.readySinceMs = this.nowMs;
+    } else if (task.runs >= task.spec.attempts) task.state = 'failed';
+    else {
+      const { initialMs, maxMs } = task.spec.backoff;
+      task.state = 'waiting';
+      task.readySinceMs = this.nowMs + Math.min(maxMs, initialMs * 2 ** (task.runs - 1));
+      task.avoid = [...task.avoid.filter(other => other !== node), node];
+    }
+    return ok(id);
+  }
+
+  #cancel(id: string): ModelReply {
+    const missing = this.#missing(id);
+    if (missing) return missing;
+    const task = this.tasks.get(id)!;
+    if (task.cancelled) return repeated(id);
+    task.cancelled = true;
+    if (task.state === 'waiting') task.state = 'cancelled';
+    return ok(id);
+  }
+
+  count(state: TaskState): number {
+    return [...this.tasks.values()].filter(task => task.state === state).length;
+  }
+
+  /** IDs of the tasks that are ready at an instant, oldest first. */
+  ready(nowMs: number): string[] {
+    return [...this.tasks.values()]
+      .filter(task => task.state === 'waiting' && task.readySinceMs <= nowMs)
+      .sort((left, right) =>
+        left.readySinceMs !== right.readySinceMs
+          ? left.readySinceMs - right.readySinceMs
+          : left.id < right.id
+            ? -1
+            : 1,
+      )
+      .map(task => task.id);
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * Random histories of a shard: the machine agrees with a plain model, and a replica that loaded rows
+ * and replayed the rest of the log agrees with one that applied everything.
+ */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { decodeShardCommand, type ItemReply } from '../../src/model/command.ts';
+import type { TaskId } from '../../src/model/ids.ts';
+import { decodeSpec } from '../../src/model/spec.ts';
+import { isSettled, type TaskView, taskStates } from '../../src/model/task.ts';
+import type { ShardMachine } from '../../src/shard/machine.ts';
+import { decodeTaskRow } from '../../src/shard/record.ts';
+import { toView } from '../../src/shard/view.ts';
+import { epochMs, TestShard } from '../support/shard.ts';
+import { commandOf, history, ids, type Turn } from './shard-commands.ts';
+import { type ModelReply, ShardModel } from './shard-model.ts';
+
+const runs = 300;
+
+function plain(reply: ItemReply): ModelReply {
+  const { taskId } = reply;
+  if (!reply.ok) return { said: reply.code, taskId };
+  if (reply.repeated) return { said: 'repeated', taskId };
+  return { said: 'ok', taskId, fence: reply.fence };
+}
+
+/** Applies the step of a turn to a shard; the fences come from `model`, which is applied too. */
+function play(shard: TestShard, model: ShardModel, turn: Turn): void {
+  shard.atMs = Math.max(0, shard.atMs + turn.afterMs);
+  const { replies } = shard.apply(commandOf(turn.step, id => model.tasks.get(id)?.fence ?? 0));
+  const wanted = model.apply(decodeShardCommand(shard.log.at(-1)!));
+  expect(replies.map(plain)).toEqual(wanted);
+}
+
+function readyIds(machine: ShardMachine, nowMs: number): TaskId[] {
+  const tasks = machine.readyBatches(100, nowMs).flatMap(batch => batch.tasks);
+  tasks.sort(
+    (left, right) => left.readySinceMs - right.readySinceMs || (left.id < right.id ? -1 : 1),
+  );
+  return tasks.map(task => task.id);
+}
+
+function checkModel(machine: ShardMachine, model: ShardModel): void {
+  expect(machine.nowMs).toBe(model.nowMs);
+  const counts = machine.counts();
+  for (const state of taskStates) expect(counts[state]).toBe(model.count(state));
+  for (const task of model.tasks.values()) {
+    const record = machine.record(task.id as TaskId);
+    if (record === undefined) {
+      expect(isSettled(task.state)).toBe(true);
+      continue;
+    }
+    const { id, state, fence, runs, lost, avoid } = task;
+    expect(record).toMatchObject({ id, state, fence, runs, lost, avoid: avoid.slice(-8) });
+    const ended = record.attempts.filter(attempt => attempt.outcome !== undefined);
+    const told = ended.map(attempt => [attempt.fence, attempt.node, attempt.outcome?.kind]);
+    expect(told).toEqual(task.ended.map(attempt => [attempt.fence, attempt.node, attempt.kind]));
+    const live = machine.attempt(id as TaskId, fence);
+    expect(live?.node).toBe(task.node);
+    if (live) expect(live.cancelling).toBe(task.cancelled);
+  }
+}
+
+describe('a shard and its plain model', () => {
+  test('agree on every reply, every task and the ready queue', () => {
+    fc.assert(
+      fc.property(history, turns => {
+        const shard = new TestShard();
+        const model = new ShardModel();
+        let nowMs = 0;
+        for (const turn of turns) {
+          play(shard, model, turn);
+          checkModel(shard.machine, model);
+          if (turn.store !== 'nothing') shard.flush();
+          nowMs = Math.max(nowMs, model.nowMs + (turn.store === 'take' ? 1_500 : 0));
+          expect(readyIds(shard.machine, nowMs)).toEqual(model.ready(nowMs));
+          const ready = model.ready(nowMs);
+          expect(shard.machine.readyCount(nowMs)).toBe(ready.length);
+          for (const id of ids) {
+            const place = ready.indexOf(id);
+            const position = place < 0 ? undefined : { position: place + 1, ready: ready.length };
+            expect(shard.machine.position(id, nowMs)).toEqual(position);
+          }
+        }
+        const waiting = [...model.tasks.values()].filter(task => task.state === 'waiting');
+        const later = waiting.map(task => task.readySinceMs).filter(since => since > nowMs);
+        const next = later.length === 0 ? undefined : Math.min(...later);
+        expect(shard.machine.nextReadyAtMs()).toBe(next);
+      }),
+      { numRuns: runs },
+    );
+  });
+});
+
+function view(shard: TestShard, machine: ShardMachine, id: TaskId): TaskView | undefined {
+  const row = shard.row(machine.taskKey(id));
+  const record = machine.record(id) ?? (row && decodeTaskRow(row));
+  if (record === undefined) return undefined;
+  const bytes = machine.specBytes(record.digest) ?? shard.row(machine.specKey(record.digest));
+  return toView(record, decodeSpec(bytes!), { shard: 1, stale: false });
+}
+
+/** Everything a replica can be asked, but what only the age of its memory decides. */
+function answers(shard: TestShard, machine: ShardMachine, nowMs: number): unknown {
+  return {
+    applied: machine.applied,
+    nowMs: machine.nowMs,
+    digest: machine.digest(),
+    counts: machine.counts(),
+    lastSeq: machine.lastSeq,
+    views: ids.map(id => view(shard, machine, id)),
+    hot: [...machine.hotIds()],
+    newestFirst: [...machine.hotIds({ reverse: true, after: ids[5] })],
+    live: machine.liveAttempts(),
+    liveOnOne: machine.liveAttemptsOn('n1'),
+    ready: machine.readyBatches(3, nowMs),
+    nextReadyAtMs: machine.nextReadyAtMs(),
+    positions: ids.map(id => machine.position(id, nowMs)),
+  };
+}
+
+describe('a shard that was restarted from its rows', () => {
+  test('answers everything as the one that ran on, and stores the same rows', () => {
+    fc.assert(
+      fc.property(history, turns => {
+        const shard = new TestShard();
+        const model = new ShardModel();
+        const underWay: number[] = [];
+        for (const turn of turns) {
+          play(shard, model, turn);
+          if (turn.store === 'done') {
+            const token = underWay.shift();
+            if (token !== undefined) shard.machine.flushed(token);
+            shard.machine.checkInvariants();
+          }
+          if (turn.store === 'take') {
+            const flush = shard.machine.takeFlush(5_000);
+            if (flush) {
+              shard.store(flush);
+              underWay.push(flush.token);
+            }
+          }
+          if (turn.store !== 'restart') continue;
+          const other = shard.restarted();
+          const nowMs = epochMs + shard.atMs;
+          expect(answers(shard, other, nowMs)).toEqual(answers(shard, shard.machine, nowMs));
+          const events = other.eventsAfter(other.firstSeq - 1, 10_000);
+          expect(events).toEqual(shard.machine.eventsAfter(other.firstSeq - 1, 10_000));
+        }
+        const other = shard.restarted();
+        const twin = new TestShard();
+        twin.machine = other;
+        for (const [key, value] of shard.stored) twin.stored.set(key, value);
+        twin.flush();
+        for (const token of underWay) shard.machine.flushed(token);
+        shard.flush();
+        expect(twin.rows()).toEqual(shard.rows());
+      }),
+      { numRuns: runs },
+    );
+  });
+});

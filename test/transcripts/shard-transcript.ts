@@ -1,0 +1,250 @@
+/**
+ * The directives of the shard transcripts. Tasks are `t1`, `t2`, ..., nodes any word; instants are
+ * milliseconds after the start, `at` of a command is its stamp (default: the one before).
+ *
+ *   submit [at=] [attempts=] [backoff=(initial,max)] [key=] [name=] [cpu=] [tenant=]   t1 [retry-of=t0]
+ *   assign [at=]                                                                   t1 node
+ *   start | unassign | lose [at=]                                                  t1 fence
+ *   finish [at=]                                                                   t1 fence outcome
+ *   cancel [at=] [reason=]                                                         t1
+ *   status | attempts                                                              t1
+ *   ready now= [limit=] · position now= · counts · live · events after= · time · flush · restart
+ */
+import type { OutcomeKind } from '../../src/model/attempt.ts';
+import type { ItemReply } from '../../src/model/command.ts';
+import { parseTaskId, type TaskId } from '../../src/model/ids.ts';
+import { tierDefaults } from '../../src/model/resources.ts';
+import { decodeSpec, type TaskSpec } from '../../src/model/spec.ts';
+import type { TaskView } from '../../src/model/task.ts';
+import type { Applied, Effect } from '../../src/shard/effects.ts';
+import { decodeTaskRow } from '../../src/shard/record.ts';
+import { toView } from '../../src/shard/view.ts';
+import { type Directive, valuesOf } from '../conformance/etcd-raft/datadriven.ts';
+import { anOutcome, aSpec, epochMs, idOf, slotOf, TestShard } from '../support/shard.ts';
+
+const nameOf = (id: string): string => {
+  const parts = parseTaskId(id);
+  return parts === undefined ? id : `t${parts.random}`;
+};
+
+const since = (instantMs: number): string => `${instantMs - epochMs}`;
+
+function showReply(reply: ItemReply): string {
+  const name = nameOf(reply.taskId);
+  if (!reply.ok) {
+    const message = reply.message.replaceAll(/[0-9a-z]{20}/g, nameOf);
+    return `${name} ${reply.code}: ${message}`;
+  }
+  const fence = reply.fence === undefined ? '' : ` fence=${reply.fence}`;
+  return `${name} ok${reply.repeated ? ' repeated' : ''}${fence}`;
+}
+
+function showEffect(effect: Effect): string {
+  if (effect.kind === 'readyChanged') return '  > readyChanged';
+  const name = nameOf(effect.taskId);
+  if (effect.kind === 'settled') return `  > settled ${name} ${effect.state}`;
+  const node = effect.kind === 'attemptEnded' ? ` ${effect.node}` : '';
+  return `  > ${effect.kind} ${name} ${effect.fence}${node}`;
+}
+
+const show = (applied: Applied): string[] => [
+  ...applied.replies.map(showReply),
+  ...applied.effects.map(showEffect),
+];
+
+function showView(view: TaskView): string[] {
+  const about = [`runs=${view.runs}/${view.attemptsMax}`, `lost=${view.lost}`];
+  if (view.reason !== undefined) about.push(`reason=(${view.reason})`);
+  if (view.outcome !== undefined) about.push(`outcome=${view.outcome.kind}`);
+  if (view.notBeforeMs !== undefined) about.push(`notBefore=${since(view.notBeforeMs)}`);
+  if (view.settledAtMs !== undefined) about.push(`settledAt=${since(view.settledAtMs)}`);
+  if (view.retryOf !== undefined) about.push(`retryOf=${nameOf(view.retryOf)}`);
+  if (view.cancelRequested) {
+    about.push(`cancel=(${view.cancelRequested.reason}; ${view.cancelRequested.by})`);
+  }
+  return [`${nameOf(view.id)} ${view.state} ${about.join(' ')}`];
+}
+
+export class ShardTranscript {
+  readonly #shard = new TestShard();
+  #lines: string[][] = [];
+  #directive!: Directive;
+  readonly #slots = new Map<string, number>();
+
+  answer(directive: Directive): readonly string[] {
+    this.#directive = directive;
+    this.#lines = directive.input
+      .split('\n')
+      .filter(line => line !== '')
+      .map(line => line.split(/\s+/));
+    const at = this.#number('at');
+    if (at !== undefined) this.#shard.atMs = at;
+    const output = this.#command(directive.command);
+    return output.length === 0 ? ['nothing'] : output;
+  }
+
+  #text(key: string): string | undefined {
+    const values = valuesOf(this.#directive, key);
+    return values.length === 0 ? undefined : values.join(' ');
+  }
+
+  #number(key: string): number | undefined {
+    const text = this.#text(key);
+    return text === undefined ? undefined : Number(text);
+  }
+
+  #id(name: string): TaskId {
+    return idOf(Number(name.slice(1)), this.#slots.get(name) ?? 7);
+  }
+
+  #command(name: string): string[] {
+    switch (name) {
+      case 'submit':
+        return this.#submit();
+      case 'assign': {
+        const items = this.#lines.map(([task = '', node = '']) => ({
+          taskId: this.#id(task),
+          node,
+          nodeName: node,
+          incarnation: 'a',
+        }));
+        return show(this.#shard.apply({ kind: 'assign', items }));
+      }
+      case 'start':
+        return this.#fenced(item => ({ ...item, startedAtMs: epochMs }), 'start');
+      case 'unassign':
+        return this.#fenced(item => ({ ...item, why: 'noRoom' as const }), 'unassign');
+      case 'finish':
+        return this.#fenced(
+          (item, outcome) => ({ ...item, outcome: anOutcome(outcome) }),
+          'finish',
+        );
+      case 'lose':
+        return this.#fenced(item => item, 'lose', { message: 'its lease ended' });
+      case 'cancel': {
+        const items = this.#lines.map(([task = '']) => ({ taskId: this.#id(task) }));
+        const reason = this.#text('reason') ?? '';
+        return show(this.#shard.apply({ kind: 'cancel', items, reason }));
+      }
+      default:
+        return this.#query(name);
+    }
+  }
+
+  #fenced(
+    item: (named: { taskId: TaskId; fence: number }, outcome: OutcomeKind) => object,
+    kind: string,
+    rest: object = {},
+  ): string[] {
+    const items = this.#lines.map(([task = '', fence = '', outcome = '']) =>
+      item({ taskId: this.#id(task), fence: Number(fence) }, outcome as OutcomeKind),
+    );
+    return show(this.#shard.apply({ kind, items, ...rest } as never));
+  }
+
+  #submit(): string[] {
+    const [initialMs = 0, maxMs = 0] = valuesOf(this.#directive, 'backoff').map(Number);
+    const parts: Partial<TaskSpec> = {
+      tenant: this.#text('tenant') ?? 'default',
+      name: this.#text('name') ?? '',
+      attempts: this.#number('attempts') ?? 1,
+      backoff: { initialMs, maxMs },
+      request: { ...tierDefaults.basic, cpuMilli: this.#number('cpu') ?? 100 },
+      idempotencyKey: this.#text('key'),
+    };
+    const spec = aSpec(parts);
+    const items = this.#lines.map(([task = '', ...about]) => {
+      if (!this.#slots.has(task)) this.#slots.set(task, this.#number('slot') ?? slotOf(spec));
+      const retryOf = about.find(word => word.startsWith('retry-of='))?.slice('retry-of='.length);
+      return { id: this.#id(task), retryOf: retryOf === undefined ? undefined : this.#id(retryOf) };
+    });
+    return show(this.#shard.submit(items, spec));
+  }
+
+  #views(): TaskView[] {
+    const { machine } = this.#shard;
+    return this.#lines.flatMap(([task = '']) => {
+      const id = this.#id(task);
+      const row = this.#shard.row(machine.taskKey(id));
+      const record = machine.record(id) ?? (row && decodeTaskRow(row));
+      if (record === undefined) return [];
+      const bytes =
+        machine.specBytes(record.digest) ?? this.#shard.row(machine.specKey(record.digest));
+      return [toView(record, decodeSpec(bytes!), { shard: 1, stale: false })];
+    });
+  }
+
+  #query(name: string): string[] {
+    const { machine } = this.#shard;
+    const nowMs = epochMs + (this.#number('now') ?? 0);
+    switch (name) {
+      case 'status':
+        return this.#views().flatMap(showView);
+      case 'attempts':
+        return this.#views().flatMap(view =>
+          view.attempts.map(attempt => {
+            const ended = attempt.outcome === undefined ? 'live' : attempt.outcome.kind;
+            const head = `${nameOf(view.id)} fence=${attempt.attempt} run=${attempt.run}`;
+            return `${head} ${attempt.nodeName} assigned=${since(attempt.assignedAtMs)} ${ended}`;
+          }),
+        );
+      case 'ready':
+        return machine.readyBatches(this.#number('limit') ?? 100, nowMs).flatMap(batch => [
+          `cpu=${batch.demand.request.cpuMilli} count=${batch.count}`,
+          ...batch.tasks.map(task => {
+            const avoid = task.avoid.length === 0 ? '' : ` avoid=${task.avoid.join(',')}`;
+            return `  ${nameOf(task.id)} since=${since(task.readySinceMs)}${avoid}`;
+          }),
+        ]);
+      case 'position':
+        return this.#lines.map(([task = '']) => {
+          const found = machine.position(this.#id(task), nowMs);
+          return found ? `${task} ${found.position} of ${found.ready}` : `${task} is not ready`;
+        });
+      case 'live':
+        return machine.liveAttempts().map(live => {
+          const cancelling = live.cancelling ? ' cancelling' : '';
+          return `${nameOf(live.taskId)} ${live.fence} ${live.state} ${live.node}${cancelling}`;
+        });
+      case 'events': {
+        const events = machine.eventsAfter(this.#number('after') ?? 0, 100);
+        if (events === 'expired') return ['expired'];
+        return events.map(event => {
+          const about = [event.kind, nameOf(event.taskId), event.state];
+          if (event.attempt !== undefined) about.push(`fence=${event.attempt}`);
+          if (event.outcome !== undefined) about.push(event.outcome);
+          return `${event.seq} at=${since(event.atMs)} ${about.join(' ')}`;
+        });
+      }
+      default:
+        return this.#upkeep(name);
+    }
+  }
+
+  #upkeep(name: string): string[] {
+    const { machine } = this.#shard;
+    switch (name) {
+      case 'counts':
+        return [
+          Object.entries(machine.counts())
+            .map(([state, count]) => `${state}=${count}`)
+            .join(' '),
+        ];
+      case 'time':
+        return [`state time ${since(machine.nowMs)}`];
+      case 'memory':
+        return [...machine.hotIds({ settled: true })].map(nameOf);
+      case 'flush':
+        return [`${this.#shard.flush()} rows`];
+      case 'restart': {
+        const before = machine.digest();
+        this.#shard.machine = this.#shard.restarted();
+        const agrees = this.#shard.machine.digest() === before;
+        const replayed = this.#shard.log.length - this.#shard.storedIndex;
+        return [`replayed ${replayed}, ${agrees ? 'the same' : 'ANOTHER'} digest`];
+      }
+      default:
+        throw new Error(`line ${this.#directive.line}: no directive ${name}`);
+    }
+  }
+}
