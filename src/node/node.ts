@@ -477,7 +477,12 @@ export class TschedNode {
   }
 
   get ready(): boolean {
-    return this.#registered && !this.#stopping && this.#writableShards().length > 0;
+    return (
+      this.#registered &&
+      !this.#stopping &&
+      this.registry.machine()?.cluster() !== undefined &&
+      this.#writableShards().length > 0
+    );
   }
 
   /** The verbs behind the HTTP API. */

@@ -9,7 +9,7 @@ import type { NodeId } from '../model/ids.ts';
 import type { StoreOp } from '../ports/store.ts';
 import { decodeConfChange } from '../raft/codec.ts';
 import type { RaftCore } from '../raft/core.ts';
-import type { Entry, HardState, Message } from '../raft/message.ts';
+import type { ConfState, Entry, HardState, Message } from '../raft/message.ts';
 import type { PersistToken, Ready } from '../raft/ready.ts';
 import {
   type Descriptor,
@@ -45,6 +45,12 @@ export interface Applied {
   readonly term: number;
   readonly replies: readonly unknown[];
 }
+
+const isSeated = (conf: ConfState, id: number): boolean =>
+  conf.voters.includes(id) ||
+  conf.votersOutgoing.includes(id) ||
+  conf.learners.includes(id) ||
+  conf.learnersNext.includes(id);
 
 interface Pending {
   readonly term: number;
@@ -310,12 +316,16 @@ export class Replica {
       ...conf.learnersNext,
     ]);
     const members = this.members().filter(member => present.has(member.replicaId));
-    for (const id of [...this.#members.keys()]) if (!present.has(id)) this.#members.delete(id);
+    // A new replica replays the configurations from before it was added: it was not removed by them.
+    const seated = isSeated(this.descriptor.conf, this.id);
+    if (seated) {
+      for (const id of [...this.#members.keys()]) if (!present.has(id)) this.#members.delete(id);
+    }
     this.descriptor = { replicaId: this.id, confIndex: entry.index, conf, members };
     this.#descriptorDirty = true;
     // Together with the state at exactly this index: a replay never meets the change again.
     this.flush();
-    this.#events.confChanged(this, present.has(this.id));
+    this.#events.confChanged(this, !seated || present.has(this.id));
   }
 
   #onSoft(): void {
