@@ -304,13 +304,17 @@ describe('a hostile network', () => {
     const isJoined = (): boolean =>
       bad.pubsub.getSubscribers(advertTopic).some(peer => peer.toString() === c.id);
     await until('it joined', isJoined);
+    let polls = 0;
+    await until('it is heard', () => {
+      if (polls++ % 20 === 0) void bad.pubsub.publish(advertTopic, encode(`advert first ${polls}`));
+      return c.heard.some(line => line.startsWith(`${bad.id} advert first`));
+    });
     await bad.pubsub.publish(advertTopic, new Uint8Array(6 * 1024 * 1024));
     for (const connection of bad.host.getConnections()) {
       for (const stream of connection.streams) {
         if (bad.pubsub.protocols.includes(stream.protocol)) stream.abort(new Error('broken'));
       }
     }
-    let polls = 0;
     await until('it is heard again', () => {
       if (polls++ % 20 === 0) void bad.pubsub.publish(advertTopic, encode(`advert again ${polls}`));
       return c.heard.some(line => line.startsWith(`${bad.id} advert again`));

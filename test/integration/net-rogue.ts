@@ -58,8 +58,9 @@ export async function createRogue(options: {
 export async function rawSocket(address: string): Promise<Socket> {
   const port = Number(/\/tcp\/(\d+)/.exec(address)?.[1]);
   const socket = connect(port, '127.0.0.1');
-  // Being cut off is what these tests are after.
+  // Being cut off is what these tests are after. Unread bytes would hold back the end.
   socket.on('error', () => undefined);
+  socket.resume();
   await new Promise<void>((resolve, reject) => {
     socket.once('connect', resolve);
     socket.once('error', reject);
