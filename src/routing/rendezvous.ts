@@ -70,7 +70,7 @@ export function keepSeats(seating: Seating, seats: GroupSeats, size: number): vo
 /** Fills a group up to its size as far as there are nodes. */
 export function fillSeats(seating: Seating, seats: GroupSeats, size: number): void {
   while (seating.members(seats.group).length < size) {
-    const node = seating.best(seats.group, { preferred: seats.learners });
+    const node = seating.best(seats.group, seats.learners);
     if (node === undefined) return;
     seating.sit(seats.group, node);
   }
@@ -91,8 +91,9 @@ export function toTarget(
   // A lost node keeps its vote until another can take it: three minus one stays two of three.
   const lost = nodes.filter(node => node.lost === true && node.weight > 0).map(node => node.id);
   const waiting = seats.voters.filter(node => lost.includes(node) && !members.includes(node));
-  const missing = Math.max(0, size.voters - members.length);
-  const seated = [...members.slice(0, size.voters), ...waiting.sort(byText).slice(0, missing)];
+  let kept = Math.min(Math.max(0, size.voters - members.length), waiting.length);
+  if (kept > 0 && (members.length + kept) % 2 === 0) kept -= 1;
+  const seated = [...members.slice(0, size.voters), ...waiting.sort(byText).slice(0, kept)];
   const voting = seated.length % 2 === 0 ? Math.max(1, seated.length - 1) : seated.length;
   return {
     voters: seated.slice(0, voting).sort(byText),

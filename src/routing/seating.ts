@@ -161,28 +161,39 @@ export class Seating {
 
   /**
    * The best node for one more seat in a group: within its cap, then in a zone that the group has
-   * not, then among `preferred`, then by score. `leaving` is a member whose seat it would take.
+   * not, then among `preferred`, then by score.
    */
-  best(
-    group: GroupId,
-    options: {
-      readonly preferred?: readonly NodeId[] | undefined;
-      readonly leaving?: NodeId | undefined;
-      /** Rather none than one over its cap. */
-      readonly withinCap?: boolean | undefined;
-    } = {},
-  ): NodeId | undefined {
-    const { preferred = [], leaving, withinCap = false } = options;
-    const members = this.members(group);
+  best(group: GroupId, preferred: readonly NodeId[]): NodeId | undefined {
+    const zones = this.zones(group);
+    return this.#highest(group, node => {
+      const fresh = this.zones(group, undefined, node) > zones;
+      const room = this.hasRoom(node);
+      return (room ? 4 : 0) + (fresh ? 2 : 0) + (preferred.includes(node) ? 1 : 0);
+    });
+  }
+
+  /**
+   * The best node to take over the seat of `leaving`, for balance: only within its cap, then in a
+   * zone that the group has not, then among `preferred`, then the emptiest, which is a new node,
+   * then by score.
+   */
+  successor(group: GroupId, leaving: NodeId, preferred: readonly NodeId[]): NodeId | undefined {
     const bare = this.zones(group, leaving);
+    return this.#highest(group, node => {
+      if (!this.hasRoom(node)) return undefined;
+      const fresh = this.zones(group, leaving, node) > bare;
+      const emptiness = 1 / (1 + this.fullness(node));
+      return (fresh ? 4 : 0) + (preferred.includes(node) ? 2 : 0) + emptiness;
+    });
+  }
+
+  /** The node outside the group of the highest rank, the highest score among equals. */
+  #highest(group: GroupId, rankOf: (node: NodeId) => number | undefined): NodeId | undefined {
+    const members = this.members(group);
     let best: { node: NodeId; rank: number; score: number } | undefined;
     for (const node of this.#chairs.keys()) {
-      if (members.includes(node)) continue;
-      const room = this.hasRoom(node);
-      if (withinCap && !room) continue;
-      const fresh = this.zones(group, leaving, node) > bare;
-      const rank = (room ? 4 : 0) + (fresh ? 2 : 0) + (preferred.includes(node) ? 1 : 0);
-      if (best !== undefined && rank < best.rank) continue;
+      const rank = members.includes(node) ? undefined : rankOf(node);
+      if (rank === undefined || (best !== undefined && rank < best.rank)) continue;
       const score = this.score(group, node);
       if (best === undefined || rank > best.rank || score > best.score) {
         best = { node, rank, score };

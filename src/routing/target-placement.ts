@@ -3,7 +3,7 @@
  * same again once it is carried out, and close to what is there now.
  *
  * 1. every group keeps its healthy seats and is filled up by score, new zones first
- * 2. nodes over their cap give seats away, those for which they score lowest
+ * 2. nodes over their cap give away the seats for which they score lowest, to the emptiest nodes
  * 3. nodes under their floor (a node that was just added) are given the seats for which they score
  *    highest, from the fullest nodes
  * 4. groups that could be spread over more zones are
@@ -80,7 +80,7 @@ function relieve(seating: Seating, shards: readonly GroupSeats[]): number {
       .sort((a, b) => seating.score(a.group, node) - seating.score(b.group, node));
     for (const { group, learners } of held) {
       if (!seating.isOver(node)) break;
-      const to = seating.best(group, { preferred: learners, leaving: node, withinCap: true });
+      const to = seating.successor(group, node, learners);
       if (to === undefined) continue;
       swap(seating, group, node, to);
       moves += 1;
@@ -140,7 +140,7 @@ function spread(seating: Seating, shards: readonly GroupSeats[]): number {
     for (const member of members) {
       // Only a member whose zone is there twice leaves without costing one.
       if (seating.zones(group, member) < zones) continue;
-      const to = seating.best(group, { preferred: learners, leaving: member, withinCap: true });
+      const to = seating.successor(group, member, learners);
       if (to === undefined || seating.zones(group, member, to) <= zones) continue;
       swap(seating, group, member, to);
       moves += 1;
