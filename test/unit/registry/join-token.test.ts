@@ -17,7 +17,9 @@ describe('a join token', () => {
   });
 
   test('has the bytes of format 1', () => {
-    expect(encodeJoinToken(token)).toMatchInlineSnapshot(`"tsj_AQB0BmMwZmZlZQIjL2lwNC8xMC4wLjAuMS90Y3AvNzAwMC9wMnAvMTJEM0tvb1cWL2lwNC8xMC4wLjAuMi90Y3AvNzAwMAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4fEP_-_fz7-vn49_b19PPy8fB3oC8M"`);
+    expect(encodeJoinToken(token)).toMatchInlineSnapshot(
+      `"tsj_AQB0BmMwZmZlZQIjL2lwNC8xMC4wLjAuMS90Y3AvNzAwMC9wMnAvMTJEM0tvb1cWL2lwNC8xMC4wLjAuMi90Y3AvNzAwMAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4fEP_-_fz7-vn49_b19PPy8fB3oC8M"`,
+    );
   });
 
   test('cut short anywhere it says so', () => {

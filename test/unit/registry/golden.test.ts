@@ -1,0 +1,146 @@
+/** The bytes of format 1. A changed line here is a broken upgrade: add a version instead. */
+import { describe, expect, test } from 'vitest';
+import { DecodeError } from '../../../src/model/bytes.ts';
+import {
+  decodeRegistryCommand,
+  encodeRegistryCommand,
+  type RegistryCommand,
+  registryCommandKinds,
+} from '../../../src/registry/command.ts';
+import { nodeStates, tokenRoles } from '../../../src/registry/state.ts';
+import { adminToken, cluster, hex, registration } from './builders.ts';
+
+const toHex = (bytes: Uint8Array): string =>
+  [...bytes].map(byte => byte.toString(16).padStart(2, '0')).join('');
+
+const stamp = { atMs: 1_000_000, actor: { name: 'node:a', tenant: 't' } } as const;
+
+const commands: readonly RegistryCommand[] = [
+  {
+    ...stamp,
+    kind: 'bootstrap',
+    clusterId: 'c1',
+    name: 'test',
+    shards: 64,
+    replication: 3,
+    formatVersion: 1,
+    node: registration('a'),
+    tokens: [adminToken],
+  },
+  {
+    ...stamp,
+    kind: 'registerNode',
+    node: registration('b', { zone: 'z', bootCount: 300 }),
+    joinSecret: 'ab',
+  },
+  { ...stamp, kind: 'setNodeState', node: 'b', state: 'draining' },
+  {
+    ...stamp,
+    kind: 'allocateReplica',
+    group: 300,
+    node: 'b',
+    storeId: 's',
+    confIndex: 70_000,
+  },
+  {
+    ...stamp,
+    kind: 'reportGroup',
+    group: 1,
+    confIndex: 9,
+    voters: [{ replicaId: 2, node: 'a' }],
+    learners: [{ replicaId: 200, node: 'b' }],
+    leader: 'a',
+  },
+  { ...stamp, kind: 'putToken', token: { ...adminToken, expiresAtMs: 5 } },
+  { ...stamp, kind: 'dropToken', id: 'tok-1' },
+  { ...stamp, kind: 'putJoinSecret', secret: { sha256: 'ab', expiresAtMs: 5, usesLeft: 2 } },
+  { ...stamp, kind: 'setSetting', name: 'deadAfterMs', value: '300000' },
+];
+
+describe('a command of the registry', () => {
+  test('every kind has its bytes', () => {
+    expect(commands.map(command => command.kind)).toEqual(registryCommandKinds);
+    const bytes = commands.map(
+      command => `${command.kind} ${toHex(encodeRegistryCommand(command))}`,
+    );
+    expect(bytes).toMatchInlineSnapshot(`
+      [
+        "bootstrap 0100c0843d066e6f64653a61017402633104746573744003010161066e616d652d610773746f72652d610106626f6f742d61011d2f6970342f3132372e302e302e312f7463702f373030302f7032702f610e3132372e302e302e313a3830303001a01fc0843d0000000001046469736b03737364006405302e312e300105746f6b2d310561646d696e4061616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161000764656661756c7400",
+        "registerNode 0101c0843d066e6f64653a6101740162066e616d652d620773746f72652d62ac0206626f6f742d62011d2f6970342f3132372e302e302e312f7463702f373030302f7032702f620e3132372e302e302e313a3830303001a01fc0843d0000000001046469736b03737364017a6405302e312e3001026162",
+        "setNodeState 0102c0843d066e6f64653a610174016202",
+        "allocateReplica 0103c0843d066e6f64653a610174ac0201620173f0a204",
+        "reportGroup 0104c0843d066e6f64653a61017401090102016101c8010162010161",
+        "putToken 0105c0843d066e6f64653a61017405746f6b2d310561646d696e4061616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161000764656661756c740105",
+        "dropToken 0106c0843d066e6f64653a61017405746f6b2d31",
+        "putJoinSecret 0107c0843d066e6f64653a61017402616201050102",
+        "setSetting 0108c0843d066e6f64653a6101740b6465616441667465724d730106333030303030",
+      ]
+    `);
+  });
+
+  test('is read as it was written', () => {
+    for (const command of commands) {
+      const read = decodeRegistryCommand(encodeRegistryCommand(command));
+      expect(JSON.parse(JSON.stringify(read))).toEqual(JSON.parse(JSON.stringify(command)));
+    }
+  });
+
+  test('cut short or with bytes too many is a DecodeError', () => {
+    for (const command of commands) {
+      const bytes = encodeRegistryCommand(command);
+      for (let length = 0; length < bytes.length; length++) {
+        expect(() => decodeRegistryCommand(bytes.subarray(0, length))).toThrow(DecodeError);
+      }
+      expect(() => decodeRegistryCommand(Uint8Array.of(...bytes, 0))).toThrow(DecodeError);
+    }
+  });
+
+  test('of another version or an unknown kind is a DecodeError', () => {
+    const bytes = encodeRegistryCommand({ ...stamp, kind: 'dropToken', id: 'x' });
+    expect(() => decodeRegistryCommand(bytes.with(0, 2))).toThrow('version 2');
+    expect(() => decodeRegistryCommand(bytes.with(1, 99))).toThrow('unknown kind');
+  });
+});
+
+test('the numbers of states and roles on disk are their positions', () => {
+  expect(nodeStates).toEqual(['joining', 'up', 'draining', 'removed', 'dead']);
+  expect(tokenRoles).toEqual(['admin', 'submitter', 'reader']);
+});
+
+test('rows have these bytes', () => {
+  const feed = cluster('b');
+  feed.ask({ kind: 'setSetting', name: 's', value: 'x' });
+  feed.ask({ kind: 'allocateReplica', group: 1, node: 'b', storeId: 'store-b', confIndex: 3 });
+  feed.ask({ kind: 'putJoinSecret', secret: { sha256: hex('c'), usesLeft: 3 } });
+  const text = new TextDecoder();
+  const rows = feed.machine.takeFlush(100)?.rows ?? [];
+  const lines = rows.map(
+    ([key, value]) => `${text.decode(key)} ${toHex(value ?? Uint8Array.of())}`,
+  );
+  const short = (line: string): string =>
+    line.length > 400 ? `${line.slice(0, 60)}... ${line.length} characters` : line;
+  expect(lines.map(short)).toMatchInlineSnapshot(`
+    [
+      "c 0109636c75737465722d3104746573740403c0843d01",
+      "g0 010000010101610000",
+      "g1 010100010201610000",
+      "g2 010200010301610000",
+      "g3 010300010401610000",
+      "g4 010400010501610000",
+      "jbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb 0140626262626262626262626262626262626262626262626262626262626262626262626262626262626262626262626262626262626262626262626262626262620000",
+      "jcccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc 014063636363636363636363636363636363636363636363636363636363636363636363636363636363636363636363636363636363636363636363636363636363000103",
+      "m 01c0843dd71d194c06",
+      "na 010161066e616d652d610773746f72652d610106626f6f742d61011d2f6970342f3132372e302e302e312f7463702f373030302f7032702f610e3132372e302e302e313a3830303001a01fc0843d0000000001046469736b03737364006405302e312e3001c0843d",
+      "nb 010162066e616d652d620773746f72652d620106626f6f742d62011d2f6970342f3132372e302e302e312f7463702f373030302f7032702f620e3132372e302e302e313a3830303001a01fc0843d0000000001046469736b03737364006405302e312e3001c0843d",
+      "os 010178",
+      "r1 01010001610773746f72652d610001",
+      "r2 01020101610773746f72652d610001",
+      "r3 01030201610773746f72652d610001",
+      "r4 01040301610773746f72652d610001",
+      "r5 01050401610773746f72652d610001",
+      "r6 01060101620773746f72652d620300",
+      "s 0100010002000300040001000200030004000100020003000400010002... 16388 characters",
+      "taaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 0105746f6b2d310561646d696e4061616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161000764656661756c7400",
+    ]
+  `);
+});
