@@ -43,6 +43,7 @@ export function hostGate(bound: string): (header: string | undefined) => boolean
   const everywhere = wildcards.has(bound);
   const names = new Set(['localhost', '127.0.0.1', '::1', bound.toLowerCase()]);
   if (everywhere) names.add(hostname().toLowerCase());
+  names.delete('');
   const accepted = new Set<string>();
   return header => {
     if (header === undefined) return false;

@@ -95,6 +95,19 @@ export class BodyReceiver {
     clearInterval(this.#sweep);
   }
 
+  /**
+   * For a request that is answered before its body was read: the rest is read and thrown away, since
+   * a connection closed under a client that still sends can cost it the answer; but not for ever.
+   */
+  drain(request: IncomingMessage): void {
+    if (request.complete || request.destroyed) return;
+    const forget = (): void => {
+      this.#arriving.delete(request);
+    };
+    this.#arriving.set(request, { since: performance.now(), fail: () => request.destroy() });
+    request.once('end', forget).once('close', forget).once('error', forget).resume();
+  }
+
   /** Collects a body of at most `bytesMax` bytes; fails with `tooLarge` or `badRequest`. */
   receive(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
     const announced = Number(request.headers['content-length'] ?? 0);

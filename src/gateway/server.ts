@@ -46,6 +46,7 @@ const connectionsMax = 10_000;
 const headersTimeoutMs = 10_000;
 /** Requests under way when the gateway stops get this long. */
 const stopGraceMs = 3_000;
+const stopSweepMs = 20;
 
 const jsonTypes = ['application/json', 'application/json; charset=utf-8'];
 const lineTypes = ['application/x-ndjson', 'application/ndjson', 'application/jsonl'];
@@ -193,6 +194,7 @@ async function addRoutes(
     sendProblem(reply, problemOf('unknownRoute', `There is no ${request.method} here.`)),
   );
   app.addHook('onResponse', (request, reply, done) => {
+    if (!request.raw.complete) receiver.drain(request.raw);
     const route = request.routeOptions.url ?? 'unknown';
     gateway.metrics.observe(request.method, route, reply.statusCode, reply.elapsedTime);
     done();
@@ -225,10 +227,13 @@ export function createGateway(options: GatewayOptions): Gateway {
     },
     async stop() {
       stopping.abort();
+      // A connection that is answered now becomes idle after `close` has looked for idle ones.
+      const sweep = setInterval(() => app.server.closeIdleConnections(), stopSweepMs);
       const force = setTimeout(() => app.server.closeAllConnections(), stopGraceMs);
       try {
         await app.close();
       } finally {
+        clearInterval(sweep);
         clearTimeout(force);
         receiver.close();
       }
