@@ -1,0 +1,139 @@
+/**
+ * The node's side of the supervisor process: starting one, finding the one that an earlier node
+ * process started, and making sure that one is dead with everything it ran.
+ *
+ * The process that is started is `unshare`, which waits for the init of a PID namespace (a shell),
+ * which waits for the supervisor. Whichever of the three is killed, the namespace and every attempt in
+ * it end with it.
+ */
+import { closeSync, openSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import type { Clock } from '../ports/clock.ts';
+import { cgroupPopulated, killCgroup } from './supervisor/cgroup.ts';
+import { type Probe, probePidNamespace } from './supervisor/isolation.ts';
+import { bootId, children, signal, startTicks } from './supervisor/processes.ts';
+import { readIfThere, removeBase } from './supervisor/remains.ts';
+import { initScript } from './supervisor/shell.ts';
+
+/** How long processes may take to die after SIGKILL before that is an error. */
+const dyingMs = 10_000;
+
+/** Small heap: it lives beside the work. One thread: the machine's cores are for the work. */
+const nodeFlags = ['--single-threaded', '--max-old-space-size=512'];
+
+/** A process for good: a pid alone may be another one's by now. */
+interface ProcessName {
+  readonly pid: number;
+  readonly startTicks: number;
+}
+
+interface SupervisorRecord {
+  readonly bootId: string;
+  /** What was spawned, and the init below it as soon as it was seen. */
+  readonly processes: readonly ProcessName[];
+}
+
+const recordPath = (dataDir: string): string => join(dataDir, 'supervisor.json');
+
+const nameOf = (pid: number): ProcessName | undefined => {
+  const ticks = startTicks(pid);
+  return ticks === undefined ? undefined : { pid, startTicks: ticks };
+};
+
+const alive = (name: ProcessName): boolean => startTicks(name.pid) === name.startTicks;
+
+/** Notes who the supervisor is, so that a later node can end it should it not answer. */
+export function recordSupervisor(dataDir: string, pid: number): void {
+  const names = [pid, ...children(pid)].map(nameOf);
+  const processes = names.filter(name => name !== undefined);
+  const record: SupervisorRecord = { bootId: bootId(), processes };
+  const path = recordPath(dataDir);
+  writeFileSync(`${path}.new`, JSON.stringify(record), { mode: 0o600 });
+  renameSync(`${path}.new`, path);
+}
+
+function readRecord(dataDir: string): readonly ProcessName[] {
+  const text = readIfThere(recordPath(dataDir));
+  if (text === undefined || text === '') return [];
+  const record = JSON.parse(text) as SupervisorRecord;
+  return record.bootId === bootId() ? record.processes : [];
+}
+
+export interface SupervisorStart {
+  readonly pid: number;
+  readonly namespace: Probe<readonly string[]>;
+}
+
+/** Starts a supervisor; it is not known yet whether it will answer. */
+export function startSupervisor(dataDir: string): SupervisorStart {
+  const namespace = probePidNamespace();
+  // Source and build differ in the ending only; the supervisor is started from where this file is.
+  const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  const main = fileURLToPath(new URL(`./supervisor/main.${ending}`, import.meta.url));
+  const command = [process.execPath, ...nodeFlags, main, dataDir, JSON.stringify(namespace)];
+  const [file = '', ...args] =
+    namespace.value === undefined
+      ? command
+      : [
+          'unshare',
+          ...namespace.value,
+          '--',
+          '/bin/sh',
+          '-c',
+          initScript,
+          'tsched-init',
+          ...command,
+        ];
+  const log = openSync(join(dataDir, 'supervisor.log'), 'a', 0o600);
+  try {
+    const subprocess = execa(file, args, {
+      cwd: '/',
+      env: { PATH: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin', HOME: '/' },
+      extendEnv: false,
+      stdin: 'ignore',
+      stdout: log as 1,
+      stderr: log as 1,
+      detached: true,
+      buffer: false,
+      cleanup: false,
+      reject: false,
+    });
+    if (subprocess.pid === undefined) throw new Error(`cannot start ${file}`);
+    subprocess.nodeChildProcess.unref();
+    recordSupervisor(dataDir, subprocess.pid);
+    return { pid: subprocess.pid, namespace };
+  } finally {
+    closeSync(log);
+  }
+}
+
+async function until(condition: () => boolean, clock: Clock, what: string): Promise<void> {
+  const startMs = clock.nowMs();
+  while (!condition()) {
+    if (clock.nowMs() - startMs > dyingMs) throw new Error(`${what} after ${dyingMs} ms`);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    clock.after(5, resolve);
+    await promise;
+  }
+}
+
+/**
+ * Ends the supervisor of this directory, where there is one, and everything it ran; resolves when
+ * nothing of it is left. Rejects where the kernel does not get rid of it within 10 s.
+ */
+export async function endSupervisor(dataDir: string, clock: Clock): Promise<void> {
+  const processes = readRecord(dataDir);
+  // The init first: its end is complete only when its namespace is empty, and its parent waits.
+  for (const name of processes.toReversed()) {
+    for (const below of alive(name) ? children(name.pid) : []) signal(below, 'SIGKILL');
+    if (alive(name)) signal(name.pid, 'SIGKILL');
+  }
+  await until(() => !processes.some(alive), clock, 'the supervisor is still there');
+  const group = readIfThere(join(dataDir, 'supervisor.cgroup'));
+  if (group === undefined || group === '') return;
+  killCgroup(group);
+  await until(() => !cgroupPopulated(group), clock, `processes are left in ${group}`);
+  removeBase(group);
+}

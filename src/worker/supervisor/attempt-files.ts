@@ -1,0 +1,220 @@
+/**
+ * Files of the attempts on this node, `<data>/attempts/<key>/`: `stdout`, `stderr`, the script, and
+ * `work`, the directory an attempt starts in unless it names one.
+ *
+ * Output is opened before exec with O_APPEND and written by the process itself, so neither the node's
+ * nor the supervisor's death loses a line. Kept are the newest 10,000 attempts or 1 GiB; the directory
+ * of an attempt that goes is used again for a new one, since making inodes is what costs.
+ */
+import {
+  chmodSync,
+  closeSync,
+  type Dirent,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { limits } from '../../model/limits.ts';
+import type { AttemptKey } from '../../ports/runner.ts';
+
+export const keptAttemptsMax = 10_000;
+export const keptBytesMax = 1024 * 1024 * 1024;
+/** Directories of removed attempts that are kept ready. */
+const spareMax = 64;
+
+export interface OutputSizes {
+  readonly stdout: number;
+  readonly stderr: number;
+}
+
+export interface OutputFiles {
+  /** File descriptors; to be closed once the process has them. */
+  readonly stdout: number;
+  readonly stderr: number;
+}
+
+const fixedNames = new Set(['stdout', 'stderr', 'work']);
+
+/** Attempt keys name directories: nothing that could leave `attempts` passes. */
+export const isSafeKey = (key: string): boolean => /^[A-Za-z0-9][A-Za-z0-9._-]{0,95}$/.test(key);
+
+const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+
+export class AttemptFiles {
+  readonly #root: string;
+  readonly #onFault: (error: unknown) => void;
+  /** Ended attempts, oldest first, with the size of their output. */
+  readonly #kept = new Map<AttemptKey, number>();
+  #keptBytes = 0;
+  #spare: string[] = [];
+  #spareCount = 0;
+
+  /** `live` are attempts that still run; all others found count as ended. */
+  constructor(root: string, live: ReadonlySet<AttemptKey>, onFault: (error: unknown) => void) {
+    this.#root = root;
+    this.#onFault = onFault;
+    mkdirSync(root, { recursive: true, mode: 0o700 });
+    this.#scan(live);
+  }
+
+  directory(key: AttemptKey): string {
+    return join(this.#root, key);
+  }
+
+  work(key: AttemptKey): string {
+    return join(this.#root, key, 'work');
+  }
+
+  /** Makes the directory with empty output files; the descriptors are the caller's. */
+  create(key: AttemptKey): OutputFiles {
+    const directory = this.directory(key);
+    const spare = this.#spare.pop();
+    if (spare !== undefined) renameSync(spare, directory);
+    else {
+      mkdirSync(directory, { mode: 0o700 });
+      mkdirSync(join(directory, 'work'), { mode: 0o700 });
+    }
+    const stdout = openSync(join(directory, 'stdout'), 'a', 0o600);
+    try {
+      return { stdout, stderr: openSync(join(directory, 'stderr'), 'a', 0o600) };
+    } catch (error) {
+      closeSync(stdout);
+      throw error;
+    }
+  }
+
+  /** Writes a script, executable for its owner only; returns its path, which ends in `name`. */
+  writeScript(key: AttemptKey, name: string, bytes: Uint8Array): string {
+    const base = basename(name).replaceAll('\0', '');
+    const usable = base === '' || base === '.' || base === '..' || fixedNames.has(base);
+    const path = join(this.directory(key), usable ? `script-${base.replaceAll('.', '')}` : base);
+    writeFileSync(path, bytes, { mode: 0o700 });
+    return path;
+  }
+
+  sizes(key: AttemptKey): OutputSizes {
+    const directory = this.directory(key);
+    return {
+      stdout: sizeOf(join(directory, 'stdout')),
+      stderr: sizeOf(join(directory, 'stderr')),
+    };
+  }
+
+  /** Cuts the output to `maxBytes` in total, heads kept; a small stream is not cut for a large one. */
+  truncate(key: AttemptKey, sizes: OutputSizes, maxBytes: number): OutputSizes {
+    const half = Math.floor(maxBytes / 2);
+    const stderr = Math.min(sizes.stderr, Math.max(half, maxBytes - sizes.stdout));
+    const stdout = Math.min(sizes.stdout, maxBytes - stderr);
+    const directory = this.directory(key);
+    if (stdout < sizes.stdout) truncateSync(join(directory, 'stdout'), stdout);
+    if (stderr < sizes.stderr) truncateSync(join(directory, 'stderr'), stderr);
+    return { stdout, stderr };
+  }
+
+  /** Last bytes of stderr, or of stdout where that is empty, as text. */
+  tail(key: AttemptKey, sizes: OutputSizes): string {
+    const stream = sizes.stderr > 0 ? 'stderr' : 'stdout';
+    const size = sizes[stream];
+    if (size === 0) return '';
+    const length = Math.min(size, limits.outcomeTailBytes);
+    const fd = openSync(join(this.directory(key), stream), 'r');
+    try {
+      const bytes = Buffer.alloc(length);
+      const count = readSync(fd, bytes, 0, length, size - length);
+      return bytes.toString('utf8', characterStart(bytes, size > length), count);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** The attempt is over: its working directory goes, its output stays until it is the oldest. */
+  settle(key: AttemptKey, sizes: OutputSizes): void {
+    this.#note(key, sizes.stdout + sizes.stderr);
+    this.#emptyWork(this.work(key));
+    this.#retain();
+  }
+
+  #note(key: AttemptKey, bytes: number): void {
+    this.#kept.set(key, bytes);
+    this.#keptBytes += bytes;
+  }
+
+  #retain(): void {
+    for (const [key, bytes] of this.#kept) {
+      if (this.#kept.size <= keptAttemptsMax && this.#keptBytes <= keptBytesMax) break;
+      this.#kept.delete(key);
+      this.#keptBytes -= bytes;
+      this.#recycle(this.directory(key));
+    }
+  }
+
+  #recycle(directory: string): void {
+    const entries = readdir(directory);
+    if (entries === undefined) return;
+    const work = readdir(join(directory, 'work'));
+    const reusable = work?.length === 0 && entries.length >= 3 && this.#spare.length < spareMax;
+    if (!reusable) {
+      this.#discard(directory);
+      return;
+    }
+    for (const { name } of entries) {
+      if (name === 'stdout' || name === 'stderr') truncateSync(join(directory, name), 0);
+      else if (name !== 'work') rmSync(join(directory, name), { recursive: true, force: true });
+    }
+    const spare = join(this.#root, `.spare-${this.#spareCount++}`);
+    renameSync(directory, spare);
+    this.#spare.push(spare);
+  }
+
+  /** Large trees are removed beside the loop, which must not stall for them. */
+  #discard(directory: string): void {
+    rm(directory, { recursive: true, force: true }).catch(this.#onFault);
+  }
+
+  #emptyWork(work: string): void {
+    if (statSync(work, { throwIfNoEntry: false }) === undefined) return;
+    // A task may have taken away the right to look into what it left.
+    chmodSync(work, 0o700);
+    for (const { name } of readdir(work) ?? []) this.#discard(join(work, name));
+  }
+
+  #scan(live: ReadonlySet<AttemptKey>): void {
+    const ended: { key: AttemptKey; at: number; bytes: number }[] = [];
+    for (const { name } of readdir(this.#root) ?? []) {
+      const directory = join(this.#root, name);
+      if (!isSafeKey(name)) this.#discard(directory);
+      else if (!live.has(name)) {
+        const sizes = this.sizes(name);
+        const at = statSync(directory).mtimeMs;
+        ended.push({ key: name, at, bytes: sizes.stdout + sizes.stderr });
+      }
+    }
+    ended.sort((left, right) => left.at - right.at);
+    for (const { key, bytes } of ended) this.#note(key, bytes);
+    this.#retain();
+  }
+}
+
+function readdir(path: string): Dirent[] | undefined {
+  try {
+    return readdirSync(path, { withFileTypes: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Skips the rest of a character that the cut went through: continuation bytes at the start. */
+function characterStart(bytes: Buffer, cut: boolean): number {
+  let start = 0;
+  while (cut && start < 3 && (bytes[start] ?? 0) >> 6 === 0b10) start++;
+  return start;
+}

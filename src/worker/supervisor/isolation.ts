@@ -1,0 +1,126 @@
+/**
+ * Finds out, by doing it, what this machine allows for holding attempts together: PID namespaces,
+ * control groups, and whether the shell hands an environment on unchanged.
+ */
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { execaSync } from 'execa';
+import { accountMemory, baseCgroup, createCgroup, hasMemory, removeCgroup } from './cgroup.ts';
+import type { TreeOptions } from './process-tree.ts';
+import { exactly, joinScript } from './shell.ts';
+
+export interface Probe<T> {
+  readonly value: T | undefined;
+  /** Why not, where there is no value. */
+  readonly reason: string;
+}
+
+const namespaceFlags = [
+  '--pid',
+  '--fork',
+  '--kill-child=SIGKILL',
+  '--mount-proc',
+  '--propagation',
+  'slave',
+];
+
+const firstLine = (text: unknown): string => String(text ?? '').split('\n', 1)[0] ?? '';
+
+/** Arguments of `unshare` that give a PID namespace here, as this user. */
+export function probePidNamespace(): Probe<readonly string[]> {
+  let reason = '';
+  for (const flags of [namespaceFlags, ['--user', '--map-current-user', ...namespaceFlags]]) {
+    const result = execaSync('unshare', [...flags, '--', '/bin/sh', '-c', 'exit 7'], {
+      reject: false,
+      timeout: 5_000,
+    });
+    if (result.exitCode === 7) return { value: flags, reason: '' };
+    reason = firstLine(result.stderr) || firstLine(result.originalMessage);
+  }
+  return { value: undefined, reason };
+}
+
+/** A directory below our own control group that attempts can be put into, made for `dataDir`. */
+export function probeCgroup(dataDir: string): Probe<{ base: string; memory: boolean }> {
+  const base = baseCgroup(dataDir);
+  if (base === undefined) return { value: undefined, reason: 'cgroup2 is not mounted' };
+  const trial = join(base, `probe-${process.pid}`);
+  try {
+    createCgroup(base);
+    accountMemory(base);
+    createCgroup(trial);
+  } catch (error) {
+    return { value: undefined, reason: (error as Error).message };
+  }
+  try {
+    if (statSync(join(trial, 'cgroup.kill'), { throwIfNoEntry: false }) === undefined) {
+      return { value: undefined, reason: 'the kernel has no cgroup.kill (before 5.14)' };
+    }
+    const argv = ['/bin/sh', '-c', 'cat /proc/self/cgroup'];
+    const result = execaSync('/bin/sh', ['-c', joinScript, trial, ...argv], {
+      reject: false,
+    });
+    const inside = result.exitCode === 0 && String(result.stdout).includes('probe-');
+    return inside
+      ? { value: { base, memory: hasMemory(trial) }, reason: '' }
+      : { value: undefined, reason: firstLine(result.stderr) || 'cannot enter a group' };
+  } finally {
+    removeCgroup(trial);
+  }
+}
+
+/** Whether `/bin/sh` gives a command the environment it was given itself, nothing more or less. */
+export function probeExactShell(): boolean {
+  const env = { A: '1', TSCHED_X: 'two words' };
+  const argv = exactly(['/usr/bin/env'], env, true);
+  const result = execaSync('/bin/sh', ['-c', 'exec "$@"', 'sh', ...argv], {
+    env,
+    extendEnv: false,
+    reject: false,
+  });
+  return String(result.stdout).split('\n').sort().join('\n') === 'A=1\nTSCHED_X=two words';
+}
+
+export interface Isolation {
+  readonly tree: TreeOptions;
+  /** For `node show`. */
+  readonly words: Readonly<Record<string, string>>;
+}
+
+/**
+ * Chooses the best of what was found. `namespace` is what the node probed, or why there is none;
+ * `inside` tells whether the supervisor itself runs in one.
+ */
+export function chooseIsolation(dataDir: string, namespace: Probe<readonly string[]>): Isolation {
+  const cgroup = probeCgroup(dataDir);
+  const unshare = namespace.value;
+  const kind =
+    cgroup.value !== undefined ? 'cgroup' : unshare !== undefined ? 'pidNamespace' : 'processGroup';
+  const exactCpu = kind === 'cgroup';
+  const exactMemory = cgroup.value?.memory === true;
+  const titles = {
+    cgroup: 'control group per attempt',
+    pidNamespace: 'PID namespace per attempt',
+    processGroup: 'process group per attempt (degraded: setsid leaves it)',
+  };
+  return {
+    tree: {
+      kind,
+      base: cgroup.value?.base ?? '',
+      memory: exactMemory,
+      unshare: unshare ?? [],
+      exactShell: probeExactShell(),
+    },
+    words: {
+      isolation: titles[kind],
+      cgroup: cgroup.value?.base ?? `none: ${cgroup.reason}`,
+      pidNamespace:
+        unshare === undefined
+          ? `none: ${namespace.reason}`
+          : `of the supervisor${unshare.includes('--user') ? ', in a user namespace' : ''}`,
+      init: unshare === undefined ? 'none' : '/bin/sh, reaping',
+      cpuTime: exactCpu ? 'exact, whole tree' : 'sampled',
+      peakMemory: exactMemory ? 'exact, whole tree' : 'sampled: a short peak may be missed',
+    },
+  };
+}

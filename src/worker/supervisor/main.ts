@@ -1,0 +1,104 @@
+/**
+ * Entry of the supervisor process: `main.ts DATA_DIR NAMESPACE`, where NAMESPACE is the JSON of what
+ * the node probed about PID namespaces (`Probe`). Started by `supervisor-process.ts`.
+ *
+ * Listens on `<data>/supervisor.sock` (the directory is 0700). One node at a time: the newest wins.
+ */
+import { rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { createCgroup } from './cgroup.ts';
+import { chooseIsolation, type Probe } from './isolation.ts';
+import { readJournal } from './journal.ts';
+import {
+  abandonedMs,
+  encodeFrame,
+  FrameReader,
+  type FromSupervisor,
+  supervisorVersion,
+  type ToSupervisor,
+} from './protocol.ts';
+import { endEverything, socketPath } from './remains.ts';
+import { Supervisor } from './supervisor.ts';
+
+function fail(error: unknown): never {
+  console.error(
+    `supervisor ends: ${error instanceof Error ? (error.stack ?? error.message) : error}`,
+  );
+  // All attempts go with this process: a supervisor that cannot keep its records must not go on.
+  process.exit(74);
+}
+
+/** Batches the frames of one turn into one write. */
+function frameWriter(socket: Socket): (message: FromSupervisor) => void {
+  let frames: Buffer[] = [];
+  return message => {
+    if (socket.destroyed) return;
+    frames.push(encodeFrame(message));
+    if (frames.length > 1) return;
+    setImmediate(() => {
+      socket.write(Buffer.concat(frames));
+      frames = [];
+    });
+  };
+}
+
+function serve(dataDir: string, supervisor: Supervisor): void {
+  let current: Socket | undefined;
+  let lonelySinceMs = performance.now();
+  const server = createServer(socket => {
+    current?.destroy();
+    current = socket;
+    const tell = frameWriter(socket);
+    const reader = new FrameReader<ToSupervisor>();
+    const hello = supervisor.connect(tell);
+    tell({ kind: 'hello', version: supervisorVersion, hello });
+    socket.on('data', chunk => {
+      if (socket !== current) return;
+      try {
+        for (const message of reader.push(chunk)) supervisor.receive(message);
+      } catch (error) {
+        console.error(`closed the connection of a node: ${String(error)}`);
+        socket.destroy();
+      }
+    });
+    socket.on('error', error => console.error(`connection of the node: ${error.message}`));
+    socket.on('close', () => {
+      if (socket !== current) return;
+      current = undefined;
+      lonelySinceMs = performance.now();
+      supervisor.disconnect();
+    });
+  });
+  server.on('error', fail);
+  const path = socketPath(dataDir);
+  rmSync(path, { force: true });
+  server.listen(path);
+  setInterval(() => {
+    if (current !== undefined || supervisor.busy) lonelySinceMs = performance.now();
+    else if (performance.now() - lonelySinceMs >= abandonedMs) {
+      supervisor.shutdown(() => process.exit(0));
+    }
+  }, 1_000);
+}
+
+function main(): void {
+  const [dataDir, probed] = process.argv.slice(2);
+  if (dataDir === undefined || probed === undefined) throw new Error('usage: main DATA_DIR PROBE');
+  process.title = 'tsched-supervisor';
+  // A terminal's Ctrl-C or a service's stop is for the node: it decides what becomes of attempts.
+  for (const name of ['SIGINT', 'SIGHUP', 'SIGTERM'] as const) process.on(name, () => undefined);
+  process.on('uncaughtException', fail);
+  process.on('unhandledRejection', fail);
+  const inherited = readJournal(join(dataDir, 'journal'));
+  endEverything(dataDir, inherited);
+  const namespace = JSON.parse(probed) as Probe<readonly string[]>;
+  const isolation = chooseIsolation(dataDir, namespace);
+  if (isolation.tree.base !== '') {
+    writeFileSync(join(dataDir, 'supervisor.cgroup'), isolation.tree.base);
+    createCgroup(isolation.tree.base);
+  }
+  serve(dataDir, new Supervisor({ dataDir, isolation, inherited, onFault: fail }));
+}
+
+main();

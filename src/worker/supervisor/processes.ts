@@ -1,0 +1,98 @@
+/** Processes as `/proc` shows them. A process that is gone gives an empty answer, never an error. */
+import { readdirSync, readFileSync } from 'node:fs';
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch (error) {
+    // ENOENT and ESRCH: gone; EACCES: another user's, about which nothing is asked here.
+    if (error instanceof Error) return '';
+    throw error;
+  }
+}
+
+/** Fields of /proc/PID/stat from the state (field 3) on; the command's name may hold anything. */
+function statFields(pid: number): string[] {
+  const text = read(`/proc/${pid}/stat`);
+  return text.slice(text.lastIndexOf(')') + 2).split(' ');
+}
+
+/** Clock ticks since boot at which the process started: with the boot id it names it for good. */
+export function startTicks(pid: number): number | undefined {
+  const [state, ...rest] = statFields(pid);
+  if (state === undefined || state === '' || state === 'Z' || state === 'X') return undefined;
+  const ticks = Number(rest[18]);
+  return Number.isNaN(ticks) ? undefined : ticks;
+}
+
+export const bootId = (): string => read('/proc/sys/kernel/random/boot_id').trim();
+
+export function children(pid: number): number[] {
+  const text = read(`/proc/${pid}/task/${pid}/children`);
+  return text.split(' ').filter(Boolean).map(Number);
+}
+
+/** All descendants that are still attached, at most `max`. */
+export function descendants(pid: number, max = 4_096): number[] {
+  const found: number[] = [];
+  const queue = [pid];
+  for (let next = queue.pop(); next !== undefined && found.length < max; next = queue.pop()) {
+    const below = children(next);
+    found.push(...below);
+    queue.push(...below);
+  }
+  return found;
+}
+
+export interface ProcessUsage {
+  readonly userCpuMs: number;
+  readonly systemCpuMs: number;
+  readonly memoryBytes: number;
+  readonly peakMemoryBytes: number;
+}
+
+/** Milliseconds of one clock tick: 100 Hz is fixed in the interface of every Linux this runs on. */
+const tickMs = 10;
+
+export function processUsage(pid: number, withCpu: boolean): ProcessUsage {
+  const status = read(`/proc/${pid}/status`);
+  const kib = (pattern: RegExp): number => Number(pattern.exec(status)?.[1] ?? 0) * 1_024;
+  const fields = withCpu ? statFields(pid) : [];
+  return {
+    // utime and stime of the process and of the children it has waited for.
+    userCpuMs: (Number(fields[11] ?? 0) + Number(fields[13] ?? 0)) * tickMs,
+    systemCpuMs: (Number(fields[12] ?? 0) + Number(fields[14] ?? 0)) * tickMs,
+    memoryBytes: kib(/^VmRSS:\s+(\d+)/m),
+    peakMemoryBytes: kib(/^VmHWM:\s+(\d+)/m),
+  };
+}
+
+/** Sends a signal to a process, or with a negative `pid` to a group; true where there was one. */
+export function signal(pid: number, name: NodeJS.Signals): boolean {
+  try {
+    process.kill(pid, name);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // EPERM: it changed its user; without a control group that is beyond reach, and shown as such.
+    if (code === 'ESRCH' || code === 'EPERM') return false;
+    throw error;
+  }
+}
+
+/**
+ * Ends every process whose environment holds all entries (`NAME=value`) of one of `attempts`; true
+ * where there was one. For machines without control groups or PID namespaces: it finds what left its
+ * process group.
+ */
+export function killByEnvironment(attempts: readonly (readonly string[])[]): boolean {
+  let any = false;
+  for (const name of readdirSync('/proc')) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid) || pid <= 1 || pid === process.pid) continue;
+    const environment = new Set(read(`/proc/${pid}/environ`).split('\0'));
+    const matches = attempts.some(entries => entries.every(entry => environment.has(entry)));
+    if (matches) any = signal(pid, 'SIGKILL') || any;
+  }
+  return any;
+}

@@ -1,0 +1,301 @@
+/**
+ * The supervisor: parent of all attempts of one node, a process of its own that outlives the node.
+ *
+ * Whatever wakes it, deadlines come first (`#guard`): after a stop of the machine or of this process,
+ * an attempt whose lease ran out meanwhile is ended before anything is reported about it. An end is
+ * told to the node once its record is durable.
+ */
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { type Outcome, systemOutcome } from '../../model/attempt.ts';
+import type { ShardId } from '../../model/ids.ts';
+import type { AttemptKey, FoundAttempt, RunnerHello } from '../../ports/runner.ts';
+import { leaseDeadline } from '../lease.ts';
+import { Attempt } from './attempt.ts';
+import { AttemptFiles, isSafeKey } from './attempt-files.ts';
+import { bootMs } from './boot-clock.ts';
+import { StartFault } from './command.ts';
+import type { Isolation } from './isolation.ts';
+import { Journal, type JournalledAttempt } from './journal.ts';
+import type { FromSupervisor, ToSupervisor, WireOrder } from './protocol.ts';
+
+/** Attempts started in one turn of the event loop, so that pings and ends are not kept waiting. */
+const launchesPerTurn = 8;
+/** Deadlines, caps and graces are kept to this. */
+export const tickMs = 100;
+/** Attempts looked at in one tick, for output and memory. */
+const samplesPerTick = 200;
+/** Keys of attempts that ended here, so that none starts twice. */
+const endedKeysMax = 65_536;
+
+export interface SupervisorOptions {
+  readonly dataDir: string;
+  readonly isolation: Isolation;
+  /** What earlier supervisors left in the journal; those without an outcome are dead by now. */
+  readonly inherited: readonly JournalledAttempt[];
+  readonly onFault: (error: unknown) => void;
+}
+
+export class Supervisor {
+  readonly incarnation: string = randomUUID();
+  readonly #isolation: Isolation;
+  readonly #files: AttemptFiles;
+  readonly #journal: Journal;
+  readonly #attempts = new Map<AttemptKey, Attempt>();
+  /** Ended, recorded and not acknowledged. */
+  readonly #ended = new Map<AttemptKey, FoundAttempt & { readonly outcome: Outcome }>();
+  /** Ended, but the record is not durable yet. */
+  readonly #recording = new Map<AttemptKey, FoundAttempt & { readonly outcome: Outcome }>();
+  readonly #endedKeys = new Set<AttemptKey>();
+  readonly #renewals = new Map<ShardId, number>();
+  #orders: WireOrder[] = [];
+  #launching = false;
+  #tell: ((message: FromSupervisor) => void) | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #nextDue = Number.POSITIVE_INFINITY;
+  #samplePosition = 0;
+  #onIdle: (() => void) | undefined;
+
+  constructor(options: SupervisorOptions) {
+    this.#isolation = options.isolation;
+    const root = join(options.dataDir, 'attempts');
+    this.#files = new AttemptFiles(root, new Set(), options.onFault);
+    for (const { attempt } of options.inherited) {
+      const lost = 'its supervisor ended before it did';
+      const outcome = attempt.outcome ?? {
+        ...systemOutcome('lost', Date.now(), lost),
+        startedAtMs: attempt.startedAtMs,
+      };
+      this.#ended.set(attempt.key, { ...attempt, outcome });
+      this.#endedKeys.add(attempt.key);
+    }
+    const live = (): JournalledAttempt[] => this.#journalled();
+    this.#journal = new Journal(join(options.dataDir, 'journal'), live, options.onFault);
+  }
+
+  /** Attempts that run or are about to. */
+  get busy(): boolean {
+    return this.#attempts.size > 0 || this.#orders.length > 0 || this.#recording.size > 0;
+  }
+
+  /** A node connected: it is told everything that it has to know, and all that happens from now on. */
+  connect(tell: (message: FromSupervisor) => void): RunnerHello {
+    this.#guard();
+    this.#tell = tell;
+    const running = [...this.#attempts.values()].map(attempt => attempt.found());
+    return {
+      incarnation: this.incarnation,
+      found: [...running, ...this.#ended.values()],
+      isolation: this.#isolation.words,
+    };
+  }
+
+  disconnect(): void {
+    this.#tell = undefined;
+  }
+
+  receive(message: ToSupervisor): void {
+    this.#guard();
+    switch (message.kind) {
+      case 'launch':
+        this.#orders.push(message.order);
+        this.#scheduleLaunches();
+        break;
+      case 'end':
+        this.#end(message.key, message.outcomeKind);
+        break;
+      case 'renew':
+        for (const { shard, sentBootMs } of message.shards) this.#renew(shard, sentBootMs);
+        break;
+      case 'acknowledge':
+        if (this.#ended.delete(message.key)) this.#journal.acknowledge(message.key);
+        break;
+      case 'ping':
+        this.#tell?.({ kind: 'pong' });
+        break;
+      case 'shutdown':
+        this.shutdown(() => process.exit(0));
+        break;
+    }
+  }
+
+  /** Ends all attempts at once; `done` is called when they are gone and their records durable. */
+  shutdown(done: () => void): void {
+    this.#onIdle = () => {
+      this.#journal.close();
+      done();
+    };
+    for (const order of this.#orders) this.#record(order, 'lost', 'the supervisor is ending');
+    this.#orders = [];
+    const now = bootMs();
+    for (const attempt of this.#attempts.values()) {
+      attempt.end('lost', 0, now, 'the supervisor is ending');
+    }
+    this.#checkIdle();
+  }
+
+  #checkIdle(): void {
+    if (this.#onIdle === undefined || this.busy) return;
+    const done = this.#onIdle;
+    this.#onIdle = undefined;
+    done();
+  }
+
+  #journalled(): JournalledAttempt[] {
+    const running = [...this.#attempts.values()];
+    return [
+      ...running.map(attempt => ({ attempt: attempt.found(), group: attempt.pid })),
+      ...[...this.#recording.values()].map(attempt => ({ attempt, group: 0 })),
+      ...[...this.#ended.values()].map(attempt => ({ attempt, group: 0 })),
+    ];
+  }
+
+  /** Ends what its lease, cap or grace says, before anything else is looked at. */
+  #guard(): void {
+    if (this.#attempts.size === 0) return;
+    const now = bootMs();
+    if (now < this.#nextDue) return;
+    for (const attempt of this.#attempts.values()) attempt.check(now);
+    this.#computeDue();
+  }
+
+  #computeDue(): void {
+    this.#nextDue = Number.POSITIVE_INFINITY;
+    for (const attempt of this.#attempts.values()) {
+      if (!attempt.exited && attempt.dueAt < this.#nextDue) this.#nextDue = attempt.dueAt;
+    }
+  }
+
+  #tick(): void {
+    this.#guard();
+    const attempts = [...this.#attempts.values()];
+    const now = bootMs();
+    const withCpu = this.#isolation.tree.kind !== 'cgroup';
+    for (let count = 0; count < Math.min(samplesPerTick, attempts.length); count++) {
+      this.#samplePosition = (this.#samplePosition + 1) % attempts.length;
+      attempts[this.#samplePosition]?.sample(now, withCpu);
+    }
+    this.#computeDue();
+    if (this.#attempts.size === 0) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+    }
+  }
+
+  #deadline(order: WireOrder): number | undefined {
+    const sentBootMs = this.#renewals.get(order.shard);
+    if (sentBootMs === undefined) return undefined;
+    return leaseDeadline(sentBootMs, order.leaseMs, order.graceMs);
+  }
+
+  #renew(shard: ShardId, sentBootMs: number): void {
+    if (sentBootMs <= (this.#renewals.get(shard) ?? Number.NEGATIVE_INFINITY)) return;
+    this.#renewals.set(shard, sentBootMs);
+    const now = bootMs();
+    for (const attempt of this.#attempts.values()) {
+      // One that is past its deadline stays lost: the leader may have given the task away.
+      if (attempt.order.shard !== shard || now >= attempt.deadline) continue;
+      const { leaseMs, graceMs } = attempt.order;
+      attempt.deadline = leaseDeadline(sentBootMs, leaseMs, graceMs);
+    }
+    this.#computeDue();
+  }
+
+  #scheduleLaunches(): void {
+    if (this.#launching) return;
+    this.#launching = true;
+    setImmediate(() => {
+      this.#launching = false;
+      this.#guard();
+      const turn = this.#orders.splice(0, launchesPerTurn);
+      for (const order of turn) this.#launch(order);
+      this.#journal.flush();
+      if (this.#orders.length > 0) this.#scheduleLaunches();
+    });
+  }
+
+  #launch(order: WireOrder): void {
+    if (this.#attempts.has(order.key) || this.#recording.has(order.key)) return;
+    const ended = this.#ended.get(order.key);
+    if (ended !== undefined)
+      this.#tell?.({ kind: 'ended', key: order.key, outcome: ended.outcome });
+    if (this.#endedKeys.has(order.key)) return;
+    if (!isSafeKey(order.key)) {
+      this.#record(order, 'startFailed', 'not an attempt key');
+      return;
+    }
+    const deadline = this.#deadline(order);
+    const nowBootMs = bootMs();
+    if (deadline === undefined || nowBootMs >= deadline) {
+      this.#record(order, 'lost', 'its lease was not live when it was to start');
+      return;
+    }
+    const { tree } = this.#isolation;
+    try {
+      const options = { files: this.#files, tree, deadline, nowBootMs };
+      const attempt = Attempt.start(order, options, ended => this.#onExit(ended));
+      this.#attempts.set(order.key, attempt);
+      this.#nextDue = Math.min(this.#nextDue, attempt.dueAt);
+      this.#journal.start(attempt.found(), attempt.pid);
+      this.#tell?.({ kind: 'started', key: order.key, startedAtMs: attempt.startedAtMs });
+      this.#timer ??= setInterval(() => this.#tick(), tickMs);
+    } catch (error) {
+      const known = error instanceof StartFault;
+      this.#record(order, 'startFailed', known ? error.message : `cannot start: ${String(error)}`);
+    }
+  }
+
+  #end(key: AttemptKey, kind: 'cancelled' | 'lost'): void {
+    const waiting = this.#orders.find(order => order.key === key);
+    if (waiting !== undefined) {
+      this.#orders = this.#orders.filter(order => order !== waiting);
+      this.#record(waiting, kind, 'ended before it was started');
+      return;
+    }
+    const attempt = this.#attempts.get(key);
+    if (attempt === undefined) return;
+    attempt.end(kind, attempt.order.graceMs, bootMs(), kind === 'lost' ? 'superseded' : undefined);
+    this.#computeDue();
+  }
+
+  /** The process is over; the attempt is, once nothing of its tree is left. */
+  #onExit(attempt: Attempt, waitedMs = 0): void {
+    this.#guard();
+    if (!attempt.clear()) {
+      const waitMs = Math.min(100, 1 + waitedMs);
+      setTimeout(() => this.#onExit(attempt, waitedMs + waitMs), waitMs);
+      return;
+    }
+    this.#attempts.delete(attempt.key);
+    this.#settle(attempt.found(), attempt.settle(bootMs()));
+  }
+
+  /** An attempt that never had a process. */
+  #record(order: WireOrder, kind: Outcome['kind'], message: string): void {
+    const { key, shard, taskId, fence, request } = order;
+    const startedAtMs = Date.now();
+    const found: FoundAttempt = { key, shard, taskId, fence, request, startedAtMs };
+    this.#journal.start(found, 0);
+    this.#settle(found, { ...systemOutcome(kind, startedAtMs, message), startedAtMs });
+  }
+
+  #settle(found: FoundAttempt, outcome: Outcome): void {
+    this.#remember(found.key);
+    this.#recording.set(found.key, { ...found, outcome });
+    this.#journal.exit(found.key, outcome, () => {
+      this.#recording.delete(found.key);
+      this.#ended.set(found.key, { ...found, outcome });
+      this.#tell?.({ kind: 'ended', key: found.key, outcome });
+      this.#checkIdle();
+    });
+  }
+
+  #remember(key: AttemptKey): void {
+    this.#endedKeys.add(key);
+    if (this.#endedKeys.size <= endedKeysMax) return;
+    for (const oldest of this.#endedKeys) {
+      this.#endedKeys.delete(oldest);
+      break;
+    }
+  }
+}
