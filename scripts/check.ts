@@ -1,0 +1,40 @@
+/**
+ * `npm run check`: everything that has to hold before a commit is shared: format and lint, types, and
+ * the tests (which build). The last line counts; a step that fails counts as one failed test.
+ */
+
+import { main as build, isStale } from './build.ts';
+import { bin, run } from './run.ts';
+import { type Count, printCount, runTests } from './test.ts';
+
+interface Step {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
+const steps: readonly Step[] = [
+  { name: 'format and lint', command: bin('biome'), args: ['ci', '.'] },
+  { name: 'types', command: bin('tsc'), args: ['--noEmit'] },
+];
+
+/** With `--static`, the tests are left out: whoever calls has run them. */
+export async function main(argv: readonly string[]): Promise<number> {
+  let passed = 0;
+  let failed = 0;
+  for (const { name, command, args } of steps) {
+    console.log(`\n${name}`);
+    if ((await run(command, args)) === 0) passed++;
+    else failed++;
+  }
+  console.log('\nbuild');
+  if ((await isStale()) && (await build([])) !== 0) failed++;
+  else passed++;
+  let tests: Count = { passed: 0, failed: 0, skipped: 0 };
+  if (!argv.includes('--static')) tests = await runTests([]);
+  return printCount({
+    passed: passed + tests.passed,
+    failed: failed + tests.failed,
+    skipped: tests.skipped,
+  });
+}
