@@ -461,6 +461,7 @@ export class TschedNode {
 
   #advertise(): void {
     this.#advertisedMs = this.#ports.clock.nowMs();
+    this.worker.refresh();
     const bytes = this.worker.advertisementBytes();
     this.scheduler.know(decodeAdvertisement(bytes));
     this.#ports.gossip.publish(bytes);

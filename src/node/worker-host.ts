@@ -214,6 +214,11 @@ export class WorkerHost {
     };
   }
 
+  /** The next advertisement is a new one, also where no number changed: it says that this node lives. */
+  refresh(): void {
+    this.#version++;
+  }
+
   /** Bytes of an advertisement with the present numbers; made once per change. */
   advertisementBytes(): Uint8Array {
     if (this.#advertised?.version !== this.#version) {
