@@ -262,7 +262,11 @@ export class RaftCore {
       snapshotIndex: snapshot?.index ?? 0,
       responses,
     };
-    return { hard, entries, snapshot, token };
+    const before = this.#hard;
+    const promised =
+      hard !== undefined && (hard.term !== before.term || hard.vote !== before.vote);
+    const mustSync = promised || entries.length > 0 || snapshot !== undefined;
+    return { hard, entries, snapshot, mustSync, token };
   }
 
   /**

@@ -49,6 +49,13 @@ export interface Persist {
   readonly hard?: HardState | undefined;
   readonly entries: readonly Entry[];
   readonly snapshot?: SnapshotMeta | undefined;
+  /**
+   * False if nothing in it is promised to anybody (a commit index, or nothing at all). Then the
+   * receipt may be given back at once if no earlier one is out, and `hard` be stored with the next
+   * write: a crash in between only forgets how far the log is committed. State that is applied
+   * beyond the stored commit index must not be stored without it.
+   */
+  readonly mustSync: boolean;
   readonly token: PersistToken;
 }
 

@@ -111,7 +111,11 @@ export class TranscriptNode {
     const hard = persist?.hard ?? before;
     this.hard = hard;
     const entries = persist?.entries.length ?? 0;
-    return entries > 0 || hard.term !== before.term || hard.vote !== before.vote;
+    const mustSync = entries > 0 || hard.term !== before.term || hard.vote !== before.vote;
+    const told = persist?.mustSync ?? false;
+    // Ours counts a snapshot in, etcd's does not.
+    if (told !== mustSync && persist?.snapshot === undefined) throw new Error('mustSync differs');
+    return mustSync;
   }
 
   store(persist: Persist): void {

@@ -174,7 +174,7 @@ export class TestGroup {
     for (let round = 0; round < 1000; round++) {
       let quiet = this.inFlight.length === 0;
       for (const node of this.nodes) {
-        while (node.core.hasReady()) {
+        while (node.core.hasReady() || node.writing.length > 0) {
           quiet = false;
           this.turn(node);
         }
