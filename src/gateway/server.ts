@@ -17,6 +17,7 @@ import type { Log } from '../ports/log.ts';
 import type { NodeApi } from '../ports/node-api.ts';
 import { authorize, hostGate, refuseForeign } from './access.ts';
 import { BodyReceiver, parseJson } from './body.ts';
+import { SilentConnections } from './connections.ts';
 import type { GatewayContext } from './context.ts';
 import { HttpMetrics } from './http-metrics.ts';
 import { type Problem, ProblemError, problemOf, problemOfError } from './problem.ts';
@@ -207,6 +208,7 @@ async function addRoutes(
 export function createGateway(options: GatewayOptions): Gateway {
   const { api, log } = options;
   const app = makeServer();
+  const silent = new SilentConnections(app.server);
   const receiver = new BodyReceiver();
   const stopping = new AbortController();
   const gateway: GatewayContext = {
@@ -228,7 +230,10 @@ export function createGateway(options: GatewayOptions): Gateway {
     async stop() {
       stopping.abort();
       // A connection that is answered now becomes idle after `close` has looked for idle ones.
-      const sweep = setInterval(() => app.server.closeIdleConnections(), stopSweepMs);
+      const sweep = setInterval(() => {
+        app.server.closeIdleConnections();
+        silent.close();
+      }, stopSweepMs);
       const force = setTimeout(() => app.server.closeAllConnections(), stopGraceMs);
       try {
         await app.close();
