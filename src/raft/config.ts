@@ -34,9 +34,9 @@ export interface RaftConfig {
   /** A leader that is removed or demoted becomes a follower at once. */
   readonly stepDownOnRemoval: boolean;
   /**
-   * A refused vote tells the candidate how far the refuser knows the log to be committed. Without it
-   * a removed leader with a longer log can keep the rest from electing anybody, because they do not
-   * know that the change which removed it is committed. etcd does not have this.
+   * A refused vote tells the candidate how far the refuser knows the log to be committed. Without
+   * it a removed leader with a longer log can keep the rest from electing anybody, because they do
+   * not know that the change which removed it is committed. etcd does not have this.
    */
   readonly commitInVotes: boolean;
   /** Serve reads from the lease, without a round of heartbeats. Unsafe when clocks stop. */

@@ -263,8 +263,7 @@ export class RaftCore {
       responses,
     };
     const before = this.#hard;
-    const promised =
-      hard !== undefined && (hard.term !== before.term || hard.vote !== before.vote);
+    const promised = hard !== undefined && (hard.term !== before.term || hard.vote !== before.vote);
     const mustSync = promised || entries.length > 0 || snapshot !== undefined;
     return { hard, entries, snapshot, mustSync, token };
   }

@@ -1,6 +1,7 @@
 /**
- * The one error of the Raft core. It is thrown when an invariant of the algorithm or of its contract
- * with the driver is broken: memory or disk can no longer be trusted, so the process has to stop.
+ * The one error of the Raft core. It is thrown when an invariant of the algorithm or of its
+ * contract with the driver is broken: memory or disk can no longer be trusted, so the process has
+ * to stop.
  */
 
 /** A broken invariant, with a diagnosis. Never caught to continue: the process must end. */

@@ -29,7 +29,7 @@ export class Inflights {
     return this.#bytes;
   }
 
-  /** The last message may cross the byte limit: a limit below one message must not stop the flow. */
+  /** The last message may cross the byte limit: one below a message must not stop the flow. */
   get full(): boolean {
     return this.#count >= this.#maxCount || (this.#maxBytes !== 0 && this.#bytes >= this.#maxBytes);
   }

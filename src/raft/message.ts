@@ -1,7 +1,7 @@
 /**
  * What replicas of one group say to each other and keep on disk: entries, hard state, membership,
- * snapshot descriptions and messages. Plain data; entries are immutable once appended and are shared
- * by reference between the log, messages and the driver, never copied.
+ * snapshot descriptions and messages. Plain data; entries are immutable once appended and are
+ * shared by reference between the log, messages and the driver, never copied.
  *
  * All indexes, terms and ids are safe integers; 0 means "none".
  */
@@ -105,7 +105,7 @@ export interface Message {
   rejectHint: Index;
   /** Heartbeats and their replies: highest read counter that a reply confirms; 0 for none. */
   readCtr: number;
-  /** Vote requests: sent on behalf of a leader that hands over, so leases do not stand in the way. */
+  /** Vote requests: on behalf of a leader that hands over, so leases do not stand in the way. */
   transfer: boolean;
   snapshot: SnapshotMeta | undefined;
 }

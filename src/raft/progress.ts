@@ -74,7 +74,7 @@ export class Progress {
     this.inflights.clear();
   }
 
-  /** Notes an append of `count` entries holding `bytes` of data, and pauses if the window is full. */
+  /** Notes an append of `count` entries with `bytes` of data; pauses if the window is full. */
   sentEntries(count: number, bytes: number): void {
     if (this.state === 'replicate') {
       if (count > 0) {

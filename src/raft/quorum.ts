@@ -1,7 +1,8 @@
 /**
  * Majority arithmetic, for one majority and for the joint quorum of two. Voters come as id lists
- * without repetition; what each voter acknowledged or voted comes from a source that is asked by id.
- * An empty list agrees to everything, so that a joint quorum with an empty half is the other half.
+ * without repetition; what each voter acknowledged or voted comes from a source that is asked by
+ * id. An empty list agrees to everything, so that a joint quorum with an empty half is the other
+ * half.
  */
 import type { Index, ReplicaId } from './message.ts';
 

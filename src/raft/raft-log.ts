@@ -88,7 +88,7 @@ export class RaftLog {
     return this.term(index) === term;
   }
 
-  /** Whether a log that ends with (`term`, `index`) holds at least what ours holds (section 3.6). */
+  /** Whether a log that ends with (`term`, `index`) holds at least what ours does (section 3.6). */
   isUpToDate(index: Index, term: Term): boolean {
     const ours = this.lastTerm();
     return term > ours || (term === ours && index >= this.lastIndex());

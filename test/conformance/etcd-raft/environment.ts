@@ -23,48 +23,14 @@ import {
 import {
   appendWork,
   applyWork,
-  type CoreOptions,
   type InFlight,
   shownMessage,
   type ThreadWork,
   TranscriptNode,
 } from './node.ts';
+import { coreOptions, ELECTION_TICK, flag, HEARTBEAT_TICK } from './options.ts';
 
 const encoder = new TextEncoder();
-const ELECTION_TICK = 3;
-const HEARTBEAT_TICK = 1;
-
-function flag(directive: Directive, key: string, otherwise = false): boolean {
-  const value = valuesOf(directive, key)[0];
-  return value === undefined ? otherwise : value === 'true';
-}
-
-function limit(directive: Directive, key: string): number {
-  const value = valuesOf(directive, key)[0];
-  return value === undefined ? Number.POSITIVE_INFINITY : Number(value);
-}
-
-function coreOptions(directive: Directive): CoreOptions {
-  const async = flag(directive, 'async-storage-writes');
-  return {
-    electionTick: ELECTION_TICK,
-    heartbeatTick: HEARTBEAT_TICK,
-    maxSizePerMsg: limit(directive, 'max-size-per-msg'),
-    maxInflightMsgs: limit(directive, 'inflight'),
-    maxInflightBytes: 0,
-    maxUncommittedBytes: limit(directive, 'max-uncommitted-size'),
-    maxApplyBytes: limit(directive, 'max-committed-size-per-ready'),
-    preVote: flag(directive, 'prevote'),
-    checkQuorum: flag(directive, 'checkquorum'),
-    stepDownOnRemoval: flag(directive, 'step-down-on-removal'),
-    commitInVotes: flag(directive, 'commit-in-votes'),
-    readOnlyLeaseBased: valuesOf(directive, 'read-only')[0] === 'lease-based',
-    applyUnstable: !async,
-    disableConfChangeValidation: flag(directive, 'disable-conf-change-validation'),
-    replaceRefusedConf: flag(directive, 'replace-refused-conf', true),
-  };
-}
-
 type Command = (directive: Directive) => void;
 
 export class Environment implements Suite {
@@ -260,8 +226,8 @@ export class Environment implements Suite {
   }
 
   /**
-   * Proposes at `node`. A follower sends the proposal on to its leader, as etcd's does. etcd's files
-   * know one wording of a refusal; ours may ask for the reason, and then nothing is sent on.
+   * Proposes at `node`. A follower sends the proposal on to its leader, as etcd's does. etcd's
+   * files know one wording of a refusal; ours may ask for the reason, and then nothing is sent on.
    */
   #submit(node: TranscriptNode, draft: Entry, detailed: boolean): void {
     const { core } = node;

@@ -1,6 +1,7 @@
 /**
- * The core against etcd-io/raft's test files, in strict mode. The files are not part of the project:
- * they are looked for in `../shared/conformance/etcd-raft` or where TSCHED_CONFORMANCE_DIR points.
+ * The core against etcd-io/raft's test files, in strict mode. The files are not part of the
+ * project: they are looked for in `../shared/conformance/etcd-raft`, or where
+ * TSCHED_CONFORMANCE_DIR points.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

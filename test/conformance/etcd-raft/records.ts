@@ -29,6 +29,16 @@ const CONTENT = / "(?:[^"\\]|\\.)*"|(?: [vlru]\d+)*/;
 const MAJORITY = /\([\d ]*\)(?:&&\([\d ]*\))?/;
 const STATE = /State(?:Follower|Candidate|PreCandidate|Leader)/;
 
+const CONF_ERRORS = [
+  'removed all voters',
+  'config is already joint',
+  "can't make a zero-voter config joint",
+  "can't leave a non-joint config",
+  "can't apply simple config change in joint config",
+  'more than one voter changed without entering joint config',
+  'this command takes no input',
+];
+
 const GRAMMAR: readonly (readonly [kind: string, parts: readonly Part[]])[] = [
   ['section', ['> ', NUMBER, ' ', /handling Ready|receiving messages|processing a\w+ thread/]],
   ['ready', ['Ready MustSync=', /true|false/, ':']],
@@ -82,12 +92,7 @@ const GRAMMAR: readonly (readonly [kind: string, parts: readonly Part[]])[] = [
   ['noMessages', ['no messages']],
   ['noWork', ['no ', /append|apply/, ' work to perform']],
   ['read', ['read ', /counted \d+|refused: \w+/]],
-  [
-    'confError',
-    [
-      /removed all voters|config is already joint|can't make a zero-voter config joint|can't leave a non-joint config|can't apply simple config change in joint config|more than one voter changed without entering joint config|this command takes no input/,
-    ],
-  ],
+  ['confError', [new RegExp(CONF_ERRORS.join('|'))]],
 ];
 
 function literal(text: string): string {
