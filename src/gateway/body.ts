@@ -9,9 +9,6 @@ import { limits } from '../model/limits.ts';
 import { ProblemError, problemOf, refuse } from './problem.ts';
 
 export const jsonDepthMax = 32;
-/** A body that is not there after this time is given up. */
-export const bodyTimeoutMs = 60_000;
-const sweepMs = 5_000;
 
 const [openBrace, closeBrace, openBracket, closeBracket, quote, backslash] = [
   0x7b, 0x7d, 0x5b, 0x5d, 0x22, 0x5c,
@@ -83,11 +80,12 @@ export class BodyReceiver {
   readonly #arriving = new Map<IncomingMessage, { readonly since: number; fail(): void }>();
   readonly #sweep: NodeJS.Timeout;
 
-  constructor() {
+  /** A body that is not there after `timeoutMs` is given up, and its connection closed. */
+  constructor(timeoutMs: number) {
     this.#sweep = setInterval(() => {
-      const oldest = performance.now() - bodyTimeoutMs;
+      const oldest = performance.now() - timeoutMs;
       for (const entry of this.#arriving.values()) if (entry.since < oldest) entry.fail();
-    }, sweepMs);
+    }, timeoutMs / 10);
     this.#sweep.unref();
   }
 

@@ -34,6 +34,8 @@ export interface GatewayOptions {
   readonly port: number;
   /** Of tsched, for the OpenAPI document. */
   readonly version: string;
+  /** For tests: how long a head (10 s) and a body (60 s) may take to arrive. */
+  readonly timeouts?: { readonly headMs: number; readonly bodyMs: number } | undefined;
 }
 
 export interface Gateway {
@@ -44,7 +46,7 @@ export interface Gateway {
 }
 
 const connectionsMax = 10_000;
-const headersTimeoutMs = 10_000;
+const defaultTimeouts = { headMs: 10_000, bodyMs: 60_000 };
 /** Requests under way when the gateway stops get this long. */
 const stopGraceMs = 3_000;
 const stopSweepMs = 20;
@@ -159,7 +161,7 @@ function addAccessCheck(app: FastifyInstance, api: NodeApi, host: string): void 
   });
 }
 
-function makeServer(): FastifyInstance {
+function makeServer(headMs: number): FastifyInstance {
   return Fastify({
     logger: false,
     exposeHeadRoutes: false,
@@ -171,7 +173,7 @@ function makeServer(): FastifyInstance {
     genReqId: () => '',
     return503OnClosing: true,
     forceCloseConnections: 'idle',
-    http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: 2_000 },
+    http: { headersTimeout: headMs, connectionsCheckingInterval: headMs / 5 },
     clientErrorHandler: onClientError,
     routerOptions: { maxParamLength: 256, ignoreTrailingSlash: true },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true, allErrors: false } },
@@ -207,9 +209,10 @@ async function addRoutes(
 /** Makes the gateway of a node. Nothing listens before `start`. */
 export function createGateway(options: GatewayOptions): Gateway {
   const { api, log } = options;
-  const app = makeServer();
+  const { headMs, bodyMs } = options.timeouts ?? defaultTimeouts;
+  const app = makeServer(headMs);
   const silent = new SilentConnections(app.server);
-  const receiver = new BodyReceiver();
+  const receiver = new BodyReceiver(bodyMs);
   const stopping = new AbortController();
   const gateway: GatewayContext = {
     api,

@@ -91,17 +91,22 @@ export class GatewayClient {
 
   /** Sends bytes as they are; resolves with what came back once the connection is closed. */
   raw(bytes: string | Uint8Array): Promise<string> {
-    return new Promise((resolve, reject) => {
-      let answer = '';
-      const socket = connect(this.port, '127.0.0.1', () => socket.write(bytes));
-      socket.on('data', chunk => (answer += chunk.toString('latin1')));
-      socket.on('close', () => resolve(answer));
-      socket.on('error', error => {
-        if ((error as NodeJS.ErrnoException).code === 'ECONNRESET') resolve(answer);
-        else reject(error);
-      });
-    });
+    return sendTo(this.port, bytes);
   }
+}
+
+/** Sends bytes to a loopback port; resolves with what came back once the connection is closed. */
+export function sendTo(port: number, bytes: string | Uint8Array): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let answer = '';
+    const socket = connect(port, '127.0.0.1', () => socket.write(bytes));
+    socket.on('data', chunk => (answer += chunk.toString('latin1')));
+    socket.on('close', () => resolve(answer));
+    socket.on('error', error => {
+      if ((error as NodeJS.ErrnoException).code === 'ECONNRESET') resolve(answer);
+      else reject(error);
+    });
+  });
 }
 
 /** Waits until `condition` holds; fails after `deadlineMs` with what was waited for. */

@@ -71,7 +71,7 @@ function incoming(headers: Record<string, string> = {}): PassThrough & IncomingM
 }
 
 describe('receiving a body', () => {
-  const receiver = new BodyReceiver();
+  const receiver = new BodyReceiver(60_000);
   receiver.close();
 
   test('joins its chunks', async () => {
