@@ -100,7 +100,7 @@ export const history: fc.Arbitrary<Turn[]> = fc.array(
     afterMs: fc.oneof(fc.nat({ max: 2_000 }), fc.constantFrom(-500, 59_999, 61_000, 3_600_000)),
     store: fc.constantFrom('nothing' as const, 'nothing' as const, 'take', 'done', 'restart'),
   }),
-  { minLength: 1, maxLength: 80 },
+  { minLength: 1, maxLength: 120, size: 'max' },
 );
 
 /** The command of a step; `fenceOf` knows the newest fence of a task. */

@@ -1,0 +1,154 @@
+/** Golden bytes of what a shard stores. They change only together with a version number. */
+import { describe, expect, test } from 'vitest';
+import { systemOutcome } from '../../../src/model/attempt.ts';
+import { formatTaskId } from '../../../src/model/ids.ts';
+import { digestBytes, digestHex, specKey, taskKey, taskRange } from '../../../src/shard/keys.ts';
+import { decodeMeta, encodeMeta } from '../../../src/shard/meta.ts';
+import {
+  decodeTaskHead,
+  decodeTaskRow,
+  encodeTaskRow,
+  type TaskRecord,
+} from '../../../src/shard/record.ts';
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+const id = formatTaskId({ atMs: 1_700_000_000_000, slot: 1_029, random: 77 });
+const digest = '00112233445566778899aabbccddeeff';
+
+const plain: TaskRecord = {
+  id,
+  digest,
+  keyHash: undefined,
+  tenant: 'default',
+  state: 'waiting',
+  fence: 0,
+  runs: 0,
+  lost: 0,
+  submittedAtMs: 1_700_000_000_001,
+  readySinceMs: 1_700_000_000_002,
+  backedOff: false,
+  settledAtMs: undefined,
+  retryOf: undefined,
+  arrayId: undefined,
+  arrayIndex: undefined,
+  cancelRequested: undefined,
+  avoid: [],
+  attempts: [],
+  outcome: undefined,
+  reason: '',
+};
+
+const full: TaskRecord = {
+  ...plain,
+  keyHash: { high: 0x01020304, low: 0xfffefdfc },
+  state: 'cancelled',
+  fence: 300,
+  runs: 2,
+  lost: 1,
+  settledAtMs: 1_700_000_000_009,
+  retryOf: id,
+  arrayId: id,
+  arrayIndex: 1_000,
+  cancelRequested: { reason: 'näh', by: 'ann' },
+  avoid: ['n1'],
+  attempts: [
+    {
+      fence: 300,
+      run: 2,
+      node: 'n2',
+      nodeName: 'two',
+      incarnation: 'i',
+      assignedAtMs: 3,
+      startedAtMs: 4,
+      endedAtMs: 5,
+      outcome: { ...systemOutcome('failed', 6, 'm'), exitCode: 7, signal: 'SIGTERM', tail: 't' },
+    },
+  ],
+  outcome: systemOutcome('cancelled', 8, ''),
+  reason: 'r',
+};
+
+/** Bytes of format version 1. */
+const golden = {
+  plainRow:
+    '0100000003179f0195a001000280000000004d00112233445566778899aabbccddeeff0764656661756c7400' +
+    '000081d095ffbc3182d095ffbc31000000000000000000',
+  fullRow:
+    '0105010003179f0195a001000280000000004d00112233445566778899aabbccddeeff01020304fffefdfc07' +
+    '64656661756c74ac02020181d095ffbc3182d095ffbc3189d095ffbc310114303635777a7362383031303530' +
+    '303030303032640114303635777a73623830313035303030303030326401e80701046ec3a46803616e6e0102' +
+    '6e3101ac0202026e320374776f01690301040105010101010701075349475445524d00060000000000000174' +
+    '016d0101030000000800000000000000000172',
+  metaRow: '0180d095ffbc3185d095ffbc31ac02deadbeef07010203040506bc05',
+};
+
+describe('rows', () => {
+  test('of a plain waiting task have these bytes', () => {
+    expect(hex(encodeTaskRow(plain))).toBe(golden.plainRow);
+  });
+
+  test('of a task with everything have these bytes', () => {
+    expect(hex(encodeTaskRow(full))).toBe(golden.fullRow);
+  });
+
+  test('of the meta record have these bytes', () => {
+    const meta = {
+      nowMs: 1_700_000_000_000,
+      stampMs: 1_700_000_000_005,
+      lastSeq: 300,
+      digest: 0xdeadbeef,
+      counts: [1, 2, 3, 4, 5, 6, 700],
+    };
+    const bytes = encodeMeta(meta);
+    expect(hex(bytes)).toBe(golden.metaRow);
+    expect(decodeMeta(bytes)).toEqual(meta);
+  });
+
+  test('give back what was written', () => {
+    for (const record of [plain, full, { ...plain, backedOff: true }]) {
+      expect(decodeTaskRow(encodeTaskRow(record))).toEqual(record);
+    }
+  });
+
+  test('say the essentials without being read whole', () => {
+    const head = decodeTaskHead(encodeTaskRow(full));
+    expect(head.keyHash).toEqual(full.keyHash);
+    expect(head.state).toBe(5);
+    expect([...head.digest]).toEqual([0x00112233, 0x44556677, 0x8899aabb, 0xccddeeff]);
+    expect(decodeTaskHead(encodeTaskRow(plain)).keyHash).toBeUndefined();
+  });
+
+  test('of another version, cut short or with bytes too many are refused', () => {
+    const bytes = encodeTaskRow(full);
+    for (let length = 0; length < bytes.length; length++) {
+      expect(() => decodeTaskRow(bytes.subarray(0, length))).toThrow();
+    }
+    expect(() => decodeTaskRow(Uint8Array.of(...bytes, 0))).toThrow('1 bytes too many');
+    const newer = bytes.slice();
+    newer[0] = 2;
+    expect(() => decodeTaskHead(newer)).toThrow('task row: version 2');
+    const stateless = bytes.slice();
+    stateless[1] = 7;
+    expect(() => decodeTaskRow(stateless)).toThrow('unknown state');
+    const wide = bytes.slice();
+    wide[3] = 0xff;
+    expect(() => decodeTaskRow(wide)).toThrow('not a task ID');
+    expect(() => decodeMeta(Uint8Array.of(2))).toThrow('version 2');
+  });
+});
+
+describe('keys', () => {
+  test('sort by kind, then by ID or digest', () => {
+    expect(hex(taskKey(id))).toBe(`02${Buffer.from(id).toString('hex')}`);
+    expect(hex(specKey(digest))).toBe(`03${digest}`);
+    expect(specKey(digestBytes(digest))).toEqual(specKey(digest));
+    expect(digestHex(digestBytes(digest))).toBe(digest);
+    const { from, to } = taskRange();
+    expect([hex(from), hex(to)]).toEqual(['02', '03']);
+  });
+
+  test('are not made from what is not an ID or a digest', () => {
+    expect(() => taskKey('short' as never)).toThrow('not a task ID');
+    expect(() => specKey('00')).toThrow('16 bytes');
+  });
+});

@@ -1,0 +1,321 @@
+/** The tables that hold tasks, IDs, keys and specs, each against a plain map. */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { formatTaskId, slotCount, type TaskId } from '../../../src/model/ids.ts';
+import { keySlot, mix32 } from '../../../src/model/slots.ts';
+import { rowsInIdOrder } from '../../../src/shard/memory/id-order.ts';
+import { hashWords, idWordMask, packId, unpackId } from '../../../src/shard/memory/id-words.ts';
+import { KnownKeys, SettledIds } from '../../../src/shard/memory/known-ids.ts';
+import { RowHeap } from '../../../src/shard/memory/row-heap.ts';
+import { demandOf, hashKey, SpecTable } from '../../../src/shard/memory/spec-table.ts';
+import { none, TaskTable } from '../../../src/shard/memory/task-table.ts';
+import { aSpec, idOf, specEntry } from '../../support/shard.ts';
+
+function wordsOf(id: TaskId): Uint32Array {
+  const words = new Uint32Array(4);
+  if (!packId(id, words)) throw new Error(`not an ID: ${id}`);
+  return words;
+}
+
+const text = (words: Uint32Array): TaskId => unpackId(words[0]!, words[1]!, words[2]!, words[3]!);
+
+const anId = fc
+  .record({
+    atMs: fc.nat({ max: 2 ** 48 - 1 }),
+    slot: fc.nat({ max: slotCount - 1 }),
+    random: fc.nat({ max: 2 ** 40 - 1 }),
+  })
+  .map(formatTaskId);
+
+/** Words of a digest that only differ in the bits that are given. */
+const digestOf = (n: number): Uint32Array => Uint32Array.of(mix32(n), n, 3, 4);
+
+describe('ID words', () => {
+  test('give the text back and compare as the text does', () => {
+    fc.assert(
+      fc.property(anId, anId, (left, right) => {
+        const [l, r] = [wordsOf(left), wordsOf(right)];
+        expect(text(l)).toBe(left);
+        expect(l.every(word => word <= idWordMask)).toBe(true);
+        const at = l.findIndex((word, position) => word !== r[position]);
+        expect(at < 0 ? 0 : Math.sign(l[at]! - r[at]!)).toBe(left < right ? -1 : +(left > right));
+      }),
+    );
+  });
+
+  test.each([
+    '',
+    '0123456789',
+    '0123456789abcdefghj',
+    '0123456789abcdefghjkm',
+    '0123456789ABCDEFGHJK',
+    '0123456789abcdefghil',
+    '0123456789abcdefghj\u0131',
+    '0123456789abcdefghj ',
+  ])('refuse %j, which is not the canonical spelling of an ID', spelling => {
+    expect(packId(spelling, new Uint32Array(4))).toBe(false);
+  });
+
+  test('spread IDs of one millisecond over the hash', () => {
+    const seen = new Set<number>();
+    for (let n = 0; n < 1_000; n++) {
+      const [a, b, c, d] = wordsOf(formatTaskId({ atMs: 5, slot: 7, random: n }));
+      seen.add(hashWords(a!, b!, c!, d!) & 0xffff);
+    }
+    expect(seen.size).toBeGreaterThan(960);
+  });
+});
+
+describe('the task table', () => {
+  const operation = fc.record({ id: fc.nat({ max: 60 }), remove: fc.boolean() });
+
+  test('finds exactly what was inserted and not removed, rows reused', () => {
+    fc.assert(
+      fc.property(fc.array(operation, { maxLength: 400, size: 'max' }), operations => {
+        const table = new TaskTable();
+        const rows = new Map<TaskId, number>();
+        for (const { id: n, remove } of operations) {
+          const id = idOf(n);
+          const row = rows.get(id);
+          if (remove && row !== undefined) {
+            table.remove(row);
+            rows.delete(id);
+          } else if (!remove && row === undefined) {
+            rows.set(id, table.insert(wordsOf(id)));
+          }
+          expect(table.size).toBe(rows.size);
+        }
+        for (let n = 0; n <= 60; n++) {
+          expect(table.find(wordsOf(idOf(n)))).toBe(rows.get(idOf(n)) ?? -1);
+        }
+        expect(table.rowsEnd).toBeLessThanOrEqual(61);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test('starts every row empty, one that was used before too', () => {
+    const table = new TaskTable();
+    const row = table.insert(wordsOf(idOf(1)));
+    table.setState(row, 3);
+    table.setFence(row, 4);
+    table.setRuns(row, 5);
+    table.setLost(row, 2);
+    table.setSpec(row, 6);
+    table.setSubmittedAt(row, 7);
+    table.setReadySince(row, 8);
+    table.setBackedOff(row, true);
+    table.setDirty(row, true);
+    table.setTaken(row, 9);
+    table.setPlace(row, 10);
+    table.ensureDetail(row).reason = 'old';
+    table.remove(row);
+    expect(table.insert(wordsOf(idOf(2)))).toBe(row);
+    const fields = [table.state(row), table.fence(row), table.runs(row), table.lost(row)];
+    const more = [table.spec(row), table.submittedAt(row), table.readySince(row), table.taken(row)];
+    expect([...fields, ...more]).toEqual([0, 0, 0, 0, 0, 0, 0, 0]);
+    expect([table.isBackedOff(row), table.isDirty(row)]).toEqual([false, false]);
+    expect(table.place(row)).toBe(none);
+    expect(table.detail(row)).toBeUndefined();
+  });
+
+  test('gives its memory back when a hundred thousand tasks have left', () => {
+    const table = new TaskTable();
+    const rows: number[] = [];
+    for (let n = 0; n < 100_000; n++) rows.push(table.insert(wordsOf(idOf(n))));
+    expect(table.bytes / 100_000).toBeLessThan(90);
+    expect(table.find(wordsOf(idOf(77_777)))).toBe(rows[77_777]);
+    for (const row of rows) table.remove(row);
+    expect(table.bytes).toBeLessThan(10_000);
+    expect(table.find(wordsOf(idOf(77_777)))).toBe(-1);
+    const again = table.insert(wordsOf(idOf(5)));
+    expect(table.find(wordsOf(idOf(5)))).toBe(again);
+  });
+});
+
+describe('a row heap', () => {
+  test('gives the first rows in order whatever was pushed and removed', () => {
+    const operation = fc.record({ id: fc.nat({ max: 40 }), sinceMs: fc.nat({ max: 5 }) });
+    fc.assert(
+      fc.property(
+        fc.array(operation, { maxLength: 200, size: 'max' }),
+        fc.nat(50),
+        (list, limit) => {
+          const table = new TaskTable();
+          const heap = new RowHeap(table);
+          const queued = new Map<TaskId, number>();
+          for (const { id: n, sinceMs } of list) {
+            const id = idOf(n);
+            const row = table.find(wordsOf(id));
+            if (queued.delete(id)) {
+              heap.remove(row);
+              table.remove(row);
+            } else {
+              const added = table.insert(wordsOf(id));
+              table.setReadySince(added, sinceMs);
+              heap.push(added);
+              queued.set(id, sinceMs);
+            }
+            const inOrder = [...queued].sort(
+              ([left, l], [right, r]) => l - r || (left < right ? -1 : 1),
+            );
+            const wanted = inOrder.slice(0, limit).map(([queuedId]) => queuedId);
+            expect(heap.firstRows(limit).map(found => table.id(found))).toEqual(wanted);
+            expect(heap.size).toBe(queued.size);
+          }
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+});
+
+describe('IDs in order', () => {
+  test('come forwards and backwards, filtered', () => {
+    const table = new TaskTable();
+    for (const n of [5, 3, 9, 1, 7, 2]) table.insert(wordsOf(idOf(n)));
+    const walk = (reverse: boolean): TaskId[] => {
+      const accepts = (row: number): boolean => table.id(row) !== idOf(3);
+      return [...rowsInIdOrder(table, { accepts, reverse })].map(row => table.id(row));
+    };
+    expect(walk(false)).toEqual([1, 2, 5, 7, 9].map(n => idOf(n)));
+    expect(walk(true)).toEqual([9, 7, 5, 2, 1].map(n => idOf(n)));
+  });
+});
+
+describe('known IDs and keys', () => {
+  test('recognise ten thousand settled IDs and no other, with their digests', () => {
+    const settled = new SettledIds();
+    for (let n = 0; n < 10_000; n++) settled.add(wordsOf(idOf(n)), mix32(n));
+    expect(settled.size).toBe(10_000);
+    const wrong: number[] = [];
+    for (let n = 0; n < 10_000; n++) {
+      const words = wordsOf(idOf(n));
+      const other = wordsOf(idOf(n + 10_000));
+      const isRight = settled.has(words) && settled.matches(words, mix32(n));
+      const isOtherDigest = settled.matches(words, mix32(n) ^ (1 << (5 + (n % 27))));
+      const isOtherId = settled.has(other) || settled.matches(other, mix32(n));
+      if (!isRight || isOtherDigest || isOtherId) wrong.push(n);
+    }
+    expect(wrong).toEqual([]);
+    expect(settled.bytes / 10_000).toBeLessThan(43);
+  });
+
+  test('an ID settles once', () => {
+    const settled = new SettledIds();
+    settled.add(wordsOf(idOf(0)), 0);
+    expect(() => settled.add(wordsOf(idOf(0)), 0)).toThrow('settles once');
+  });
+
+  test('also hold the ID of all zeros', () => {
+    const zero = new Uint32Array(4);
+    const settled = new SettledIds();
+    expect(settled.has(zero)).toBe(false);
+    settled.add(zero, 0);
+    expect(settled.has(zero)).toBe(true);
+    const keys = new KnownKeys();
+    keys.add(0, 0, zero);
+    expect(keys.find(0, 0, new Uint32Array(4))).toBe(true);
+  });
+
+  test('give the task of each of ten thousand keys', () => {
+    const keys = new KnownKeys();
+    for (let n = 0; n < 10_000; n++) {
+      const { high, low } = hashKey('tenant', `key-${n}`);
+      keys.add(high, low, wordsOf(idOf(n)));
+    }
+    const out = new Uint32Array(4);
+    const wrong: number[] = [];
+    for (let n = 0; n < 10_000; n++) {
+      const { high, low } = hashKey('tenant', `key-${n}`);
+      const isRight = keys.find(high, low, out) && text(out) === idOf(n);
+      const other = hashKey('another', `key-${n}`);
+      if (!isRight || keys.find(other.high, other.low, out)) wrong.push(n);
+    }
+    expect(wrong).toEqual([]);
+    expect(keys.size).toBe(10_000);
+  });
+
+  test('a key hash holds tenant and key apart and says the slot that routing gives', () => {
+    expect(hashKey('a', 'bc')).not.toEqual(hashKey('ab', 'c'));
+    const spec = { tenant: 'a', idempotencyKey: 'bc' };
+    expect(hashKey('a', 'bc').slot).toBe(keySlot(spec));
+  });
+});
+
+describe('the spec table', () => {
+  test('shares traits and demands between equal specs', () => {
+    const specs = new SpecTable();
+    const one = specs.internTraits(aSpec({ name: 'one' }));
+    const two = specs.internTraits(aSpec({ name: 'two' }));
+    const other = specs.internTraits(aSpec({ attempts: 2 }));
+    expect(two).toBe(one);
+    expect(other).not.toBe(one);
+    expect(other.demand).toBe(one.demand);
+  });
+
+  test('takes labels in any order for one demand, and never two lists of labels for one', () => {
+    const demand = (require: [string, string][]): string => demandOf(aSpec({ require })).key;
+    const [a, b]: [string, string][] = [
+      ['a', '1'],
+      ['b', '2'],
+    ];
+    expect(demand([a!, b!])).toBe(demand([b!, a!]));
+    expect(demand([['ab', 'c']])).not.toBe(demand([['a', 'bc']]));
+    expect(demand([['a', '1:b']])).not.toBe(
+      demand([
+        ['a', '1'],
+        ['b', ''],
+      ]),
+    );
+  });
+
+  test('forgets idle specs beyond a bound, the oldest first, and never one in use', () => {
+    const specs = new SpecTable();
+    const { bytes } = specEntry(aSpec());
+    for (let n = 0; n < 10_000; n++) {
+      const traits = specs.internTraits(aSpec({ leaseMs: 5_000 + (n % 100) }));
+      const spec = specs.add(digestOf(n), traits, hashKey('t', `${n}`), bytes);
+      specs.use(spec);
+      specs.stored(spec);
+      if (n >= 10) specs.release(spec);
+    }
+    expect(specs.size).toBeLessThanOrEqual(4_096 + 10);
+    expect(specs.traitsCount).toBe(100);
+    for (let n = 0; n < 10; n++) {
+      const spec = specs.find(digestOf(n));
+      expect(specs.key(spec)).toEqual(hashKey('t', `${n}`));
+      expect(specs.traits(spec).leaseMs).toBe(5_000 + n);
+    }
+    expect(specs.find(digestOf(20))).toBe(-1);
+    expect(specs.find(digestOf(9_999))).toBeGreaterThanOrEqual(0);
+  });
+
+  test('keeps an idle spec whose row is not stored, and one that is used again', () => {
+    const specs = new SpecTable();
+    const traits = specs.internTraits(aSpec());
+    const unstored = specs.add(digestOf(0), traits, undefined, new Uint8Array(1));
+    const busy = specs.add(digestOf(1), traits, undefined);
+    for (const spec of [unstored, busy]) {
+      specs.use(spec);
+      specs.release(spec);
+    }
+    specs.use(busy);
+    for (let n = 2; n < 9_000; n++) {
+      const spec = specs.add(digestOf(n), traits, undefined);
+      specs.use(spec);
+      specs.release(spec);
+    }
+    expect(specs.find(digestOf(0))).toBe(unstored);
+    expect(specs.find(digestOf(1))).toBe(busy);
+    expect(specs.find(digestOf(2))).toBe(-1);
+  });
+
+  test('drops traits and demands that no spec has', () => {
+    const specs = new SpecTable();
+    const traits = specs.internTraits(aSpec());
+    specs.dropUnusedTraits(traits);
+    expect(specs.traitsCount).toBe(0);
+    expect(specs.internTraits(aSpec()).demand).not.toBe(traits.demand);
+  });
+});
