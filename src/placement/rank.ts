@@ -31,9 +31,10 @@ export function pickFree(
 
 /**
  * The node in whose queue a small task waits, for when no node has room. Only full nodes are left
- * then, so the task waits behind nobody it could have passed elsewhere. Queues fill in proportion to
- * what a node holds. Not taken: a node of `waitedFor`, on which an older task waits to fit, because
- * what is queued there would take the room that it waits for.
+ * then, so the task waits behind nobody it could have passed elsewhere. A queue is filled up to as
+ * many as the node holds, so that nodes get work in proportion to their size and a queued task
+ * waits about as long as one runs. Not taken: a node of `waitedFor`, on which an older task waits to
+ * fit, because what is queued there would take the room that it waits for.
  */
 export function pickQueue(
   rooms: readonly Room[],
@@ -41,10 +42,15 @@ export function pickQueue(
   waitedFor: ReadonlySet<Room>,
   draw: () => number,
 ): Room | undefined {
-  const candidates = rooms.filter(
-    room => room.open && room.queueLeft > 0 && isSmall(room, amounts) && !waitedFor.has(room),
-  );
   const held = (room: Room): number => room.copiesInAll(amounts);
+  const candidates = rooms.filter(
+    room =>
+      room.open &&
+      room.queueLeft > 0 &&
+      room.queued < held(room) &&
+      isSmall(room, amounts) &&
+      !waitedFor.has(room),
+  );
   return pickBest(candidates, room => room.queued / held(room), held, draw);
 }
 

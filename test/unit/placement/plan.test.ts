@@ -222,9 +222,16 @@ describe('the queue of a full node', () => {
   });
 
   test('counts what this leader sent there since the advertisement', () => {
-    const sent = { reserved: cpus(6), reservedCount: 6 };
+    const sent = { reserved: cpus(3), reservedCount: 3 };
     const made = planFor([batch(demand(1), 20)], [full('a', 4, sent)]);
     expect(made.placements).toHaveLength(1);
+  });
+
+  test('is never longer than what the node runs at a time', () => {
+    const made = planFor([batch(demand(1), 20)], [full('a', 2)]);
+    expect(made.placements).toHaveLength(2);
+    const queued = full('a', 4, { advertisement: { queued: 4, queueRoom: 4 } });
+    expect(planFor([batch(demand(1), 1)], [queued]).placements).toEqual([]);
   });
 
   test('is left to an older task that waits for room on the node', () => {
