@@ -23,7 +23,7 @@ Exit code: 0 all files pass, 1 a file differs or there is none, 2 wrong usage.
 `;
 
 /** Runs the command; returns the exit code. */
-export async function main(argv: string[]): Promise<number> {
+export async function main(argv: readonly string[]): Promise<number> {
   const options = {
     dir: { type: 'string' },
     rewrite: { type: 'boolean', default: false },
@@ -31,7 +31,7 @@ export async function main(argv: string[]): Promise<number> {
   } as const;
   let values: { dir?: string | undefined; rewrite: boolean; help: boolean };
   try {
-    values = parseArgs({ args: argv, options }).values;
+    values = parseArgs({ args: [...argv], options }).values;
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${HELP}`);
     return 2;

@@ -128,6 +128,10 @@ describe('the conformance runner', () => {
     expect(outcome(['fly 1', '----', 'ok', ''])?.actual).toContain('unknown command');
   });
 
+  test('fails on a file that holds no directive', () => {
+    expect(outcome(['# nothing but words', ''])?.actual).toBe('none');
+  });
+
   test('tells the depth of a line and prints it back', () => {
     const line = '    1->2 MsgApp Term:1 Log:1/4 Commit:4 Entries:[1/5 EntryConfChangeV2 v3 l4]';
     expect(parseLine(line).indent).toBe(4);

@@ -65,6 +65,12 @@ function failure(directive: Directive, error: unknown): Difference {
   return { line, command, record: 0, expected: '(no error)', actual };
 }
 
+/** A file without directives must not pass for having nothing to compare. */
+const nothing: Difference = {
+  ...{ line: 1, command: '(none)', record: 0 },
+  ...{ expected: 'at least one directive', actual: 'none' },
+};
+
 /** Runs one file's text; stops at the first difference unless `keepGoing`. */
 export function runText(text: string, keepGoing = false): FileResult {
   const blocks = parseFile(text);
@@ -91,6 +97,7 @@ export function runText(text: string, keepGoing = false): FileResult {
     }
     if (difference !== undefined && !keepGoing) break;
   }
+  difference ??= directives === 0 ? nothing : undefined;
   return { directives, withRecords, records, difference, outputs };
 }
 
