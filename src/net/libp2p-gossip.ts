@@ -178,9 +178,11 @@ export class Libp2pGossip implements Gossip {
     const directions = new Set<string>();
     for (const connection of this.#connectionsOf(peer)) {
       for (const stream of connection.streams) {
-        if (stream.status === 'open' && this.#pubsub.protocols.includes(stream.protocol)) {
-          directions.add(stream.direction);
-        }
+        if (!this.#pubsub.protocols.includes(stream.protocol)) continue;
+        // A stream that its writer has ended stays open in the other direction, which is not used.
+        const outbound = stream.direction === 'outbound';
+        const writer = outbound ? stream.writeStatus : stream.remoteWriteStatus;
+        if (stream.status === 'open' && writer === 'writable') directions.add(stream.direction);
       }
     }
     return directions.size === 2;

@@ -200,13 +200,17 @@ export class Libp2pTransport implements Transport {
     });
   }
 
-  /** Keeps quiet links alive and takes down those that have fallen silent. */
+  /** Keeps quiet links alive; takes down those that fell silent or lost their membership. */
   #tick(): void {
     const nowMs = performance.now();
     // After a stall of our own loop the peers' bytes may be waiting unread: judge nobody yet.
     const judge = nowMs - this.#watchedAtMs < timing.keepAliveMs;
     this.#watchedAtMs = nowMs;
     for (const [peer, link] of this.#links) {
+      if (!this.#options.mayConnect(peer)) {
+        this.disconnect(peer);
+        continue;
+      }
       const writer = link.writer;
       if (writer !== undefined && !writer.tick(timing.keepAliveMs, timing.stalledMs)) {
         this.#stalled++;

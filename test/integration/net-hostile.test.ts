@@ -170,6 +170,20 @@ describe('a hostile network', () => {
     expect(a.net.transport.connected(former.id)).toBe(false);
   });
 
+  test('a member that is no longer one is cut off without being asked to leave', async () => {
+    const former = await rogue();
+    await former.host.handle(framesProtocol, () => undefined);
+    const connection = await former.dial(a.address);
+    await until('it is up', () => a.net.transport.connected(former.id));
+    refused.add(former.id);
+    const late = await connection.newStream(framesProtocol).catch(() => undefined);
+    late?.send(Buffer.from([0, 0, 0, 1, 0x7a]));
+    await until('it is cut off', () => connection.status !== 'open');
+    await allIsWell();
+    expect(a.frames).not.toContain(`${former.id} z`);
+    expect(a.downs).toEqual([former.id]);
+  });
+
   test('a frame over the bound ends its stream, not the connection', async () => {
     const bad = await rogue();
     const connection = await bad.dial(a.address);
@@ -217,7 +231,7 @@ describe('a hostile network', () => {
     let opened = 0;
     await bad.host.handle(framesProtocol, stream => {
       opened++;
-      stream.abort(new Error('no'));
+      setTimeout(() => stream.abort(new Error('no')), 5);
     });
     await bad.dial(a.address);
     await until('a few were tried', () => opened >= 5);
@@ -294,6 +308,28 @@ describe('a hostile network', () => {
     }
     await until('some are dropped', () => gossipCounter(a, 'flooded') > 500);
     await allIsWell();
+  });
+
+  test('a gossip stream that only ended, one way, is noticed as well', async () => {
+    const c = await member(1_000);
+    const bad = await rogue();
+    c.net.transport.connect(bad.id, bad.addresses());
+    bad.pubsub.subscribe(advertTopic);
+    let polls = 0;
+    const isHeard = (word: string): boolean => {
+      if (polls++ % 20 === 0)
+        void bad.pubsub.publish(advertTopic, encode(`advert ${word} ${polls}`));
+      return c.heard.some(line => line.startsWith(`${bad.id} advert ${word}`));
+    };
+    await until('it is heard', () => isHeard('first'));
+    for (const connection of bad.host.getConnections()) {
+      for (const stream of connection.streams) {
+        const writes = stream.direction === 'outbound';
+        if (writes && bad.pubsub.protocols.includes(stream.protocol)) await stream.close();
+      }
+    }
+    await until('it is heard again', () => isHeard('again'));
+    expect(gossipCounter(c, 'hungUp')).toBeGreaterThanOrEqual(1);
   });
 
   test('a message that breaks the gossip stream is got over by hanging up', async () => {
