@@ -168,6 +168,9 @@ class ProcessRunner implements Runner {
     } else if (message.kind === 'ended') {
       this.#live.delete(message.key);
       this.#events?.onEnded(message.key, message.outcome);
+    } else if (message.kind === 'replaced') {
+      this.#log.error('another process of this node has taken the supervisor over');
+      this.#stopped = true;
     }
   }
 

@@ -47,8 +47,9 @@ function serve(dataDir: string, supervisor: Supervisor): void {
   let current: Socket | undefined;
   let lonelySinceMs = performance.now();
   const server = createServer(socket => {
-    current?.destroy();
+    const before = current;
     current = socket;
+    before?.end(encodeFrame({ kind: 'replaced' }));
     const tell = frameWriter(socket);
     const reader = new FrameReader<ToSupervisor>();
     const hello = supervisor.connect(tell);

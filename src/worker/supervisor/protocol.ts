@@ -46,6 +46,8 @@ export type FromSupervisor =
   | { readonly kind: 'started'; readonly key: AttemptKey; readonly startedAtMs: number }
   /** Sent once the exit record is durable; once per connection, and in every `hello` until acknowledged. */
   | { readonly kind: 'ended'; readonly key: AttemptKey; readonly outcome: Outcome }
+  /** Another process of the node has connected; this one is not to interfere. */
+  | { readonly kind: 'replaced' }
   | { readonly kind: 'pong' };
 
 export function encodeFrame(message: ToSupervisor | FromSupervisor): Buffer {
