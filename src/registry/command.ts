@@ -8,8 +8,10 @@
  */
 import { ByteReader, ByteWriter, DecodeError } from '../model/bytes.ts';
 import type { Actor } from '../model/command.ts';
+import { TschedError } from '../model/errors.ts';
 import type { GroupId, NodeId } from '../model/ids.ts';
 import {
+  numberOf,
   readRegistration,
   readSeat,
   readSecret,
@@ -110,9 +112,16 @@ export const registryCommandKinds = [
 
 const version = 1;
 
-/** Bytes of a command for a log entry of group 0. */
+/** Largest command, so that no list in one is longer than a reader takes. */
+const commandBytesMax = 256 * 1024;
+
+/**
+ * Bytes of a command for a log entry of group 0. What this returns can be decoded: a word that is
+ * not in its set and a command over 256 KiB are a `badRequest`, before they are in a log.
+ */
 export function encodeRegistryCommand(command: RegistryCommand): Uint8Array {
-  const writer = new ByteWriter(256).u8(version).u8(registryCommandKinds.indexOf(command.kind));
+  const writer = new ByteWriter(256).u8(version);
+  writer.u8(numberOf(registryCommandKinds, command.kind, 'registry command'));
   writer.varint(command.atMs).text(command.actor.name).text(command.actor.tenant);
   switch (command.kind) {
     case 'bootstrap':
@@ -126,7 +135,7 @@ export function encodeRegistryCommand(command: RegistryCommand): Uint8Array {
       writer.optional(command.joinSecret, (w, hex) => w.text(hex));
       break;
     case 'setNodeState':
-      writer.text(command.node).u8(nodeStates.indexOf(command.state));
+      writer.text(command.node).u8(numberOf(nodeStates, command.state, 'node state'));
       break;
     case 'allocateReplica':
       writer.varint(command.group).text(command.node).text(command.storeId);
@@ -149,6 +158,12 @@ export function encodeRegistryCommand(command: RegistryCommand): Uint8Array {
     case 'setSetting':
       writer.text(command.name).optional(command.value, (w, value) => w.text(value));
       break;
+  }
+  if (writer.length > commandBytesMax) {
+    throw new TschedError(
+      'badRequest',
+      `a registry command of ${writer.length} bytes is too large`,
+    );
   }
   return writer.finish();
 }

@@ -4,8 +4,9 @@
  * both.
  */
 import { type ByteReader, type ByteWriter, DecodeError } from '../model/bytes.ts';
+import { TschedError } from '../model/errors.ts';
 import { tiers } from '../model/resources.ts';
-import { readPairs, readResources, writePairs, writeResources } from '../model/spec.ts';
+import { readResources, writePairs, writeResources } from '../model/spec.ts';
 import {
   type JoinSecret,
   type NodeRegistration,
@@ -14,11 +15,21 @@ import {
   tokenRoles,
 } from './state.ts';
 
+/**
+ * The number of a word of a closed set. What is proposed may come from another node's request: a
+ * word that is not in the set is refused here, because in the log it would stop every replica.
+ */
+export function numberOf<T>(set: readonly T[], word: T, what: string): number {
+  const position = set.indexOf(word);
+  if (position < 0) throw new TschedError('badRequest', `unknown ${what}: ${String(word)}`);
+  return position;
+}
+
 export function writeRegistration(writer: ByteWriter, node: NodeRegistration): void {
   writer.text(node.id).text(node.name).text(node.storeId);
   writer.varint(node.bootCount).text(node.bootId);
   writer.list(node.addresses, (w, address) => w.text(address)).text(node.httpAddress);
-  writer.u8(tiers.indexOf(node.tier));
+  writer.u8(numberOf(tiers, node.tier, 'tier'));
   writeResources(writer, node.total);
   writePairs(writer, node.labels);
   writer.text(node.zone).varint(node.weight).text(node.version);
@@ -45,7 +56,7 @@ export function readRegistration(reader: ByteReader): NodeRegistration {
     httpAddress,
     tier,
     total: readResources(reader),
-    labels: readPairs(reader),
+    labels: reader.list((r): [string, string] => [r.text(), r.text()]),
     zone: reader.text(),
     weight: reader.varint(),
     version: reader.text(),
@@ -62,7 +73,7 @@ export function readSeat(reader: ByteReader): ReplicaSeat {
 
 export function writeToken(writer: ByteWriter, token: TokenRecord): void {
   writer.text(token.id).text(token.name).text(token.sha256);
-  writer.u8(tokenRoles.indexOf(token.role)).text(token.tenant);
+  writer.u8(numberOf(tokenRoles, token.role, 'role')).text(token.tenant);
   writer.optional(token.expiresAtMs, (w, at) => w.varint(at));
 }
 

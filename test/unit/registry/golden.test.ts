@@ -1,6 +1,7 @@
 /** The bytes of format 1. A changed line here is a broken upgrade: add a version instead. */
 import { describe, expect, test } from 'vitest';
 import { DecodeError } from '../../../src/model/bytes.ts';
+import { TschedError } from '../../../src/model/errors.ts';
 import {
   decodeRegistryCommand,
   encodeRegistryCommand,
@@ -99,6 +100,42 @@ describe('a command of the registry', () => {
     const bytes = encodeRegistryCommand({ ...stamp, kind: 'dropToken', id: 'x' });
     expect(() => decodeRegistryCommand(bytes.with(0, 2))).toThrow('version 2');
     expect(() => decodeRegistryCommand(bytes.with(1, 99))).toThrow('unknown kind');
+  });
+});
+
+describe('a command that must not get into a log', () => {
+  const refusal = (command: unknown): unknown => {
+    try {
+      return encodeRegistryCommand(command as RegistryCommand);
+    } catch (error) {
+      return error instanceof TschedError ? error.message : error;
+    }
+  };
+  const register = (changes: object): unknown => ({
+    ...stamp,
+    kind: 'registerNode',
+    node: { ...registration('b'), ...changes },
+  });
+
+  test('because a word is not in its set', () => {
+    expect(refusal(register({ tier: 'golden' }))).toBe('unknown tier: golden');
+    expect(refusal({ ...stamp, kind: 'future' })).toBe('unknown registry command: future');
+    const state = { ...stamp, kind: 'setNodeState', node: 'a', state: 'asleep' };
+    expect(refusal(state)).toBe('unknown node state: asleep');
+    const token = { ...stamp, kind: 'putToken', token: { ...adminToken, role: 'king' } };
+    expect(refusal(token)).toBe('unknown role: king');
+  });
+
+  test('because it is too large', () => {
+    expect(refusal(register({ name: 'x'.repeat(300_000) }))).toContain('too large');
+  });
+
+  test('is none where a label is long: apply refuses that one', () => {
+    const label = register({ labels: [['k', 'x'.repeat(100_000)]] });
+    const bytes = encodeRegistryCommand(label as RegistryCommand);
+    const feed = cluster();
+    const applied = feed.machine.apply(feed.index + 1, bytes);
+    expect(applied.replies).toMatchObject([{ ok: false, message: 'a label is too long' }]);
   });
 });
 
