@@ -96,13 +96,15 @@ export interface NodeTotals {
 
 /**
  * Whether some node could run the demand if it were idle; where none could, a sentence that names
- * the resource and the largest there is. With no node known at all nothing is refused.
+ * the resource and the largest there is. A node without any CPU has not told its size yet; with no
+ * other node known nothing is refused.
  */
 export function neverFits(
   demand: Demand,
-  totals: readonly NodeTotals[],
+  known: readonly NodeTotals[],
 ): { fits: boolean; message: string } {
   const fits = { fits: true, message: '' };
+  const totals = known.filter(node => node.total.cpuMilli > 0);
   if (totals.length === 0) return fits;
   const tiered = totals.filter(node => tierRank(node.tier) >= tierRank(demand.tier));
   if (tiered.length === 0) {

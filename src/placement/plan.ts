@@ -28,8 +28,10 @@ export interface PlanInput {
   readonly batches: readonly ReadyBatch[];
   /** One view per node, this leader's own reservations counted in. */
   readonly nodes: readonly NodeView[];
-  /** The clock of `readySinceMs` and `coolDownUntilMs`. */
+  /** The clock of `coolDownUntilMs`. */
   readonly nowMs: number;
+  /** The clock of `readySinceMs`, where that is another one: state time is wall time. */
+  readonly stateNowMs?: number | undefined;
   readonly maxPlacements: number;
   /** Another for every plan, so that leaders draw differently. */
   readonly seed: number;
@@ -48,6 +50,7 @@ type Placement = Plan['placements'][number];
 /** Places at most `maxPlacements` tasks, and says why the others of the demands it met wait. */
 export function plan(input: PlanInput): Plan {
   const draw = createDraw(input.seed);
+  const stateNowMs = input.stateNowMs ?? input.nowMs;
   const rooms = input.nodes.map(view => new Room(view, input.nowMs));
   const placements: Placement[] = [];
   const blocked = new Map<Demand, WaitingReason>();
@@ -63,7 +66,7 @@ export function plan(input: PlanInput): Plan {
       wanted = { demand, amounts: amountsOf(demand), rooms: candidatesFor(demand, rooms) };
       wantedOf.set(demand, wanted);
     }
-    const room = choose(wanted, task, waitedFor, input.nowMs, draw);
+    const room = choose(wanted, task, waitedFor, stateNowMs, draw);
     if (room !== undefined) {
       room.take(wanted.amounts);
       placements.push(toPlacement(task, demand, room));
@@ -89,7 +92,7 @@ function choose(
   wanted: Wanted,
   task: ReadyTask,
   waitedFor: ReadonlySet<Room>,
-  nowMs: number,
+  stateNowMs: number,
   draw: () => number,
 ): Room | undefined {
   const { amounts, rooms } = wanted;
@@ -99,7 +102,7 @@ function choose(
   const others = rooms.filter(room => !task.avoid.includes(room.view.advertisement.node));
   const room = pickFree(others, amounts, draw) ?? pickQueue(others, amounts, waitedFor, draw);
   if (room !== undefined) return room;
-  const waited = nowMs - task.readySinceMs >= avoidMsMax;
+  const waited = stateNowMs - task.readySinceMs >= avoidMsMax;
   return others.length === 0 || waited ? pickFree(rooms, amounts, draw) : undefined;
 }
 

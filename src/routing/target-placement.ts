@@ -54,13 +54,13 @@ export function targetPlacement(view: RegistryView): Map<GroupId, Target> {
   return targets;
 }
 
+/** Every node may follow the registry as a learner, so being one earns no preference for a vote. */
 function registryTarget(seats: GroupSeats, nodes: readonly PlacementNode[]): Target {
   return targetFor({
     group: registryGroup,
     nodes,
     replication: registryVotersMax,
     current: seats.voters,
-    currentLearners: seats.learners,
     load: new Map(),
   });
 }

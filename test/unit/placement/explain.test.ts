@@ -58,6 +58,7 @@ describe('at submit', () => {
   test('a demand that fits some idle node, or an unknown cluster, is let in', () => {
     expect(neverFits(demand(4), [node(2), node(4)])).toEqual({ fits: true, message: '' });
     expect(neverFits(demand(400), []).fits).toBe(true);
+    expect(neverFits(demand(400), [node(0)]).fits).toBe(true);
   });
 
   test('a refusal names the resource and the largest there is', () => {

@@ -164,6 +164,20 @@ describe('nodes where the task failed before', () => {
     expect(perNode(planFor(avoiding(readySinceMs), [view('a', 8), busy]))).toEqual({ a: 1 });
   });
 
+  test('are waited out by the clock of the state, not that of cool-downs', () => {
+    const input = {
+      batches: avoiding(1_700_000_000_000),
+      nodes: [view('a', 8), busy],
+      nowMs: 50,
+      maxPlacements: 1,
+      seed: 1,
+    };
+    const planAfter = (waitedMs: number): Plan =>
+      plan({ ...input, stateNowMs: 1_700_000_000_000 + waitedMs });
+    expect(planAfter(avoidMsMax - 1).placements).toEqual([]);
+    expect(planAfter(avoidMsMax).placements).toHaveLength(1);
+  });
+
   test('are taken at once where no other could ever run it', () => {
     const small = view('b', 0.5);
     expect(perNode(planFor(avoiding(1_990), [view('a', 8), small]))).toEqual({ a: 1 });

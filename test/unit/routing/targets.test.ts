@@ -73,6 +73,13 @@ describe('a cluster that grows', () => {
     expect(targetsOf('abcdefg').get(0)?.voters).toEqual(expect.arrayContaining(['a', 'b', 'c']));
   });
 
+  test('the registry takes new voters by zone, though all others follow it', () => {
+    const nodes = [...nodesNamed('abcdef'), node('y', { zone: 'y' }), node('z', { zone: 'z' })];
+    const groups = [at(0, 'abc', 'defyz'), ...shardsAt('abc').slice(1)];
+    const target = targetPlacement({ nodes, groups, replication: 3 }).get(0);
+    expect(target?.voters).toEqual(['a', 'b', 'c', 'y', 'z']);
+  });
+
   test('a node that joins but is not up yet gets nothing', () => {
     const nodes = [...nodesNamed('ab'), node('c', { eligible: false })];
     const targets = targetPlacement({ nodes, groups: shardsAt('a'), replication: 3 });
