@@ -23,6 +23,11 @@ export class VirtualTime {
     return this.#nowMs;
   }
 
+  /** Events that are planned, cancelled ones included. */
+  get pending(): number {
+    return this.#heap.length;
+  }
+
   after(delayMs: number, fire: () => void): () => void {
     const event: Event = {
       atMs: this.#nowMs + Math.max(0, delayMs),

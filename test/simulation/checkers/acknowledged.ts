@@ -1,0 +1,79 @@
+/**
+ * What clients were told stays true: an acknowledged task is committed, exists for ever and settles;
+ * one idempotency key is one task; what was read as settled is never read otherwise again.
+ */
+import type { ShardCommand } from '../../../src/model/command.ts';
+import type { TaskId } from '../../../src/model/ids.ts';
+import { isSettled, type TaskState, type TaskView } from '../../../src/model/task.ts';
+import type { SimCluster } from '../cluster.ts';
+import { check } from '../violation.ts';
+import type { Checker } from './checker.ts';
+import type { CommittedListener } from './committed.ts';
+
+export interface Expectation {
+  readonly exists: boolean;
+  readonly settled: TaskState | undefined;
+}
+
+export class AcknowledgedChecker implements Checker, CommittedListener {
+  readonly acknowledged = new Set<TaskId>();
+  #answered: TaskId[] = [];
+  readonly #byKey = new Map<string, TaskId>();
+  readonly #committed = new Set<TaskId>();
+  readonly #cancelled = new Set<TaskId>();
+  readonly #readSettled = new Map<TaskId, TaskState>();
+
+  applied(_group: number, command: ShardCommand): void {
+    if (command.kind === 'submit') for (const { id } of command.items) this.#committed.add(id);
+  }
+
+  /** A submit was answered with this ID. */
+  submitted(id: TaskId, key: string | undefined): void {
+    this.acknowledged.add(id);
+    this.#answered.push(id);
+    if (key === undefined) return;
+    const other = this.#byKey.get(key);
+    check(other === undefined || other === id, () => `key ${key} has tasks ${other} and ${id}`);
+    this.#byKey.set(key, id);
+  }
+
+  /** Answers are given in the event that applied; what was committed is written down after it. */
+  afterEvent(): void {
+    for (const id of this.#answered.splice(0)) {
+      check(this.#committed.has(id), () => `task ${id} was acknowledged before it was committed`);
+    }
+  }
+
+  cancelled(id: TaskId): void {
+    this.#cancelled.add(id);
+  }
+
+  /** What is known of a task when a read of it begins. */
+  expectation(id: TaskId): Expectation {
+    return { exists: this.acknowledged.has(id), settled: this.#readSettled.get(id) };
+  }
+
+  /** A read has its answer; `undefined` where it says that there is no such task. */
+  read(id: TaskId, expected: Expectation, view: TaskView | undefined): void {
+    if (view === undefined) {
+      check(!expected.exists, () => `acknowledged task ${id} is not known any more`);
+      return;
+    }
+    if (view.stale) return;
+    check(
+      expected.settled === undefined || expected.settled === view.state,
+      () => `task ${id} was read as ${expected.settled}, then as ${view.state}`,
+    );
+    if (isSettled(view.state)) this.#readSettled.set(id, view.state);
+  }
+
+  final(cluster: SimCluster): void {
+    for (const id of this.acknowledged) {
+      const state = cluster.attempts.settled.get(id);
+      check(state !== undefined, () => `acknowledged task ${id} did not settle`);
+      if (!this.#cancelled.has(id)) continue;
+      const ended = state === 'cancelled' || state === 'succeeded';
+      check(ended, () => `task ${id} was to be cancelled and ended ${state}`);
+    }
+  }
+}

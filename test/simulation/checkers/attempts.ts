@@ -1,0 +1,124 @@
+/**
+ * What really ran, from the supervisors' own books, in the world's time: no two processes of one task
+ * at the same time, no attempt twice, no machine over its capacity; and what was recorded is what
+ * happened, once for each task.
+ */
+import type { ShardCommand } from '../../../src/model/command.ts';
+import { type Resources, resourceNames } from '../../../src/model/resources.ts';
+import { decodeSpec } from '../../../src/model/spec.ts';
+import type { Effect } from '../../../src/shard/effects.ts';
+import type { SimCluster } from '../cluster.ts';
+import type { AttemptInterval } from '../sim-runner.ts';
+import type { Trace } from '../trace.ts';
+import { check } from '../violation.ts';
+import type { CommittedListener } from './committed.ts';
+
+interface Running {
+  readonly machine: string;
+  readonly interval: AttemptInterval;
+  readonly request: Resources;
+}
+
+export class AttemptsChecker implements CommittedListener {
+  readonly #trace: Trace;
+  /** What each committed task asks for. */
+  readonly #requests = new Map<string, Resources>();
+  readonly #running = new Map<string, Running>();
+  readonly #started = new Set<string>();
+  /** Where each assignment was to run: `task.fence` to node. */
+  readonly #assigned = new Map<string, string>();
+  readonly #lastFence = new Map<string, number>();
+  readonly #settled = new Map<string, string>();
+  /** Intervals of each machine that were looked at. */
+  readonly #taken = new Map<string, number>();
+  starts = 0;
+
+  constructor(trace: Trace) {
+    this.#trace = trace;
+  }
+
+  get settled(): ReadonlyMap<string, string> {
+    return this.#settled;
+  }
+
+  /** Looks at the books of one machine; called after every event of its supervisor or node. */
+  look(cluster: SimCluster, machine: string, intervals: readonly AttemptInterval[]): void {
+    for (const [taskId, running] of this.#running) {
+      if (running.interval.endMs === undefined) continue;
+      this.#running.delete(taskId);
+      this.#trace.note(running.machine, `process of ${running.interval.key} ended`);
+    }
+    for (let at = this.#taken.get(machine) ?? 0; at < intervals.length; at++) {
+      this.#start(cluster, machine, intervals[at]!);
+    }
+    this.#taken.set(machine, intervals.length);
+  }
+
+  #start(cluster: SimCluster, machine: string, interval: AttemptInterval): void {
+    const { key, taskId } = interval;
+    this.starts++;
+    this.#trace.note(machine, `process of ${key} started`);
+    check(!this.#started.has(key), () => `attempt ${key} was started twice`);
+    this.#started.add(key);
+    const node = this.#assigned.get(key);
+    check(node !== undefined, () => `attempt ${key} runs on ${machine} and was never assigned`);
+    check(node === machine, () => `attempt ${key} of ${node} runs on ${machine}`);
+    const other = this.#running.get(taskId);
+    check(
+      other === undefined,
+      () => `${key} starts on ${machine} while ${other?.interval.key} lives on ${other?.machine}`,
+    );
+    const request = this.#requests.get(taskId);
+    check(request !== undefined, () => `attempt ${key} of a task that nobody submitted`);
+    if (interval.endMs === undefined) this.#running.set(taskId, { machine, interval, request });
+    const total = cluster.machine(machine)?.total;
+    for (const name of resourceNames) {
+      let used = 0;
+      for (const running of this.#running.values()) {
+        if (running.machine === machine) used += running.request[name];
+      }
+      check(
+        used <= (total?.[name] ?? 0),
+        () => `${machine} runs ${used} of ${name}, has ${total?.[name]}`,
+      );
+    }
+  }
+
+  applied(group: number, command: ShardCommand, effects: readonly Effect[]): void {
+    if (command.kind === 'submit') {
+      const requests = command.specs.map(({ bytes }) => decodeSpec(bytes).request);
+      for (const { id, spec } of command.items) {
+        const request = requests[spec];
+        if (request !== undefined && !this.#requests.has(id)) this.#requests.set(id, request);
+      }
+    }
+    for (const effect of effects) {
+      if (effect.kind === 'assigned') this.#onAssigned(group, command, effect);
+      else if (effect.kind === 'settled') {
+        const before = this.#settled.get(effect.taskId);
+        check(
+          before === undefined,
+          () => `task ${effect.taskId} settled twice: ${before}, then ${effect.state}`,
+        );
+        this.#settled.set(effect.taskId, effect.state);
+        this.#trace.note(`s${group}`, `${effect.taskId} ${effect.state} by ${command.kind}`);
+      }
+    }
+  }
+
+  #onAssigned(
+    group: number,
+    command: ShardCommand,
+    effect: { readonly taskId: string; readonly fence: number },
+  ): void {
+    const { taskId, fence } = effect;
+    const last = this.#lastFence.get(taskId) ?? 0;
+    check(fence > last, () => `fence ${fence} of ${taskId} after ${last}`);
+    this.#lastFence.set(taskId, fence);
+    if (command.kind !== 'assign') return;
+    const item = command.items.find(one => one.taskId === taskId);
+    if (item === undefined) return;
+    this.#assigned.set(`${taskId}.${fence}`, item.node);
+    this.#trace.note(`s${group}`, `assigned ${taskId}.${fence} to ${item.node}`);
+  }
+}

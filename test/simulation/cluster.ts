@@ -1,0 +1,281 @@
+/**
+ * A whole cluster in one thread and one seed: real nodes on simulated machines, held against the
+ * checkers after every event. What happens to it is decided elsewhere (`nemesis.ts`, `workload.ts`).
+ */
+import type { NodeId } from '../../src/model/ids.ts';
+import type { Resources } from '../../src/model/resources.ts';
+import { bootstrapOps } from '../../src/node/make-cluster.ts';
+import type { Random } from '../../src/ports/clock.ts';
+import type { Runner } from '../../src/ports/runner.ts';
+import { MemoryDisk } from '../../src/storage/memory-disk.ts';
+import { AcknowledgedChecker } from './checkers/acknowledged.ts';
+import { AttemptsChecker } from './checkers/attempts.ts';
+import type { Checker } from './checkers/checker.ts';
+import { CommittedChecker } from './checkers/committed.ts';
+import { LeadersChecker } from './checkers/leaders.ts';
+import { PromisesChecker } from './checkers/promises.ts';
+import type { SimOptions } from './options.ts';
+import { createSimNet, type SimNet, type SimNetOptions } from './sim-net.ts';
+import { SimNode, type SimNodeWorld } from './sim-node.ts';
+import { MachineClock } from './sim-process.ts';
+import { createSimRunner, type SimRunnerOptions } from './sim-runner.ts';
+import type { createSimStore } from './sim-store.ts';
+import { Trace } from './trace.ts';
+import { Violation } from './violation.ts';
+import { seededRandom, VirtualTime } from './virtual-time.ts';
+
+/** Bugs planted from outside, through the ports. */
+export interface Plants {
+  readonly makeNet?: ((options: SimNetOptions) => SimNet) | undefined;
+  readonly makeStore?: typeof createSimStore | undefined;
+  readonly wrapRunner?: ((runner: Runner, time: VirtualTime) => Runner) | undefined;
+  readonly makeRunner?: typeof createSimRunner | undefined;
+  readonly afterBoot?: ((node: SimNode, random: Random) => void) | undefined;
+}
+
+export class SimCluster {
+  readonly options: SimOptions;
+  readonly time = new VirtualTime();
+  readonly trace: Trace;
+  readonly net: SimNet;
+  readonly nodes: SimNode[] = [];
+  readonly acknowledged = new AcknowledgedChecker();
+  readonly attempts: AttemptsChecker;
+  readonly committed: CommittedChecker;
+  /** Shared by all disks; the nemesis changes it. */
+  readonly storeFaults = { slowPerMillion: 0, failPerMillion: 0 };
+  readonly #plants: Plants;
+  readonly #checkers: Checker[];
+  readonly #touched = new Set<SimNode>();
+  readonly #world: SimNodeWorld;
+  #failure: Violation | undefined;
+  /** Disk faults crash a node; the nemesis starts it again. */
+  onStorageFault: (node: SimNode) => void = () => undefined;
+  joinSecret: Uint8Array | undefined;
+
+  constructor(
+    options: SimOptions,
+    extra: { readonly echo?: ((line: string) => void) | undefined; readonly plants?: Plants } = {},
+  ) {
+    this.options = options;
+    this.#plants = extra.plants ?? {};
+    this.trace = new Trace(() => this.time.nowMs, extra.echo);
+    const makeNet = this.#plants.makeNet ?? createSimNet;
+    this.net = makeNet({
+      scheduler: {
+        nowMs: () => this.time.nowMs,
+        after: (delayMs, fire) => this.time.after(delayMs, fire),
+      },
+      random: this.random('net'),
+    });
+    this.attempts = new AttemptsChecker(this.trace);
+    this.committed = new CommittedChecker(this.trace, [this.acknowledged, this.attempts]);
+    this.#checkers = [
+      new LeadersChecker(this.trace),
+      new PromisesChecker(),
+      this.committed,
+      this.acknowledged,
+    ];
+    this.#world = {
+      net: this.net,
+      trace: this.trace,
+      storeFaults: this.storeFaults,
+      entered: node => this.#touched.add(node),
+      sent: (node, peer, frame) => {
+        for (const checker of this.#checkers) checker.sent?.(node, peer, frame);
+      },
+      fatal: (node, error) => this.#fatal(node, error),
+    };
+  }
+
+  random(stream: string): Random {
+    return seededRandom(this.options.seed, stream);
+  }
+
+  machine(id: NodeId): SimNode | undefined {
+    return this.nodes.find(node => node.id === id);
+  }
+
+  /** A machine with an empty disk, or the first one with a whole cluster on it; not started yet. */
+  addMachine(): SimNode {
+    const id = `n${this.nodes.length + 1}`;
+    const random = this.random(id);
+    const { clockRatePerMille, wallOffsetMs } = this.options;
+    const spread = (most: number): number =>
+      most === 0 ? 0 : (random.uint32() % (2 * most + 1)) - most;
+    const clock = new MachineClock(
+      this.time,
+      1 + spread(clockRatePerMille) / 1_000,
+      spread(wallOffsetMs),
+    );
+    const disk = new MemoryDisk();
+    const storeId = `store-${id}`;
+    disk.header = { clusterId: 'simulated', nodeId: id, storeId };
+    const first = this.nodes[0];
+    if (first === undefined) {
+      // `cluster init` has opened the store once.
+      disk.bootCount = 1;
+      disk.commit(
+        bootstrapOps({
+          clusterId: 'simulated',
+          clusterName: 'simulated',
+          nodeId: id,
+          nodeName: id,
+          storeId,
+          shards: this.options.shards,
+          replication: 3,
+          atMs: clock.wallMs(),
+          adminTokenSha256: 'a'.repeat(64),
+        }),
+      );
+    }
+    const total: Resources = {
+      cpuMilli: 2_000 + 1_000 * (random.uint32() % 7),
+      memoryBytes: 8e9,
+      diskBytes: 1e9,
+      iops: 1_000,
+      bandwidth: 1e6,
+      ports: 10,
+    };
+    let node: SimNode | undefined;
+    const runnerOptions: SimRunnerOptions = {
+      scheduler: {
+        after: (delayMs, fire) =>
+          clock.after(delayMs, () => {
+            if (node !== undefined) this.#touched.add(node);
+            fire();
+          }),
+      },
+      random,
+      clock,
+    };
+    const { wrapRunner, makeRunner } = this.#plants;
+    node = new SimNode({
+      id,
+      clock,
+      random,
+      disk,
+      runner: (makeRunner ?? createSimRunner)(runnerOptions),
+      tier: (['basic', 'regular', 'premium'] as const)[random.uint32() % 3]!,
+      total,
+      joinSecret: first === undefined ? undefined : this.joinSecret,
+      bootstrap: first === undefined ? [] : [{ node: first.id, address: `/sim/${first.id}` }],
+      world: this.#world,
+      wrapRunner: wrapRunner === undefined ? undefined : runner => wrapRunner(runner, this.time),
+      makeStore: this.#plants.makeStore,
+    });
+    this.nodes.push(node);
+    return node;
+  }
+
+  boot(node: SimNode): void {
+    node.boot();
+    this.#plants.afterBoot?.(node, this.random(`plant ${node.id} ${this.time.events}`));
+  }
+
+  #fatal(node: SimNode, error: unknown): void {
+    const code = (error as { code?: string }).code;
+    if (code === 'storageFault') {
+      this.trace.note(node.id, 'the disk failed');
+      this.onStorageFault(node);
+      return;
+    }
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.fail(new Violation('crash', `${node.id} cannot go on: ${text}`));
+  }
+
+  /** The first failure counts; it ends the run after the event that is under way. */
+  fail(failure: Violation): void {
+    this.#failure ??= failure;
+  }
+
+  /** Fires the next event, lets every promise that it settled go on, and checks. */
+  async step(): Promise<void> {
+    // What was called from outside may only now ask for its first event.
+    if (this.time.pending === 0) await macrotask();
+    try {
+      if (!this.time.step()) throw new Violation('liveness', 'nothing is left to happen');
+    } catch (error) {
+      throw asViolation(error);
+    }
+    await macrotask();
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#touched.size > 0) this.#check();
+    if (this.time.events % 500 === 0) this.sweep();
+  }
+
+  #check(): void {
+    const touched = [...this.#touched];
+    this.#touched.clear();
+    try {
+      // What was committed comes first: a process that started was assigned before.
+      for (const node of touched) {
+        for (const checker of this.#checkers) checker.afterEvent?.(node);
+      }
+      for (const node of touched) this.attempts.look(this, node.id, node.runner.intervals);
+    } catch (error) {
+      throw asViolation(error);
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  sweep(): void {
+    try {
+      for (const checker of this.#checkers) checker.sweep?.(this);
+      for (const { node } of this.nodes) node?.worker.reactor.invariants();
+    } catch (error) {
+      throw asViolation(error);
+    }
+  }
+
+  final(): void {
+    try {
+      for (const checker of this.#checkers) checker.final?.(this);
+    } catch (error) {
+      throw asViolation(error);
+    }
+  }
+
+  /** Steps until `holds`, at most `limitMs` of virtual time; then it is a liveness failure. */
+  async until(holds: () => boolean, limitMs: number, what: () => string): Promise<void> {
+    const endMs = this.time.nowMs + limitMs;
+    while (!holds()) {
+      if (this.time.nowMs > endMs) {
+        throw new Violation('liveness', `not within ${limitMs} ms: ${what()}`);
+      }
+      await this.step();
+    }
+  }
+
+  /** Steps until `work` is done and gives its result. */
+  async finish<T>(work: Promise<T>, limitMs: number, what: string): Promise<T> {
+    let outcome: { ok: true; value: T } | { ok: false; error: unknown } | undefined;
+    work.then(
+      value => {
+        outcome = { ok: true, value };
+      },
+      (error: unknown) => {
+        outcome = { ok: false, error };
+      },
+    );
+    await this.until(
+      () => outcome !== undefined,
+      limitMs,
+      () => what,
+    );
+    if (outcome?.ok === true) return outcome.value;
+    throw outcome?.error;
+  }
+}
+
+function asViolation(error: unknown): Violation {
+  if (error instanceof Violation) return error;
+  if (error instanceof Error) {
+    const verdict = error.name === 'AssertionError' ? 'correctness' : 'crash';
+    return new Violation(verdict, error.stack ?? error.message);
+  }
+  return new Violation('crash', String(error));
+}
+
+/** Lets every promise that can go on do so; a turn of the real event loop. */
+export const macrotask = (): Promise<void> => new Promise(resolve => setImmediate(resolve));

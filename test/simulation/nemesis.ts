@@ -1,0 +1,210 @@
+/**
+ * What goes wrong in a run, and when: drawn from the seed, one fault at a time, each with its end. The
+ * links that are cut are kept as a list of reasons, so that two faults may overlap.
+ */
+import type { NodeId } from '../../src/model/ids.ts';
+import type { Random } from '../../src/ports/clock.ts';
+import type { SimCluster } from './cluster.ts';
+import type { FaultKind } from './options.ts';
+import type { SimNode } from './sim-node.ts';
+
+type Link = readonly [from: NodeId, to: NodeId];
+
+export class Nemesis {
+  readonly #cluster: SimCluster;
+  readonly #random: Random;
+  #active = false;
+  readonly #cuts = new Set<readonly Link[]>();
+
+  constructor(cluster: SimCluster) {
+    this.#cluster = cluster;
+    this.#random = cluster.random('nemesis');
+    cluster.onStorageFault = node => {
+      this.#kill(node, false);
+      this.#bootLater(node);
+    };
+  }
+
+  start(): void {
+    this.#active = true;
+    const { options, net, time } = this.#cluster;
+    net.faults.dropPercent = options.dropPercent;
+    net.faults.duplicatePercent = options.duplicatePercent;
+    net.faults.reorderPercent = options.reorderPercent;
+    net.faults.resetPerTenThousand = options.resetPerTenThousand;
+    net.faults.delayMsMax = options.delayMsMax;
+    net.faults.gossipDropPercent = options.dropPercent;
+    net.faults.gossipDuplicatePercent = options.duplicatePercent;
+    this.#cluster.storeFaults.slowPerMillion = options.slowDiskPerMillion;
+    this.#cluster.storeFaults.failPerMillion = options.failDiskPerMillion;
+    if (options.faults.length === 0) return;
+    const next = (): void => {
+      if (!this.#active) return;
+      this.#strike();
+      time.after(1 + this.#below(2 * options.faultEveryMs), next);
+    };
+    time.after(this.#below(options.faultEveryMs), next);
+  }
+
+  /** Everything works again from now on. */
+  heal(): void {
+    this.#active = false;
+    const { net, nodes, trace } = this.#cluster;
+    trace.note('', '=== everything is healed');
+    Object.assign(net.faults, {
+      dropPercent: 0,
+      duplicatePercent: 0,
+      reorderPercent: 0,
+      resetPerTenThousand: 0,
+      delayMsMax: 2,
+      gossipDropPercent: 0,
+      gossipDuplicatePercent: 0,
+    });
+    Object.assign(this.#cluster.storeFaults, { slowPerMillion: 0, failPerMillion: 0 });
+    this.#cuts.clear();
+    net.heal();
+    for (const node of nodes) {
+      node.process?.resume();
+      if (!node.up) this.#cluster.boot(node);
+    }
+  }
+
+  #below(count: number): number {
+    return Math.floor((this.#random.uint32() / 2 ** 32) * count);
+  }
+
+  #pick<T>(values: readonly T[]): T | undefined {
+    return values[this.#below(values.length)];
+  }
+
+  #strike(): void {
+    const { nodes, options } = this.#cluster;
+    const kind = this.#pick(options.faults);
+    const node = this.#pick(nodes.filter(one => one.running));
+    if (kind === undefined || node === undefined) return;
+    this.#cluster.trace.note(node.id, `=== ${kind}`);
+    this.#fault(kind, node);
+  }
+
+  #fault(kind: FaultKind, node: SimNode): void {
+    const { nodes } = this.#cluster;
+    const others = nodes.filter(one => one !== node).map(one => one.id);
+    switch (kind) {
+      case 'crash':
+      case 'powerLoss':
+        this.#kill(node, kind === 'powerLoss');
+        this.#bootLater(node);
+        return;
+      case 'stop':
+        this.#stop(node);
+        return;
+      case 'supervisorCrash':
+        node.runner.crashSupervisor();
+        return;
+      case 'supervisorFreeze':
+        node.runner.freeze(this.#below(2) === 0 ? this.#below(2_000) : this.#below(30_000));
+        return;
+      case 'partition': {
+        const mine = new Set([node.id, ...others.filter(() => this.#below(3) === 0)]);
+        const far = others.filter(id => !mine.has(id));
+        this.#cut([...mine].flatMap(a => far.flatMap(b => both(a, b))));
+        return;
+      }
+      case 'oneWay': {
+        const out = this.#below(2) === 0;
+        this.#cut(others.map((other): Link => (out ? [node.id, other] : [other, node.id])));
+        return;
+      }
+      case 'bridge': {
+        // Everybody reaches `node`; two halves do not reach each other.
+        const left = others.filter(() => this.#below(2) === 0);
+        const right = others.filter(id => !left.includes(id));
+        this.#cut(left.flatMap(a => right.flatMap(b => both(a, b))));
+        return;
+      }
+      case 'pause':
+        this.#pause(node);
+        return;
+      case 'reset': {
+        const other = this.#pick(others);
+        if (other !== undefined) this.#cluster.net.reset(node.id, other);
+        return;
+      }
+      case 'transfer':
+        for (const replica of node.node?.loop.replicas() ?? []) {
+          const to = this.#pick(replica.descriptor.conf.voters);
+          if (to === undefined || !replica.leading || !replica.core.transferLeader(to)) continue;
+          node.node?.loop.touch(replica);
+        }
+        return;
+    }
+  }
+
+  #kill(node: SimNode, power: boolean): void {
+    if (!node.up) return;
+    node.crash({ power });
+  }
+
+  #bootLater(node: SimNode): void {
+    const delayMs = this.#below(3) === 0 ? this.#below(15_000) : 50 + this.#below(2_000);
+    this.#cluster.time.after(delayMs, () => {
+      if (this.#active && !node.up) this.#cluster.boot(node);
+    });
+  }
+
+  #stop(node: SimNode): void {
+    node.stop().then(
+      () => {
+        if (!node.up) this.#bootLater(node);
+      },
+      (error: unknown) => {
+        throw error;
+      },
+    );
+  }
+
+  #pause(node: SimNode): void {
+    const { process } = node;
+    const { time, trace } = this.#cluster;
+    if (process === undefined) return;
+    const forMs = this.#below(2) === 0 ? 100 + this.#below(1_500) : this.#below(12_000);
+    process.pause();
+    // Frames wait in the socket for a while; then the peers give the connection up.
+    const links = this.#cluster.nodes.filter(one => one !== node).flatMap(one => both(node.id, one.id));
+    let cut = false;
+    time.after(1_000 + this.#below(2_000), () => {
+      if (!process.alive || !process.paused || !this.#active) return;
+      cut = true;
+      this.#cuts.add(links);
+      this.#applyCuts();
+    });
+    time.after(forMs, () => {
+      if (cut) this.#cuts.delete(links);
+      if (cut && this.#active) this.#applyCuts();
+      if (!process.alive || !process.paused) return;
+      trace.note(node.id, 'goes on');
+      process.resume();
+    });
+  }
+
+  #cut(links: readonly Link[]): void {
+    this.#cuts.add(links);
+    this.#applyCuts();
+    this.#cluster.time.after(200 + this.#below(this.#below(2) === 0 ? 3_000 : 15_000), () => {
+      if (!this.#cuts.delete(links)) return;
+      this.#cluster.trace.note('', 'a partition heals');
+      if (this.#active) this.#applyCuts();
+    });
+  }
+
+  #applyCuts(): void {
+    const { net } = this.#cluster;
+    net.heal();
+    for (const links of this.#cuts) for (const [from, to] of links) net.cutOneWay(from, to);
+  }
+}
+
+const both = (a: NodeId, b: NodeId): Link[] => [
+  [a, b],
+  [b, a],
+];

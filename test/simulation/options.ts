@@ -1,0 +1,86 @@
+/**
+ * What one seed stands for: the size of the cluster, its load, and which kinds of faults happen how
+ * often. Each kind is on or off by a coin (swarm testing), so that no fault hides behind another.
+ */
+import type { Random } from '../../src/ports/clock.ts';
+import { seededRandom } from './virtual-time.ts';
+
+export interface SimOptions {
+  readonly seed: number;
+  /** Nodes that take part in the end. */
+  readonly nodes: number;
+  readonly shards: number;
+  /** Nodes join one after another under load and faults, not before them. */
+  readonly growUnderLoad: boolean;
+  /** Events of the phase with faults. */
+  readonly events: number;
+  /** Mean virtual milliseconds between two faults, and between two requests of clients. */
+  readonly faultEveryMs: number;
+  readonly requestEveryMs: number;
+  /** Kinds of faults that are on. */
+  readonly faults: readonly FaultKind[];
+  /** Clocks of machines run up to this many thousandths fast or slow. */
+  readonly clockRatePerMille: number;
+  readonly wallOffsetMs: number;
+  readonly dropPercent: number;
+  readonly duplicatePercent: number;
+  readonly reorderPercent: number;
+  readonly resetPerTenThousand: number;
+  readonly delayMsMax: number;
+  readonly slowDiskPerMillion: number;
+  readonly failDiskPerMillion: number;
+}
+
+export const faultKinds = [
+  'crash',
+  'powerLoss',
+  'stop',
+  'supervisorCrash',
+  'supervisorFreeze',
+  'partition',
+  'oneWay',
+  'bridge',
+  'pause',
+  'reset',
+  'transfer',
+] as const;
+export type FaultKind = (typeof faultKinds)[number];
+
+const below = (random: Random, count: number): number =>
+  Math.floor((random.uint32() / 2 ** 32) * count);
+
+const pick = <T>(random: Random, values: readonly T[]): T => values[below(random, values.length)]!;
+
+/** Everything that `seed` decides about a run; `events` replaces the length where it is given. */
+export function drawOptions(seed: number, events?: number | undefined): SimOptions {
+  const random = seededRandom(seed, 'options');
+  const coin = (): boolean => below(random, 2) === 0;
+  const some = (value: () => number): number => (coin() ? value() : 0);
+  const quiet = below(random, 12) === 0;
+  return {
+    seed,
+    nodes: pick(random, [1, 2, 3, 3, 3, 3, 3, 4, 5, 5]),
+    shards: pick(random, [1, 1, 2, 2, 4]),
+    growUnderLoad: below(random, 4) === 0,
+    events: events ?? 2_500 + below(random, 3_000),
+    faultEveryMs: pick(random, [400, 1_000, 2_000, 4_000]),
+    requestEveryMs: pick(random, [20, 60, 200]),
+    faults: quiet ? [] : faultKinds.filter(() => coin()),
+    clockRatePerMille: some(() => 1 + below(random, 24)),
+    wallOffsetMs: some(() => below(random, 1_500)),
+    dropPercent: quiet ? 0 : some(() => 1 + below(random, 10)),
+    duplicatePercent: quiet ? 0 : some(() => 1 + below(random, 10)),
+    reorderPercent: quiet ? 0 : some(() => 1 + below(random, 10)),
+    resetPerTenThousand: quiet ? 0 : some(() => 1 + below(random, 40)),
+    delayMsMax: pick(random, [2, 20, 200, 1_000]),
+    slowDiskPerMillion: some(() => below(random, 30_000)),
+    failDiskPerMillion: quiet ? 0 : some(() => below(random, 300)),
+  };
+}
+
+/** One line that a person can read. */
+export function describeOptions(options: SimOptions): string {
+  const { seed, faults, ...rest } = options;
+  const fields = Object.entries(rest).map(([name, value]) => `${name}=${String(value)}`);
+  return `seed ${seed}: ${fields.join(' ')} faults=${faults.join(',') || 'none'}`;
+}

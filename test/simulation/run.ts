@@ -1,0 +1,195 @@
+/**
+ * One seed, from the first boot to the last check: the cluster comes up; a phase with faults, in which
+ * only wrong is wrong; then everything heals, and what was promised has to come true in bounded time.
+ */
+import type { ClusterHealth } from '../../src/ports/node-api.ts';
+import { decodeJoinToken } from '../../src/registry/join-token.ts';
+import { type Plants, SimCluster } from './cluster.ts';
+import { Nemesis } from './nemesis.ts';
+import { describeOptions, drawOptions, type SimOptions } from './options.ts';
+import { type Verdict, Violation } from './violation.ts';
+import { Workload } from './workload.ts';
+
+export interface RunResult {
+  readonly options: SimOptions;
+  readonly verdict: 'ok' | Verdict;
+  readonly message: string;
+  /** Newest lines of the trace, oldest first. */
+  readonly last: readonly string[];
+  /** Over everything that happened: equal for equal seeds. */
+  readonly hash: number;
+  readonly events: number;
+  readonly virtualMs: number;
+  readonly committed: number;
+  readonly starts: number;
+  readonly acknowledged: number;
+}
+
+export interface RunExtras {
+  readonly events?: number | undefined;
+  readonly echo?: ((line: string) => void) | undefined;
+  readonly plants?: Plants | undefined;
+}
+
+const setupMs = 60_000;
+/** Virtual time in which everything that was promised has to come true after the healing. */
+const livenessMs = 240_000;
+
+export async function runSeed(seed: number, extras: RunExtras = {}): Promise<RunResult> {
+  const options = drawOptions(seed, extras.events);
+  extras.echo?.(describeOptions(options));
+  const cluster = new SimCluster(options, { echo: extras.echo, plants: extras.plants ?? {} });
+  const rejected = (error: unknown): void =>
+    cluster.fail(new Violation('crash', `a rejection that nobody takes: ${String(error)}`));
+  process.on('unhandledRejection', rejected);
+  let failure: Violation | undefined;
+  try {
+    await play(cluster);
+  } catch (error) {
+    failure =
+      error instanceof Violation
+        ? error
+        : new Violation('crash', error instanceof Error ? (error.stack ?? '') : String(error));
+  } finally {
+    process.off('unhandledRejection', rejected);
+  }
+  return {
+    options,
+    verdict: failure?.verdict ?? 'ok',
+    message: failure?.message ?? '',
+    last: cluster.trace.last(),
+    hash: cluster.trace.hash,
+    events: cluster.time.events,
+    virtualMs: cluster.time.nowMs,
+    committed: cluster.committed.committed,
+    starts: cluster.attempts.starts,
+    acknowledged: cluster.acknowledged.acknowledged.size,
+  };
+}
+
+async function play(cluster: SimCluster): Promise<void> {
+  await setUp(cluster);
+  const workload = new Workload(cluster);
+  const nemesis = new Nemesis(cluster);
+  workload.start();
+  nemesis.start();
+  if (cluster.options.growUnderLoad) grow(cluster);
+  const end = cluster.time.events + cluster.options.events;
+  while (cluster.time.events < end) await cluster.step();
+  workload.stop();
+  while (cluster.nodes.length < cluster.options.nodes) cluster.addMachine();
+  nemesis.heal();
+  await settle(cluster);
+  cluster.final();
+}
+
+/** One node, then the others one by one, until the cluster says that it is whole. */
+async function setUp(cluster: SimCluster): Promise<void> {
+  const { options } = cluster;
+  const first = cluster.addMachine();
+  cluster.boot(first);
+  await cluster.until(
+    () => first.node?.ready === true,
+    setupMs,
+    () => 'the first node is ready',
+  );
+  const text = await cluster.finish(first.node!.api.joinToken(), setupMs, 'a join token is made');
+  const token = decodeJoinToken(text);
+  if (!token.ok) throw new Violation('crash', token.message);
+  cluster.joinSecret = token.secret;
+  if (options.growUnderLoad) return;
+  while (cluster.nodes.length < options.nodes) {
+    const node = cluster.addMachine();
+    cluster.boot(node);
+    await cluster.until(
+      () => node.node?.ready === true,
+      setupMs,
+      () => `${node.id} joins`,
+    );
+  }
+  await healthy(cluster, setupMs);
+}
+
+/** Machines join while clients ask and faults happen. */
+function grow(cluster: SimCluster): void {
+  const random = cluster.random('grow');
+  const next = (): void => {
+    if (cluster.nodes.length >= cluster.options.nodes) return;
+    cluster.boot(cluster.addMachine());
+    cluster.time.after(200 + (random.uint32() % 3_000), next);
+  };
+  cluster.time.after(random.uint32() % 2_000, next);
+}
+
+/** Every node says that the cluster is as it should be. */
+async function healthy(cluster: SimCluster, limitMs: number): Promise<void> {
+  const endMs = cluster.time.nowMs + limitMs;
+  for (;;) {
+    const answers: ClusterHealth[] = [];
+    for (const { node } of cluster.nodes) {
+      if (node?.ready !== true) break;
+      answers.push(await cluster.finish(node.api.clusterHealth(), 20_000, 'health is told'));
+    }
+    if (answers.length === cluster.nodes.length && answers.every(answer => answer.ok)) return;
+    if (cluster.time.nowMs > endMs) {
+      const problems = [...new Set(answers.flatMap(answer => answer.problems))];
+      const unready = cluster.nodes.filter(one => one.node?.ready !== true).map(one => one.id);
+      throw new Violation(
+        'liveness',
+        `not healthy within ${limitMs} ms: ${problems.join('; ')}; not ready: ${unready.join()}`,
+      );
+    }
+    const untilMs = cluster.time.nowMs + 250;
+    await cluster.until(
+      () => cluster.time.nowMs >= untilMs,
+      1_000,
+      () => 'time goes on',
+    );
+  }
+}
+
+async function settle(cluster: SimCluster): Promise<void> {
+  const { committed } = cluster;
+  await cluster.until(
+    () => cluster.nodes.every(({ node }) => node?.ready === true),
+    livenessMs,
+    () => {
+      const unready = cluster.nodes.filter(one => one.node?.ready !== true).map(one => one.id);
+      return `ready: ${unready.join()}`;
+    },
+  );
+  await cluster.until(
+    () => cluster.time.events % 64 === 0 && committed.unsettled().length === 0,
+    livenessMs,
+    () => `settled: ${describeUnsettled(cluster)}`,
+  );
+  await healthy(cluster, 60_000);
+  await cluster.until(
+    () => cluster.time.events % 64 === 0 && caughtUp(cluster),
+    30_000,
+    () => 'every replica has everything',
+  );
+}
+
+function describeUnsettled(cluster: SimCluster): string {
+  const lines: string[] = [];
+  for (const { shard, group } of cluster.committed.groups.values()) {
+    for (const id of shard?.hotIds() ?? []) {
+      const record = shard?.record(id);
+      const live = record?.attempts[record.attempts.length - 1];
+      lines.push(`${id} of shard ${group} ${record?.state} fence ${record?.fence} on ${live?.node}`);
+      if (lines.length > 5) return lines.join('; ');
+    }
+  }
+  return lines.join('; ');
+}
+
+function caughtUp(cluster: SimCluster): boolean {
+  for (const { node } of cluster.nodes) {
+    for (const replica of node?.loop.replicas() ?? []) {
+      const group = cluster.committed.groups.get(replica.group);
+      if (replica.applied !== group?.entries.length) return false;
+    }
+  }
+  return true;
+}

@@ -1,0 +1,182 @@
+/**
+ * One machine of the simulated cluster: its clock, disk and supervisor, which outlive its node, and
+ * the node's process, which is started, crashed and started again. The node is the real one.
+ */
+import type { NodeId } from '../../src/model/ids.ts';
+import type { Resources, Tier } from '../../src/model/resources.ts';
+import { TschedNode } from '../../src/node/node.ts';
+import type { Random } from '../../src/ports/clock.ts';
+import type { Log } from '../../src/ports/log.ts';
+import type { Runner } from '../../src/ports/runner.ts';
+import type { MemoryDisk } from '../../src/storage/memory-disk.ts';
+import type { SimNet } from './sim-net.ts';
+import { MachineClock, SimProcess } from './sim-process.ts';
+import type { SimRunner } from './sim-runner.ts';
+import { createSimStore, type SimStore, type SimStoreFaults } from './sim-store.ts';
+import type { Trace } from './trace.ts';
+
+export interface SimNodeWorld {
+  readonly net: SimNet;
+  readonly trace: Trace;
+  readonly storeFaults: SimStoreFaults;
+  /** Called before anything runs in a process of `node`. */
+  entered(node: SimNode): void;
+  /** A frame is about to leave. */
+  sent(node: SimNode, peer: NodeId, frame: Uint8Array): void;
+  /** The node says that it cannot go on. */
+  fatal(node: SimNode, error: unknown): void;
+}
+
+export interface SimNodeOptions {
+  readonly id: NodeId;
+  readonly clock: MachineClock;
+  readonly random: Random;
+  readonly disk: MemoryDisk;
+  readonly runner: SimRunner;
+  readonly tier: Tier;
+  readonly total: Resources;
+  readonly joinSecret: Uint8Array | undefined;
+  readonly bootstrap: readonly { readonly node: NodeId; readonly address: string }[];
+  readonly world: SimNodeWorld;
+  /** Stands between the node and its supervisor; for planted bugs. */
+  readonly wrapRunner?: ((runner: Runner) => Runner) | undefined;
+  readonly makeStore?: typeof createSimStore | undefined;
+}
+
+export class SimNode {
+  readonly id: NodeId;
+  readonly disk: MemoryDisk;
+  readonly runner: SimRunner;
+  readonly total: Resources;
+  readonly clock: MachineClock;
+  readonly #options: SimNodeOptions;
+  process: SimProcess | undefined;
+  node: TschedNode | undefined;
+  /** Told by somebody that runs this node's process: it is on its way down. */
+  stopping = false;
+  #store: SimStore | undefined;
+  #boots = 0;
+  #lastBootMs = 0;
+
+  constructor(options: SimNodeOptions) {
+    this.id = options.id;
+    this.disk = options.disk;
+    this.runner = options.runner;
+    this.total = options.total;
+    this.clock = options.clock;
+    this.#options = options;
+  }
+
+  get up(): boolean {
+    return this.process !== undefined;
+  }
+
+  get running(): boolean {
+    return this.process !== undefined && !this.process.paused && !this.stopping;
+  }
+
+  get lastBootMs(): number {
+    return this.#lastBootMs;
+  }
+
+  /** Starts a process of this node on what the disk holds. */
+  boot(): void {
+    const { world, clock, id, random, runner } = this.#options;
+    const process = new SimProcess(id, clock, () => world.entered(this));
+    this.process = process;
+    this.stopping = false;
+    this.#boots++;
+    this.#lastBootMs = clock.bootMs();
+    const store = (this.#options.makeStore ?? createSimStore)({
+      scheduler: process.clock,
+      random,
+      faults: world.storeFaults,
+      disk: this.disk,
+    });
+    this.#store = store;
+    world.entered(this);
+    const image = store.openNow(error => world.fatal(this, error));
+    const inner = world.net.join(id);
+    const wrapRunner = this.#options.wrapRunner ?? (same => same);
+    const node = new TschedNode({
+      ports: {
+        clock: process.clock,
+        random,
+        log: this.#log(process),
+        store,
+        transport: process.transport(inner.transport, (peer, frame) =>
+          world.sent(this, peer, frame),
+        ),
+        gossip: process.gossip(inner.gossip),
+        runner: process.runner(wrapRunner(runner)),
+      },
+      settings: {
+        name: id,
+        version: '0.0.0',
+        tier: this.#options.tier,
+        total: this.total,
+        labels: [],
+        zone: '',
+        httpAddress: '',
+        networkKey: new Uint8Array(32),
+        joinSecret: this.#options.joinSecret,
+        bootstrap: this.#options.bootstrap,
+      },
+      image,
+      end: {
+        fatal: error => {
+          if (process.alive) world.fatal(this, error);
+        },
+        stopAsked: () => undefined,
+      },
+    });
+    this.node = node;
+    world.trace.note(id, `boot ${this.#boots}`);
+    node.start().catch((error: unknown) => {
+      if (process.alive) world.fatal(this, error);
+    });
+  }
+
+  /** The process is killed, and with `power` the whole machine: silently, its attempts with it. */
+  crash(options: { readonly power: boolean }): void {
+    const { process } = this;
+    if (process === undefined) return;
+    process.kill();
+    this.#options.world.net.crash(this.id, { silent: options.power });
+    this.#store?.crash();
+    this.runner.crashNode();
+    // Nothing of what a promise of the dead process sets off may reach the machine: `stop` lets go.
+    if (options.power) void this.runner.stop({ end: true });
+    this.process = undefined;
+    this.node = undefined;
+    this.#store = undefined;
+  }
+
+  /** Stops the node as an operator does; the process is gone once that is done. */
+  async stop(): Promise<void> {
+    const { process, node } = this;
+    if (process === undefined || node === undefined || this.stopping) return;
+    this.stopping = true;
+    await node.stop({ endTasks: false, handOver: true });
+    if (this.process === process) this.crash({ power: false });
+  }
+
+  #log(process: SimProcess): Log {
+    const { trace } = this.#options.world;
+    const note =
+      (level: string) =>
+      (message: string, fields: Readonly<Record<string, unknown>> = {}): void => {
+        if (!process.alive) return;
+        const told = Object.entries(fields).map(([name, value]) => `${name}=${String(value)}`);
+        trace.note(this.id, `${level}: ${message} ${told.join(' ')}`);
+      };
+    const log: Log = {
+      debug: () => undefined,
+      info: note('info'),
+      warn: note('warn'),
+      error: note('error'),
+      child: () => log,
+    };
+    return log;
+  }
+}

@@ -1,0 +1,282 @@
+/**
+ * Clients of the simulated cluster: they ask random nodes for random things, some of which die before
+ * they answer, and hold every answer against what they were told before.
+ */
+import { TschedError } from '../../src/model/errors.ts';
+import { formatTaskId, slotCount, type TaskId } from '../../src/model/ids.ts';
+import { noResources, tiers } from '../../src/model/resources.ts';
+import type { TaskSpec } from '../../src/model/spec.ts';
+import type { Random } from '../../src/ports/clock.ts';
+import type { NodeApi, SubmitReply, SubmitRequest } from '../../src/ports/node-api.ts';
+import type { SimCluster } from './cluster.ts';
+import type { SimNode } from './sim-node.ts';
+import { Violation } from './violation.ts';
+
+const actor = { name: 'client', tenant: 'default' };
+const tasksMax = 400;
+/** Answers that say honestly that something cannot be done now, or that it is not known. */
+const honest = new Set<string>([
+  'noQuorum',
+  'outcomeUnknown',
+  'overloaded',
+  'starting',
+  'notLeader',
+  'nodeUnreachable',
+  'unreachable',
+]);
+
+interface Known {
+  readonly request: SubmitRequest & { readonly id: TaskId };
+}
+
+export class Workload {
+  readonly #cluster: SimCluster;
+  readonly #random: Random;
+  readonly #known: Known[] = [];
+  readonly #keySpecs = new Map<string, TaskSpec>();
+  #drawn = 0;
+  #running = false;
+  readonly counts = { asked: 0, acknowledged: 0, refused: 0, unknown: 0, tasks: 0 };
+
+  constructor(cluster: SimCluster) {
+    this.#cluster = cluster;
+    this.#random = cluster.random('workload');
+  }
+
+  start(): void {
+    this.#running = true;
+    const next = (): void => {
+      if (!this.#running) return;
+      this.#request();
+      const meanMs = this.#cluster.options.requestEveryMs;
+      this.#cluster.time.after(this.#below(2 * meanMs + 1), next);
+    };
+    next();
+  }
+
+  stop(): void {
+    this.#running = false;
+  }
+
+  #below(count: number): number {
+    return Math.floor((this.#random.uint32() / 2 ** 32) * count);
+  }
+
+  #pick<T>(values: readonly T[]): T | undefined {
+    return values[this.#below(values.length)];
+  }
+
+  #request(): void {
+    const asked = this.#pick(this.#cluster.nodes.filter(one => one.running));
+    if (asked?.node === undefined) return;
+    this.counts.asked++;
+    const kind = this.#below(100);
+    const known = this.#pick(this.#known);
+    if (kind < 50 || known === undefined) this.#submit(asked, this.#newRequests());
+    else if (kind < 60) this.#submit(asked, [known.request]);
+    else if (kind < 70) this.#cancel(asked, known.request.id);
+    else if (kind < 85) this.#get(asked, known.request.id);
+    else if (kind < 93) this.#wait(asked, known.request.id);
+    else if (kind < 96) this.#background(asked, api => api.list({ limit: 5 }));
+    else if (kind < 98) this.#background(asked, api => api.explain(known.request.id));
+    else this.#retry(asked, known.request.id);
+  }
+
+  #newRequests(): SubmitRequest[] {
+    if (this.counts.tasks >= tasksMax) return [];
+    const count = this.#below(8) === 0 ? 1 + this.#below(20) : 1;
+    const spec = this.#spec();
+    const requests: SubmitRequest[] = [];
+    for (let at = 0; at < count; at++) {
+      const keyed = this.#below(8) === 0;
+      if (keyed) requests.push({ spec: this.#keyed() });
+      else if (this.#below(2) === 0) requests.push({ spec });
+      else requests.push(this.#withId({ spec }));
+    }
+    this.counts.tasks += requests.length;
+    return requests;
+  }
+
+  /** With an ID that the client drew, so that it can repeat the request whatever the answer is. */
+  #withId(request: SubmitRequest): SubmitRequest {
+    const id = formatTaskId({
+      atMs: 1_767_225_600_000 + Math.floor(this.#cluster.time.nowMs),
+      slot: this.#below(slotCount),
+      random: this.#drawn++,
+    });
+    const known = { request: { ...request, id } };
+    this.#known.push(known);
+    return known.request;
+  }
+
+  #spec(): TaskSpec {
+    const words = ['sim', `ms=${this.#durationMs()}`];
+    if (this.#below(6) === 0) words.push('exit=1');
+    if (this.#below(12) === 0) words.push('startfail');
+    if (this.#below(4) === 0) words.push('stubborn');
+    const request = {
+      ...noResources,
+      cpuMilli: 100 + 100 * this.#below(this.#below(4) === 0 ? 30 : 10),
+      memoryBytes: 1_000_000 * (1 + this.#below(500)),
+    };
+    return {
+      tenant: 'default',
+      owner: 'client',
+      name: '',
+      run: this.#below(20) === 0 ? { kind: 'null' } : { kind: 'command', argv: words },
+      env: [],
+      cwd: '',
+      tier: this.#below(3) === 0 ? tiers[this.#below(3)]! : 'basic',
+      request,
+      limit: request,
+      labels: [],
+      require: [],
+      attempts: 1 + this.#below(3),
+      backoff: { initialMs: this.#below(500), maxMs: 1_000 },
+      capMs: this.#below(5) === 0 ? 200 + this.#below(2_000) : 0,
+      graceMs: 200 + this.#below(2_000),
+      leaseMs: this.#pick([5_000, 6_000, 10_000, 20_000])!,
+      outputBytesMax: 1_000_000,
+    };
+  }
+
+  #durationMs(): number {
+    const kind = this.#below(20);
+    if (kind === 0) return 3_000 + this.#below(15_000);
+    return kind < 5 ? 500 + this.#below(2_000) : 5 + this.#below(200);
+  }
+
+  /** The specification of one of a few keys, always the same for one key. */
+  #keyed(): TaskSpec {
+    const key = `key ${this.#below(12)}`;
+    let spec = this.#keySpecs.get(key);
+    if (spec === undefined) {
+      spec = { ...this.#spec(), idempotencyKey: key };
+      this.#keySpecs.set(key, spec);
+    }
+    return spec;
+  }
+
+  #submit(node: SimNode, requests: readonly SubmitRequest[]): void {
+    if (requests.length === 0) return;
+    this.#then(
+      node,
+      api => api.submit(requests, actor),
+      replies =>
+        replies.forEach((reply, position) => this.#replied(requests[position]!, reply)),
+    );
+  }
+
+  #replied(request: SubmitRequest, reply: SubmitReply): void {
+    const { spec } = request;
+    if (!reply.ok) {
+      if (reply.code === 'outcomeUnknown') this.counts.unknown++;
+      else this.counts.refused++;
+      if (!honest.has(reply.code) && reply.code !== 'neverFits') {
+        throw new Violation('correctness', `submit answered ${reply.code}: ${reply.message}`);
+      }
+      if (reply.id !== undefined && request.id === undefined) {
+        this.#known.push({ request: { ...request, id: reply.id } });
+      }
+      return;
+    }
+    this.counts.acknowledged++;
+    this.#cluster.trace.mix(reply.id);
+    this.#cluster.acknowledged.submitted(reply.id, spec.idempotencyKey);
+    if (request.id === undefined) this.#known.push({ request: { ...request, id: reply.id } });
+    else if (spec.idempotencyKey === undefined && reply.id !== request.id) {
+      throw new Violation('correctness', `task ${request.id} was acknowledged as ${reply.id}`);
+    }
+  }
+
+  #cancel(node: SimNode, id: TaskId): void {
+    const expected = this.#cluster.acknowledged.expectation(id);
+    const { acknowledged } = this.#cluster;
+    this.#then(
+      node,
+      api => api.cancel([id], 'not wanted', actor),
+      ([reply]) => {
+        if (reply === undefined) throw new Violation('correctness', 'cancel gave no reply');
+        if (reply.ok) acknowledged.cancelled(id);
+        else if (reply.code === 'unknownTask') acknowledged.read(id, expected, undefined);
+        else if (!honest.has(reply.code) && reply.code !== 'alreadySettled') {
+          throw new Violation('correctness', `cancel answered ${reply.code}: ${reply.message}`);
+        }
+      },
+    );
+  }
+
+  #get(node: SimNode, id: TaskId): void {
+    const { acknowledged } = this.#cluster;
+    const expected = acknowledged.expectation(id);
+    this.#then(
+      node,
+      api => api.get(id),
+      view => acknowledged.read(id, expected, view),
+      error => error.code === 'unknownTask' && this.#missing(id, expected),
+    );
+  }
+
+  #wait(node: SimNode, id: TaskId): void {
+    const { acknowledged } = this.#cluster;
+    const expected = acknowledged.expectation(id);
+    const waitMs = this.#below(5_000);
+    this.#then(
+      node,
+      api => api.wait(id, waitMs, new AbortController().signal),
+      view => acknowledged.read(id, expected, view),
+      error => error.code === 'unknownTask' && this.#missing(id, expected),
+    );
+  }
+
+  /** A stale replica may not know a task yet, and says so in the same words. */
+  #missing(id: TaskId, expected: { readonly exists: boolean }): boolean {
+    if (expected.exists) this.#cluster.trace.note('client', `${id} was not found`);
+    return true;
+  }
+
+  #retry(node: SimNode, id: TaskId): void {
+    this.#then(
+      node,
+      api => api.retry(id, actor),
+      reply => {
+        if (reply.ok) this.#cluster.acknowledged.submitted(reply.id, undefined);
+      },
+      error => error.code === 'notSettled' || error.code === 'unknownTask',
+    );
+  }
+
+  #background(node: SimNode, ask: (api: NodeApi) => Promise<unknown>): void {
+    this.#then(
+      node,
+      ask,
+      () => undefined,
+      error => error.code === 'unknownTask',
+    );
+  }
+
+  /** Takes the answer of a node; anything that is not an honest error is a failure of the run. */
+  #then<T>(
+    asked: SimNode,
+    ask: (api: NodeApi) => Promise<T>,
+    take: (value: T) => void,
+    expected: (error: TschedError) => boolean | undefined = () => false,
+  ): void {
+    const { process, node } = asked;
+    if (process === undefined || node === undefined) return;
+    ask(node.api)
+      .then(value => {
+        // The answer of a process that died did not reach anybody.
+        if (process.alive) take(value);
+      })
+      .catch((error: unknown) => {
+        if (!process.alive && !(error instanceof Violation)) return;
+        if (error instanceof TschedError && (honest.has(error.code) || expected(error) === true))
+          return;
+        const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+        this.#cluster.fail(
+          error instanceof Violation ? error : new Violation('crash', `a request failed: ${text}`),
+        );
+      });
+  }
+}
