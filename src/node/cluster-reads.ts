@@ -172,9 +172,12 @@ export class ClusterReads {
       conf.votersOutgoing.length === 0 &&
       nodesOf(conf.voters) === [...target.voters].sort().join() &&
       nodesOf(conf.learners) === [...target.learners].sort().join();
-    const lagging = replica.core
-      .status()
-      .progress.some(one => one.id !== replica.id && (!one.recentActive || one.state === 'probe'));
+    const lagging = replica.core.status().progress.some(one => {
+      const node = replica.member(one.id)?.node;
+      // Not `recentActive`: the core forgets it at every check of its quorum.
+      const gone = node === undefined || !this.#context.peers.connected(node);
+      return one.id !== replica.id && (gone || one.state === 'probe');
+    });
     if (!settled) return 'growing';
     return lagging ? 'underReplicated' : 'ok';
   }

@@ -494,7 +494,7 @@ export class TschedNode {
       for (const reply of replies) if (reply.ok) this.#counters.submitted++;
       return replies;
     },
-    resolve: text => this.#reads.resolve(text),
+    resolve: (text, tenant) => this.#reads.resolve(text, tenant),
     get: id => this.#reads.get(id),
     spec: id => this.#reads.spec(id),
     list: query => this.#reads.list(query),
@@ -516,7 +516,11 @@ export class TschedNode {
 
   #authenticate(token: string): ReturnType<NodeApi['authenticate']> {
     // The hash is looked up, not the token: the time it takes says nothing about other tokens.
-    const record = this.registry.machine()?.token(sha256Hex(Buffer.from(token)));
+    const machine = this.registry.machine();
+    if (machine?.cluster() === undefined) {
+      throw new TschedError('starting', 'this node has not joined its cluster yet');
+    }
+    const record = machine.token(sha256Hex(Buffer.from(token)));
     if (record === undefined) return undefined;
     const { expiresAtMs } = record;
     if (expiresAtMs !== undefined && expiresAtMs <= this.#ports.clock.wallMs()) return undefined;

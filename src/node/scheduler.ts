@@ -38,6 +38,7 @@ interface Known {
 }
 
 interface Reservation {
+  readonly shard: number;
   readonly node: NodeId;
   readonly request: Resources;
 }
@@ -83,6 +84,10 @@ export class Scheduler {
 
   dropLeader(shard: number): void {
     this.#leaders.delete(shard);
+    // Nothing more will be heard here of its placements.
+    for (const [taskId, reservation] of this.#reservations) {
+      if (reservation.shard === shard) this.answered(taskId, 0);
+    }
   }
 
   leader(shard: number): ShardLeader | undefined {
@@ -176,10 +181,10 @@ export class Scheduler {
     known.coolDownUntilMs = this.#clock.nowMs() + (why === 'noRoom' ? coolDownMs : 1_000) + jitter;
   }
 
-  #reserve(taskId: TaskId, node: NodeId, request: Resources): void {
+  #reserve(shard: number, taskId: TaskId, node: NodeId, request: Resources): void {
     const known = this.#known.get(node);
     if (known === undefined) return;
-    this.#reservations.set(taskId, { node, request });
+    this.#reservations.set(taskId, { shard, node, request });
     known.reserved = addResources(known.reserved, request);
     known.reservedCount++;
   }
@@ -227,7 +232,7 @@ export class Scheduler {
       if (leader === undefined) continue;
       const { taskId, node, nodeName, incarnation } = placement;
       this.#placing.add(taskId);
-      this.#reserve(taskId, node, placement.demand.request);
+      this.#reserve(leader.shard, taskId, node, placement.demand.request);
       const items = byShard.get(leader);
       if (items === undefined) byShard.set(leader, [{ taskId, node, nodeName, incarnation }]);
       else items.push({ taskId, node, nodeName, incarnation });
@@ -273,13 +278,15 @@ export class Scheduler {
     const merged = new Map<string, { demand: Demand; tasks: ReadyTask[]; count: number }>();
     const wallMs = this.#clock.wallMs();
     let again: number | undefined;
-    const perShard = Math.max(16, Math.ceil((2 * placementsMax) / Math.max(1, this.#leaders.size)));
+    const perShard = Math.max(1, Math.ceil((2 * this.#room()) / Math.max(1, this.#leaders.size)));
+    let smallestCpu = Number.MAX_SAFE_INTEGER;
     for (const leader of this.#leaders.values()) {
       if (!leader.replica.leading) continue;
       const { machine } = leader;
       for (const batch of machine.readyBatches(perShard, wallMs)) {
         const entry = merged.get(batch.demand.key) ?? { demand: batch.demand, tasks: [], count: 0 };
         merged.set(batch.demand.key, entry);
+        smallestCpu = Math.min(smallestCpu, batch.demand.request.cpuMilli);
         entry.count += batch.count;
         for (const task of batch.tasks) {
           if (this.#placing.has(task.id)) continue;
@@ -293,6 +300,7 @@ export class Scheduler {
         again = again === undefined ? inMs : Math.min(again, inMs);
       }
     }
+    this.#smallestCpu = Math.max(10, smallestCpu === Number.MAX_SAFE_INTEGER ? 100 : smallestCpu);
     const batches = [...merged.values()].filter(entry => entry.tasks.length > 0);
     for (const batch of batches) {
       batch.tasks.sort(
@@ -302,6 +310,18 @@ export class Scheduler {
     return { batches, shardOf, again };
   }
 
+  /** About how many tasks could be placed now: the K of the top K that are offered. */
+  #room(): number {
+    let room = 0;
+    for (const { advertisement, reserved, reservedCount } of this.#known.values()) {
+      const free = advertisement.free.cpuMilli - reserved.cpuMilli;
+      room += Math.max(0, Math.floor(free / this.#smallestCpu));
+      room += Math.max(0, advertisement.queueRoom - reservedCount);
+    }
+    return Math.min(room, placementsMax);
+  }
+
+  #smallestCpu = 100;
   #cancelWake: (() => void) | undefined;
 
   #wakeIn(delayMs: number): void {

@@ -420,11 +420,11 @@ export class TaskReads {
   }
 
   /** The whole ID behind what a person typed. */
-  async resolve(text: string): Promise<TaskId> {
+  async resolve(text: string, tenant?: string): Promise<TaskId> {
     const whole = toTaskId(text);
     if (whole !== undefined) return whole;
     if (text === 'last') {
-      const page = await this.list({ limit: 1 });
+      const page = await this.list({ limit: 1, tenant });
       const [newest] = page.tasks;
       if (newest === undefined) throw new TschedError('unknownTask', 'no task was submitted yet');
       return newest.id;
@@ -436,7 +436,7 @@ export class TaskReads {
         `"${text}" is not a task ID: 20 characters, or at least its last 4`,
       );
     }
-    const page = await this.list({ limit: scanRowsMax });
+    const page = await this.list({ limit: scanRowsMax, tenant });
     const found = page.tasks.filter(task => task.id.endsWith(ending));
     const [only] = found;
     if (only === undefined) {
