@@ -3,6 +3,7 @@
  * `NO_COLOR`, and the one way errors are printed. A command parses, makes its calls, renders.
  */
 import { Command } from '@oclif/core/command';
+import type { Config } from '@oclif/core/config';
 import { boolean, string } from '@oclif/core/flags';
 import { type CliError, toCliError } from './cli-error.ts';
 import type { Client } from './client.ts';
@@ -10,6 +11,7 @@ import { renderFailure, toFailureJson } from './output/failure.ts';
 import { makeScreen, type Screen } from './output/screen.ts';
 
 export const globalFlags = {
+  json: boolean({ description: 'print the result, or the error, as JSON', helpGroup: 'GLOBAL' }),
   addr: string({
     description:
       'nodes to talk to, HOST:PORT, several with commas; the next is tried when one fails',
@@ -50,6 +52,18 @@ export abstract class BaseCommand extends Command {
   #quiet = false;
   #noColor = false;
 
+  /** Runs a command with its arguments, without oclif's index of all commands. */
+  static async start(
+    this: new (
+      argv: string[],
+      config: Config,
+    ) => BaseCommand,
+    argv: readonly string[],
+    config: Config,
+  ): Promise<void> {
+    await new this([...argv], config)._run();
+  }
+
   /** To be called with the parsed flags before anything is printed. */
   protected begin(flags: GlobalFlags): void {
     this.#quiet = flags.quiet;
@@ -58,7 +72,7 @@ export abstract class BaseCommand extends Command {
 
   protected async connect(flags: GlobalFlags): Promise<Client> {
     this.begin(flags);
-    const [{ Client }, { resolveTarget }] = await Promise.all([
+    const [{ Client }, { configDirOf, resolveTarget }] = await Promise.all([
       import('./client.ts'),
       import('./profile.ts'),
     ]);
@@ -66,7 +80,7 @@ export abstract class BaseCommand extends Command {
       resolveTarget({
         addr: flags.addr,
         tokenFile: flags['token-file'],
-        configDir: this.config.configDir,
+        configDir: configDirOf(process.env),
         env: process.env,
       }),
     );

@@ -15,10 +15,15 @@ import {
 } from './http.ts';
 import type { Target } from './profile.ts';
 
-/** No new try is made after this long, so that a cluster without a majority says so within 5 s. */
-const retryWindowMs = 4_000;
-/** The same while nothing listens at all: a wrong address should not cost more than this. */
-const refusedWindowMs = 1_500;
+/** How long a request is tried again before the client says what it knows. */
+export interface RetryWindows {
+  /** No new try after this, so that a cluster without a majority is told of within 5 s. */
+  readonly answeredMs: number;
+  /** The same while nothing listens at all: a wrong address should not cost more than this. */
+  readonly refusedMs: number;
+}
+
+const retryWindows: RetryWindows = { answeredMs: 4_000, refusedMs: 1_500 };
 const connectMs = 3_000;
 const tryMs = 10_000;
 /** While another address is left to try. */
@@ -132,10 +137,12 @@ const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(r
 
 export class Client {
   readonly #target: Target;
+  readonly #windows: RetryWindows;
   /** The address that answered last: asked first. */
   #preferred = 0;
 
-  constructor(target: Target) {
+  constructor(target: Target, windows: RetryWindows = retryWindows) {
+    this.#windows = windows;
     this.#target = target;
   }
 
@@ -175,7 +182,7 @@ export class Client {
 
   /** The same client for one node only. */
   at(address: URL): Client {
-    return new Client({ ...this.#target, addresses: [address] });
+    return new Client({ ...this.#target, addresses: [address] }, this.#windows);
   }
 
   get addresses(): readonly URL[] {
@@ -229,7 +236,8 @@ export class Client {
       const elapsedMs = performance.now() - startedMs;
       const pauseMs = others ? 0 : this.#pauseAfter(failure, round);
       const refused = failure instanceof ExchangeError && !failure.reached;
-      const windowMs = refused && unknown === undefined ? refusedWindowMs : retryWindowMs;
+      const { answeredMs, refusedMs } = this.#windows;
+      const windowMs = refused && unknown === undefined ? refusedMs : answeredMs;
       const timeLeft = elapsedMs + pauseMs < windowMs;
       if (asked.signal?.aborted || !mayRepeat || !(others || timeLeft)) {
         throw this.#verdict(asked, failure, unknown);

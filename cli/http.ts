@@ -1,9 +1,12 @@
 /**
  * One HTTP exchange, and what is known when it fails: whether the request can have reached the other
  * side. That decides between "nothing happened" and "the outcome is unknown". `node:http` is used
- * because it tells this, and loads in half the time of the built-in `fetch`.
+ * because it tells this, and because it loads in a tenth of the time of the built-in `fetch`.
  */
-import http, { type ClientRequest, type IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
+
+// An `import` of it would read every export, and some of those load all of `fetch`: 30 ms of a start.
+const http = process.getBuiltinModule('node:http');
 
 /** More than any answer of the API is long. */
 const answerBytesMax = 256 * 1024 * 1024;
@@ -58,7 +61,8 @@ type Opened = { readonly response: IncomingMessage; readonly request: ClientRequ
 
 async function open(exchange: Exchange): Promise<Opened> {
   const { url } = exchange;
-  const { request: start } = url.protocol === 'https:' ? await import('node:https') : http;
+  const secure = url.protocol === 'https:';
+  const { request: start } = secure ? process.getBuiltinModule('node:https') : http;
   return new Promise<Opened>((resolve, reject) => {
     let connected = false;
     let failure: ExchangeError | undefined;

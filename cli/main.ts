@@ -1,7 +1,7 @@
 /**
- * From arguments to a command, through oclif. The root given to oclif is the folder of this file, so
- * that the compiled program and the sources behave alike; with `oclif.manifest.json` beside it (the
- * build writes one) only the command that is asked for is loaded.
+ * From arguments to a command: directly where its name is known, else through oclif, which also knows
+ * help, topics and what was misspelt. The root given to oclif is the folder of this file, so that the
+ * compiled program and the sources behave alike.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import module from 'node:module';
@@ -10,6 +10,8 @@ import { fileURLToPath } from 'node:url';
 import type { Interfaces } from '@oclif/core';
 
 const root = dirname(fileURLToPath(import.meta.url));
+/** `.ts` of the sources, `.js` of the compiled program. */
+const extension = extname(fileURLToPath(import.meta.url));
 
 interface PackageJson {
   readonly name: string;
@@ -29,7 +31,6 @@ export type OclifOptions = Interfaces.Options;
 /** What oclif reads from package.json in other programs. */
 export function oclifOptions(): OclifOptions {
   const { name, version } = readPackage();
-  const extension = extname(fileURLToPath(import.meta.url));
   return {
     root,
     pjson: {
@@ -75,16 +76,23 @@ export function moveLeadingFlags(argv: readonly string[]): string[] {
   return [...rest.slice(0, split), ...leading, ...rest.slice(split)];
 }
 
+/** `tsched help submit` is `tsched submit --help`. */
+export const askForHelp = (argv: readonly string[]): string[] =>
+  argv[0] === 'help' ? [...argv.slice(1), '--help'] : [...argv];
+
 /** Runs one command and ends the process with its exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
   module.enableCompileCache?.();
-  const { run } = await import('@oclif/core/run');
-  const given = moveLeadingFlags(argv);
+  const given = askForHelp(moveLeadingFlags(argv));
+  const { findCommand, runDirectly } = await import('./direct.ts');
+  const options = oclifOptions();
+  const found = findCommand(given, root, extension);
   try {
-    await run(given, oclifOptions());
+    if (found === undefined) await (await import('@oclif/core/run')).run(given, options);
+    else await runDirectly(found, options);
   } catch (error) {
     const { reportStartFailure } = await import('./start-failure.ts');
-    await reportStartFailure(error, given, oclifOptions());
+    await reportStartFailure(error, given, options);
   }
   await flushed(process.stdout);
   await flushed(process.stderr);

@@ -3,6 +3,7 @@
  * `cluster init` and `dev` write. The profile names files, it holds no secret itself.
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { CliError, usageError } from './cli-error.ts';
 
@@ -14,6 +15,14 @@ export interface Profile {
   readonly tokenFile: string;
   /** A running node writes its HTTP address here; it goes before `address`. */
   readonly addressFile?: string | undefined;
+}
+
+/** `TSCHED_CONFIG_DIR`, else `tsched` in `XDG_CONFIG_HOME` or `~/.config`. */
+export function configDirOf(env: Readonly<Record<string, string | undefined>>): string {
+  return (
+    env['TSCHED_CONFIG_DIR'] ||
+    join(env['XDG_CONFIG_HOME'] || join(env['HOME'] || homedir(), '.config'), 'tsched')
+  );
 }
 
 export const profilePath = (configDir: string): string => join(configDir, 'profile.json');

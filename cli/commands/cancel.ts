@@ -22,6 +22,7 @@ export default class Cancel extends BaseCommand {
     'A waiting task is cancelled at once. A running one is asked to end: SIGTERM to its whole process ' +
     'tree, SIGKILL after its grace; `tsched wait` tells when it has. Repeating it is safe.\n\n' +
     exitCodeText([0, 1, 2, 6, 8]);
+  static override usage = 'cancel ID... [flags]';
   static override examples = [
     '<%= config.bin %> cancel 8f3a1c2e',
     '<%= config.bin %> cancel 8f3a1c2e 77b09d41 --reason "wrong input"',

@@ -17,6 +17,7 @@ export default class Dev extends BaseCommand {
     'Three nodes with their own data directories, a small workload that is shown settling, and a ' +
     'profile, so that `tsched submit` in another terminal just works. It prints ' +
     `\`ready http://HOST:PORT\` once tasks are taken.\n\n${exitCodeText([0, 1, 2])}`;
+  static override usage = 'dev [flags]';
   static override examples = [
     '<%= config.bin %> dev',
     '<%= config.bin %> dev --nodes 5 --dir /tmp/try --no-workload',
@@ -68,12 +69,12 @@ export default class Dev extends BaseCommand {
 
   async #writeProfile(address: string, dir: string): Promise<void> {
     const { devTokenFile } = await import('../dev-token.ts');
-    const { writeProfile } = await import('../profile.ts');
+    const { configDirOf, writeProfile } = await import('../profile.ts');
     const tokenFile = devTokenFile(dir);
     if (tokenFile === undefined) {
       this.note(`warning: no admin.token under ${join(dir)}; give --token-file to other commands`);
       return;
     }
-    writeProfile(this.config.configDir, { address, tokenFile });
+    writeProfile(configDirOf(process.env), { address, tokenFile });
   }
 }

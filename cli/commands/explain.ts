@@ -8,6 +8,7 @@ export default class Explain extends BaseCommand {
   static override summary = 'Tell why a task waits, and what each node says to it.';
   static override description =
     `The order of waiting tasks is per shard.\n\n${exitCodeText([0, 1, 2, 6])}`;
+  static override usage = 'explain ID [flags]';
   static override examples = ['<%= config.bin %> explain 77b0'];
   static override args = {
     id: stringArg({ description: 'task', required: true, ignoreStdin: true }),

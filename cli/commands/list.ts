@@ -36,6 +36,7 @@ function readStates(texts: readonly string[] | undefined): readonly TaskState[] 
 export default class List extends BaseCommand {
   static override summary = 'List tasks, newest first.';
   static override description = exitCodeText([0, 1, 2, 6]);
+  static override usage = 'list [flags]';
   static override examples = [
     '<%= config.bin %> list',
     '<%= config.bin %> list --state active',

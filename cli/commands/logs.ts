@@ -17,6 +17,7 @@ export default class Logs extends BaseCommand {
     'The bytes are printed as the task wrote them. With -f the output goes on over lost connections ' +
     'and from one attempt to the next, until the task has settled; the exit code does not tell how ' +
     `(see \`wait\`).\n\n${exitCodeText([0, 1, 2, 6])}`;
+  static override usage = 'logs ID [flags]';
   static override examples = [
     '<%= config.bin %> logs 8f3a1c2e',
     '<%= config.bin %> logs last -f',

@@ -12,6 +12,7 @@ export default class Retry extends BaseCommand {
     `\`retryOf\`. It is not repeated by itself where the outcome is unknown.\n\n${exitCodeText([
       0, 1, 2, 6, 7, 8,
     ])}`;
+  static override usage = 'retry ID [flags]';
   static override examples = ['<%= config.bin %> retry 8f3a1c2e'];
   static override args = {
     id: stringArg({ description: 'settled task', required: true, ignoreStdin: true }),

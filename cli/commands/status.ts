@@ -11,6 +11,7 @@ export default class Status extends BaseCommand {
   static override description =
     'ID is the whole ID, its last characters (at least 4), or `last`. With --json the task is printed ' +
     `as the API gives it: state, reason, outcome, attempts.\n\n${exitCodeText([0, 1, 2, 6])}`;
+  static override usage = 'status [ID] [flags]';
   static override examples = [
     '<%= config.bin %> status',
     '<%= config.bin %> status last',

@@ -12,6 +12,7 @@ export default class Wait extends BaseCommand {
   static override description =
     'The exit code tells how they ended; of several tasks the first of 5, 3, 4 that applies. The wait ' +
     `goes on over lost connections and restarted nodes.\n\n${exitCodeText([0, 1, 2, 3, 4, 5, 6])}`;
+  static override usage = 'wait ID... [flags]';
   static override examples = [
     '<%= config.bin %> wait last',
     '<%= config.bin %> wait 8f3a1c2e 77b09d41 --timeout 5m',

@@ -21,6 +21,7 @@ export default class ClusterHealth extends BaseCommand {
   static override description =
     'With --wait it returns once everything is replicated as it should be.\n\n' +
     `${exitCodeText([0, 1, 2, 5, 6])} 1 where something is wrong, 6 where a shard has no leader.`;
+  static override usage = 'cluster health [flags]';
   static override examples = [
     '<%= config.bin %> cluster health',
     '<%= config.bin %> cluster health --wait --nodes 3 --timeout 30s',

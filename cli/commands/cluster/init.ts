@@ -17,6 +17,7 @@ export default class ClusterInit extends BaseCommand {
     'data directory, and a profile, so that later commands of yours find both. Then start the node, ' +
     'print a join token with `tsched cluster token`, and start other nodes with it.\n\n' +
     exitCodeText([0, 1, 2, 74]);
+  static override usage = 'cluster init --data-dir DIR [flags]';
   static override examples = [
     '<%= config.bin %> cluster init --data-dir /var/lib/tsched',
     '<%= config.bin %> cluster init --data-dir ./a --shards 16 --name node-a',
@@ -46,10 +47,10 @@ export default class ClusterInit extends BaseCommand {
       shards,
       ...(flags.name === undefined ? {} : { name: flags.name }),
     });
-    const { defaultHttpAddress, writeProfile } = await import('../../profile.ts');
+    const { configDirOf, defaultHttpAddress, writeProfile } = await import('../../profile.ts');
     let profile: string | undefined;
     try {
-      profile = writeProfile(this.config.configDir, {
+      profile = writeProfile(configDirOf(process.env), {
         address: defaultHttpAddress,
         tokenFile: made.tokenFile,
         addressFile: join(dirname(made.tokenFile), 'http.address'),

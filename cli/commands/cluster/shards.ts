@@ -9,6 +9,7 @@ export default class ClusterShards extends BaseCommand {
   static override description =
     'Tasks are waiting/running/settled. A node that is down is marked with `!`, a learner with `+`.\n\n' +
     exitCodeText([0, 1, 2, 6]);
+  static override usage = 'cluster shards [flags]';
   static override examples = ['<%= config.bin %> cluster shards'];
 
   override async run(): Promise<unknown> {

@@ -11,6 +11,7 @@ export default class ClusterToken extends BaseCommand {
     'The token holds addresses of the cluster, its network key and a secret: treat it as a password. ' +
     'With --data-dir the running node of that directory is asked, else the node at --addr; an admin ' +
     `token is needed.\n\n${exitCodeText([0, 1, 2, 6])}`;
+  static override usage = 'cluster token [flags]';
   static override examples = [
     '<%= config.bin %> cluster token --data-dir /var/lib/tsched -q',
     '<%= config.bin %> node start --data-dir ./b --join "$(<%= config.bin %> cluster token -q)"',

@@ -9,6 +9,7 @@ export default class NodeList extends BaseCommand {
   static override description =
     'Free amounts are from the newest advertisement of each node; HEARD is its age. The node that ' +
     `answers is marked with *.\n\n${exitCodeText([0, 1, 2, 6])}`;
+  static override usage = 'node list [flags]';
   static override examples = ['<%= config.bin %> node list'];
 
   override async run(): Promise<unknown> {

@@ -7,6 +7,7 @@ import type { NodeCard } from '../../wire.ts';
 export default class NodeShow extends BaseCommand {
   static override summary = 'Show a node: amounts, shards, addresses, isolation.';
   static override description = exitCodeText([0, 1, 2, 6]);
+  static override usage = 'node show ID [flags]';
   static override examples = ['<%= config.bin %> node show node-a'];
   static override args = {
     id: stringArg({ description: 'name or ID of the node', required: true, ignoreStdin: true }),

@@ -19,6 +19,7 @@ export default class NodeStart extends BaseCommand {
     '--join an empty one joins a running cluster. It prints `ready http://HOST:PORT` once it takes ' +
     'tasks and stops on SIGTERM or Ctrl-C; tasks go on under its supervisor and are taken up again.\n\n' +
     exitCodeText([0, 1, 2, 74]);
+  static override usage = 'node start --data-dir DIR [flags]';
   static override examples = [
     '<%= config.bin %> node start --data-dir /var/lib/tsched --listen /ip4/10.0.0.5/tcp/7071',
     '<%= config.bin %> node start --data-dir ./b --join TOKEN --http 127.0.0.1:7072 --tier premium',

@@ -12,6 +12,7 @@ export default class NodeStop extends BaseCommand {
     'Without a name the node at --addr stops. Its running tasks go on under its supervisor and are ' +
     'taken up again when it returns in time; with --end-tasks they are ended and run elsewhere.\n\n' +
     exitCodeText([0, 1, 2, 6, 8]);
+  static override usage = 'node stop [ID] [flags]';
   static override examples = [
     '<%= config.bin %> node stop --addr 127.0.0.1:7071',
     '<%= config.bin %> node stop node-b --end-tasks',
