@@ -3,11 +3,11 @@
  * the same input gives the same plan. A plan is a proposal; apply verifies it, and the worker has
  * the last word (DESIGN 8).
  *
- * Tasks are walked by age over all demands; a demand that cannot be placed is left and younger tasks
- * of others go on. A task goes to a node that has room now (`rank.ts`); when no node has, a small
- * one may be queued at a full node, so that the next attempt there starts without a round trip.
- * Nodes where the task failed before are taken only when no other node of the cluster could ever run
- * it, or when it has waited `avoidMsMax` for one.
+ * Tasks are walked by age over all demands; a demand that cannot be placed is left and younger
+ * tasks of others go on. A task goes to a node that has room now (`rank.ts`); when no node has, a
+ * small one may be queued at a full node, so that the next attempt there starts without a round
+ * trip. Nodes where the task failed before are taken only when no other node of the cluster could
+ * ever run it, or when it has waited `avoidMsMax` for one.
  *
  * Cost: one look at every node per demand, and one at the demand's candidates per placement.
  */

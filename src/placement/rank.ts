@@ -1,11 +1,11 @@
 /**
- * Which of the nodes that could take a task does: the lowest sufficient tier with room first, so that
- * good nodes stay free for those who need them; then the lowest load, drawn from the best few.
+ * Which of the nodes that could take a task does: the lowest sufficient tier with room first, so
+ * that good nodes stay free for those who need them; then the lowest load, drawn from the best few.
  *
  * Many leaders plan from the same advertisements. If each took the single best node they would all
- * take the same one (features.md 6.1), so one is drawn from all within a small distance of the best,
- * weighted by how many of the demand each still holds: on average nodes fill in proportion to their
- * size. Sparrow (SOSP 2013) shows how little such a draw loses against the exact best.
+ * take the same one, so one is drawn from all within a small distance of the
+ * best, weighted by how many of the demand each still holds: on average nodes fill in proportion to
+ * their size. Sparrow (SOSP 2013) shows how little such a draw loses against the exact best.
  */
 import type { Amounts, Room } from './room.ts';
 
@@ -33,8 +33,8 @@ export function pickFree(
  * The node in whose queue a small task waits, for when no node has room. Only full nodes are left
  * then, so the task waits behind nobody it could have passed elsewhere. A queue is filled up to as
  * many as the node holds, so that nodes get work in proportion to their size and a queued task
- * waits about as long as one runs. Not taken: a node of `waitedFor`, on which an older task waits to
- * fit, because what is queued there would take the room that it waits for.
+ * waits about as long as one runs. Not taken: a node of `waitedFor`, on which an older task waits
+ * to fit, because what is queued there would take the room that it waits for.
  */
 export function pickQueue(
   rooms: readonly Room[],

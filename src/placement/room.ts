@@ -1,6 +1,7 @@
 /**
- * What a plan knows of one node while it is being made: what is left, how loaded it is, how much may
- * still be queued. Placements of the plan are counted here at once, so that the next one sees them.
+ * What a plan knows of one node while it is being made: what is left, how loaded it is, how much
+ * may still be queued. Placements of the plan are counted here at once, so that the next one sees
+ * them.
  */
 import type { Demand, NodeView } from '../model/planning.ts';
 import { resourceNames, tierRank } from '../model/resources.ts';

@@ -1,6 +1,6 @@
 /**
- * Walks the ready tasks of several demands by age: the task that has been ready longest first, equal
- * ones by id. A demand that is found blocked is left out of the rest of the walk.
+ * Walks the ready tasks of several demands by age: the task that has been ready longest first,
+ * equal ones by id. A demand that is found blocked is left out of the rest of the walk.
  */
 import type { Demand, ReadyBatch, ReadyTask } from '../model/planning.ts';
 

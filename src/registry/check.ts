@@ -21,7 +21,10 @@ export function wrongName(name: string, what: string): string | undefined {
     return `${what} is longer than ${limits.nameBytesMax} characters`;
   }
   if (!namePattern.test(name)) {
-    return `${what} "${name}" must be letters, digits, ".", "-" and "_", starting with a letter or digit`;
+    return (
+      `${what} "${name}" must be letters, digits, ".", "-" and "_", ` +
+      'starting with a letter or digit'
+    );
   }
   return undefined;
 }

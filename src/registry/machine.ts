@@ -4,7 +4,8 @@
  *
  * Same contract as a shard's machine: `apply` in log order; `takeFlush` gives all rows that changed
  * up to `applied`, to be written with it in one atomic batch; `flushed` says that the batch is
- * durable. A machine that loaded rows and applied the rest of the log equals one that applied it all.
+ * durable. A machine that loaded rows and applied the rest of the log equals one that applied it
+ * all.
  *
  * State time is max(previous, stamp), and one command moves it by at most 60 s (DESIGN 4): one fast
  * clock must not freeze it.
@@ -126,8 +127,8 @@ export class RegistryMachine {
   }
 
   /**
-   * All rows that changed, as of `applied`; `undefined` where there is nothing to write. Rows always
-   * go together, so `maxRows` only says that fewer would be welcome.
+   * All rows that changed, as of `applied`; `undefined` where there is nothing to write. Rows
+   * always go together, so `maxRows` only says that fewer would be welcome.
    */
   takeFlush(_maxRows: number): RegistryFlush | undefined {
     const state = this.#state;

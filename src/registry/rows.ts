@@ -1,6 +1,6 @@
 /**
- * Rows of the registry: a key is one letter and a name, as UTF-8, so that a dump of the store can be
- * read; a value starts with a version byte. Letters are append-only:
+ * Rows of the registry: a key is one letter and a name, as UTF-8, so that a dump of the store can
+ * be read; a value starts with a version byte. Letters are append-only:
  *
  *   m meta · c cluster · n node · r replica id · g group · s slot table · o setting · t token (by
  *   sha256) · j join secret (by sha256)

@@ -1,6 +1,6 @@
 /**
- * Which voter should lead a group, so that leaders spread over the nodes (raft.md 3.3). Each leader
- * asks for itself, every 15 s or so; a wrong answer costs one transfer, never safety.
+ * Which voter should lead a group, so that leaders spread over the nodes. Each leader asks for
+ * itself, from time to time; a wrong answer costs one transfer, never safety.
  *
  * Transfers end: each lowers the sum of the squares of leaders per node, or leaves it and puts one
  * more group under its preferred leader.
@@ -59,7 +59,8 @@ export function shouldTransfer(input: TransferInput): boolean {
 
 /**
  * Whom a leader should ask `shouldTransfer` about: the preferred leader where that one leads fewer
- * groups than `self`, else the up voter that leads least, if by two or more; `undefined` for nobody.
+ * groups than `self`, else the up voter that leads least, if by two or more; `undefined` for
+ * nobody.
  */
 export function transferTarget(
   group: GroupId,

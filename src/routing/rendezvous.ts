@@ -1,10 +1,11 @@
 /**
- * Where the replicas of one group should be: sticky weighted rendezvous with bounded load (raft.md
- * 3.2, 3.4). A pure function of facts from the registry: everyone comes to the same target, and the
- * group's own leader carries it out. Stale facts can cost a useless move, never safety.
+ * Where the replicas of one group should be: sticky weighted rendezvous with bounded load
+ * (DESIGN 5). A pure function of facts from the registry: everyone comes to the same target, and
+ * the group's own leader carries it out. Stale facts can cost a useless move, never safety.
  *
- * How many: the largest odd number up to the replication and the nodes there are. Two nodes give one
- * voter and one learner: two voters would survive nothing and could not be reduced to one safely.
+ * How many: the largest odd number up to the replication and the nodes there are. Two nodes give
+ * one voter and one learner: two voters would survive nothing and could not be reduced to one
+ * safely.
  */
 import type { GroupId, NodeId } from '../model/ids.ts';
 import { byText, countNodes, type GroupSeats, type PlacementNode, Seating } from './seating.ts';

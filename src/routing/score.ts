@@ -1,7 +1,7 @@
 /**
- * Weighted rendezvous hashing: every node has a score for every group, and a group's replicas belong
- * on the highest. Adding or removing a node changes only the groups for which it is among the
- * highest, about 1/n of them. Thaler and Ravishankar 1998; weights as in Schindelhauer and
+ * Weighted rendezvous hashing: every node has a score for every group, and a group's replicas
+ * belong on the highest. Adding or removing a node changes only the groups for which it is among
+ * the highest, about 1/n of them. Thaler and Ravishankar 1998; weights as in Schindelhauer and
  * Schomaker 2005: score = weight / -ln(h) with h uniform in (0, 1).
  *
  * Every machine has to come to the same order, so only operations that IEEE 754 fixes to the last

@@ -2,8 +2,8 @@
  * Who sits where while a target is worked out: the members of each group, the seats each node has
  * taken, and how many it should have. One seat is one replica, voter or learner.
  *
- * A node should have between `floorOf` and `capOf` seats: its share by weight, 15 % less or more and
- * one (bounded-load rendezvous, Mirrokni et al. 2018). All order is by score, then by node id.
+ * A node should have between `floorOf` and `capOf` seats: its share by weight, 15 % less or more
+ * and one (bounded-load rendezvous, Mirrokni et al. 2018). All order is by score, then by node id.
  */
 import { assert } from '../model/assert.ts';
 import type { GroupId, NodeId } from '../model/ids.ts';
@@ -54,6 +54,8 @@ export class Seating {
   /** Chairs of nodes that may be given replicas, by node id. */
   readonly #chairs = new Map<NodeId, Chair>();
   readonly #members = new Map<GroupId, NodeId[]>();
+  /** Different zones of the nodes that may be given replicas. */
+  readonly #zoneCount: number;
 
   /**
    * @param seats - seats to be taken in all, from which each node's share follows
@@ -61,6 +63,7 @@ export class Seating {
    */
   constructor(nodes: readonly PlacementNode[], seats: number, groups: number) {
     const open = nodes.filter(isOpen).sort((left, right) => byText(left.id, right.id));
+    this.#zoneCount = new Set(open.map(node => node.zone)).size;
     const weights = open.reduce((sum, node) => sum + node.weight, 0);
     for (const node of open) {
       const share = (seats * node.weight) / weights;
@@ -159,16 +162,19 @@ export class Seating {
     return zones.size;
   }
 
+  /** Whether another choice of members could be in more zones. */
+  canSpread(group: GroupId): boolean {
+    return this.zones(group) < Math.min(this.members(group).length, this.#zoneCount);
+  }
+
   /**
    * The best node for one more seat in a group: within its cap, then in a zone that the group has
    * not, then among `preferred`, then by score.
    */
   best(group: GroupId, preferred: readonly NodeId[]): NodeId | undefined {
-    const zones = this.zones(group);
-    return this.#highest(group, node => {
-      const fresh = this.zones(group, undefined, node) > zones;
-      const room = this.hasRoom(node);
-      return (room ? 4 : 0) + (fresh ? 2 : 0) + (preferred.includes(node) ? 1 : 0);
+    return this.#highest(group, undefined, (chair, fresh) => {
+      const room = chair.taken < chair.cap;
+      return (room ? 4 : 0) + (fresh ? 2 : 0) + (preferred.includes(chair.node.id) ? 1 : 0);
     });
   }
 
@@ -178,28 +184,33 @@ export class Seating {
    * then by score.
    */
   successor(group: GroupId, leaving: NodeId, preferred: readonly NodeId[]): NodeId | undefined {
-    const bare = this.zones(group, leaving);
-    return this.#highest(group, node => {
-      if (!this.hasRoom(node)) return undefined;
-      const fresh = this.zones(group, leaving, node) > bare;
-      const emptiness = 1 / (1 + this.fullness(node));
-      return (fresh ? 4 : 0) + (preferred.includes(node) ? 2 : 0) + emptiness;
+    return this.#highest(group, leaving, (chair, fresh) => {
+      if (chair.taken >= chair.cap) return undefined;
+      const emptiness = 1 / (1 + chair.taken / chair.node.weight);
+      return (fresh ? 4 : 0) + (preferred.includes(chair.node.id) ? 2 : 0) + emptiness;
     });
   }
 
   /** The node outside the group of the highest rank, the highest score among equals. */
-  #highest(group: GroupId, rankOf: (node: NodeId) => number | undefined): NodeId | undefined {
+  #highest(
+    group: GroupId,
+    leaving: NodeId | undefined,
+    rankOf: (chair: Chair, fresh: boolean) => number | undefined,
+  ): NodeId | undefined {
     const members = this.members(group);
-    let best: { node: NodeId; rank: number; score: number } | undefined;
-    for (const node of this.#chairs.keys()) {
-      const rank = members.includes(node) ? undefined : rankOf(node);
+    const zones = new Set<string>();
+    for (const member of members) if (member !== leaving) zones.add(this.#chair(member).node.zone);
+    let best: { chair: Chair; rank: number; score: number } | undefined;
+    for (const chair of this.#chairs.values()) {
+      const { id, zone, weight } = chair.node;
+      const rank = members.includes(id) ? undefined : rankOf(chair, !zones.has(zone));
       if (rank === undefined || (best !== undefined && rank < best.rank)) continue;
-      const score = this.score(group, node);
+      const score = scoreOf(chair.hash, group, weight, purposes.seat);
       if (best === undefined || rank > best.rank || score > best.score) {
-        best = { node, rank, score };
+        best = { chair, rank, score };
       }
     }
-    return best?.node;
+    return best?.chair.node.id;
   }
 
   #chair(node: NodeId): Chair {

@@ -1,7 +1,7 @@
 /**
- * From a task to its shard: the ID carries the slot, the registry's table gives the shard of a slot.
- * The table is there so that slots can move to new shards one day; until then it is the one that
- * `shardOfSlot` describes.
+ * From a task to its shard: the ID carries the slot, the registry's table gives the shard of a
+ * slot. The table is there so that slots can move to new shards one day; until then it is the one
+ * that `shardOfSlot` describes.
  */
 import { assert } from '../model/assert.ts';
 import { type ShardId, type Slot, slotOfId, type TaskId } from '../model/ids.ts';

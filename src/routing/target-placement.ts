@@ -133,6 +133,7 @@ function isFuller(seating: Seating, group: GroupId, left: NodeId, right: NodeId)
 function spread(seating: Seating, shards: readonly GroupSeats[]): number {
   let moves = 0;
   for (const { group, learners } of shards) {
+    if (!seating.canSpread(group)) continue;
     const members = [...seating.members(group)]
       .filter(member => seating.canGive(member))
       .sort((a, b) => seating.score(group, a) - seating.score(group, b));

@@ -1,8 +1,8 @@
 /**
  * bootstrap: makes the cluster. The first command of group 0 and the only one it takes before.
  *
- * Effect on the state: the cluster record, the slot table, the first node (`up`), its tokens, and one
- * replica id per group, `bootstrapReplicaId`, with the first node as the only voter. They are a
+ * Effect on the state: the cluster record, the slot table, the first node (`up`), its tokens, and
+ * one replica id per group, `bootstrapReplicaId`, with the first node as the only voter. They are a
  * function of the group so that `cluster init` can write the groups before the command is applied.
  * Replies: ok; repeated where it is the same cluster; `dataDirTaken` where there is another one.
  */

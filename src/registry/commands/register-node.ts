@@ -9,8 +9,8 @@
  *                             becomes `joining`
  *   removed                   refused
  *
- * Replies: ok, `joinRefused` (secret, name taken, removed, too many nodes), `dataDirForeign` (rolled
- * back), `badRequest`.
+ * Replies: ok, `joinRefused` (secret, name taken, removed, too many nodes), `dataDirForeign`
+ * (rolled back), `badRequest`.
  */
 import { limits } from '../../model/limits.ts';
 import { wrongRegistration } from '../check.ts';

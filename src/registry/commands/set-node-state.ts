@@ -5,8 +5,8 @@
  *                ▲
  *                └──▶ dead                 also joining, draining ──▶ dead
  *
- * A removed node's free replica ids are dropped and its name may be taken; the record stays, so that
- * the node is told why it may not return. Replies: ok, repeated, `unknownNode`, `badRequest`.
+ * A removed node's free replica ids are dropped and its name may be taken; the record stays, so
+ * that the node is told why it may not return. Replies: ok, repeated, `unknownNode`, `badRequest`.
  */
 import type { RegistryCommandOf } from '../command.ts';
 import {

@@ -107,7 +107,7 @@ describe('a node starts again', () => {
     expect(feed.machine.node('b')).toMatchObject({ state: 'draining', httpAddress: 'h:1' });
   });
 
-  test('on a disk that was rolled back it is refused (raft.md 1.8)', () => {
+  test('on a disk that was rolled back it is refused', () => {
     const feed = cluster('b');
     const again = (bootCount: number, bootId: string) =>
       feed.ask({ kind: 'registerNode', node: registration('b', { bootCount, bootId }) });

@@ -22,7 +22,7 @@ const at = (group: number, voters: string, learners = ''): GroupSeats => ({
 const shardsAt = (voters: string, count = 64): GroupSeats[] =>
   Array.from({ length: count + 1 }, (_, group) => at(group, voters));
 
-describe('how many replicas a group gets (raft.md 3.4)', () => {
+describe('how many replicas a group gets', () => {
   test.each([
     [0, 3, 1, 0],
     [1, 3, 1, 0],
