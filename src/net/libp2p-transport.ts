@@ -71,6 +71,7 @@ export class Libp2pTransport implements Transport {
       this.#links.get(event.detail.remotePeer.toString())?.removeConnection(event.detail);
     });
     await this.#host.start();
+    for (const link of this.#links.values()) link.wake();
     this.#watchedAtMs = performance.now();
     this.#watch = setInterval(() => this.#tick(), timing.keepAliveMs / 2);
   }

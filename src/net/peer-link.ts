@@ -119,6 +119,12 @@ export class PeerLink {
     this.#kick();
   }
 
+  /** Tries again at once: what failed so far failed for a reason that is gone. */
+  wake(): void {
+    this.#failures = 0;
+    this.#kick();
+  }
+
   addConnection(connection: Connection): void {
     if (this.#connections.size === 0) {
       this.#lastHeardMs = this.#deps.nowMs();
@@ -169,30 +175,34 @@ export class PeerLink {
     }
     while (!this.#stopped && (this.#wanted || this.#connections.size > 0)) {
       const found = this.#openConnection();
+      let connection: Connection | undefined;
+      let stream: Stream;
       try {
-        const connection = found ?? (await this.#dial());
+        connection = found ?? (await this.#dial());
         if (connection === undefined) continue;
-        const stream = await openStream(connection);
-        this.#becomeUp(connection, stream);
-        break;
+        stream = await openStream(connection);
       } catch (error) {
         // A connection that died together with the last stream proves nothing: dial at once.
-        if (found !== undefined && found.status !== 'open') {
-          this.#connections.delete(found);
-          continue;
-        }
-        this.#failures++;
-        this.#dropEarly();
-        // Anything but a refusal leaves it open until the timer: a process that is being killed
-        // loses its connections a little before its listening socket, and resets us in between.
-        if (isRefused(error)) this.#decideLoss(true);
-        this.#deps.log.debug('peer not reached', { peer: this.peer, cause: String(error) });
-        await this.#pause();
+        if (found !== undefined && found.status !== 'open') this.#connections.delete(found);
+        else await this.#onFailure(error);
+        continue;
       }
+      if (this.#becomeUp(connection, stream)) break;
+      await this.#onFailure(new Error('stream closed while it was opened'));
     }
     this.#attempting = false;
     if (this.#writer === undefined) this.#decideLoss(false);
     if (this.idle) this.#deps.onIdle(this);
+  }
+
+  async #onFailure(error: unknown): Promise<void> {
+    this.#failures++;
+    this.#dropEarly();
+    this.#deps.log.debug('peer not reached', { peer: this.peer, cause: String(error) });
+    // Anything but a refusal leaves it open until the timer: a process that is being killed loses
+    // its connections a little before its listening socket, and resets us in between.
+    if (isRefused(error)) this.#decideLoss(true);
+    await this.#pause();
   }
 
   #openConnection(): Connection | undefined {
@@ -244,12 +254,13 @@ export class PeerLink {
     });
   }
 
-  #becomeUp(connection: Connection, stream: Stream): void {
+  /** False where the stream is gone already. */
+  #becomeUp(connection: Connection, stream: Stream): boolean {
     if (this.#stopped) {
       stream.abort(new Error('link stopped'));
-      return;
+      return true;
     }
-    if (stream.status !== 'open') throw new Error('stream closed while it was opened');
+    if (stream.status !== 'open') return false;
     this.#failures = 0;
     this.#decideLoss(false);
     const writer = new FrameWriter(stream, this.#deps.nowMs);
@@ -266,6 +277,7 @@ export class PeerLink {
     });
     this.#deps.log.debug('peer up', { peer: this.peer });
     this.#deps.onUp(this.peer);
+    return true;
   }
 
   #dropEarly(): void {
