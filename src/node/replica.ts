@@ -232,7 +232,7 @@ export class Replica {
     for (let round = 0; round < 64 && this.core.hasReady(); round++) {
       const ready = this.core.ready();
       for (const message of ready.msgs) send(message);
-      this.#takePersist(ready);
+      this.#takePersist(ready, send);
       for (const read of ready.reads) this.#confirmRead(read.ctr, read.index);
       for (const ctr of ready.readsLost) {
         this.#rejectAll(this.#readsByCounter.get(ctr) ?? []);
@@ -244,7 +244,7 @@ export class Replica {
     }
   }
 
-  #takePersist(ready: Ready): void {
+  #takePersist(ready: Ready, send: (message: Message) => void): void {
     const { persist } = ready;
     if (persist === undefined) return;
     const first = persist.entries[0];
@@ -255,9 +255,10 @@ export class Replica {
     }
     if (persist.hard !== undefined) this.#hard = persist.hard;
     if (!persist.mustSync && persist.entries.length === 0 && this.#tokensOut === 0) {
-      // Nothing in it is promised to anybody: a commit index that is found again by itself after a
-      // restart is written with the next batch, and costs none of its own.
+      // All that the answers promise is on the disk. A commit index is found again by itself after a
+      // restart: it is written with the next batch, and costs none of its own.
       this.core.persisted(persist.token);
+      for (const message of ready.msgsAfterPersist) send(message);
       return;
     }
     this.#tokens.push(persist.token);
