@@ -71,7 +71,7 @@ export function keepSeats(seating: Seating, seats: GroupSeats, size: number): vo
 /** Fills a group up to its size as far as there are nodes. */
 export function fillSeats(seating: Seating, seats: GroupSeats, size: number): void {
   while (seating.members(seats.group).length < size) {
-    const node = seating.best(seats.group, seats.learners);
+    const node = seating.best(seats.group);
     if (node === undefined) return;
     seating.sit(seats.group, node);
   }

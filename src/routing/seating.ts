@@ -169,12 +169,11 @@ export class Seating {
 
   /**
    * The best node for one more seat in a group: within its cap, then in a zone that the group has
-   * not, then among `preferred`, then by score.
+   * not, then by score.
    */
-  best(group: GroupId, preferred: readonly NodeId[]): NodeId | undefined {
+  best(group: GroupId): NodeId | undefined {
     return this.#highest(group, undefined, (chair, fresh) => {
-      const room = chair.taken < chair.cap;
-      return (room ? 4 : 0) + (fresh ? 2 : 0) + (preferred.includes(chair.node.id) ? 1 : 0);
+      return (chair.taken < chair.cap ? 2 : 0) + (fresh ? 1 : 0);
     });
   }
 

@@ -13,7 +13,7 @@
  */
 import { type GroupId, type NodeId, registryGroup } from '../model/ids.ts';
 import { fillSeats, keepSeats, sizeFor, type Target, targetFor, toTarget } from './rendezvous.ts';
-import { byText, countNodes, type GroupSeats, type PlacementNode, Seating } from './seating.ts';
+import { countNodes, type GroupSeats, type PlacementNode, Seating } from './seating.ts';
 
 /** What the target follows from. */
 export interface RegistryView {
@@ -29,7 +29,7 @@ const roundsMax = 4;
 
 /** The target of every group. Does not depend on the order of `nodes` and `groups`. */
 export function targetPlacement(view: RegistryView): Map<GroupId, Target> {
-  const nodes = [...view.nodes].sort((left, right) => byText(left.id, right.id));
+  const { nodes } = view;
   const groups = [...view.groups].sort((left, right) => left.group - right.group);
   const shards = groups.filter(seats => seats.group !== registryGroup);
   const size = sizeFor(countNodes(nodes), view.replication);

@@ -227,6 +227,27 @@ describe('a settled cluster', () => {
       }),
     );
   });
+
+  test('keeps every group in three zones when a node is added to one of them', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 2, max: 5 }), fc.constantFrom(16, 64), (each, shards) => {
+        const zoned = (count: number): PlacementNode[] =>
+          nodesOf(count).map((other, position) => ({ ...other, zone: 'xyz'[position % 3] ?? '' }));
+        const before = settled(fresh(zoned(each * 3), shards, 3));
+        const nodes = zoned(each * 3 + 1);
+        const zoneOf = new Map(nodes.map(({ id, zone }) => [id, zone]));
+        const targets = targetPlacement({ ...before, nodes });
+        for (const [group, { voters }] of targets) {
+          if (group !== registryGroup)
+            expect(new Set(voters.map(id => zoneOf.get(id))).size).toBe(3);
+        }
+        const received = loads(carriedOut(before.groups, targets)).get(node(each * 3).id) ?? 0;
+        expect(received).toBeGreaterThan(0);
+        const elsewhere = moved(before.groups, targets) - received;
+        expect(elsewhere).toBeLessThanOrEqual(shards / 4);
+      }),
+    );
+  });
 });
 
 describe('a change that is carried out group by group', () => {
