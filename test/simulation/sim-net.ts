@@ -77,7 +77,8 @@ interface SimConnection {
 }
 
 export class SimNet {
-  readonly faults: SimNetFaults;
+  /** May be changed at any time; holds for what is sent from then on. */
+  faults: SimNetFaults;
   readonly #scheduler: Pick<Clock, 'nowMs' | 'after'>;
   readonly #random: Random;
   /** The running process of each node; a crashed one is not in here. */
