@@ -143,7 +143,11 @@ export class Membership {
 
   #move(replica: Replica, target: Target): void {
     const { group, core, descriptor } = replica;
-    if (this.#changing.has(group) || descriptor.conf.votersOutgoing.length > 0) return;
+    if (this.#changing.has(group)) return;
+    if (descriptor.conf.votersOutgoing.length > 0) {
+      this.#leaveJoint(replica);
+      return;
+    }
     const missing = this.#missing(replica, target);
     if (missing.length > 0) {
       this.#changing.add(group);
@@ -165,6 +169,15 @@ export class Membership {
       });
     }
     this.#context.loop.touch(replica);
+  }
+
+  /**
+   * The core leaves the joint phase by itself, unless leadership was being handed over just then: it
+   * tries again at the next applied entry, and a group at rest has none. Refused while it is pending.
+   */
+  #leaveJoint(replica: Replica): void {
+    const leave: ConfChange = { transition: 'auto', changes: [], context: new Uint8Array(0) };
+    if (replica.core.proposeConf(leave).ok) this.#context.loop.touch(replica);
   }
 
   /** Nodes that should hold a replica and have none that lives on their present store. */
