@@ -199,6 +199,8 @@ export class Replica {
     const result = this.core.propose(proposals.map(proposal => proposal.data));
     if (result.ok) {
       proposals.forEach((proposal, position) => {
+        // What waits there is of a term in which this replica led before, and was overwritten since.
+        this.#pending.get(result.first + position)?.reject(this.#notLeader());
         this.#pending.set(result.first + position, {
           term: result.term,
           resolve: proposal.resolve,
@@ -284,6 +286,7 @@ export class Replica {
       let replies: readonly unknown[] = [];
       let effects: readonly unknown[] = [];
       this.applied = entry.index;
+      if (entry.term > this.appliedTerm) this.#rejectOvertaken(entry.term);
       this.appliedTerm = entry.term;
       if (entry.type !== 0) this.#applyConf(entry);
       else if (entry.data.length > 0) {
@@ -295,6 +298,18 @@ export class Replica {
     this.core.appliedTo(this.applied, bytes);
     while (this.#readsByIndex.length > 0 && this.#readsByIndex[0]!.index <= this.applied) {
       for (const waiter of this.#readsByIndex.shift()!.waiters) waiter.resolve();
+    }
+  }
+
+  /**
+   * An entry of `term` is applied: terms never fall along a log, so what was proposed behind it in an
+   * earlier term is definitely not in the log. A group at rest would never reach those indexes.
+   */
+  #rejectOvertaken(term: number): void {
+    for (const [index, pending] of this.#pending) {
+      if (index <= this.applied || pending.term >= term) continue;
+      this.#pending.delete(index);
+      pending.reject(this.#notLeader());
     }
   }
 
