@@ -146,9 +146,10 @@ export class Nemesis {
   }
 
   #bootLater(node: SimNode): void {
-    const delayMs = this.#below(3) === 0 ? this.#below(15_000) : 50 + this.#below(2_000);
-    this.#cluster.time.after(delayMs, () => {
-      if (this.#active && !node.up) this.#cluster.boot(node);
+    const drawnMs = this.#below(3) === 0 ? this.#below(15_000) : 50 + this.#below(2_000);
+    // What was on its way down when everything healed comes back at once.
+    this.#cluster.time.after(this.#active ? drawnMs : 50, () => {
+      if (!node.up) this.#cluster.boot(node);
     });
   }
 
@@ -170,7 +171,9 @@ export class Nemesis {
     const forMs = this.#below(2) === 0 ? 100 + this.#below(1_500) : this.#below(12_000);
     process.pause();
     // Frames wait in the socket for a while; then the peers give the connection up.
-    const links = this.#cluster.nodes.filter(one => one !== node).flatMap(one => both(node.id, one.id));
+    const links = this.#cluster.nodes
+      .filter(one => one !== node)
+      .flatMap(one => both(node.id, one.id));
     let cut = false;
     time.after(1_000 + this.#below(2_000), () => {
       if (!process.alive || !process.paused || !this.#active) return;

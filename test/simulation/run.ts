@@ -5,6 +5,7 @@
 import type { ClusterHealth } from '../../src/ports/node-api.ts';
 import { decodeJoinToken } from '../../src/registry/join-token.ts';
 import { type Plants, SimCluster } from './cluster.ts';
+import { describeCluster } from './describe.ts';
 import { Nemesis } from './nemesis.ts';
 import { describeOptions, drawOptions, type SimOptions } from './options.ts';
 import { type Verdict, Violation } from './violation.ts';
@@ -16,6 +17,8 @@ export interface RunResult {
   readonly message: string;
   /** Newest lines of the trace, oldest first. */
   readonly last: readonly string[];
+  /** Every replica as it stood when the run failed. */
+  readonly state: readonly string[];
   /** Over everything that happened: equal for equal seeds. */
   readonly hash: number;
   readonly events: number;
@@ -58,6 +61,7 @@ export async function runSeed(seed: number, extras: RunExtras = {}): Promise<Run
     verdict: failure?.verdict ?? 'ok',
     message: failure?.message ?? '',
     last: cluster.trace.last(),
+    state: failure === undefined ? [] : describeCluster(cluster),
     hash: cluster.trace.hash,
     events: cluster.time.events,
     virtualMs: cluster.time.nowMs,
@@ -79,6 +83,11 @@ async function play(cluster: SimCluster): Promise<void> {
   workload.stop();
   while (cluster.nodes.length < cluster.options.nodes) cluster.addMachine();
   nemesis.heal();
+  await cluster.until(
+    () => workload.idle,
+    30_000,
+    () => 'every request has an answer',
+  );
   await settle(cluster);
   cluster.final();
 }
@@ -177,7 +186,9 @@ function describeUnsettled(cluster: SimCluster): string {
     for (const id of shard?.hotIds() ?? []) {
       const record = shard?.record(id);
       const live = record?.attempts[record.attempts.length - 1];
-      lines.push(`${id} of shard ${group} ${record?.state} fence ${record?.fence} on ${live?.node}`);
+      lines.push(
+        `${id} of shard ${group} ${record?.state} fence ${record?.fence} on ${live?.node}`,
+      );
       if (lines.length > 5) return lines.join('; ');
     }
   }

@@ -10,7 +10,7 @@ import type { Log } from '../../src/ports/log.ts';
 import type { Runner } from '../../src/ports/runner.ts';
 import type { MemoryDisk } from '../../src/storage/memory-disk.ts';
 import type { SimNet } from './sim-net.ts';
-import { MachineClock, SimProcess } from './sim-process.ts';
+import { type MachineClock, SimProcess } from './sim-process.ts';
 import type { SimRunner } from './sim-runner.ts';
 import { createSimStore, type SimStore, type SimStoreFaults } from './sim-store.ts';
 import type { Trace } from './trace.ts';

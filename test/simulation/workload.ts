@@ -10,6 +10,7 @@ import type { Random } from '../../src/ports/clock.ts';
 import type { NodeApi, SubmitReply, SubmitRequest } from '../../src/ports/node-api.ts';
 import type { SimCluster } from './cluster.ts';
 import type { SimNode } from './sim-node.ts';
+import type { SimProcess } from './sim-process.ts';
 import { Violation } from './violation.ts';
 
 const actor = { name: 'client', tenant: 'default' };
@@ -34,6 +35,8 @@ export class Workload {
   readonly #random: Random;
   readonly #known: Known[] = [];
   readonly #keySpecs = new Map<string, TaskSpec>();
+  /** Requests without an answer, with the process that was asked. */
+  readonly #waiting = new Map<object, SimProcess>();
   #drawn = 0;
   #running = false;
   readonly counts = { asked: 0, acknowledged: 0, refused: 0, unknown: 0, tasks: 0 };
@@ -56,6 +59,12 @@ export class Workload {
 
   stop(): void {
     this.#running = false;
+  }
+
+  /** Whether every request has its answer, but for those whose node died. */
+  get idle(): boolean {
+    for (const process of this.#waiting.values()) if (process.alive) return false;
+    return true;
   }
 
   #below(count: number): number {
@@ -162,8 +171,11 @@ export class Workload {
     this.#then(
       node,
       api => api.submit(requests, actor),
-      replies =>
-        replies.forEach((reply, position) => this.#replied(requests[position]!, reply)),
+      replies => {
+        replies.forEach((reply, position) => {
+          this.#replied(requests[position]!, reply);
+        });
+      },
     );
   }
 
@@ -264,6 +276,8 @@ export class Workload {
   ): void {
     const { process, node } = asked;
     if (process === undefined || node === undefined) return;
+    const ticket = {};
+    this.#waiting.set(ticket, process);
     ask(node.api)
       .then(value => {
         // The answer of a process that died did not reach anybody.
@@ -277,6 +291,7 @@ export class Workload {
         this.#cluster.fail(
           error instanceof Violation ? error : new Violation('crash', `a request failed: ${text}`),
         );
-      });
+      })
+      .finally(() => this.#waiting.delete(ticket));
   }
 }

@@ -186,7 +186,8 @@ export class CommittedChecker implements Checker {
   /** Every task of the shadows that has not settled. */
   unsettled(): TaskId[] {
     const ids: TaskId[] = [];
-    for (const { shard } of this.groups.values()) if (shard !== undefined) ids.push(...shard.hotIds());
+    for (const { shard } of this.groups.values())
+      if (shard !== undefined) ids.push(...shard.hotIds());
     return ids;
   }
 }
