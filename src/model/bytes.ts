@@ -141,6 +141,12 @@ export class ByteWriter {
     return this.#bytes.slice(0, this.#length);
   }
 
+  /** Starts again in the same buffer: for a writer that is used for many small values. */
+  reset(): this {
+    this.#length = 0;
+    return this;
+  }
+
   /** A view of what was written between two offsets. Valid until the next write. */
   view(start: number, end: number): Uint8Array {
     assert(start <= end && end <= this.#length, `view ${start} to ${end} of ${this.#length}`);

@@ -45,10 +45,14 @@ export function specKey(digest: string | Uint8Array): Uint8Array {
   return key;
 }
 
-export function digestBytes(hex: string): Uint8Array {
+/** Value of a lower-case hexadecimal digit by its character code. */
+const nibble = (code: number): number => (code < 58 ? code - 48 : code - 87);
+
+export function digestBytes(hex: string): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(hex.length >>> 1);
   for (let position = 0; position < bytes.length; position++) {
-    bytes[position] = Number.parseInt(hex.slice(position * 2, position * 2 + 2), 16);
+    const high = nibble(hex.charCodeAt(position * 2));
+    bytes[position] = (high << 4) | nibble(hex.charCodeAt(position * 2 + 1));
   }
   return bytes;
 }

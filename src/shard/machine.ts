@@ -8,6 +8,7 @@
  * for `applied`. What the driver reads from the store it decodes with `decodeTaskRow`.
  */
 import { assert, unreachable } from '../model/assert.ts';
+import { ByteWriter } from '../model/bytes.ts';
 import { decodeShardCommand, type ItemReply, type ShardCommand } from '../model/command.ts';
 import type { NodeId, TaskId } from '../model/ids.ts';
 import type { Demand, ReadyBatch } from '../model/planning.ts';
@@ -141,9 +142,10 @@ export class ShardMachine {
       assert(bytes, 'the bytes of a spec stay until they are stored');
       rows.push([specKey(state.specs.digestHex(spec)), bytes]);
     }
+    const writer = new ByteWriter(1_024);
     for (const row of taken.rows) {
       const record = state.record(row);
-      rows.push([taskKey(record.id), encodeTaskRow(record)]);
+      rows.push([taskKey(record.id), encodeTaskRow(record, writer)]);
     }
     return { applied: this.#applied, rows, token: taken.token };
   }

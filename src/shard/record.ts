@@ -80,9 +80,9 @@ function readAttempt(reader: ByteReader): AttemptRecord {
   };
 }
 
-/** Value of a task's row. */
-export function encodeTaskRow(record: TaskRecord): Uint8Array {
-  const writer = new ByteWriter(256);
+/** Value of a task's row. A writer that is given is used from its beginning. */
+export function encodeTaskRow(record: TaskRecord, writer = new ByteWriter(256)): Uint8Array {
+  writer.reset();
   const { keyHash } = record;
   const flags = (keyHash ? keyedFlag : 0) | (record.backedOff ? backedOffFlag : 0);
   writer.u8(version).u8(taskStates.indexOf(record.state)).u8(flags);

@@ -68,6 +68,17 @@ export function demandOf(spec: TaskSpec): Demand {
   return { key, tier: spec.tier, request: spec.request, require };
 }
 
+const hasTraits = (spec: TaskSpec, traits: Traits): boolean =>
+  spec.tenant === traits.tenant &&
+  spec.tier === traits.demand.tier &&
+  spec.attempts === traits.attempts &&
+  spec.leaseMs === traits.leaseMs &&
+  spec.backoff.initialMs === traits.backoff.initialMs &&
+  spec.backoff.maxMs === traits.backoff.maxMs &&
+  spec.require.length === 0 &&
+  traits.demand.require.length === 0 &&
+  resourceNames.every(name => spec.request[name] === traits.demand.request[name]);
+
 const unknownTraits = (): Traits => ({
   tenant: '',
   demand: { key: '', tier: 'basic', request: noResources, require: [] },
@@ -91,6 +102,7 @@ export class SpecTable {
   #index = new Uint32Array(capacityMin * 2);
   #size = 0;
   readonly #traitsByText = new Map<string, Traits>();
+  #newestTraits: Traits | undefined;
   readonly #demands = new Map<string, { readonly demand: Demand; uses: number }>();
   readonly #unstored = new Map<number, Uint8Array>();
   /** Specs that no task uses, the one that fell out of use first in front. */
@@ -197,6 +209,15 @@ export class SpecTable {
 
   /** Traits of a spec as the one object that equal specs share; not counted until `add`. */
   internTraits(spec: TaskSpec): Traits {
+    // Specs that follow one another mostly differ in their command only: no text is built for those.
+    const newest = this.#newestTraits;
+    if (newest !== undefined && hasTraits(spec, newest)) return newest;
+    const traits = this.#internByText(spec);
+    this.#newestTraits = traits;
+    return traits;
+  }
+
+  #internByText(spec: TaskSpec): Traits {
     const wanted = demandOf(spec);
     const { attempts, backoff, leaseMs, tenant } = spec;
     const numbers = `${attempts},${backoff.initialMs},${backoff.maxMs},${leaseMs}`;
@@ -225,6 +246,7 @@ export class SpecTable {
   /** Forgets traits that `internTraits` gave and no spec took. */
   dropUnusedTraits(traits: Traits): void {
     if (traits.uses > 0 || !this.#traitsByText.delete(traits.text)) return;
+    if (this.#newestTraits === traits) this.#newestTraits = undefined;
     const demand = this.#demands.get(traits.demand.key);
     if (demand !== undefined && --demand.uses === 0) this.#demands.delete(traits.demand.key);
   }

@@ -85,6 +85,14 @@ describe('apply', () => {
     const later = new ShardMachine({ shard: 1 });
     later.apply(2, bytes!);
     expect(later.digest()).not.toBe(one.machine.digest());
+    const repeat = (atMs: number): number => {
+      const shard = submitted(1);
+      shard.atMs = atMs;
+      shard.submit([idOf(1)]);
+      return shard.machine.digest();
+    };
+    expect(repeat(5)).not.toBe(repeat(6));
+    expect(repeat(5)).toBe(repeat(5));
   });
 
   test('tells a leader once per entry that tasks began to wait', () => {

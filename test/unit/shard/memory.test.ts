@@ -311,6 +311,45 @@ describe('the spec table', () => {
     expect(specs.find(digestOf(2))).toBe(-1);
   });
 
+  test('keeps a spec while one of its tasks is left', () => {
+    const specs = new SpecTable();
+    const traits = specs.internTraits(aSpec());
+    const shared = specs.add(digestOf(0), traits, undefined);
+    specs.use(shared);
+    specs.use(shared);
+    specs.release(shared);
+    for (let n = 1; n < 9_000; n++) {
+      const spec = specs.add(digestOf(n), traits, undefined);
+      specs.use(spec);
+      specs.release(spec);
+    }
+    expect(specs.find(digestOf(0))).toBe(shared);
+    specs.release(shared);
+    expect(() => specs.release(shared)).toThrow('released as often as it was used');
+  });
+
+  test('tells specs apart that differ in what the shard decides from', () => {
+    const specs = new SpecTable();
+    const request = { ...aSpec().request, iops: 1 };
+    const unlike = [
+      aSpec(),
+      aSpec({ tenant: 'other' }),
+      aSpec({ attempts: 2 }),
+      aSpec({ leaseMs: 9_000 }),
+      aSpec({ tier: 'premium' }),
+      aSpec({ backoff: { initialMs: 1, maxMs: 0 } }),
+      aSpec({ backoff: { initialMs: 0, maxMs: 1 } }),
+      aSpec({ request }),
+      aSpec({ require: [['gpu', 'yes']] }),
+      aSpec({ require: [['gpu', 'no']] }),
+    ];
+    const traits = unlike.map(spec => specs.internTraits(spec));
+    expect(new Set(traits).size).toBe(unlike.length);
+    for (const spec of [...unlike, ...unlike.toReversed()]) {
+      expect(specs.internTraits(spec)).toBe(traits[unlike.indexOf(spec)]);
+    }
+  });
+
   test('drops traits and demands that no spec has', () => {
     const specs = new SpecTable();
     const traits = specs.internTraits(aSpec());
