@@ -36,7 +36,7 @@ export interface Net {
 
 type Gater = NonNullable<Libp2pOptions['connectionGater']>;
 
-/** Turns strangers away as soon as Noise has proven who they are, and counts what is turned away. */
+/** Turns strangers away as soon as Noise has proven who they are, and counts them. */
 function createGater(mayConnect: (peer: NodeId) => boolean): {
   gater: Gater;
   counters: { inbound: number; strangers: number; badHandshakes: number };
@@ -167,7 +167,7 @@ export async function createNet(options: NetOptions): Promise<Net> {
     connectionGater: gater,
     connectionManager: {
       maxConnections: 2 * limits.nodesMax + 50,
-      // Default 5 a second and address: of 25 nodes behind one address that start at once, 5 get in.
+      // Default 5 a second and address: of 25 nodes that start at once behind one, 5 get in.
       inboundConnectionThreshold: 100,
       maxIncomingPendingConnections: 50,
       inboundUpgradeTimeout: 5_000,

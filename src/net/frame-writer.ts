@@ -49,7 +49,7 @@ export class FrameWriter {
     return true;
   }
 
-  /** Called now and then: keeps a quiet stream alive. False where it cannot be written to any more. */
+  /** Called now and then: keeps a quiet stream alive. False once it takes nothing any more. */
   tick(keepAliveMs: number, stalledMs: number): boolean {
     const quietMs = this.#nowMs() - this.#lastWriteMs;
     if (this.#queuedBytes === 0) {

@@ -22,7 +22,7 @@ export interface TransportOptions {
   readonly log: Log;
   mayConnect(peer: NodeId): boolean;
   parseAddress(text: string): Multiaddr;
-  /** Counters of the host that belong to the transport: what was turned away before it was a peer. */
+  /** Counters of the host: what was turned away before it was a peer. */
   hostCounters(): Readonly<Record<string, number>>;
 }
 

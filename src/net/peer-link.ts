@@ -7,7 +7,7 @@
  *    └── nothing wanted, nothing open ────────┘  └──── stream lost ─────┘
  *
  * Invariant: `onUp` and `onDown` alternate. A loss is reported as soon as the first redial is
- * decided, or after `lossDecisionMs`, so that a process that is gone is known from a network that is
+ * decided, or after `lossDecisionMs`, so that a process that is gone is told from a network that is
  * silent. Two connections to one peer, from dials that crossed, are both kept: closing one could
  * close what the other side has just begun to use.
  */
@@ -29,7 +29,7 @@ export interface LinkDeps {
   readonly log: Log;
 }
 
-/** A process may die soon after it was reached; a few short lives are therefore redialled at once. */
+/** A process may die soon after it was reached: a few short lives are redialled at once. */
 const shortLivesFree = 3;
 /** Frames held for a peer that already writes to us while our own stream is being opened. */
 const earlyBytesMax = 1024 * 1024;

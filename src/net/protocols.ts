@@ -1,6 +1,6 @@
 /**
- * Protocol ids, the gossip topic and the timing of `net`, in one place. The ids are part of the wire
- * format: a change that old nodes cannot read needs a new number at the end.
+ * Protocol ids, the gossip topic and the timing of `net`, in one place. The ids are part of the
+ * wire format: a change that old nodes cannot read needs a new number at the end.
  */
 
 /** Length-prefixed frames in one direction: the opener writes, the other side only reads. */
@@ -13,10 +13,10 @@ export const advertTopic = '/tsched/advert/1';
 export const frameHeaderBytes = 4;
 
 export const timing = {
-  /** Backoff between redials: doubles from the least to the most, plus up to half of it as jitter. */
+  /** Backoff between redials: doubles up to the most, plus up to half of it as jitter. */
   redialMsMin: 50,
   redialMsMax: 2_000,
-  /** A redial that has no answer after this long is "not refused at once"; until then it is quick. */
+  /** A loss without a refusal for this long is "not refused"; until then redials are quick. */
   lossDecisionMs: 250,
   undecidedMsMin: 8,
   /** One attempt to dial, all addresses together, and one address of it. */

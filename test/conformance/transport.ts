@@ -88,7 +88,7 @@ export function transportSuite(name: string, createWorld: () => TestWorld): void
       return { a, b, atA, atB };
     }
 
-    test('carries frames both ways, whole and in order, also to a peer that was only dialled', async () => {
+    test('carries frames both ways, whole and in order, also against the dial', async () => {
       const { a, b, atA, atB } = await pair();
       for (let number = 0; number < 300; number++) {
         expect(a.transport.send(b.id, numbered(number, 4 + number))).toBe(true);
@@ -138,7 +138,7 @@ export function transportSuite(name: string, createWorld: () => TestWorld): void
       expect(a.transport.counters()['framesOut']).toBe(0);
     });
 
-    test('refuses frames while the queue of a peer is full and takes them again later', async () => {
+    test('refuses frames while the queue is full and takes them again later', async () => {
       const { a, b, atB } = await pair();
       const frameBytes = 512 * 1024;
       let taken = 0;

@@ -81,7 +81,7 @@ describe('losing a peer', () => {
     expect(net.transport.connected(two.id)).toBe(true);
   });
 
-  test('a frozen process is reported as lost but not refused, and is up again once it thaws', async () => {
+  test('a frozen process is lost but not refused, and up again once it thaws', async () => {
     const peer = await startPeer();
     net.transport.connect(peer.id, peer.addresses);
     await until('it is up', () => net.transport.connected(peer.id));

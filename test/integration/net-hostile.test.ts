@@ -209,7 +209,7 @@ describe('a hostile network', () => {
     await allIsWell();
   });
 
-  test('a newer stream of a peer replaces the older one, so that streams do not pile up', async () => {
+  test('a newer stream of a peer replaces the older one: none pile up', async () => {
     const bad = await rogue();
     const connection = await bad.dial(a.address);
     for (let number = 0; number < 50; number++) {
@@ -278,7 +278,7 @@ describe('a hostile network', () => {
     expect(a.heard.some(line => line.includes('without a name'))).toBe(false);
   });
 
-  test('gossip by an author who is no member is not passed on, though a member sends it', async () => {
+  test('gossip by an author who is no member is dropped, though a member sends it', async () => {
     const outsider = await rogue();
     const carrier = await rogue();
     refused.add(outsider.id);

@@ -1,6 +1,6 @@
 /**
- * A libp2p host that is not ours: it holds the network key (or another one) and does on purpose what
- * tsched never does. Also plain sockets that speak no libp2p at all.
+ * A libp2p host that is not ours: it holds the network key (or another one) and does on purpose
+ * what tsched never does. Also plain sockets that speak no libp2p at all.
  */
 import { connect, type Socket } from 'node:net';
 import { type GossipSub, gossipsub, StrictNoSign, StrictSign } from '@libp2p/gossipsub';

@@ -1,6 +1,6 @@
 /**
- * The ports `Transport` and `Gossip` in virtual time. Everything follows from the seed: the order of
- * calls, the random numbers drawn and the scheduler decide every delivery.
+ * The ports `Transport` and `Gossip` in virtual time. Everything follows from the seed: the order
+ * of calls, the random numbers drawn and the scheduler decide every delivery.
  *
  * The model is the weakest that the port allows. A frame may be lost with its connection; with
  * faults switched on also lost, repeated or reordered within it. A cut link swallows frames in
@@ -186,7 +186,7 @@ export class SimNet {
     return connection === undefined || lane === undefined ? undefined : { connection, lane };
   }
 
-  /** Opens a connection once both ends run and the link is whole; tried again whenever that changes. */
+  /** Opens a connection if both ends run and the link is whole; called whenever that changes. */
   dial(from: NodeId, to: NodeId): void {
     const pair = pairOf(from, to);
     if (this.#connections.has(pair) || this.#dialling.has(pair)) return;

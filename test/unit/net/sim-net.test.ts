@@ -11,7 +11,7 @@ interface Recorded {
   start(id: string): void;
 }
 
-/** Nodes that all want each other; everything that happens goes to one log, stamped with its time. */
+/** Nodes that all want each other; all that happens goes to one log, stamped with its time. */
 function cluster(ids: readonly string[], faults: Partial<SimNetFaults> = {}, seed = 1): Recorded {
   const clock = new VirtualClock();
   const net = createSimNet({ scheduler: clock, random: seededRandom(seed), faults });
