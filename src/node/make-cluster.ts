@@ -15,7 +15,7 @@ import { bootstrapReplicaId } from '../registry/commands/bootstrap.ts';
 import { createLevelStore } from '../storage/level-store.ts';
 import { DataDir } from './data-dir.ts';
 import { encodeDescriptor, encodeMembers, noConf } from './descriptor.ts';
-import { sha256Hex } from './node.ts';
+import { sha256Hex } from './sha256.ts';
 
 export const replicationDefault = 3;
 

@@ -3,7 +3,6 @@
  * them in that order and stops them in reverse. The only room that knows all others. Everything it
  * needs from outside comes in as a port, so that the simulator runs the same code.
  */
-import { createHash } from 'node:crypto';
 import { decodeAdvertisement } from '../model/advertisement.ts';
 import { unreachable } from '../model/assert.ts';
 import { DecodeError } from '../model/bytes.ts';
@@ -21,7 +20,6 @@ import type { Store, StoreImage } from '../ports/store.ts';
 import type { Gossip, Transport } from '../ports/transport.ts';
 import { encodeJoinToken } from '../registry/join-token.ts';
 import { RegistryMachine } from '../registry/machine.ts';
-import type { NodeRegistration } from '../registry/state.ts';
 import type { Effect } from '../shard/effects.ts';
 import { specKey } from '../shard/keys.ts';
 import { ShardMachine } from '../shard/machine.ts';
@@ -31,11 +29,17 @@ import { DriveLoop } from './drive-loop.ts';
 import { EventsFeed } from './events-feed.ts';
 import { IdDraw } from './id-draw.ts';
 import { Membership } from './membership.ts';
+import { metricsOf } from './metrics.ts';
 import { Peers } from './peers.ts';
+import { Registration } from './registration.ts';
 import { RegistryClient } from './registry-client.ts';
 import type { GroupMachine, Replica } from './replica.ts';
 import { Scheduler } from './scheduler.ts';
+import { sha256Hex } from './sha256.ts';
+import { ShardAccess } from './shard-access.ts';
 import { ShardLeader } from './shard-leader.ts';
+import { TaskList } from './task-list.ts';
+import { TaskOutput } from './task-output.ts';
 import { TaskReads } from './task-reads.ts';
 import { TaskWrites } from './task-writes.ts';
 import { WorkerHost } from './worker-host.ts';
@@ -43,7 +47,6 @@ import { WorkerHost } from './worker-host.ts';
 const advertiseMs = 1_000;
 /** Resources that changed are told to everybody at most this often. */
 const advertiseSoonMs = 100;
-const registerAgainMs = 2_000;
 
 export interface NodeSettings {
   readonly name: string;
@@ -90,12 +93,13 @@ export class TschedNode {
   readonly #peers: Peers;
   readonly #membership: Membership;
   readonly #reads: TaskReads;
+  readonly #list: TaskList;
+  readonly #output: TaskOutput;
   readonly #writes: TaskWrites;
   readonly #cluster: ClusterReads;
   readonly #feed: EventsFeed;
-  readonly #bootId: string;
+  readonly #registration: Registration;
   readonly #counters = { submitted: 0, settled: 0, elections: 0 };
-  #registered = false;
   #stopping = false;
   #advertisedMs = -advertiseMs;
   #advertisePlanned = false;
@@ -112,7 +116,6 @@ export class TschedNode {
     this.#image = image;
     this.#end = options.end;
     const { clock, random, log, store, transport } = ports;
-    this.#bootId = `${random.uint32().toString(16)}${random.uint32().toString(16)}`;
     this.#peers = new Peers({ clock, log, transport });
     this.loop = new DriveLoop({
       clock,
@@ -152,7 +155,11 @@ export class TschedNode {
         tier: settings.tier,
         total: settings.total,
         labels: settings.labels,
-        prefetchMax: limits.prefetchMax,
+        // A queue longer than what runs at a time would draw work away from nodes with more room.
+        prefetchMax: Math.min(
+          limits.prefetchMax,
+          Math.max(1, Math.floor(settings.total.cpuMilli / 1_000)),
+        ),
         runningMax: limits.runningMax,
       },
       deliverHere: (from, message) =>
@@ -193,25 +200,45 @@ export class TschedNode {
           .filter(node => node.state !== 'removed') ?? [],
     });
     const shards = () => this.registry.machine()?.cluster()?.shards ?? 0;
-    this.#reads = new TaskReads({
+    const nodeOf = (id: NodeId): string => this.#cluster.nodeName(id);
+    const access = new ShardAccess({
       context: this.context,
       scheduler: this.scheduler,
       store,
-      runner: ports.runner,
       table,
-      shards,
-      nodeOf: id => this.#cluster.nodeName(id),
+      reported: shard => {
+        const group = this.registry.machine()?.group(shard);
+        return group === undefined
+          ? []
+          : [...group.voters, ...group.learners].map(seat => seat.node);
+      },
     });
-    this.#reads.useReported(shard => {
-      const group = this.registry.machine()?.group(shard);
-      return group === undefined ? [] : [...group.voters, ...group.learners].map(seat => seat.node);
+    this.#reads = new TaskReads({
+      context: this.context,
+      scheduler: this.scheduler,
+      access,
+      nodeOf,
+    });
+    this.#list = new TaskList({ context: this.context, access, store, shards });
+    this.#output = new TaskOutput({
+      context: this.context,
+      runner: ports.runner,
+      get: id => this.#reads.get(id),
+      nodeOf,
     });
     this.#feed = new EventsFeed({
       context: this.context,
       shards,
-      shardOf: id => this.#reads.shardOf(id),
+      shardOf: id => access.shardOf(id),
     });
-    this.#serveJoin();
+    this.#registration = new Registration({
+      context: this.context,
+      registry: this.registry,
+      settings,
+      image,
+      bootId: `${random.uint32().toString(16)}${random.uint32().toString(16)}`,
+      refused: error => this.#end.fatal(error),
+    });
   }
 
   /** Recovers what the store holds, connects, and begins. Resolves before the node is ready. */
@@ -244,7 +271,7 @@ export class TschedNode {
     }
     for (const { node, address } of this.#settings.bootstrap) this.#peers.connect(node, [address]);
     this.#membership.start();
-    background(this.context, 'register', this.#register());
+    background(this.context, 'register', this.#registration.register());
     const advertise = (): void => {
       if (this.#stopping) return;
       this.#advertise();
@@ -267,88 +294,6 @@ export class TschedNode {
     }
     const known = machine.node(node);
     return known !== undefined && known.state !== 'removed';
-  }
-
-  #registration(): NodeRegistration {
-    const { settings } = { settings: this.#settings };
-    return {
-      id: this.context.nodeId,
-      name: settings.name,
-      storeId: this.#image.header.storeId,
-      bootCount: this.#image.bootCount,
-      bootId: this.#bootId,
-      addresses: this.#peers.addresses(),
-      httpAddress: settings.httpAddress,
-      tier: settings.tier,
-      total: settings.total,
-      labels: settings.labels,
-      zone: settings.zone,
-      weight: 100,
-      version: settings.version,
-    };
-  }
-
-  /** Tells the registry about this process, until it has taken it in. */
-  async #register(): Promise<void> {
-    const { clock } = this.#ports;
-    const { joinSecret } = this.#settings;
-    while (!this.#stopping) {
-      try {
-        const reply = await this.#registerOnce(
-          joinSecret === undefined ? undefined : sha256Hex(joinSecret),
-        );
-        if (reply.ok) {
-          this.#registered = true;
-          this.#log.info('registered', { name: this.#settings.name });
-          return;
-        }
-        this.#end.fatal(new TschedError(reply.code, reply.message));
-        return;
-      } catch (error) {
-        this.#log.debug('not registered yet', { why: String(error) });
-      }
-      await new Promise<void>(resolve => clock.after(registerAgainMs / 10, resolve));
-    }
-  }
-
-  async #registerOnce(
-    joinSecret: string | undefined,
-  ): Promise<{ ok: true } | { ok: false; code: TschedError['code']; message: string }> {
-    if (this.registry.machine()?.cluster() !== undefined) {
-      return this.registry.propose({
-        kind: 'registerNode',
-        node: this.#registration(),
-        joinSecret,
-      });
-    }
-    // Not a member yet: through whichever node of the join token answers.
-    for (const { node } of this.#settings.bootstrap) {
-      if (!this.#peers.connected(node)) continue;
-      return this.#peers.ask(
-        node,
-        'join',
-        { registration: this.#registration(), joinSecret },
-        5_000,
-      );
-    }
-    throw new TschedError('unreachable', 'no node of the join token can be reached');
-  }
-
-  #serveJoin(): void {
-    this.#peers.answer<{ registration: NodeRegistration; joinSecret?: string }>(
-      'join',
-      (from, body) => {
-        if (body.registration.id !== from) {
-          throw new TschedError('joinRefused', 'a node can only register itself');
-        }
-        return this.registry.propose({
-          kind: 'registerNode',
-          node: body.registration,
-          joinSecret: body.joinSecret,
-        });
-      },
-      { open: true },
-    );
   }
 
   #leaderOf(group: ShardId): NodeId | undefined {
@@ -479,7 +424,7 @@ export class TschedNode {
 
   get ready(): boolean {
     return (
-      this.#registered &&
+      this.#registration.done &&
       !this.#stopping &&
       this.registry.machine()?.cluster() !== undefined &&
       this.#writableShards().length > 0
@@ -494,14 +439,14 @@ export class TschedNode {
       for (const reply of replies) if (reply.ok) this.#counters.submitted++;
       return replies;
     },
-    resolve: (text, tenant) => this.#reads.resolve(text, tenant),
+    resolve: (text, tenant) => this.#list.resolve(text, tenant),
     get: id => this.#reads.get(id),
     spec: id => this.#reads.spec(id),
-    list: query => this.#reads.list(query),
+    list: query => this.#list.list(query),
     cancel: (ids, reason, actor) => this.#writes.cancel(ids, reason, actor),
     wait: (id, timeoutMs, signal) => this.#reads.wait(id, timeoutMs, signal),
     retry: (id, actor) => this.#retry(id, actor),
-    output: query => this.#reads.output(query),
+    output: query => this.#output.output(query),
     explain: id => this.#reads.explain(id),
     events: (cursor, filter, signal) => this.#feed.events(cursor, filter, signal),
     nodes: () => this.#cluster.nodes(),
@@ -511,7 +456,17 @@ export class TschedNode {
     clusterHealth: () => this.#cluster.health(),
     joinToken: () => this.#joinToken(),
     stopNode: async options => this.#end.stopAsked(options),
-    metrics: () => this.#metrics(),
+    metrics: () =>
+      metricsOf({
+        loop: this.loop,
+        scheduler: this.scheduler,
+        worker: this.worker,
+        peers: this.#peers,
+        transport: this.#ports.transport,
+        gossip: this.#ports.gossip,
+        submitsInFlight: this.#writes.inFlight,
+        counters: this.#counters,
+      }),
   };
 
   #authenticate(token: string): ReturnType<NodeApi['authenticate']> {
@@ -573,88 +528,11 @@ export class TschedNode {
     });
   }
 
-  #metrics(): ReturnType<NodeApi['metrics']> {
-    const { counters } = this.loop;
-    const { running, queued, free } = this.worker.reactor;
-    let waiting = 0;
-    let live = 0;
-    for (const leader of this.scheduler.leaders()) {
-      const counts = leader.machine.counts();
-      waiting += counts.waiting;
-      live += counts.assigned + counts.running;
-    }
-    const rows: [string, string, 'counter' | 'gauge', number][] = [
-      ['tsched_loop_turns_total', 'Turns of the drive loop.', 'counter', counters.turns],
-      ['tsched_store_batches_total', 'Synced batches written.', 'counter', counters.batches],
-      [
-        'tsched_loop_stalls_total',
-        'Turns that came more than a second late.',
-        'counter',
-        counters.stalls,
-      ],
-      [
-        'tsched_elections_won_total',
-        'Shard leaderships taken.',
-        'counter',
-        this.#counters.elections,
-      ],
-      [
-        'tsched_shards_led',
-        'Shards this node leads.',
-        'gauge',
-        [...this.scheduler.leaders()].length,
-      ],
-      [
-        'tsched_submits_in_flight',
-        'Submits that wait for consensus.',
-        'gauge',
-        this.#writes.inFlight,
-      ],
-      [
-        'tsched_submits_total',
-        'Submits acknowledged through this node.',
-        'counter',
-        this.#counters.submitted,
-      ],
-      [
-        'tsched_settled_total',
-        'Tasks seen to settle in replicas here.',
-        'counter',
-        this.#counters.settled,
-      ],
-      ['tsched_tasks_waiting', 'Waiting tasks of shards led here.', 'gauge', waiting],
-      ['tsched_tasks_live', 'Assigned and running tasks of shards led here.', 'gauge', live],
-      ['tsched_attempts_running', 'Attempts that hold resources on this node.', 'gauge', running],
-      ['tsched_attempts_queued', 'Attempts queued on this node.', 'gauge', queued],
-      ['tsched_cpu_free', 'Free CPUs of this node.', 'gauge', free.cpuMilli / 1_000],
-      ['tsched_memory_free_bytes', 'Free memory of this node.', 'gauge', free.memoryBytes],
-      ['tsched_plans_total', 'Plans made.', 'counter', this.scheduler.plans],
-      [
-        'tsched_bad_frames_total',
-        'Frames that could not be read.',
-        'counter',
-        this.#peers.badFrames,
-      ],
-      [
-        'tsched_bad_adverts_total',
-        'Advertisements that were not believed.',
-        'counter',
-        this.scheduler.badAdverts,
-      ],
-    ];
-    for (const [name, value] of Object.entries(this.#ports.transport.counters())) {
-      rows.push([`tsched_net_${snake(name)}_total`, `Transport: ${name}.`, 'counter', value]);
-    }
-    for (const [name, value] of Object.entries(this.#ports.gossip.counters())) {
-      rows.push([`tsched_gossip_${snake(name)}_total`, `Gossip: ${name}.`, 'counter', value]);
-    }
-    return rows.map(([name, help, kind, value]) => ({ name, help, kind, value }));
-  }
-
   /** Hands leaderships away, then stops everything; attempts live on unless `endTasks`. */
   async stop(options: { readonly endTasks: boolean; readonly handOver?: boolean }): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
+    this.#registration.stop();
     if (options.handOver !== false) await this.#membership.handOver();
     this.#membership.stop();
     this.scheduler.stop();
@@ -673,10 +551,3 @@ function machineFor(group: number): GroupMachine {
     group === registryGroup ? new RegistryMachine() : new ShardMachine({ shard: group });
   return machine as unknown as GroupMachine;
 }
-
-export function sha256Hex(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
-}
-
-const snake = (name: string): string =>
-  name.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`);

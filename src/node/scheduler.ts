@@ -15,6 +15,7 @@ import {
 } from '../model/resources.ts';
 import type { WaitingReason } from '../model/task.ts';
 import type { Refusal, ToWorker } from '../model/worker-protocol.ts';
+import { coolDownMs } from '../placement/cool-down.ts';
 import { plan } from '../placement/plan.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
@@ -24,7 +25,6 @@ import type { ShardLeader } from './shard-leader.ts';
 const paceMs = 3;
 /** While tasks wait that fit nowhere, advertisements are looked at again this often at least. */
 const idlePaceMs = 500;
-const coolDownMs = 300;
 const placementsMax = 512;
 /** An advertisement older than this is forgotten. */
 const forgetMs = 60_000;
@@ -33,6 +33,8 @@ interface Known {
   advertisement: Advertisement;
   receivedMs: number;
   coolDownUntilMs: number;
+  /** In a row. */
+  refusals: number;
   reserved: Resources;
   reservedCount: number;
 }
@@ -123,6 +125,7 @@ export class Scheduler {
         advertisement,
         receivedMs: this.#clock.nowMs(),
         coolDownUntilMs: 0,
+        refusals: 0,
         reserved: noResources,
         reservedCount: 0,
       });
@@ -174,11 +177,18 @@ export class Scheduler {
     this.wake();
   }
 
+  accepted(node: NodeId): void {
+    const known = this.#known.get(node);
+    if (known !== undefined) known.refusals = 0;
+  }
+
   refused(node: NodeId, why: Refusal): void {
     const known = this.#known.get(node);
     if (known === undefined) return;
-    const jitter = this.#random.uint32() % coolDownMs;
-    known.coolDownUntilMs = this.#clock.nowMs() + (why === 'noRoom' ? coolDownMs : 1_000) + jitter;
+    // Draining and a new supervisor are told by the next advertisement; until then, ask seldom.
+    known.refusals += why === 'noRoom' ? 1 : 3;
+    const pauseMs = coolDownMs(known.refusals, this.#random.uint32());
+    known.coolDownUntilMs = this.#clock.nowMs() + pauseMs;
   }
 
   #reserve(shard: number, taskId: TaskId, node: NodeId, request: Resources): void {
@@ -218,6 +228,7 @@ export class Scheduler {
       batches,
       nodes: this.views(),
       nowMs,
+      stateNowMs: this.#clock.wallMs(),
       maxPlacements: placementsMax,
       seed: this.#random.uint32(),
     });

@@ -299,6 +299,7 @@ export class ShardLeader {
     this.#scheduler.answered(ref.taskId, ref.fence);
     switch (message.kind) {
       case 'accepted':
+        this.#scheduler.accepted(from);
         if (live !== undefined) live.accepted = true;
         break;
       case 'refused':

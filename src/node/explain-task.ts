@@ -1,0 +1,77 @@
+/** Why a task is where it is: in a sentence, with what each node says to it. */
+import type { NodeId } from '../model/ids.ts';
+import type { NodeView } from '../model/planning.ts';
+import type { TaskSpec } from '../model/spec.ts';
+import { sentence, verdicts } from '../placement/explain.ts';
+import type { Explanation } from '../ports/node-api.ts';
+import type { TaskRecord } from '../shard/record.ts';
+import { demandOf } from './shard-access.ts';
+
+export function explainTask(input: {
+  readonly record: TaskRecord;
+  readonly spec: TaskSpec;
+  readonly reason: string | undefined;
+  readonly views: readonly NodeView[];
+  readonly nowMs: number;
+  readonly place: { readonly position: number; readonly ready: number } | undefined;
+  readonly nodeOf: (id: NodeId) => string;
+}): Explanation {
+  const { record, reason, views, place } = input;
+  const judged = verdicts(demandOf(input.spec), record.avoid, views, input.nowMs);
+  return {
+    id: record.id,
+    state: record.state,
+    reason,
+    message: explainState(record, reason, input.nodeOf),
+    position: place?.position,
+    readyInShard: place?.ready,
+    nodes: views.map((view, position) => ({
+      node: view.advertisement.node,
+      name: view.advertisement.name,
+      tier: view.advertisement.tier,
+      advertAgeMs: Math.round(view.ageMs),
+      verdict: judged[position]!.verdict,
+      sentence: sentence(judged[position]!.verdict),
+    })),
+  };
+}
+
+function explainState(
+  record: TaskRecord,
+  reason: string | undefined,
+  nodeOf: (id: NodeId) => string,
+): string {
+  const last = record.attempts[record.attempts.length - 1];
+  const where = last === undefined ? '' : ` on node ${nodeOf(last.node)}`;
+  switch (record.state) {
+    case 'waiting':
+      return waitingSentence(reason);
+    case 'assigned':
+      return `assigned to attempt ${record.fence}${where}; it has not started yet`;
+    case 'running':
+      return `attempt ${record.fence} runs${where}`;
+    default:
+      return record.reason === ''
+        ? `settled: ${record.state}`
+        : `settled: ${record.state}, ${record.reason}`;
+  }
+}
+
+function waitingSentence(reason: string | undefined): string {
+  switch (reason) {
+    case 'Resources':
+      return 'waits for free resources: every node that could run it is full';
+    case 'TierUnavailable':
+      return 'no node at hand has the tier and labels it asks for';
+    case 'NoNodes':
+      return 'no node that could run anything has been heard of lately';
+    case 'NeverFits':
+      return 'no node at hand is large enough, even when empty';
+    case 'BackOff':
+      return 'waits for its back-off before the next attempt';
+    case 'ShardNoQuorum':
+      return 'its shard has no leader with a majority; what is shown may be old';
+    default:
+      return 'ready, and not yet looked at by the planner';
+  }
+}

@@ -1,0 +1,84 @@
+/** Gauges and counters of a node, for /metrics. */
+import type { NodeApi } from '../ports/node-api.ts';
+import type { Gossip, Transport } from '../ports/transport.ts';
+import type { DriveLoop } from './drive-loop.ts';
+import type { Peers } from './peers.ts';
+import type { Scheduler } from './scheduler.ts';
+import type { WorkerHost } from './worker-host.ts';
+
+export interface MetricSources {
+  readonly loop: DriveLoop;
+  readonly scheduler: Scheduler;
+  readonly worker: WorkerHost;
+  readonly peers: Peers;
+  readonly transport: Transport;
+  readonly gossip: Gossip;
+  readonly submitsInFlight: number;
+  readonly counters: {
+    readonly submitted: number;
+    readonly settled: number;
+    readonly elections: number;
+  };
+}
+
+type Metrics = ReturnType<NodeApi['metrics']>;
+type Metric = Metrics[number];
+
+const counter = (name: string, help: string, value: number): Metric => ({
+  name: `tsched_${name}_total`,
+  help,
+  kind: 'counter',
+  value,
+});
+
+const gauge = (name: string, help: string, value: number): Metric => ({
+  name: `tsched_${name}`,
+  help,
+  kind: 'gauge',
+  value,
+});
+
+const snake = (name: string): string =>
+  name.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`);
+
+export function metricsOf(sources: MetricSources): Metrics {
+  const { loop, scheduler, worker, peers, counters } = sources;
+  const { running, queued, free } = worker.reactor;
+  let led = 0;
+  let waiting = 0;
+  let live = 0;
+  for (const leader of scheduler.leaders()) {
+    const counts = leader.machine.counts();
+    led++;
+    waiting += counts.waiting;
+    live += counts.assigned + counts.running;
+  }
+  const metrics = [
+    counter('loop_turns', 'Turns of the drive loop.', loop.counters.turns),
+    counter('loop_stalls', 'Turns that came more than a second late.', loop.counters.stalls),
+    counter('store_batches', 'Synced batches written.', loop.counters.batches),
+    counter('elections_won', 'Shard leaderships taken.', counters.elections),
+    counter('submits', 'Submits acknowledged through this node.', counters.submitted),
+    counter('settled', 'Tasks seen to settle in replicas here.', counters.settled),
+    counter('plans', 'Plans made.', scheduler.plans),
+    counter('bad_frames', 'Frames that could not be read.', peers.badFrames),
+    counter('bad_adverts', 'Advertisements that were not believed.', scheduler.badAdverts),
+    gauge('shards_led', 'Shards this node leads.', led),
+    gauge('submits_in_flight', 'Submits that wait for consensus.', sources.submitsInFlight),
+    gauge('tasks_waiting', 'Waiting tasks of shards led here.', waiting),
+    gauge('tasks_live', 'Assigned and running tasks of shards led here.', live),
+    gauge('attempts_running', 'Attempts that hold resources on this node.', running),
+    gauge('attempts_queued', 'Attempts queued on this node.', queued),
+    gauge('cpu_free', 'Free CPUs of this node.', free.cpuMilli / 1_000),
+    gauge('memory_free_bytes', 'Free memory of this node.', free.memoryBytes),
+  ];
+  for (const [room, from] of [
+    ['net', sources.transport],
+    ['gossip', sources.gossip],
+  ] as const) {
+    for (const [name, value] of Object.entries(from.counters())) {
+      metrics.push(counter(`${room}_${snake(name)}`, `Of the ${room}: ${name}.`, value));
+    }
+  }
+  return metrics;
+}

@@ -1,0 +1,124 @@
+/**
+ * Telling the registry about this process: at a first start through a node of the join token, later
+ * through the registry itself. Also the other side: letting nodes in that ask to join.
+ */
+import { TschedError } from '../model/errors.ts';
+import type { StoreImage } from '../ports/store.ts';
+import type { NodeRegistration } from '../registry/state.ts';
+import type { NodeContext } from './context.ts';
+import type { NodeSettings } from './node.ts';
+import type { RegistryClient } from './registry-client.ts';
+import { sha256Hex } from './sha256.ts';
+
+const againMs = 200;
+
+type Answer = { ok: true } | { ok: false; code: TschedError['code']; message: string };
+
+export class Registration {
+  readonly #context: NodeContext;
+  readonly #registry: RegistryClient;
+  readonly #settings: NodeSettings;
+  readonly #image: StoreImage;
+  readonly #bootId: string;
+  readonly #refused: (error: TschedError) => void;
+  #stopped = false;
+  #done = false;
+
+  constructor(options: {
+    readonly context: NodeContext;
+    readonly registry: RegistryClient;
+    readonly settings: NodeSettings;
+    readonly image: StoreImage;
+    /** Random: tells a repeated request of this process from a rolled-back disk. */
+    readonly bootId: string;
+    /** The registry does not take this node: it cannot go on. */
+    readonly refused: (error: TschedError) => void;
+  }) {
+    this.#context = options.context;
+    this.#registry = options.registry;
+    this.#settings = options.settings;
+    this.#image = options.image;
+    this.#bootId = options.bootId;
+    this.#refused = options.refused;
+    this.#serveJoin();
+  }
+
+  /** The registry knows this process. */
+  get done(): boolean {
+    return this.#done;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Repeats until the registry has taken this process in, or has refused it. */
+  async register(): Promise<void> {
+    const { clock, log } = this.#context;
+    while (!this.#stopped) {
+      try {
+        const answer = await this.#once();
+        if (answer.ok) {
+          this.#done = true;
+          log.info('registered', { name: this.#settings.name });
+        } else this.#refused(new TschedError(answer.code, answer.message));
+        return;
+      } catch (error) {
+        log.debug('not registered yet', { why: String(error) });
+      }
+      await new Promise<void>(resolve => clock.after(againMs, resolve));
+    }
+  }
+
+  async #once(): Promise<Answer> {
+    const { peers } = this.#context;
+    const { joinSecret: secret, bootstrap } = this.#settings;
+    const joinSecret = secret === undefined ? undefined : sha256Hex(secret);
+    const node = this.#describe();
+    if (this.#registry.machine()?.cluster() !== undefined) {
+      return this.#registry.propose({ kind: 'registerNode', node, joinSecret });
+    }
+    // Not a member yet: through whichever node of the join token answers.
+    for (const { node: contact } of bootstrap) {
+      if (!peers.connected(contact)) continue;
+      return peers.ask<Answer>(contact, 'join', { registration: node, joinSecret }, 5_000);
+    }
+    throw new TschedError('unreachable', 'no node of the join token can be reached');
+  }
+
+  #describe(): NodeRegistration {
+    const { name, httpAddress, tier, total, labels, zone, version } = this.#settings;
+    return {
+      id: this.#context.nodeId,
+      name,
+      storeId: this.#image.header.storeId,
+      bootCount: this.#image.bootCount,
+      bootId: this.#bootId,
+      addresses: this.#context.peers.addresses(),
+      httpAddress,
+      tier,
+      total,
+      labels,
+      zone,
+      weight: 100,
+      version,
+    };
+  }
+
+  #serveJoin(): void {
+    this.#context.peers.answer<{ registration: NodeRegistration; joinSecret?: string }>(
+      'join',
+      (from, body) => {
+        if (body.registration.id !== from) {
+          throw new TschedError('joinRefused', 'a node can only register itself');
+        }
+        return this.#registry.propose({
+          kind: 'registerNode',
+          node: body.registration,
+          joinSecret: body.joinSecret,
+        });
+      },
+      { open: true },
+    );
+  }
+}

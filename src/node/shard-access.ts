@@ -1,0 +1,190 @@
+/**
+ * Finding and reading what a shard holds: at its leader, confirmed by a majority, or at any replica and
+ * then marked stale; hot records from the machine, cold ones from the disk.
+ */
+import { TschedError } from '../model/errors.ts';
+import { type NodeId, type ShardId, slotOfId, type TaskId } from '../model/ids.ts';
+import type { Demand } from '../model/planning.ts';
+import type { SlotTable } from '../model/slots.ts';
+import { decodeSpec, type TaskSpec } from '../model/spec.ts';
+import type { TaskView } from '../model/task.ts';
+import type { Store } from '../ports/store.ts';
+import { specKey, taskKey } from '../shard/keys.ts';
+import type { ShardMachine } from '../shard/machine.ts';
+import { decodeTaskRow, type TaskRecord } from '../shard/record.ts';
+import { toView } from '../shard/view.ts';
+import type { NodeContext } from './context.ts';
+import type { Replica } from './replica.ts';
+import type { Scheduler } from './scheduler.ts';
+
+export const readTimeoutMs = 2_500;
+const specCacheMax = 256;
+
+export interface ShardAccessDeps {
+  readonly context: NodeContext;
+  readonly scheduler: Scheduler;
+  readonly store: Store;
+  readonly table: () => SlotTable;
+  /** Where the registry says that a shard's replicas are. */
+  readonly reported: (shard: ShardId) => readonly NodeId[];
+}
+
+export class ShardAccess {
+  readonly #context: NodeContext;
+  readonly #scheduler: Scheduler;
+  readonly #store: Store;
+  readonly #table: () => SlotTable;
+  readonly #reported: (shard: ShardId) => readonly NodeId[];
+  readonly #specs = new Map<string, TaskSpec>();
+
+  constructor(deps: ShardAccessDeps) {
+    this.#context = deps.context;
+    this.#scheduler = deps.scheduler;
+    this.#store = deps.store;
+    this.#table = deps.table;
+    this.#reported = deps.reported;
+  }
+
+  shardOf(id: TaskId): ShardId {
+    const shard = this.#table()[slotOfId(id)];
+    if (shard === undefined)
+      throw new TschedError('starting', 'this node does not know the shards yet');
+    return shard;
+  }
+
+  /**
+   * Asks the shard's leader, then any replica for a stale answer. Errors that are answers (no such
+   * task) come from the leader or from nobody.
+   */
+  async fromShard<T>(shard: ShardId, method: string, body: { id: TaskId }): Promise<T> {
+    const { peers, clock } = this.#context;
+    const deadlineMs = clock.nowMs() + readTimeoutMs;
+    let asked = false;
+    while (!asked || clock.nowMs() < deadlineMs) {
+      asked = true;
+      const leader = this.#context.leaderOf(shard);
+      if (leader !== undefined) {
+        try {
+          const leftMs = Math.max(100, deadlineMs - clock.nowMs());
+          return await peers.ask<T>(leader, method, { shard, stale: false, ...body }, leftMs);
+        } catch (error) {
+          if (!(error instanceof TschedError) || !isPassing(error)) throw error;
+        }
+      }
+      await new Promise<void>(resolve => clock.after(50, resolve));
+    }
+    for (const node of this.holders(shard)) {
+      try {
+        return await peers.ask<T>(node, method, { shard, stale: true, ...body }, 1_000);
+      } catch (error) {
+        if (!(error instanceof TschedError) || !isPassing(error)) throw error;
+      }
+    }
+    throw new TschedError('noQuorum', `no replica of shard ${shard} can be reached`);
+  }
+
+  /** Nodes that hold a replica of a shard, this one first. */
+  holders(shard: ShardId): NodeId[] {
+    const { loop, nodeId, peers } = this.#context;
+    const local = loop.replica(shard);
+    const nodes = local?.members().map(member => member.node) ?? this.#reported(shard);
+    const others = nodes.filter(node => node !== nodeId && peers.connected(node));
+    return local === undefined ? others : [nodeId, ...others];
+  }
+
+  async confirmed(
+    shard: ShardId,
+    stale: boolean,
+  ): Promise<{ replica: Replica; machine: ShardMachine }> {
+    const replica = this.#context.loop.replica(shard);
+    if (replica === undefined) {
+      throw new TschedError('notLeader', `this node has no replica of shard ${shard}`);
+    }
+    if (!stale) {
+      if (!replica.leading)
+        throw new TschedError('notLeader', `this node does not lead shard ${shard}`);
+      await this.#within(this.#context.loop.read(replica), readTimeoutMs, shard);
+    }
+    return { replica, machine: replica.machine as unknown as ShardMachine };
+  }
+
+  #within<T>(work: Promise<T>, limitMs: number, shard: ShardId): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.#context.clock.after(limitMs, () =>
+        reject(new TschedError('notLeader', `shard ${shard} could not confirm its leader in time`)),
+      );
+      work.then(
+        value => {
+          cancel();
+          resolve(value);
+        },
+        (error: unknown) => {
+          cancel();
+          reject(error);
+        },
+      );
+    });
+  }
+
+  record(machine: ShardMachine, shard: ShardId, id: TaskId): TaskRecord {
+    const hot = machine.record(id);
+    if (hot !== undefined) return hot;
+    const row = this.#store.row(shard, taskKey(id));
+    if (row === undefined) throw new TschedError('unknownTask', `there is no task ${id}`);
+    return decodeTaskRow(row);
+  }
+
+  /** Bytes of a spec, from memory or from the disk. */
+  specBytes(machine: ShardMachine, shard: ShardId, digest: string): Uint8Array | undefined {
+    return machine.specBytes(digest) ?? this.#store.row(shard, specKey(digest));
+  }
+
+  spec(machine: ShardMachine, shard: ShardId, digest: string): TaskSpec {
+    const cached = this.#specs.get(digest);
+    if (cached !== undefined) return cached;
+    const bytes = this.specBytes(machine, shard, digest);
+    if (bytes === undefined) {
+      throw new TschedError(
+        'storageFault',
+        `the specification ${digest} is missing in shard ${shard}`,
+      );
+    }
+    const spec = decodeSpec(bytes);
+    if (this.#specs.size >= specCacheMax) {
+      const oldest = this.#specs.keys().next();
+      if (!oldest.done) this.#specs.delete(oldest.value);
+    }
+    this.#specs.set(digest, spec);
+    return spec;
+  }
+
+  view(machine: ShardMachine, replica: Replica, id: TaskId, stale: boolean): TaskView {
+    const record = this.record(machine, replica.group, id);
+    const spec = this.spec(machine, replica.group, record.digest);
+    return toView(record, spec, {
+      stale,
+      shard: replica.group,
+      reason: record.state === 'waiting' ? this.reason(record, spec, stale) : undefined,
+    });
+  }
+
+  reason(record: TaskRecord, spec: TaskSpec, stale: boolean): string {
+    if (stale) return 'ShardNoQuorum';
+    if (record.backedOff && record.readySinceMs > this.#context.clock.wallMs()) return 'BackOff';
+    return this.#scheduler.reasonFor(demandOf(spec));
+  }
+}
+
+export function demandOf(spec: TaskSpec): Demand {
+  const request = Object.values(spec.request).join(',');
+  const require = spec.require.map(([name, value]) => `${name}=${value}`).join(',');
+  return {
+    key: `${spec.tier}|${request}|${require}`,
+    tier: spec.tier,
+    request: spec.request,
+    require: spec.require,
+  };
+}
+
+const isPassing = (error: TschedError): boolean =>
+  ['notLeader', 'nodeUnreachable', 'outcomeUnknown', 'starting', 'noQuorum'].includes(error.code);
