@@ -5,6 +5,7 @@
  *   network.key    key of the cluster's private network, 32 bytes   0600
  *   admin.token    bearer token of the first administrator          0600, first node only
  *   join.json      join token of a node that has not joined yet     0600
+ *   listen.json    ports chosen for other nodes, where any would do     0600
  *   http.address   where the HTTP API of the running node listens
  *   store/         LevelDB
  *   attempts/ ...  what the supervisor keeps

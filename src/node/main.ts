@@ -12,6 +12,7 @@ import type { Log } from '../ports/log.ts';
 import { createLevelStore } from '../storage/level-store.ts';
 import { createProcessRunner } from '../worker/process-runner.ts';
 import { bootstrapOf, DataDir, readJoinToken } from './data-dir.ts';
+import { keepPorts } from './listen-ports.ts';
 import { TschedNode } from './node.ts';
 import { createLog } from './pino-log.ts';
 import { realClock, realRandom } from './real-clock.ts';
@@ -171,7 +172,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const net = await createNet({
     privateKey: prepared.privateKey,
     networkKey: prepared.networkKey,
-    listen: options.listen,
+    listen: await keepPorts(dir, options.listen),
     log: log.child({ room: 'net' }),
     mayConnect: peer => mayConnect(peer),
   });

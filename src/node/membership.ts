@@ -275,12 +275,8 @@ export class Membership {
 
   #caughtUp(replica: Replica, id: number): boolean {
     const progress = replica.core.status().progress.find(one => one.id === id);
-    return (
-      progress !== undefined &&
-      progress.recentActive &&
-      progress.state === 'replicate' &&
-      progress.match + promoteLagMax >= replica.core.lastIndex
-    );
+    if (progress?.state !== 'replicate' || !progress.recentActive) return false;
+    return progress.match + promoteLagMax >= replica.core.lastIndex;
   }
 
   /** A replica that was removed while it was away never hears of it: the registry knows. */

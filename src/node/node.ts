@@ -4,30 +4,28 @@
  * needs from outside comes in as a port, so that the simulator runs the same code.
  */
 import { decodeAdvertisement } from '../model/advertisement.ts';
-import { unreachable } from '../model/assert.ts';
 import { DecodeError } from '../model/bytes.ts';
-import type { Actor } from '../model/command.ts';
-import { TschedError } from '../model/errors.ts';
-import { type NodeId, registryGroup, type ShardId, type TaskId } from '../model/ids.ts';
+import { type NodeId, registryGroup, type ShardId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
 import type { Resources, Tier } from '../model/resources.ts';
 import { decodeFromWorker, decodeToWorker, type ToWorker } from '../model/worker-protocol.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
-import type { HealthView, NodeApi, SubmitReply } from '../ports/node-api.ts';
+import type { NodeApi } from '../ports/node-api.ts';
 import type { Runner } from '../ports/runner.ts';
 import type { Store, StoreImage } from '../ports/store.ts';
 import type { Gossip, Transport } from '../ports/transport.ts';
-import { encodeJoinToken } from '../registry/join-token.ts';
 import { RegistryMachine } from '../registry/machine.ts';
 import type { Effect } from '../shard/effects.ts';
 import { specKey } from '../shard/keys.ts';
 import { ShardMachine } from '../shard/machine.ts';
+import { createApi } from './api.ts';
 import { ClusterReads } from './cluster-reads.ts';
 import { background, type NodeContext } from './context.ts';
 import { DriveLoop } from './drive-loop.ts';
 import { EventsFeed } from './events-feed.ts';
 import { IdDraw } from './id-draw.ts';
+import { LeaderDirectory } from './leader-directory.ts';
 import { Membership } from './membership.ts';
 import { metricsOf } from './metrics.ts';
 import { Peers } from './peers.ts';
@@ -35,7 +33,6 @@ import { Registration } from './registration.ts';
 import { RegistryClient } from './registry-client.ts';
 import type { GroupMachine, Replica } from './replica.ts';
 import { Scheduler } from './scheduler.ts';
-import { sha256Hex } from './sha256.ts';
 import { ShardAccess } from './shard-access.ts';
 import { ShardLeader } from './shard-leader.ts';
 import { TaskList } from './task-list.ts';
@@ -81,6 +78,8 @@ export interface NodeEnd {
 }
 
 export class TschedNode {
+  /** The verbs behind the HTTP API. */
+  readonly api: NodeApi;
   readonly context: NodeContext;
   readonly loop: DriveLoop;
   readonly scheduler: Scheduler;
@@ -92,9 +91,8 @@ export class TschedNode {
   readonly #end: NodeEnd;
   readonly #peers: Peers;
   readonly #membership: Membership;
+  readonly #directory: LeaderDirectory;
   readonly #reads: TaskReads;
-  readonly #list: TaskList;
-  readonly #output: TaskOutput;
   readonly #writes: TaskWrites;
   readonly #cluster: ClusterReads;
   readonly #feed: EventsFeed;
@@ -139,7 +137,7 @@ export class TschedNode {
       log,
       peers: this.#peers,
       loop: this.loop,
-      leaderOf: group => this.#leaderOf(group),
+      leaderOf: group => this.#directory.leaderOf(group),
     };
     this.registry = new RegistryClient(this.context);
     this.scheduler = new Scheduler({
@@ -147,6 +145,12 @@ export class TschedNode {
       random,
       log,
       send: (node, message, encode) => this.#tellWorker(node, message, encode),
+    });
+    this.#directory = new LeaderDirectory({
+      loop: this.loop,
+      peers: this.#peers,
+      scheduler: this.scheduler,
+      registry: () => this.registry.machine(),
     });
     this.worker = new WorkerHost({
       context: this.context,
@@ -180,7 +184,12 @@ export class TschedNode {
       storeId: image.header.storeId,
     });
     const table = () => this.registry.machine()?.slotTable() ?? [];
-    const draw = new IdDraw({ clock, random, table, writable: () => this.#writableShards() });
+    const draw = new IdDraw({
+      clock,
+      random,
+      table,
+      writable: () => this.#directory.writableShards(),
+    });
     this.#cluster = new ClusterReads({
       context: this.context,
       registry: this.registry,
@@ -219,17 +228,43 @@ export class TschedNode {
       access,
       nodeOf,
     });
-    this.#list = new TaskList({ context: this.context, access, store, shards });
-    this.#output = new TaskOutput({
-      context: this.context,
-      runner: ports.runner,
-      get: id => this.#reads.get(id),
-      nodeOf,
-    });
     this.#feed = new EventsFeed({
       context: this.context,
       shards,
       shardOf: id => access.shardOf(id),
+    });
+    this.api = createApi({
+      context: this.context,
+      settings,
+      clusterId: image.header.clusterId,
+      registry: this.registry,
+      writes: this.#writes,
+      reads: this.#reads,
+      list: new TaskList({ context: this.context, access, store, shards }),
+      output: new TaskOutput({
+        context: this.context,
+        runner: ports.runner,
+        get: id => this.#reads.get(id),
+        nodeOf,
+      }),
+      feed: this.#feed,
+      cluster: this.#cluster,
+      ready: () => this.ready,
+      stopAsked: how => this.#end.stopAsked(how),
+      submitted: count => {
+        this.#counters.submitted += count;
+      },
+      metrics: () =>
+        metricsOf({
+          loop: this.loop,
+          scheduler: this.scheduler,
+          worker: this.worker,
+          peers: this.#peers,
+          transport,
+          gossip: ports.gossip,
+          submitsInFlight: this.#writes.inFlight,
+          counters: this.#counters,
+        }),
     });
     this.#registration = new Registration({
       context: this.context,
@@ -294,48 +329,6 @@ export class TschedNode {
     }
     const known = machine.node(node);
     return known !== undefined && known.state !== 'removed';
-  }
-
-  #leaderOf(group: ShardId): NodeId | undefined {
-    const replica = this.loop.replica(group);
-    if (replica !== undefined) {
-      if (replica.leading) return this.context.nodeId;
-      const leader = replica.leaderNode;
-      if (leader !== undefined) return leader === this.context.nodeId ? undefined : leader;
-      if (replica.descriptor.conf.voters.includes(replica.id)) return undefined;
-    }
-    return this.#hintedLeader(group);
-  }
-
-  /** Without a replica here: who advertises that it leads, newest first; else the registry's word. */
-  #hintedLeader(group: ShardId): NodeId | undefined {
-    if (group !== registryGroup) {
-      let best: { node: NodeId; ageMs: number } | undefined;
-      for (const view of this.scheduler.views()) {
-        const { advertisement, ageMs } = view;
-        if (!advertisement.leads.includes(group) || !this.#peers.connected(advertisement.node))
-          continue;
-        if (best === undefined || ageMs < best.ageMs) best = { node: advertisement.node, ageMs };
-      }
-      if (best !== undefined) return best.node;
-    }
-    const leader = this.registry.machine()?.group(group)?.leader;
-    return leader !== undefined && this.#peers.connected(leader) ? leader : undefined;
-  }
-
-  /** Shards led here; without any, those with a leader that is connected. */
-  #writableShards(): ShardId[] {
-    const here: ShardId[] = [];
-    for (const leader of this.scheduler.leaders())
-      if (leader.replica.leading) here.push(leader.shard);
-    if (here.length > 0) return here;
-    const shards = this.registry.machine()?.cluster()?.shards ?? 0;
-    const others: ShardId[] = [];
-    for (let shard = 1; shard <= shards; shard++) {
-      const leader = this.#leaderOf(shard);
-      if (leader !== undefined && this.#peers.connected(leader)) others.push(shard);
-    }
-    return others;
   }
 
   #applied(replica: Replica, effects: readonly unknown[]): void {
@@ -427,105 +420,8 @@ export class TschedNode {
       this.#registration.done &&
       !this.#stopping &&
       this.registry.machine()?.cluster() !== undefined &&
-      this.#writableShards().length > 0
+      this.#directory.writableShards().length > 0
     );
-  }
-
-  /** The verbs behind the HTTP API. */
-  readonly api: NodeApi = {
-    authenticate: token => this.#authenticate(token),
-    submit: async (requests, actor) => {
-      const replies = await this.#writes.submit(requests, actor);
-      for (const reply of replies) if (reply.ok) this.#counters.submitted++;
-      return replies;
-    },
-    resolve: (text, tenant) => this.#list.resolve(text, tenant),
-    get: id => this.#reads.get(id),
-    spec: id => this.#reads.spec(id),
-    list: query => this.#list.list(query),
-    cancel: (ids, reason, actor) => this.#writes.cancel(ids, reason, actor),
-    wait: (id, timeoutMs, signal) => this.#reads.wait(id, timeoutMs, signal),
-    retry: (id, actor) => this.#retry(id, actor),
-    output: query => this.#output.output(query),
-    explain: id => this.#reads.explain(id),
-    events: (cursor, filter, signal) => this.#feed.events(cursor, filter, signal),
-    nodes: () => this.#cluster.nodes(),
-    node: idOrName => this.#cluster.node(idOrName),
-    shards: () => this.#cluster.shards(),
-    health: () => this.#health(),
-    clusterHealth: () => this.#cluster.health(),
-    joinToken: () => this.#joinToken(),
-    stopNode: async options => this.#end.stopAsked(options),
-    metrics: () =>
-      metricsOf({
-        loop: this.loop,
-        scheduler: this.scheduler,
-        worker: this.worker,
-        peers: this.#peers,
-        transport: this.#ports.transport,
-        gossip: this.#ports.gossip,
-        submitsInFlight: this.#writes.inFlight,
-        counters: this.#counters,
-      }),
-  };
-
-  #authenticate(token: string): ReturnType<NodeApi['authenticate']> {
-    // The hash is looked up, not the token: the time it takes says nothing about other tokens.
-    const machine = this.registry.machine();
-    if (machine?.cluster() === undefined) {
-      throw new TschedError('starting', 'this node has not joined its cluster yet');
-    }
-    const record = machine.token(sha256Hex(Buffer.from(token)));
-    if (record === undefined) return undefined;
-    const { expiresAtMs } = record;
-    if (expiresAtMs !== undefined && expiresAtMs <= this.#ports.clock.wallMs()) return undefined;
-    return { name: record.name, tenant: record.tenant, role: record.role };
-  }
-
-  async #retry(id: TaskId, actor: Actor): Promise<SubmitReply> {
-    const view = await this.#reads.get(id);
-    if (view.settledAtMs === undefined) {
-      throw new TschedError('notSettled', `task ${id} is ${view.state}`);
-    }
-    const spec = await this.#reads.spec(id);
-    // The key belongs to the first task; the new one is told apart by what it retries.
-    const { idempotencyKey: _, ...rest } = spec;
-    const [reply] = await this.api.submit(
-      [{ spec: rest, retryOf: id, arrayId: view.arrayId, arrayIndex: view.arrayIndex }],
-      actor,
-    );
-    return reply ?? unreachable(reply as never, 'reply');
-  }
-
-  #health(): HealthView {
-    return {
-      ready: this.ready,
-      node: this.context.nodeId,
-      name: this.#settings.name,
-      clusterId: this.#image.header.clusterId,
-      version: this.#settings.version,
-    };
-  }
-
-  async #joinToken(): Promise<string> {
-    const { random, clock } = this.#ports;
-    const secret = new Uint8Array(16);
-    const view = new DataView(secret.buffer);
-    for (let offset = 0; offset < 16; offset += 4) view.setUint32(offset, random.uint32());
-    await this.registry.must({
-      kind: 'putJoinSecret',
-      secret: { sha256: sha256Hex(secret), expiresAtMs: clock.wallMs() + 24 * 3_600_000 },
-    });
-    const others = (this.registry.machine()?.nodes() ?? [])
-      .filter(node => node.id !== this.context.nodeId && node.state === 'up')
-      .flatMap(node => node.addresses.slice(0, 1));
-    return encodeJoinToken({
-      version: 1,
-      clusterId: this.#image.header.clusterId,
-      addresses: [...this.#peers.addresses(), ...others].slice(0, 8),
-      networkKey: this.#settings.networkKey,
-      secret,
-    });
   }
 
   /** Hands leaderships away, then stops everything; attempts live on unless `endTasks`. */

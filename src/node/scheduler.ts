@@ -50,6 +50,7 @@ export class Scheduler {
   readonly #random: Random;
   readonly #log: Log;
   readonly #send: (node: NodeId, message: ToWorker, encode: () => Uint8Array) => void;
+  readonly #connected: (node: NodeId) => boolean;
   readonly #known = new Map<NodeId, Known>();
   readonly #leaders = new Map<number, ShardLeader>();
   /** Placements that no worker has answered yet, by task. */
@@ -68,11 +69,13 @@ export class Scheduler {
     readonly random: Random;
     readonly log: Log;
     readonly send: (node: NodeId, message: ToWorker, encode: () => Uint8Array) => void;
+    readonly connected: (node: NodeId) => boolean;
   }) {
     this.#clock = deps.clock;
     this.#random = deps.random;
     this.#log = deps.log;
     this.#send = deps.send;
+    this.#connected = deps.connected;
   }
 
   toWorker(node: NodeId, message: ToWorker, encode: () => Uint8Array): void {
@@ -226,7 +229,9 @@ export class Scheduler {
     this.plans++;
     const result = plan({
       batches,
-      nodes: this.views(),
+      // What is placed on a node that just died waits for the end of its lease: a closed connection
+      // tells sooner than an advertisement that grows old.
+      nodes: this.views().filter(view => this.#connected(view.advertisement.node)),
       nowMs,
       stateNowMs: this.#clock.wallMs(),
       maxPlacements: placementsMax,

@@ -1,0 +1,127 @@
+/** The verbs of a node, put together from the parts that do them. */
+import { assert } from '../model/assert.ts';
+import type { Actor } from '../model/command.ts';
+import { TschedError } from '../model/errors.ts';
+import type { TaskId } from '../model/ids.ts';
+import type { NodeApi, SubmitReply } from '../ports/node-api.ts';
+import { encodeJoinToken } from '../registry/join-token.ts';
+import type { ClusterReads } from './cluster-reads.ts';
+import type { NodeContext } from './context.ts';
+import type { EventsFeed } from './events-feed.ts';
+import type { NodeSettings } from './node.ts';
+import type { RegistryClient } from './registry-client.ts';
+import { sha256Hex } from './sha256.ts';
+import type { TaskList } from './task-list.ts';
+import type { TaskOutput } from './task-output.ts';
+import type { TaskReads } from './task-reads.ts';
+import type { TaskWrites } from './task-writes.ts';
+
+/** A join token admits nodes for this long. */
+const joinTokenMs = 24 * 3_600_000;
+
+export interface ApiParts {
+  readonly context: NodeContext;
+  readonly settings: NodeSettings;
+  readonly clusterId: string;
+  readonly registry: RegistryClient;
+  readonly writes: TaskWrites;
+  readonly reads: TaskReads;
+  readonly list: TaskList;
+  readonly output: TaskOutput;
+  readonly feed: EventsFeed;
+  readonly cluster: ClusterReads;
+  readonly ready: () => boolean;
+  readonly stopAsked: (options: { readonly endTasks: boolean }) => void;
+  /** So many submits were acknowledged. */
+  readonly submitted: (count: number) => void;
+  readonly metrics: NodeApi['metrics'];
+}
+
+export function createApi(parts: ApiParts): NodeApi {
+  const { writes, reads, list, output, feed, cluster } = parts;
+  const submit: NodeApi['submit'] = async (requests, actor) => {
+    const replies = await writes.submit(requests, actor);
+    parts.submitted(replies.filter(reply => reply.ok).length);
+    return replies;
+  };
+  return {
+    submit,
+    metrics: parts.metrics,
+    authenticate: token => authenticate(parts, token),
+    resolve: (text, tenant) => list.resolve(text, tenant),
+    get: id => reads.get(id),
+    spec: id => reads.spec(id),
+    list: query => list.list(query),
+    cancel: (ids, reason, actor) => writes.cancel(ids, reason, actor),
+    wait: (id, timeoutMs, signal) => reads.wait(id, timeoutMs, signal),
+    retry: (id, actor) => retry(reads, submit, id, actor),
+    output: query => output.output(query),
+    explain: id => reads.explain(id),
+    events: (cursor, filter, signal) => feed.events(cursor, filter, signal),
+    nodes: () => cluster.nodes(),
+    node: idOrName => cluster.node(idOrName),
+    shards: () => cluster.shards(),
+    health: () => ({
+      ready: parts.ready(),
+      node: parts.context.nodeId,
+      name: parts.settings.name,
+      clusterId: parts.clusterId,
+      version: parts.settings.version,
+    }),
+    clusterHealth: () => cluster.health(),
+    joinToken: () => joinToken(parts),
+    stopNode: async options => parts.stopAsked(options),
+  };
+}
+
+function authenticate(parts: ApiParts, token: string): ReturnType<NodeApi['authenticate']> {
+  const machine = parts.registry.machine();
+  if (machine?.cluster() === undefined) {
+    throw new TschedError('starting', 'this node has not joined its cluster yet');
+  }
+  // The hash is looked up, not the token: the time it takes says nothing about other tokens.
+  const record = machine.token(sha256Hex(Buffer.from(token)));
+  if (record === undefined) return undefined;
+  const { expiresAtMs } = record;
+  if (expiresAtMs !== undefined && expiresAtMs <= parts.context.clock.wallMs()) return undefined;
+  return { name: record.name, tenant: record.tenant, role: record.role };
+}
+
+async function retry(
+  reads: TaskReads,
+  submit: NodeApi['submit'],
+  id: TaskId,
+  actor: Actor,
+): Promise<SubmitReply> {
+  const view = await reads.get(id);
+  if (view.settledAtMs === undefined) {
+    throw new TschedError('notSettled', `task ${id} is ${view.state}`);
+  }
+  // The key belongs to the first task; the new one is told apart by what it retries.
+  const { idempotencyKey: _, ...spec } = await reads.spec(id);
+  const { arrayId, arrayIndex } = view;
+  const [reply] = await submit([{ spec, retryOf: id, arrayId, arrayIndex }], actor);
+  assert(reply !== undefined, 'a submit has a reply');
+  return reply;
+}
+
+/** A token with a secret of its own, known to the registry by its hash. */
+async function joinToken(parts: ApiParts): Promise<string> {
+  const { random, clock, peers, nodeId } = parts.context;
+  const secret = new Uint8Array(16);
+  const view = new DataView(secret.buffer);
+  for (let offset = 0; offset < 16; offset += 4) view.setUint32(offset, random.uint32());
+  const expiresAtMs = clock.wallMs() + joinTokenMs;
+  const sha256 = sha256Hex(secret);
+  await parts.registry.must({ kind: 'putJoinSecret', secret: { sha256, expiresAtMs } });
+  const others = (parts.registry.machine()?.nodes() ?? [])
+    .filter(node => node.id !== nodeId && node.state === 'up')
+    .flatMap(node => node.addresses.slice(0, 1));
+  return encodeJoinToken({
+    version: 1,
+    clusterId: parts.clusterId,
+    addresses: [...peers.addresses(), ...others].slice(0, 8),
+    networkKey: parts.settings.networkKey,
+    secret,
+  });
+}
