@@ -13,7 +13,8 @@ export class DecodeError extends Error {
 }
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder('utf-8', { fatal: true });
+/** Texts come back as they were, a byte order mark at their beginning included. */
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Growing output buffer. `finish()` returns a copy of exactly what was written. */
 export class ByteWriter {

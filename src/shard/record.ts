@@ -54,8 +54,8 @@ export interface TaskRecord {
 const version = 1;
 const keyedFlag = 1;
 const backedOffFlag = 2;
-/** Bytes of one text in a row: a bound for what is read, above everything that is written. */
-const textBytesMax = 16_384;
+/** Bytes of one text in a row: above everything that is written, as no part of a spec is longer. */
+const textBytesMax = limits.specBytesMax;
 
 function writeAttempt(writer: ByteWriter, attempt: AttemptRecord): void {
   writer.varint(attempt.fence).varint(attempt.run);

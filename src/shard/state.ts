@@ -58,9 +58,18 @@ export class ShardState {
     this.events = new EventRing(shard);
   }
 
-  /** State time; 0 before the first command. Decides order and back-off. */
+  /** State time; 0 before the first command. */
   get nowMs(): number {
     return this.#nowMs;
+  }
+
+  /**
+   * When what begins to wait now became ready: decides order and back-off. It is state time, unless
+   * that is more than a minute ahead of the stamp: then a wrong clock moved it, and no task should
+   * wait for the right ones to catch up.
+   */
+  get readyBaseMs(): number {
+    return Math.min(this.#nowMs, this.#stampMs + timeJumpMaxMs);
   }
 
   /** Stamp of the command that is applied: the leader's wall clock. Only shown, never decided on. */
@@ -133,7 +142,7 @@ export class ShardState {
     const row = table.insert(this.words);
     table.setSpec(row, spec);
     table.setSubmittedAt(row, this.#stampMs);
-    table.setReadySince(row, this.#nowMs);
+    table.setReadySince(row, this.readyBaseMs);
     this.specs.use(spec);
     if (item.retryOf !== undefined || item.arrayId !== undefined || item.arrayIndex !== undefined) {
       const detail = table.ensureDetail(row);

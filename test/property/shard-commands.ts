@@ -97,7 +97,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 export const history: fc.Arbitrary<Turn[]> = fc.array(
   fc.record({
     step,
-    afterMs: fc.oneof(fc.nat({ max: 2_000 }), fc.constantFrom(-500, 59_999, 61_000, 3_600_000)),
+    afterMs: fc.oneof(
+      fc.nat({ max: 2_000 }),
+      fc.constantFrom(-500, -90_000, 59_999, 61_000, 3_600_000),
+    ),
     store: fc.constantFrom('nothing' as const, 'nothing' as const, 'take', 'done', 'restart'),
   }),
   { minLength: 1, maxLength: 120, size: 'max' },

@@ -69,6 +69,11 @@ export class ShardModel {
     this.#lastStampMs = stampMs;
   }
 
+  /** State time, or a minute after the stamp where that is earlier. */
+  #readyBaseMs(): number {
+    return Math.min(this.nowMs, this.#lastStampMs + 60_000);
+  }
+
   #submit(id: string, bytes: Uint8Array): ModelReply {
     const spec = decodeSpec(bytes);
     const specBytes = bytes.join();
@@ -94,7 +99,7 @@ export class ShardModel {
       lost: 0,
       node: undefined,
       cancelled: false,
-      readySinceMs: this.nowMs,
+      readySinceMs: this.#readyBaseMs(),
       avoid: [],
       ended: [],
     });
@@ -155,12 +160,12 @@ export class ShardModel {
     else if (kind === 'cancelled' || task.cancelled) task.state = 'cancelled';
     else if (kind === 'lost') {
       task.state = task.lost >= limits.lostMax ? 'aborted' : 'waiting';
-      if (task.state === 'waiting') task.readySinceMs = this.nowMs;
+      if (task.state === 'waiting') task.readySinceMs = this.#readyBaseMs();
     } else if (task.runs >= task.spec.attempts) task.state = 'failed';
     else {
       const { initialMs, maxMs } = task.spec.backoff;
       task.state = 'waiting';
-      task.readySinceMs = this.nowMs + Math.min(maxMs, initialMs * 2 ** (task.runs - 1));
+      task.readySinceMs = this.#readyBaseMs() + Math.min(maxMs, initialMs * 2 ** (task.runs - 1));
       task.avoid = [...task.avoid.filter(other => other !== node), node];
     }
     return ok(id);

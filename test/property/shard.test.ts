@@ -15,7 +15,7 @@ import { epochMs, TestShard } from '../support/shard.ts';
 import { commandOf, history, ids, type Turn } from './shard-commands.ts';
 import { type ModelReply, ShardModel } from './shard-model.ts';
 
-const runs = 100;
+const runs = 80;
 
 function plain(reply: ItemReply): ModelReply {
   const { taskId } = reply;
@@ -144,6 +144,7 @@ describe('a shard that was restarted from its rows', () => {
         const shard = new TestShard();
         const model = new ShardModel();
         const underWay: number[] = [];
+        let nowMs = 0;
         for (const turn of turns) {
           play(shard, model, turn);
           if (turn.store === 'done') {
@@ -160,7 +161,8 @@ describe('a shard that was restarted from its rows', () => {
           }
           if (turn.store !== 'restart') continue;
           const other = shard.restarted();
-          const nowMs = epochMs + shard.atMs;
+          // A leader's clock that goes back finds back-offs over that ended before.
+          nowMs = Math.max(nowMs, epochMs + shard.atMs);
           expect(answers(shard, other, nowMs)).toEqual(answers(shard, shard.machine, nowMs));
           const events = other.eventsAfter(other.firstSeq - 1, 10_000);
           expect(events).toEqual(shard.machine.eventsAfter(other.firstSeq - 1, 10_000));

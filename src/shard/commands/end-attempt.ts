@@ -91,14 +91,14 @@ function waitAgain(turn: Turn, row: number, failedOn: NodeId | undefined): void 
   const { table } = state;
   turn.readyChanged = true;
   if (failedOn === undefined) {
-    state.wait(row, state.nowMs, false);
+    state.wait(row, state.readyBaseMs, false);
     return;
   }
   const detail = table.ensureDetail(row);
   const others = detail.avoid.filter(node => node !== failedOn);
   detail.avoid = [...others.slice(1 - limits.avoidMax), failedOn];
   const pauseMs = backoffMs(state.specs.traits(table.spec(row)).backoff, table.runs(row));
-  state.wait(row, Math.min(state.nowMs + pauseMs, instantMaxMs), pauseMs > 0);
+  state.wait(row, Math.min(state.readyBaseMs + pauseMs, instantMaxMs), pauseMs > 0);
 }
 
 /**

@@ -105,7 +105,8 @@ describe('rows', () => {
   });
 
   test('give back what was written', () => {
-    for (const record of [plain, full, { ...plain, backedOff: true }]) {
+    const marked = { ...plain, reason: '\ufeff\ufeffx', tenant: 't'.repeat(20_000) };
+    for (const record of [plain, full, marked, { ...plain, backedOff: true }]) {
       expect(decodeTaskRow(encodeTaskRow(record))).toEqual(record);
     }
   });
