@@ -145,6 +145,8 @@ export class TschedNode {
       random,
       log,
       send: (node, message, encode) => this.#tellWorker(node, message, encode),
+      connected: node => this.#peers.connected(node),
+      connected: node => this.#peers.connected(node),
     });
     this.#directory = new LeaderDirectory({
       loop: this.loop,
