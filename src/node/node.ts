@@ -146,7 +146,6 @@ export class TschedNode {
       log,
       send: (node, message, encode) => this.#tellWorker(node, message, encode),
       connected: node => this.#peers.connected(node),
-      connected: node => this.#peers.connected(node),
     });
     this.#directory = new LeaderDirectory({
       loop: this.loop,
