@@ -19,6 +19,7 @@ import type {
   RunnerHello,
 } from '../ports/runner.ts';
 import { isSafeKey } from './supervisor/attempt-files.ts';
+import type { TreeKind } from './supervisor/process-tree.ts';
 import { type FromSupervisor, toWireOrder } from './supervisor/protocol.ts';
 import { socketPath } from './supervisor/remains.ts';
 import { SupervisorLink } from './supervisor-link.ts';
@@ -30,6 +31,8 @@ export interface ProcessRunnerOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly nodeName: string;
+  /** Best way to hold an attempt's processes together that may be used; default `cgroup`. */
+  readonly isolation?: TreeKind | undefined;
 }
 
 /** How long an old supervisor may take to answer before it is ended, and a new one to come up. */
@@ -45,6 +48,7 @@ class ProcessRunner implements Runner {
   readonly #dataDir: string;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #isolation: TreeKind;
   #events: RunnerEvents | undefined;
   #link: SupervisorLink | undefined;
   /** Attempts that the supervisor has, or is about to have, and that did not end. */
@@ -56,6 +60,7 @@ class ProcessRunner implements Runner {
   constructor(options: ProcessRunnerOptions) {
     this.#dataDir = options.dataDir;
     this.#clock = options.clock;
+    this.#isolation = options.isolation ?? 'cgroup';
     this.#log = options.log.child({ node: options.nodeName });
   }
 
@@ -144,14 +149,14 @@ class ProcessRunner implements Runner {
 
   async #startNew(): Promise<RunnerHello> {
     await endSupervisor(this.#dataDir, this.#clock);
-    const { pid } = startSupervisor(this.#dataDir);
+    const started = startSupervisor(this.#dataDir, this.#isolation);
     const startedMs = this.#clock.nowMs();
     for (;;) {
       try {
         const hello = await this.#open(startMs);
         // By now the init is there too.
-        recordSupervisor(this.#dataDir, pid);
-        this.#log.info('supervisor started', { pid, ...hello.isolation });
+        recordSupervisor(this.#dataDir, started);
+        this.#log.info('supervisor started', { pid: started.pid, ...hello.isolation });
         return hello;
       } catch (error) {
         if (this.#clock.nowMs() - startedMs >= startMs) throw error;

@@ -1,6 +1,7 @@
 /**
- * The worker of a node: a state machine over the attempts that shards' leaders dispatch to it. Pure:
- * inputs are messages, reports of the runner and the boot clock, outputs are actions for the host.
+ * The worker of a node: a state machine over the attempts that shards' leaders dispatch to it.
+ * Pure: inputs are messages, reports of the runner and the boot clock, outputs are actions for the
+ * host.
  *
  * An attempt here is `queued` (accepted, holds no resources), `held` (has resources, waits for the
  * leader's word that it is still meant), `launched`, `running`, then `ended` until its report is
@@ -44,7 +45,9 @@ export const renewEveryMs = 2_000;
 export const renewShortEveryMs = 1_250;
 /** A renewal that held attempts wait for is repeated this soon. */
 export const renewHeldEveryMs = 250;
-/** Ended attempts that wait for an acknowledgement; beyond it an unknown one is answered once only. */
+/**
+ * Ended attempts that wait for an acknowledgement; beyond it an unknown one is answered once only.
+ */
 const endedMax = 8_192;
 
 type Phase = 'queued' | 'held' | 'launched' | 'running' | 'ended';
@@ -179,7 +182,9 @@ export class WorkerReactor {
     return this.#take();
   }
 
-  /** Another supervisor took over: all that ran is dead, all that was queued was not meant for it. */
+  /**
+   * Another supervisor took over: all that ran is dead, all that was queued was not meant for it.
+   */
   onSupervisor(hello: RunnerHello): WorkerAction[] {
     const records = new Map(hello.found.map(found => [found.key, found]));
     this.#incarnation = hello.incarnation;
@@ -422,7 +427,9 @@ export class WorkerReactor {
     }
   }
 
-  /** Gives resources to the queue in order, then starts what has resources and the leader's word. */
+  /**
+   * Gives resources to the queue in order, then starts what has resources and the leader's word.
+   */
   #pump(): void {
     for (const attempt of this.#queue) {
       if (this.#liveByTask.has(attempt.ref.taskId)) continue;

@@ -1,6 +1,7 @@
 /**
- * One connection to the supervisor: hello, frames both ways, pings. A link that is silent for 2 s of
- * this process's own running time, or that closes, is down; what then has to be done is the owner's.
+ * One connection to the supervisor: hello, frames both ways, pings. A link that is silent for 2 s
+ * of this process's own running time, or that closes, is down; what then has to be done is the
+ * owner's.
  */
 import { connect, type Socket } from 'node:net';
 import type { Clock } from '../ports/clock.ts';
@@ -47,8 +48,8 @@ export class SupervisorLink {
   }
 
   /**
-   * Connects and waits for hello. Rejects where nobody listens, where another version does, or after
-   * `timeoutMs`.
+   * Connects and waits for hello. Rejects where nobody listens, where another version does, or
+   * after `timeoutMs`.
    */
   static async open(
     path: string,
@@ -107,8 +108,8 @@ export class SupervisorLink {
   }
 
   /**
-   * Counts beats, so that a stop of this very process is not taken for silence of the other one: after
-   * it one beat comes, then all that was said meanwhile.
+   * Counts beats, so that a stop of this very process is not taken for silence of the other one:
+   * after it one beat comes, then all that was said meanwhile.
    */
   #beat(): void {
     if (this.#down) return;

@@ -13,15 +13,22 @@ import { execa } from 'execa';
 import type { Clock } from '../ports/clock.ts';
 import { cgroupPopulated, killCgroup } from './supervisor/cgroup.ts';
 import { type Probe, probePidNamespace } from './supervisor/isolation.ts';
-import { bootId, children, signal, startTicks } from './supervisor/processes.ts';
-import { readIfThere, removeBase } from './supervisor/remains.ts';
+import { readJournal } from './supervisor/journal.ts';
+import type { TreeKind } from './supervisor/process-tree.ts';
+import { bootId, children, killByEnvironment, signal, startTicks } from './supervisor/processes.ts';
+import { openAttempts, readIfThere, removeBase } from './supervisor/remains.ts';
 import { initScript } from './supervisor/shell.ts';
 
 /** How long processes may take to die after SIGKILL before that is an error. */
 const dyingMs = 10_000;
 
 /** Small heap: it lives beside the work. One thread: the machine's cores are for the work. */
-const nodeFlags = ['--single-threaded', '--max-old-space-size=512'];
+const nodeFlags = [
+  '--single-threaded',
+  '--v8-pool-size=0',
+  '--max-semi-space-size=2',
+  '--max-old-space-size=256',
+];
 
 /** A process for good: a pid alone may be another one's by now. */
 interface ProcessName {
@@ -31,6 +38,8 @@ interface ProcessName {
 
 interface SupervisorRecord {
   readonly bootId: string;
+  /** The first of `processes` is not the supervisor but keeps a PID namespace for it. */
+  readonly namespace: boolean;
   /** What was spawned, and the init below it as soon as it was seen. */
   readonly processes: readonly ProcessName[];
 }
@@ -45,20 +54,22 @@ const nameOf = (pid: number): ProcessName | undefined => {
 const alive = (name: ProcessName): boolean => startTicks(name.pid) === name.startTicks;
 
 /** Notes who the supervisor is, so that a later node can end it should it not answer. */
-export function recordSupervisor(dataDir: string, pid: number): void {
-  const names = [pid, ...children(pid)].map(nameOf);
+export function recordSupervisor(dataDir: string, start: SupervisorStart): void {
+  const { pid } = start;
+  const namespace = start.namespace.value !== undefined;
+  const names = [pid, ...(namespace ? children(pid) : [])].map(nameOf);
   const processes = names.filter(name => name !== undefined);
-  const record: SupervisorRecord = { bootId: bootId(), processes };
+  const record: SupervisorRecord = { bootId: bootId(), namespace, processes };
   const path = recordPath(dataDir);
   writeFileSync(`${path}.new`, JSON.stringify(record), { mode: 0o600 });
   renameSync(`${path}.new`, path);
 }
 
-function readRecord(dataDir: string): readonly ProcessName[] {
+function readRecord(dataDir: string): SupervisorRecord | undefined {
   const text = readIfThere(recordPath(dataDir));
-  if (text === undefined || text === '') return [];
+  if (text === undefined || text === '') return undefined;
   const record = JSON.parse(text) as SupervisorRecord;
-  return record.bootId === bootId() ? record.processes : [];
+  return record.bootId === bootId() ? record : undefined;
 }
 
 export interface SupervisorStart {
@@ -66,13 +77,17 @@ export interface SupervisorStart {
   readonly namespace: Probe<readonly string[]>;
 }
 
-/** Starts a supervisor; it is not known yet whether it will answer. */
-export function startSupervisor(dataDir: string): SupervisorStart {
-  const namespace = probePidNamespace();
+/**
+ * Starts a supervisor that isolates attempts as well as this machine allows, but not beyond `best`; it
+ * is not known yet whether it will answer.
+ */
+export function startSupervisor(dataDir: string, best: TreeKind): SupervisorStart {
+  const namespace =
+    best === 'processGroup' ? { value: undefined, reason: 'switched off' } : probePidNamespace();
   // Source and build differ in the ending only; the supervisor is started from where this file is.
   const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const main = fileURLToPath(new URL(`./supervisor/main.${ending}`, import.meta.url));
-  const command = [process.execPath, ...nodeFlags, main, dataDir, JSON.stringify(namespace)];
+  const command = [process.execPath, ...nodeFlags, main, dataDir, JSON.stringify(namespace), best];
   const [file = '', ...args] =
     namespace.value === undefined
       ? command
@@ -102,8 +117,9 @@ export function startSupervisor(dataDir: string): SupervisorStart {
     });
     if (subprocess.pid === undefined) throw new Error(`cannot start ${file}`);
     subprocess.nodeChildProcess.unref();
-    recordSupervisor(dataDir, subprocess.pid);
-    return { pid: subprocess.pid, namespace };
+    const start = { pid: subprocess.pid, namespace };
+    recordSupervisor(dataDir, start);
+    return start;
   } finally {
     closeSync(log);
   }
@@ -124,13 +140,20 @@ async function until(condition: () => boolean, clock: Clock, what: string): Prom
  * nothing of it is left. Rejects where the kernel does not get rid of it within 10 s.
  */
 export async function endSupervisor(dataDir: string, clock: Clock): Promise<void> {
-  const processes = readRecord(dataDir);
+  const record = readRecord(dataDir);
+  const processes = record?.processes ?? [];
   // The init first: its end is complete only when its namespace is empty, and its parent waits.
   for (const name of processes.toReversed()) {
-    for (const below of alive(name) ? children(name.pid) : []) signal(below, 'SIGKILL');
+    const below = record?.namespace === true && alive(name) ? children(name.pid) : [];
+    for (const pid of below) signal(pid, 'SIGKILL');
     if (alive(name)) signal(name.pid, 'SIGKILL');
   }
   await until(() => !processes.some(alive), clock, 'the supervisor is still there');
+  const open =
+    record?.namespace === false ? openAttempts(readJournal(join(dataDir, 'journal'))) : [];
+  if (open.length > 0) {
+    await until(() => !killByEnvironment(open), clock, 'attempts of the supervisor are left');
+  }
   const group = readIfThere(join(dataDir, 'supervisor.cgroup'));
   if (group === undefined || group === '') return;
   killCgroup(group);

@@ -7,6 +7,7 @@ import type { Clock } from '../../src/ports/clock.ts';
 import { silentLog } from '../../src/ports/log.ts';
 import type { Runner } from '../../src/ports/runner.ts';
 import { createProcessRunner } from '../../src/worker/process-runner.ts';
+import type { TreeKind } from '../../src/worker/supervisor/process-tree.ts';
 import { endSupervisor } from '../../src/worker/supervisor-process.ts';
 import type { Behaviour, RunnerWorld } from '../conformance/runner.ts';
 
@@ -24,7 +25,12 @@ const patienceMs = 20_000;
 
 export class ProcessWorld implements RunnerWorld {
   readonly dataDir = mkdtempSync(join(tmpdir(), 'tsched-runner-'));
+  readonly #isolation: TreeKind;
   readonly missing: Run = { kind: 'command', argv: ['/no/such/program'] };
+
+  constructor(isolation: TreeKind = 'cgroup') {
+    this.#isolation = isolation;
+  }
 
   runner(): Runner {
     return createProcessRunner({
@@ -32,6 +38,7 @@ export class ProcessWorld implements RunnerWorld {
       clock: realClock,
       log: silentLog,
       nodeName: 'test',
+      isolation: this.#isolation,
     });
   }
 
@@ -43,13 +50,15 @@ export class ProcessWorld implements RunnerWorld {
   /** Ids, as seen from here, of the supervisor itself, its init, and what was spawned. */
   supervisorPids(): number[] {
     const record = JSON.parse(readFileSync(join(this.dataDir, 'supervisor.json'), 'utf8')) as {
+      namespace: boolean;
       processes: { pid: number }[];
     };
     const pids = record.processes.map(process => process.pid);
+    if (!record.namespace) return pids;
     const last = pids.at(-1) ?? 0;
     const below = readFileSync(`/proc/${last}/task/${last}/children`, 'utf8').split(' ');
     // The init of the namespace has the supervisor as its first child.
-    return pids.length > 1 ? [...pids, Number(below[0])] : pids;
+    return [...pids, Number(below[0])];
   }
 
   get supervisorPid(): number {

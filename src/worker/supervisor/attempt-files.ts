@@ -180,10 +180,16 @@ export class AttemptFiles {
   }
 
   #emptyWork(work: string): void {
-    if (statSync(work, { throwIfNoEntry: false }) === undefined) return;
-    // A task may have taken away the right to look into what it left.
-    chmodSync(work, 0o700);
-    for (const { name } of readdir(work) ?? []) this.#discard(join(work, name));
+    let entries: Dirent[] | undefined;
+    try {
+      entries = readdir(work);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error;
+      // The task has taken away the right to look into what it left.
+      chmodSync(work, 0o700);
+      entries = readdir(work);
+    }
+    for (const { name } of entries ?? []) this.#discard(join(work, name));
   }
 
   #scan(live: ReadonlySet<AttemptKey>): void {

@@ -81,7 +81,7 @@ export class Attempt {
       checkDirectory(cwd);
       const argv = commandOf(order, files);
       checkCommand(argv, cwd, env);
-      const tree = makeTree(options.tree, key, argv, env);
+      const tree = makeTree(options.tree, argv, env);
       const attempt = new Attempt(order, files, tree, options.deadline, options.nowBootMs);
       attempt.#spawn(cwd, output, onExit);
       return attempt;
@@ -116,7 +116,7 @@ export class Attempt {
       if (this.#pid !== 0) onExit(this);
     });
     if (this.#pid !== 0) return;
-    while (!this.#tree.clear(0));
+    this.#tree.clear(0);
     throw new StartFault('the system refused to start a process');
   }
 
@@ -199,12 +199,13 @@ export class Attempt {
 
   /** Once it has exited: ends what is left of its tree; true when nothing is. */
   clear(): boolean {
-    const usage = this.#tree.usage();
+    const usage = this.#tree.clear(this.#pid);
+    if (usage === undefined) return false;
     this.#userCpuMs = usage.userCpuMs ?? this.#userCpuMs;
     this.#systemCpuMs = usage.systemCpuMs ?? this.#systemCpuMs;
     this.#peakMemoryBytes = usage.peakMemoryBytes ?? this.#peakMemoryBytes;
-    if (usage.outOfMemory) this.#outOfMemory = true;
-    return this.#tree.clear(this.#pid);
+    this.#outOfMemory = usage.outOfMemory;
+    return true;
   }
 
   /** The outcome, once `clear` said true. Cuts the output to its limit. */

@@ -106,6 +106,9 @@ export function childGroups(path: string): string[] {
   }
 }
 
+/** As `childGroups`, from the link count: 2, and one for each directory in it. */
+export const hasChildGroups = (path: string): boolean => statSync(path).nlink > 2;
+
 /** Whether a live process is in the group or below it. */
 export function cgroupPopulated(path: string): boolean {
   return /^populated 1$/m.test(readText(join(path, 'cgroup.events')) ?? '');

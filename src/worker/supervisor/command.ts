@@ -1,6 +1,7 @@
 /**
- * Checks a command before it is started, so that a start that must fail says why. The shell that puts
- * the process into its control group could only answer 126 or 127, which a command may answer itself.
+ * Checks a command before it is started, so that a start that must fail says why. The shell that
+ * puts the process into its control group could only answer 126 or 127, which a command may answer
+ * itself.
  */
 import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';

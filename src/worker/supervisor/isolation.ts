@@ -6,7 +6,8 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { execaSync } from 'execa';
 import { accountMemory, baseCgroup, createCgroup, hasMemory, removeCgroup } from './cgroup.ts';
-import type { TreeOptions } from './process-tree.ts';
+import { CgroupPool } from './cgroup-pool.ts';
+import type { TreeKind, TreeOptions } from './process-tree.ts';
 import { exactly, joinScript } from './shell.ts';
 
 export interface Probe<T> {
@@ -88,11 +89,16 @@ export interface Isolation {
 }
 
 /**
- * Chooses the best of what was found. `namespace` is what the node probed, or why there is none;
- * `inside` tells whether the supervisor itself runs in one.
+ * Chooses the best of what was found, but nothing above `best`. `namespace` is
+ * what the node probed, and what this supervisor then runs in, or why there is none.
  */
-export function chooseIsolation(dataDir: string, namespace: Probe<readonly string[]>): Isolation {
-  const cgroup = probeCgroup(dataDir);
+export function chooseIsolation(
+  dataDir: string,
+  namespace: Probe<readonly string[]>,
+  best: TreeKind,
+): Isolation {
+  const cgroup =
+    best === 'cgroup' ? probeCgroup(dataDir) : { value: undefined, reason: 'switched off' };
   const unshare = namespace.value;
   const kind =
     cgroup.value !== undefined ? 'cgroup' : unshare !== undefined ? 'pidNamespace' : 'processGroup';
@@ -106,8 +112,7 @@ export function chooseIsolation(dataDir: string, namespace: Probe<readonly strin
   return {
     tree: {
       kind,
-      base: cgroup.value?.base ?? '',
-      memory: exactMemory,
+      pool: cgroup.value === undefined ? undefined : new CgroupPool(cgroup.value.base, exactMemory),
       unshare: unshare ?? [],
       exactShell: probeExactShell(),
     },
@@ -118,7 +123,10 @@ export function chooseIsolation(dataDir: string, namespace: Probe<readonly strin
         unshare === undefined
           ? `none: ${namespace.reason}`
           : `of the supervisor${unshare.includes('--user') ? ', in a user namespace' : ''}`,
-      init: unshare === undefined ? 'none' : '/bin/sh, reaping',
+      init:
+        unshare === undefined
+          ? 'none; a guard ends attempts with the supervisor'
+          : '/bin/sh, reaping',
       cpuTime: exactCpu ? 'exact, whole tree' : 'sampled',
       peakMemory: exactMemory ? 'exact, whole tree' : 'sampled: a short peak may be missed',
     },

@@ -1,11 +1,11 @@
 /**
- * Durable record of what the supervisor started and how it ended: `<data>/journal`, one line per event,
- * each with a checksum.
+ * Durable record of what the supervisor started and how it ended: `<data>/journal`, one line per
+ * event, each with a checksum.
  *
- * An exit is reported to the node only after its line is on disk; exits that come together share one
- * fsync. Lines about starts and acknowledgements are written without one: what they say is lost only
- * with the whole machine, and then the attempts are gone as well. A line that does not match its
- * checksum (a torn tail after a power cut) is skipped: its attempt counts as lost.
+ * An exit is reported to the node only after its line is on disk; exits that come together share
+ * one fsync. Lines about starts and acknowledgements are written without one: what they say is lost
+ * only with the whole machine, and then the attempts are gone as well. A line that does not match
+ * its checksum (a torn tail after a power cut) is skipped: its attempt counts as lost.
  */
 import {
   closeSync,
@@ -109,7 +109,9 @@ export class Journal {
   #afterSync: (() => void)[] = [];
   #flushQueued = false;
 
-  /** `live` is asked for everything that must survive a rewrite. `onFault` has to end the process. */
+  /**
+   * `live` is asked for everything that must survive a rewrite. `onFault` has to end the process.
+   */
   constructor(
     path: string,
     live: () => readonly JournalledAttempt[],

@@ -1,15 +1,17 @@
 /**
- * Entry of the supervisor process: `main.ts DATA_DIR NAMESPACE`, where NAMESPACE is the JSON of what
- * the node probed about PID namespaces (`Probe`). Started by `supervisor-process.ts`.
+ * Entry of the supervisor process: `main.ts DATA_DIR NAMESPACE [BEST]`, where NAMESPACE is the JSON of
+ * what the node probed about PID namespaces (`Probe`) and BEST the best `TreeKind` it may use. Started
+ * by `supervisor-process.ts`.
  *
  * Listens on `<data>/supervisor.sock` (the directory is 0700). One node at a time: the newest wins.
  */
-import { rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { createCgroup } from './cgroup.ts';
+import { Guard } from './guard.ts';
 import { chooseIsolation, type Probe } from './isolation.ts';
 import { readJournal } from './journal.ts';
+import type { TreeKind } from './process-tree.ts';
 import {
   abandonedMs,
   encodeFrame,
@@ -74,7 +76,8 @@ function serve(dataDir: string, supervisor: Supervisor): void {
   server.on('error', fail);
   const path = socketPath(dataDir);
   rmSync(path, { force: true });
-  server.listen(path);
+  // The directory is the node's own; this holds should somebody have opened it up.
+  server.listen(path, () => chmodSync(path, 0o600));
   setInterval(() => {
     if (current !== undefined || supervisor.busy) lonelySinceMs = performance.now();
     else if (performance.now() - lonelySinceMs >= abandonedMs) {
@@ -84,7 +87,7 @@ function serve(dataDir: string, supervisor: Supervisor): void {
 }
 
 function main(): void {
-  const [dataDir, probed] = process.argv.slice(2);
+  const [dataDir, probed, best = 'cgroup'] = process.argv.slice(2);
   if (dataDir === undefined || probed === undefined) throw new Error('usage: main DATA_DIR PROBE');
   process.title = 'tsched-supervisor';
   // A terminal's Ctrl-C or a service's stop is for the node: it decides what becomes of attempts.
@@ -94,12 +97,12 @@ function main(): void {
   const inherited = readJournal(join(dataDir, 'journal'));
   endEverything(dataDir, inherited);
   const namespace = JSON.parse(probed) as Probe<readonly string[]>;
-  const isolation = chooseIsolation(dataDir, namespace);
-  if (isolation.tree.base !== '') {
-    writeFileSync(join(dataDir, 'supervisor.cgroup'), isolation.tree.base);
-    createCgroup(isolation.tree.base);
-  }
-  serve(dataDir, new Supervisor({ dataDir, isolation, inherited, onFault: fail }));
+  const isolation = chooseIsolation(dataDir, namespace, best as TreeKind);
+  const { pool } = isolation.tree;
+  if (pool !== undefined) writeFileSync(join(dataDir, 'supervisor.cgroup'), pool.base);
+  const guard =
+    namespace.value === undefined ? new Guard(isolation.tree.pool?.base ?? '', fail) : undefined;
+  serve(dataDir, new Supervisor({ dataDir, isolation, inherited, guard, onFault: fail }));
 }
 
 main();

@@ -2,20 +2,13 @@
  * Handles on everything that one attempt has started, whatever its processes do to get away: a control
  * group, else a PID namespace of its own, else a process group (degraded: `setsid` leaves it).
  */
-import { join } from 'node:path';
-import {
-  cgroupPids,
-  cgroupPopulated,
-  cgroupUsage,
-  createCgroup,
-  killCgroup,
-  removeCgroup,
-} from './cgroup.ts';
+import { cgroupPids, cgroupPopulated, killCgroup } from './cgroup.ts';
+import type { CgroupPool, PooledCgroup } from './cgroup-pool.ts';
 import { children, descendants, signal } from './processes.ts';
 import { exactly, initScript, joinScript } from './shell.ts';
 
+/** Undefined where only samples can say. */
 export interface TreeUsage {
-  /** Undefined where only samples can say. */
   readonly userCpuMs: number | undefined;
   readonly systemCpuMs: number | undefined;
   readonly peakMemoryBytes: number | undefined;
@@ -31,14 +24,12 @@ export interface ProcessTree {
   /** Ends every process. */
   kill(pid: number): void;
   /**
-   * To be asked once the spawned process has ended: ends what it left behind and tells whether
-   * nothing is left.
+   * To be asked once the spawned process has ended, until it answers: ends what that left behind.
+   * The answer, what the tree has used, comes when nothing is left of it; the tree is not used again.
    */
-  clear(pid: number): boolean;
+  clear(pid: number): TreeUsage | undefined;
   /** Processes to sample. */
   pids(pid: number): number[];
-  /** To be read once before `clear` says true. */
-  usage(): TreeUsage;
 }
 
 const unknownUsage: TreeUsage = {
@@ -53,10 +44,8 @@ export type TreeKind = 'cgroup' | 'pidNamespace' | 'processGroup';
 
 export interface TreeOptions {
   readonly kind: TreeKind;
-  /** Control group of the supervisor, for `cgroup`. */
-  readonly base: string;
-  /** Whether memory is accounted by control groups. */
-  readonly memory: boolean;
+  /** For `cgroup`. */
+  readonly pool: CgroupPool | undefined;
   /** Arguments of `unshare` for `pidNamespace`. */
   readonly unshare: readonly string[];
   /** The system's shell hands its environment on unchanged. */
@@ -65,63 +54,50 @@ export interface TreeOptions {
 
 export function makeTree(
   options: TreeOptions,
-  key: string,
   argv: readonly string[],
   env: Readonly<Record<string, string>>,
 ): ProcessTree {
-  if (options.kind === 'cgroup') {
-    return new CgroupTree(
-      join(options.base, key),
-      options.memory,
-      exactly(argv, env, options.exactShell),
-    );
+  const { kind, pool, exactShell, unshare } = options;
+  if (kind === 'cgroup' && pool !== undefined) {
+    return new CgroupTree(pool, exactly(argv, env, exactShell));
   }
-  if (options.kind === 'pidNamespace') {
-    return new NamespaceTree(options.unshare, exactly(argv, env, options.exactShell));
-  }
+  if (kind === 'pidNamespace') return new NamespaceTree(unshare, exactly(argv, env, exactShell));
   return new GroupTree(argv);
 }
 
 class CgroupTree implements ProcessTree {
   readonly file = '/bin/sh';
   readonly args: readonly string[];
-  readonly #path: string;
-  readonly #memory: boolean;
-  #killed = false;
+  readonly #pool: CgroupPool;
+  readonly #group: PooledCgroup;
 
-  constructor(path: string, memory: boolean, argv: readonly string[]) {
-    this.#path = path;
-    this.#memory = memory;
-    this.args = ['-c', joinScript, path, ...argv];
-    createCgroup(path);
+  constructor(pool: CgroupPool, argv: readonly string[]) {
+    this.#pool = pool;
+    this.#group = pool.take();
+    this.args = ['-c', joinScript, this.#group.path, ...argv];
   }
 
   terminate(pid: number): void {
     // The spawned process may not have entered its group yet.
     signal(pid, 'SIGTERM');
-    for (const member of cgroupPids(this.#path)) if (member !== pid) signal(member, 'SIGTERM');
+    for (const member of cgroupPids(this.#group.path)) {
+      if (member !== pid) signal(member, 'SIGTERM');
+    }
   }
 
   kill(pid: number): void {
-    killCgroup(this.#path);
+    killCgroup(this.#group.path);
     signal(pid, 'SIGKILL');
   }
 
-  clear(): boolean {
-    if (removeCgroup(this.#path)) return true;
-    // Nothing was killed that a group created since does not hold: `cgroup.kill` is asked again only
-    // while processes are left.
-    if (!this.#killed || cgroupPopulated(this.#path)) killCgroup(this.#path);
-    this.#killed = true;
-    return removeCgroup(this.#path);
+  clear(): TreeUsage | undefined {
+    if (!cgroupPopulated(this.#group.path)) return this.#pool.give(this.#group);
+    killCgroup(this.#group.path);
+    return undefined;
   }
 
   pids(): number[] {
-    return cgroupPids(this.#path, 64);
-  }
-
-  usage(): TreeUsage {
-    return cgroupUsage(this.#path, this.#memory);
+    return cgroupPids(this.#group.path, 64);
   }
 }
 
@@ -145,16 +121,12 @@ class NamespaceTree implements ProcessTree {
     signal(init ?? pid, 'SIGKILL');
   }
 
-  clear(): boolean {
-    return true;
+  clear(): TreeUsage {
+    return unknownUsage;
   }
 
   pids(pid: number): number[] {
     return descendants(pid, 64);
-  }
-
-  usage(): TreeUsage {
-    return unknownUsage;
   }
 }
 
@@ -176,15 +148,11 @@ class GroupTree implements ProcessTree {
     signal(-pid, 'SIGKILL');
   }
 
-  clear(pid: number): boolean {
-    return !signal(-pid, 'SIGKILL');
+  clear(pid: number): TreeUsage | undefined {
+    return pid > 0 && signal(-pid, 'SIGKILL') ? undefined : unknownUsage;
   }
 
   pids(pid: number): number[] {
     return [pid, ...descendants(pid, 63)];
-  }
-
-  usage(): TreeUsage {
-    return unknownUsage;
   }
 }

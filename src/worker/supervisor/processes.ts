@@ -1,4 +1,6 @@
-/** Processes as `/proc` shows them. A process that is gone gives an empty answer, never an error. */
+/**
+ * Processes as `/proc` shows them. A process that is gone gives an empty answer, never an error.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 
 function read(path: string): string {
@@ -82,8 +84,8 @@ export function signal(pid: number, name: NodeJS.Signals): boolean {
 
 /**
  * Ends every process whose environment holds all entries (`NAME=value`) of one of `attempts`; true
- * where there was one. For machines without control groups or PID namespaces: it finds what left its
- * process group.
+ * where there was one. For machines without control groups or PID namespaces: it finds what left
+ * its process group.
  */
 export function killByEnvironment(attempts: readonly (readonly string[])[]): boolean {
   let any = false;

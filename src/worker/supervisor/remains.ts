@@ -62,11 +62,14 @@ function endCgroup(base: string): void {
 export function endEverything(dataDir: string, attempts: readonly JournalledAttempt[]): void {
   const base = readIfThere(join(dataDir, 'supervisor.cgroup'));
   if (base !== undefined && base !== '') endCgroup(base);
-  const open = attempts.filter(({ attempt }) => attempt.outcome === undefined);
+  const open = openAttempts(attempts);
   if (open.length === 0) return;
-  const names = open.map(({ attempt }) => [
-    `TSCHED_TASK_ID=${attempt.taskId}`,
-    `TSCHED_ATTEMPT=${attempt.fence}`,
-  ]);
-  waitBlocking(() => !killByEnvironment(names), 'attempts of an earlier supervisor are left');
+  waitBlocking(() => !killByEnvironment(open), 'attempts of an earlier supervisor are left');
+}
+
+/** Attempts without an exit, each as the variables that all of its processes have. */
+export function openAttempts(attempts: readonly JournalledAttempt[]): string[][] {
+  return attempts
+    .filter(({ attempt }) => attempt.outcome === undefined)
+    .map(({ attempt }) => [`TSCHED_TASK_ID=${attempt.taskId}`, `TSCHED_ATTEMPT=${attempt.fence}`]);
 }

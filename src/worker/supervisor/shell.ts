@@ -14,8 +14,8 @@ export const joinScript = 'echo 0 >"$0/cgroup.procs" && exec "$@"';
 const plainName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /**
- * Arguments that run `argv` with exactly `env`. A shell drops variables whose names it cannot use, and
- * some shells add their own (`exact` is false there): then `env` sets the environment after it.
+ * Arguments that run `argv` with exactly `env`. A shell drops variables whose names it cannot use,
+ * and some shells add their own (`exact` is false there): then `env` sets the environment after it.
  */
 export function exactly(
   argv: readonly string[],

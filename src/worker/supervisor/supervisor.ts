@@ -15,6 +15,7 @@ import { Attempt } from './attempt.ts';
 import { AttemptFiles, isSafeKey } from './attempt-files.ts';
 import { bootMs } from './boot-clock.ts';
 import { StartFault } from './command.ts';
+import type { Guard } from './guard.ts';
 import type { Isolation } from './isolation.ts';
 import { Journal, type JournalledAttempt } from './journal.ts';
 import type { FromSupervisor, ToSupervisor, WireOrder } from './protocol.ts';
@@ -33,6 +34,8 @@ export interface SupervisorOptions {
   readonly isolation: Isolation;
   /** What earlier supervisors left in the journal; those without an outcome are dead by now. */
   readonly inherited: readonly JournalledAttempt[];
+  /** Ends the attempts should this process be killed; not needed in a PID namespace. */
+  readonly guard: Guard | undefined;
   readonly onFault: (error: unknown) => void;
 }
 
@@ -41,6 +44,7 @@ export class Supervisor {
   readonly #isolation: Isolation;
   readonly #files: AttemptFiles;
   readonly #journal: Journal;
+  readonly #guardian: Guard | undefined;
   readonly #attempts = new Map<AttemptKey, Attempt>();
   /** Ended, recorded and not acknowledged. */
   readonly #ended = new Map<AttemptKey, FoundAttempt & { readonly outcome: Outcome }>();
@@ -58,6 +62,7 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#isolation = options.isolation;
+    this.#guardian = options.guard;
     const root = join(options.dataDir, 'attempts');
     this.#files = new AttemptFiles(root, new Set(), options.onFault);
     for (const { attempt } of options.inherited) {
@@ -235,6 +240,7 @@ export class Supervisor {
       const options = { files: this.#files, tree, deadline, nowBootMs };
       const attempt = Attempt.start(order, options, ended => this.#onExit(ended));
       this.#attempts.set(order.key, attempt);
+      this.#guardian?.add(attempt.pid);
       this.#nextDue = Math.min(this.#nextDue, attempt.dueAt);
       this.#journal.start(attempt.found(), attempt.pid);
       this.#tell?.({ kind: 'started', key: order.key, startedAtMs: attempt.startedAtMs });
@@ -267,6 +273,7 @@ export class Supervisor {
       return;
     }
     this.#attempts.delete(attempt.key);
+    this.#guardian?.remove(attempt.pid);
     this.#settle(attempt.found(), attempt.settle(bootMs()));
   }
 
