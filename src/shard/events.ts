@@ -11,7 +11,7 @@ import { type EventKind, eventKinds, type TaskEvent, taskStates } from '../model
 import { idWordCount, unpackId } from './memory/id-words.ts';
 
 /** An event before it has its number; the ID as words. */
-export interface EventDraft {
+interface EventDraft {
   readonly kind: EventKind;
   readonly atMs: number;
   readonly words: Uint32Array;

@@ -1,7 +1,8 @@
 /**
  * Which rows are still to be written. The driver takes everything that is dirty in one go and says
  * when it is durable; a row that changes meanwhile is dirty again and is not dropped by the older
- * flush. What this tracks is local: it decides what is written and forgotten, never what is applied.
+ * flush. What this tracks is local: it decides what is written and forgotten, never what is
+ * applied.
  */
 import { assert } from '../model/assert.ts';
 import type { SpecTable } from './memory/spec-table.ts';

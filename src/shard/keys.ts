@@ -1,7 +1,7 @@
 /**
- * Keys of a shard's state rows. A key is one byte for the kind of row, then what names it; kinds are
- * append-only and a retired one stays listed. Task rows stand before spec rows: loading walks keys in
- * order and needs to know which specs are in use when it meets them.
+ * Keys of a shard's state rows. A key is one byte for the kind of row, then what names it; kinds
+ * are append-only and a retired one stays listed. Task rows stand before spec rows: loading walks
+ * keys in order and needs to know which specs are in use when it meets them.
  *
  *   1 meta      (nothing)                     one row: state time, counters, digest
  *   2 task      ID, 20 characters             a task with its attempts

@@ -1,7 +1,7 @@
 /**
  * State from rows that were stored before. Only unsettled tasks come back into memory; of settled
- * ones their IDs and keys do, read from the head of the row. Rows are given in key order, so that task
- * rows say which specs are in use before spec rows come.
+ * ones their IDs and keys do, read from the head of the row. Rows are given in key order, so that
+ * task rows say which specs are in use before spec rows come.
  */
 import { assert } from '../model/assert.ts';
 import { DecodeError } from '../model/bytes.ts';
@@ -15,8 +15,8 @@ import type { ShardState } from './state.ts';
 export type StateRow = readonly [key: Uint8Array, value: Uint8Array];
 
 /**
- * Fills an empty state. Throws `DecodeError` for rows of another version, `AssertionError` where rows
- * do not belong together.
+ * Fills an empty state. Throws `DecodeError` for rows of another version, `AssertionError` where
+ * rows do not belong together.
  */
 export function loadRows(state: ShardState, rows: Iterable<StateRow>): void {
   let meta: Meta | undefined;

@@ -4,8 +4,8 @@
  * agree on every decision; `digest()` proves it.
  *
  * The driver calls, in this order: `load` once with what is stored, `apply` for every
- * committed command, `takeFlush` when it wants to write, `flushed` once that is durable. Queries answer
- * for `applied`. What the driver reads from the store it decodes with `decodeTaskRow`.
+ * committed command, `takeFlush` when it wants to write, `flushed` once that is durable. Queries
+ * answer for `applied`. What the driver reads from the store it decodes with `decodeTaskRow`.
  */
 import { assert, unreachable } from '../model/assert.ts';
 import { ByteWriter } from '../model/bytes.ts';
@@ -42,7 +42,7 @@ export interface Flush {
 }
 
 /** An attempt the leader answers for: it is dispatched, leased, and declared lost. */
-export interface LiveAttempt {
+interface LiveAttempt {
   readonly taskId: TaskId;
   readonly fence: number;
   readonly run: number;
@@ -61,10 +61,10 @@ export interface LiveAttempt {
   readonly demand: Demand;
 }
 
-export type TaskCounts = Readonly<Record<TaskState, number>>;
+type TaskCounts = Readonly<Record<TaskState, number>>;
 
 /** Which IDs `hotIds` walks, and how. */
-export interface IdQuery {
+interface IdQuery {
   /** Only IDs behind this one in the direction of the walk. */
   readonly after?: TaskId | undefined;
   /** Newest first. */
@@ -101,8 +101,8 @@ export class ShardMachine {
   }
 
   /**
-   * Applies a committed entry. Never throws for what a user sent; throws `DecodeError`, with nothing
-   * changed, for an entry that only a newer version can read: then the replica has to stop.
+   * Applies a committed entry. Never throws for what a user sent; throws `DecodeError`, with
+   * nothing changed, for an entry that only a newer version can read: then the replica has to stop.
    */
   apply(index: number, data: Uint8Array): Applied {
     assert(index > this.#applied, `entry ${index} comes after ${this.#applied}`);

@@ -1,6 +1,6 @@
 /**
- * The meta row: what a shard's state holds beyond its tasks. Counters are stored although they follow
- * from the task rows, so that loading notices rows that are missing.
+ * The meta row: what a shard's state holds beyond its tasks. Counters are stored although they
+ * follow from the task rows, so that loading notices rows that are missing.
  */
 import { ByteReader, ByteWriter, DecodeError } from '../model/bytes.ts';
 import { taskStates } from '../model/task.ts';

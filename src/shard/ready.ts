@@ -1,10 +1,11 @@
 /**
- * The ready queue of a shard: one heap of tasks per demand, in the order (`readySince`, ID), and one
- * heap of those that back off after a failed run. A million waiting tasks cost the planner nothing:
- * it sees the first few of each demand.
+ * The ready queue of a shard: one heap of tasks per demand, in the order (`readySince`, ID), and
+ * one heap of those that back off after a failed run. A million waiting tasks cost the planner
+ * nothing: it sees the first few of each demand.
  *
  * The leader's clock decides when a back-off is over. What is then moved to its demand stays there,
- * so `nowMs` should not go back between calls. None of this is replicated: it follows from the rows.
+ * so `nowMs` should not go back between calls. None of this is replicated: it follows from the
+ * rows.
  */
 import type { Demand, ReadyBatch } from '../model/planning.ts';
 import { RowHeap } from './memory/row-heap.ts';

@@ -1,8 +1,8 @@
 /**
  * A task as it is stored: one row per task, written behind the log, final once the task settled.
  *
- * The head has fixed offsets, so that loading reads state, ID, digest and key hash of a settled task
- * without decoding the rest. Numbers are varints, texts UTF-8 behind their length:
+ * The head has fixed offsets, so that loading reads state, ID, digest and key hash of a settled
+ * task without decoding the rest. Numbers are varints, texts UTF-8 behind their length:
  *
  *   0 version u8 · 1 state u8 · 2 flags u8 (1 keyed, 2 backed off) · 3 ID, four u32 of 25 bits ·
  *   19 digest, 16 bytes · 35 key hash, two u32, where keyed ·
@@ -137,7 +137,9 @@ export const decodeTaskHead = (bytes: Uint8Array): TaskRowHead => readHead(new B
 
 const readId = (reader: ByteReader): TaskId => reader.text(32) as TaskId;
 
-/** Reads what `encodeTaskRow` wrote. Throws `DecodeError` for another version or malformed bytes. */
+/**
+ * Reads what `encodeTaskRow` wrote. Throws `DecodeError` for another version or malformed bytes.
+ */
 export function decodeTaskRow(bytes: Uint8Array): TaskRecord {
   const reader = new ByteReader(bytes);
   const head = readHead(reader);

@@ -26,7 +26,7 @@ import { ReadyQueue } from './ready.ts';
 import type { TaskRecord } from './record.ts';
 
 /** Most that one command alone can move state time (DESIGN 4). */
-export const timeJumpMaxMs = 60_000;
+const timeJumpMaxMs = 60_000;
 /** No instant in the state is later: the year 10889, the last a task ID can say. */
 export const instantMaxMs = 2 ** 48 - 1;
 /** Interned node names; beyond this many the table starts again. */
@@ -72,7 +72,9 @@ export class ShardState {
     return Math.min(this.#nowMs, this.#stampMs + timeJumpMaxMs);
   }
 
-  /** Stamp of the command that is applied: the leader's wall clock. Only shown, never decided on. */
+  /**
+   * Stamp of the command that is applied: the leader's wall clock. Only shown, never decided on.
+   */
   get stampMs(): number {
     return this.#stampMs;
   }
@@ -234,7 +236,9 @@ export class ShardState {
     detail.ended = [...detail.ended.slice(1 - limits.attemptsKept), attempt];
   }
 
-  /** Puts a task without a live attempt back; with `backedOff`, not to run before `readySinceMs`. */
+  /**
+   * Puts a task without a live attempt back; with `backedOff`, not to run before `readySinceMs`.
+   */
   wait(row: number, readySinceMs: number, backedOff: boolean): void {
     this.table.setReadySince(row, readySinceMs);
     this.table.setBackedOff(row, backedOff);

@@ -1,4 +1,6 @@
-/** What the commands share while one log entry is applied: the state, who asked, what they leave. */
+/**
+ * What the commands share while one log entry is applied: the state, who asked, what they leave.
+ */
 import type { Actor, ItemReply } from '../model/command.ts';
 import type { ErrorCode } from '../model/errors.ts';
 import type { TaskId } from '../model/ids.ts';

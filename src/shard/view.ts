@@ -5,7 +5,7 @@ import { type AttemptView, isSettled, type TaskSummary, type TaskView } from '..
 import type { AttemptRecord } from './memory/task-detail.ts';
 import type { TaskRecord } from './record.ts';
 
-export interface ViewOptions {
+interface ViewOptions {
   readonly shard: number;
   readonly stale: boolean;
   /** Why the planner leaves it waiting, from `waitingReasons`; ignored once it does not wait. */

@@ -1,6 +1,6 @@
 /**
- * assign: takes the planner's placements. The plan was made from a view that may be old, so each item
- * is verified here; what does not hold any more is refused and nothing else is lost.
+ * assign: takes the planner's placements. The plan was made from a view that may be old, so each
+ * item is verified here; what does not hold any more is refused and nothing else is lost.
  *
  * Items    task, node and supervisor it is to run on.
  * Replies  ok with the fence of the new assignment

@@ -3,7 +3,8 @@
  *
  *   succeeded                      → succeeded, a cancel that came too late notwithstanding
  *   cancelled, or a cancel asked   → cancelled
- *   lost                           → waits again at once and counts no run; aborted when it was lost
+ *   lost                           → waits again at once and counts no run; aborted when it was
+ *   lost
  *                                    `limits.lostMax` times
  *   anything else                  → waits for its back-off while runs are left, else failed
  */
@@ -85,7 +86,9 @@ function settlingOf(turn: Turn, row: number, outcome: Outcome): Settling | undef
   return { code: stateCode.failed, reason: outcome.message };
 }
 
-/** Back to the queue, after a back-off where `failedOn` says that a run that counts failed there. */
+/**
+ * Back to the queue, after a back-off where `failedOn` says that a run that counts failed there.
+ */
 function waitAgain(turn: Turn, row: number, failedOn: NodeId | undefined): void {
   const { state } = turn;
   const { table } = state;

@@ -4,7 +4,8 @@
  *
  * Items    task, fence and outcome.
  * Replies  ok
- *          ok, repeated      that attempt ended before, or the task is settled, or nobody knows it any
+ *          ok, repeated      that attempt ended before, or the task is settled, or nobody knows it
+ *          any
  *                            more: the worker may forget it
  *          badRequest        the fence was never given out
  * Effects  attemptEnded, then settled or readyChanged

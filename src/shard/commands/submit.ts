@@ -1,10 +1,12 @@
 /**
  * submit: takes tasks into the shard.
  *
- * Items    an ID drawn once by whoever submits, the position of its spec in the command, and what it
+ * Items    an ID drawn once by whoever submits, the position of its spec in the command, and what
+ * it
  *          retries or which array it is part of.
  * Replies  ok                the task waits now
- *          ok, repeated      the ID, or the spec's idempotency key, has a task with the same spec; the
+ *          ok, repeated      the ID, or the spec's idempotency key, has a task with the same spec;
+ *          the
  *                            reply names that task
  *          idTaken           the ID has a task with another spec
  *          keyConflict       the key has a task with another spec
@@ -46,8 +48,8 @@ function digestWords(digest: Uint8Array): Uint32Array {
 }
 
 /**
- * Understands the specs of a command. Throws `DecodeError` for one written by a newer version, while
- * the state is still as it was.
+ * Understands the specs of a command. Throws `DecodeError` for one written by a newer version,
+ * while the state is still as it was.
  */
 export function prepareSpecs(state: ShardState, command: Submit): PreparedSpec[] {
   return command.specs.map(({ digest: digestBytes, bytes }) => {

@@ -1,10 +1,10 @@
 /**
- * Rows of the table in ID order, found as they are asked for: O(tasks) to begin, O(log n) a row. The
- * table must not change while the walk is going on.
+ * Rows of the table in ID order, found as they are asked for: O(tasks) to begin, O(log n) a row.
+ * The table must not change while the walk is going on.
  */
 import type { TaskTable } from './task-table.ts';
 
-export interface IdWalk {
+interface IdWalk {
   readonly accepts: (row: number) => boolean;
   readonly reverse: boolean;
 }

@@ -1,9 +1,10 @@
 /**
- * What stays in memory of tasks that are settled: enough to recognise their IDs and idempotency keys
- * for ever, at 16 bytes an ID and 24 a key (twice that at the worst load of the table).
+ * What stays in memory of tasks that are settled: enough to recognise their IDs and idempotency
+ * keys for ever, at 16 bytes an ID and 24 a key (twice that at the worst load of the table).
  *
- * Both are open-addressing tables with linear probing in one `Uint32Array`. Nothing is ever removed.
- * The order inside a table depends on history, so a table is looked up, never iterated, by apply.
+ * Both are open-addressing tables with linear probing in one `Uint32Array`. Nothing is ever
+ * removed. The order inside a table depends on history, so a table is looked up, never iterated, by
+ * apply.
  */
 import { assert } from '../../model/assert.ts';
 import { hashWords, idWordCount, idWordMask } from './id-words.ts';
@@ -12,12 +13,9 @@ const initialEntries = 16;
 /** A stored first word always has this bit, so that 0 means empty. */
 const occupied = 0x80000000;
 
-/** Digest bits that are kept of a settled task: the spare bits of its four ID words but one. */
-export const digestBitsKept = 27;
-
 /**
- * Settled task IDs, exact, each with 27 bits of its spec's digest: a second submit of a settled ID is
- * answered by these bits on every replica, whether the row is still in memory there or not.
+ * Settled task IDs, exact, each with 27 bits of its spec's digest: a second submit of a settled ID
+ * is answered by these bits on every replica, whether the row is still in memory there or not.
  */
 export class SettledIds {
   #entries = new Uint32Array(initialEntries * idWordCount);
@@ -99,8 +97,9 @@ function writeSpare(out: Uint32Array, at: number, words: Uint32Array, digest: nu
 const keyWordCount = 6;
 
 /**
- * Idempotency keys by a 64-bit hash of tenant and key, each with the ID of the task that has it. Two
- * keys of one hash would be taken for one: with ten million keys in a shard the odds are 1 to 370,000.
+ * Idempotency keys by a 64-bit hash of tenant and key, each with the ID of the task that has it.
+ * Two keys of one hash would be taken for one: with ten million keys in a shard the odds are 1 to
+ * 370,000.
  */
 export class KnownKeys {
   #entries = new Uint32Array(initialEntries * keyWordCount);

@@ -1,7 +1,7 @@
 /**
- * Specs of the tasks in memory, by digest: 34 bytes each plus what the shard decides from (`Traits`),
- * which equal specs and most unequal ones share. The bytes of a spec stay only until they are stored;
- * after that the row is read by whoever needs it.
+ * Specs of the tasks in memory, by digest: 34 bytes each plus what the shard decides from
+ * (`Traits`), which equal specs and most unequal ones share. The bytes of a spec stay only until
+ * they are stored; after that the row is read by whoever needs it.
  *
  * A spec nobody uses is remembered for a while, so that a stream of short tasks of one spec writes
  * its row once. Spec numbers are local to this process.
@@ -209,7 +209,8 @@ export class SpecTable {
 
   /** Traits of a spec as the one object that equal specs share; not counted until `add`. */
   internTraits(spec: TaskSpec): Traits {
-    // Specs that follow one another mostly differ in their command only: no text is built for those.
+    // Specs that follow one another mostly differ in their command only: no text is built for
+    // those.
     const newest = this.#newestTraits;
     if (newest !== undefined && hasTraits(spec, newest)) return newest;
     const traits = this.#internByText(spec);

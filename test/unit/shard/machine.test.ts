@@ -231,7 +231,7 @@ describe('attempts', () => {
     expect(decodeTaskRow(shard.row(shard.machine.taskKey(idOf(1)))!)).toEqual(record);
   });
 
-  test('that ended before their start was told say when they started, unless they never did', () => {
+  test('that ended before their start was told say when it was, if it was', () => {
     const shard = submitted(2);
     shard.assign(idOf(1));
     shard.assign(idOf(2));
