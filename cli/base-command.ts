@@ -10,7 +10,7 @@ import type { Client } from './client.ts';
 import { renderFailure, toFailureJson } from './output/failure.ts';
 import { makeScreen, type Screen } from './output/screen.ts';
 
-export const globalFlags = {
+const globalFlags = {
   json: boolean({ description: 'print the result, or the error, as JSON', helpGroup: 'GLOBAL' }),
   addr: string({
     description:

@@ -1,6 +1,6 @@
 /**
- * The manifest of all commands, which spares help and suggestions from loading every one of them. The
- * build runs this file with Node once it is compiled: `node dist/cli/manifest.js`.
+ * The manifest of all commands, which spares help and suggestions from loading every one of them.
+ * The build runs this file with Node once it is compiled: `node dist/cli/manifest.js`.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { Plugin } from '@oclif/core';
 import { oclifOptions } from './main.ts';
 
 /** Every command as oclif caches it. Throws where one cannot be loaded. */
-export async function makeManifest(): Promise<Plugin['manifest']> {
+async function makeManifest(): Promise<Plugin['manifest']> {
   const { root, pjson } = oclifOptions();
   const plugin = new Plugin({
     root,

@@ -25,7 +25,7 @@ export function configDirOf(env: Readonly<Record<string, string | undefined>>): 
   );
 }
 
-export const profilePath = (configDir: string): string => join(configDir, 'profile.json');
+const profilePath = (configDir: string): string => join(configDir, 'profile.json');
 
 /** The profile, or `undefined` where there is none. Throws where it cannot be read. */
 export function readProfile(configDir: string): Profile | undefined {

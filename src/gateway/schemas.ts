@@ -31,7 +31,7 @@ function object(properties: Readonly<Record<string, JsonSchema>>): JsonSchema {
   };
 }
 
-export const taskIdSchema = described(text, 'Task ID, 20 characters.');
+const taskIdSchema = described(text, 'Task ID, 20 characters.');
 
 export const idParams = object({
   id: described(text, 'Task ID, its last 4 or more characters, or `last`.'),
@@ -170,12 +170,6 @@ export const resultSchema: JsonSchema = {
 };
 
 export const resultsSchema = object({ results: listOf(resultSchema) });
-
-export const specSchema: JsonSchema = {
-  type: 'object',
-  description: 'The task as a document: what a submit of it would send.',
-  additionalProperties: true,
-};
 
 const resources = object(Object.fromEntries(resourceNames.map(name => [name, whole])));
 

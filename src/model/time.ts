@@ -1,9 +1,9 @@
-/** Durations and instants. There is no way to read a clock here: time enters the pure rooms as data. */
+/**
+ * Durations and instants. There is no way to read a clock here: time enters the pure rooms as data.
+ */
 
 /** Milliseconds. */
 export type DurationMs = number;
-/** Milliseconds since 1970-01-01 UTC. */
-export type InstantMs = number;
 
 const unitMs: Record<string, number> = {
   ms: 1,

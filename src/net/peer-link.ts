@@ -322,7 +322,7 @@ async function openStream(connection: Connection): Promise<Stream> {
 }
 
 /** True where every address answered that nobody listens there. */
-export function isRefused(error: unknown): boolean {
+function isRefused(error: unknown): boolean {
   if (error instanceof AggregateError) {
     return error.errors.length > 0 && error.errors.every(isRefused);
   }

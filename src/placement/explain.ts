@@ -38,7 +38,7 @@ const resourceWords: Record<ResourceName, string> = {
 };
 
 /** An amount with its unit: `0.5`, `512MiB`, `10MiB/s`. */
-export function formatAmount(name: ResourceName, amount: number): string {
+function formatAmount(name: ResourceName, amount: number): string {
   switch (name) {
     case 'cpuMilli':
       return String(amount / 1_000);

@@ -12,7 +12,7 @@ import type { Demand, NodeView, Verdict } from '../model/planning.ts';
 import { type ResourceName, type Resources, resourceNames, tierRank } from '../model/resources.ts';
 
 /** An advertisement older than this says nothing any more. */
-export const freshMsMax = 5_000;
+const freshMsMax = 5_000;
 
 /** Free by the node's own word, less what was placed there since; no component below zero. */
 export function freeNow(view: NodeView): Resources {

@@ -21,13 +21,13 @@ const MESSAGE_VERSION = 1;
 const CONF_CHANGE_VERSION = 1;
 
 /** Entries in one message. */
-export const MAX_MESSAGE_ENTRIES = 1_000_000;
+const MAX_MESSAGE_ENTRIES = 1_000_000;
 /** Bytes of one entry's data. */
-export const MAX_ENTRY_DATA_BYTES = 64 * 1024 * 1024;
+const MAX_ENTRY_DATA_BYTES = 64 * 1024 * 1024;
 /** Replicas in one list of a membership, and operations in one change. */
-export const MAX_CONF_MEMBERS = 256;
+const MAX_CONF_MEMBERS = 256;
 /** Bytes of a change's context. */
-export const MAX_CONF_CONTEXT_BYTES = 64 * 1024;
+const MAX_CONF_CONTEXT_BYTES = 64 * 1024;
 
 /** The position is the code: append only. */
 const MESSAGE_TYPES: readonly MsgType[] = [
@@ -127,7 +127,7 @@ function decodeIds(r: ByteReader): number[] {
 }
 
 /** Writes a membership, without a version of its own. */
-export function encodeConfState(w: ByteWriter, conf: ConfState): void {
+function encodeConfState(w: ByteWriter, conf: ConfState): void {
   encodeIds(w, conf.voters);
   encodeIds(w, conf.votersOutgoing);
   encodeIds(w, conf.learners);
@@ -135,7 +135,7 @@ export function encodeConfState(w: ByteWriter, conf: ConfState): void {
   w.bool(conf.autoLeave);
 }
 
-export function decodeConfState(r: ByteReader): ConfState {
+function decodeConfState(r: ByteReader): ConfState {
   return {
     voters: decodeIds(r),
     votersOutgoing: decodeIds(r),
@@ -146,12 +146,12 @@ export function decodeConfState(r: ByteReader): ConfState {
 }
 
 /** Writes what describes a snapshot, without a version of its own. */
-export function encodeSnapshotMeta(w: ByteWriter, meta: SnapshotMeta): void {
+function encodeSnapshotMeta(w: ByteWriter, meta: SnapshotMeta): void {
   w.varint(meta.index).varint(meta.term);
   encodeConfState(w, meta.conf);
 }
 
-export function decodeSnapshotMeta(r: ByteReader): SnapshotMeta {
+function decodeSnapshotMeta(r: ByteReader): SnapshotMeta {
   return { index: r.varint(), term: r.varint(), conf: decodeConfState(r) };
 }
 

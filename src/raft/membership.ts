@@ -32,7 +32,7 @@ export function leavesJoint(change: ConfChange): boolean {
 }
 
 /** Whether the change needs the joint phase, asked for or because of several operations. */
-export function entersJoint(change: ConfChange): boolean {
+function entersJoint(change: ConfChange): boolean {
   return change.transition !== 'auto' || change.changes.length > 1;
 }
 

@@ -19,7 +19,6 @@ export const NONE: ReplicaId = 0;
 /** Normal command; configuration change with one operation (v1); configuration change (v2). */
 export type EntryType = 0 | 1 | 2;
 export const ENTRY_NORMAL = 0;
-export const ENTRY_CONF_V1 = 1;
 export const ENTRY_CONF_V2 = 2;
 
 /** One slot of the log. Never changed after it was appended. */

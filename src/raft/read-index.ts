@@ -46,7 +46,7 @@ export class ReadTracker implements AckSource {
   }
 
   /** A read that may be served at `index` when a quorum confirms the leader. */
-  await(ctr: number, index: Index): void {
+  expect(ctr: number, index: Index): void {
     this.#waiting.push({ ctr, index });
   }
 

@@ -23,7 +23,7 @@ function admit(replica: Replica, ctr: number): void {
     replica.readStates.push({ ctr, index: log.committed });
     return;
   }
-  reads.await(ctr, log.committed);
+  reads.expect(ctr, log.committed);
   reads.acknowledge(id, ctr);
 }
 

@@ -25,7 +25,7 @@ export type JoinTokenReading =
   | ({ readonly ok: true } & JoinToken)
   | { readonly ok: false; readonly message: string };
 
-export const joinTokenVersion = 1;
+const joinTokenVersion = 1;
 
 const prefix = 'tsj_';
 const headBytes = 3;

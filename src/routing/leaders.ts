@@ -9,11 +9,11 @@ import type { GroupId, NodeId } from '../model/ids.ts';
 import { nodeHash, purposes, scoreOf } from './score.ts';
 
 /** A follower this many entries behind is not handed the leadership. */
-export const transferLagMax = 64;
+const transferLagMax = 64;
 /** Transfers that one node has under way at most. */
-export const transfersMax = 2;
+const transfersMax = 2;
 /** Rest of a group after a transfer. */
-export const transferRestMs = 60_000;
+const transferRestMs = 60_000;
 
 /** The voter with the highest score among those up; `undefined` where none is. */
 export function preferredLeader(

@@ -57,7 +57,7 @@ export interface LoadedStore {
 const pageSize = 1000;
 const pageBytes = 1024 * 1024;
 
-export async function readHeaderRecord(db: Database): Promise<StoredHeader> {
+async function readHeaderRecord(db: Database): Promise<StoredHeader> {
   const key = keyOf(writeHeaderKey);
   const value = await db.get(key);
   if (value === undefined) throw new StoreDamage('the header of the store is missing');

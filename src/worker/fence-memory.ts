@@ -8,7 +8,7 @@ import type { TaskId } from '../model/ids.ts';
 import type { Refusal } from '../model/worker-protocol.ts';
 
 /** Tasks remembered: at 1,500 attempts a second, ten seconds of them. */
-export const fenceMemoryMax = 16_384;
+const fenceMemoryMax = 16_384;
 
 /** `settled`: it ran, or its end was told, and the shard has acknowledged that. */
 export type FenceAnswer = 'settled' | Refusal;

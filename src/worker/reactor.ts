@@ -40,11 +40,11 @@ import { ShardLease } from './shard-lease.ts';
 /** Reports are repeated this often until they are acknowledged. */
 export const reportEveryMs = 1_000;
 /** Renewals of a shard whose attempts all have leases of 20 s or more. */
-export const renewEveryMs = 2_000;
+const renewEveryMs = 2_000;
 /** Renewals of a shard with a shorter lease, or one that is not known (an adopted attempt). */
-export const renewShortEveryMs = 1_250;
+const renewShortEveryMs = 1_250;
 /** A renewal that held attempts wait for is repeated this soon. */
-export const renewHeldEveryMs = 250;
+const renewHeldEveryMs = 250;
 /**
  * Ended attempts that wait for an acknowledgement; beyond it an unknown one is answered once only.
  */

@@ -146,7 +146,7 @@ function readPorts(text: string): { from: number; to: number } {
 }
 
 /** What the node offers, as far as it was said. */
-export function readAmounts(flags: AmountFlags): Amounts {
+function readAmounts(flags: AmountFlags): Amounts {
   const amounts: Amounts = {};
   if (flags.cpu !== undefined) {
     const cpuMilli = parseCpu(flags.cpu);

@@ -12,7 +12,7 @@ import { clientSignal, identityOf, queryOf, type Route, resolveId } from '../rou
 import { contentOf, eventSchema, problemSchema } from '../schemas.ts';
 
 /** A comment is sent after this time without an event: it shows that the connection lives. */
-export const heartbeatMs = 10_000;
+const heartbeatMs = 10_000;
 /** How long the answer is held back to see whether the cursor is still good. */
 const cursorCheckMs = 1_000;
 
@@ -20,7 +20,9 @@ type Next = IteratorResult<{ readonly cursor: string; readonly event: TaskEvent 
 
 const quiet = Symbol('quiet');
 
-/** The next event, or `quiet` where none came in time. A late event is not lost: it stays in `next`. */
+/**
+ * The next event, or `quiet` where none came in time. A late event is not lost: it stays in `next`.
+ */
 async function within(next: Promise<Next>, waitMs: number): Promise<Next | typeof quiet> {
   const timer = new AbortController();
   try {
