@@ -12,44 +12,40 @@ import { type GroupId, type NodeId, registryGroup } from '../model/ids.ts';
 import type { ConfChange, ConfOperation } from '../raft/message.ts';
 import type { RegistryMachine } from '../registry/machine.ts';
 import type { RegistryNode } from '../registry/state.ts';
-import { shouldTransfer, transferTarget } from '../routing/leaders.ts';
 import type { Target } from '../routing/rendezvous.ts';
 import { targetPlacement } from '../routing/target-placement.ts';
 import { background, type NodeContext } from './context.ts';
 import { encodeMembers, type Member } from './descriptor.ts';
+import type { LeaderBalance } from './leader-balance.ts';
 import type { RegistryClient } from './registry-client.ts';
 import type { Replica } from './replica.ts';
 
 const paceMs = 250;
 /** A learner this close to the leader's last entry is caught up (DESIGN 5). */
 const promoteLagMax = 256;
-/** Between two looks at the balance of leaders. */
-const balanceMs = 250;
 /** A replica that no leader spoke to for this long asks the registry whether it still exists. */
 const forgottenMs = 10_000;
 
 export class Membership {
   readonly #context: NodeContext;
   readonly #registry: RegistryClient;
-  readonly #storeId: string;
   /** Groups with a change of this node's under way. */
   readonly #changing = new Set<GroupId>();
   readonly #reporting = new Set<GroupId>();
   #targets: ReadonlyMap<GroupId, Target> = new Map();
   #targetsIndex = -1;
-  readonly #transferredMs = new Map<GroupId, number>();
-  #balancedMs = 0;
+  readonly #balance: LeaderBalance;
   #stopped = false;
   #cancel: () => void = () => undefined;
 
   constructor(options: {
     readonly context: NodeContext;
     readonly registry: RegistryClient;
-    readonly storeId: string;
+    readonly balance: LeaderBalance;
   }) {
     this.#context = options.context;
     this.#registry = options.registry;
-    this.#storeId = options.storeId;
+    this.#balance = options.balance;
   }
 
   start(): void {
@@ -97,7 +93,7 @@ export class Membership {
         if (target !== undefined) this.#move(replica, target);
       }
     }
-    this.#balance();
+    this.#balance.round(this.#changing);
   }
 
   /** The registry's leader takes a node for up once it is connected to it. */
@@ -290,89 +286,6 @@ export class Membership {
       seat => seat.replicaId === replica.id,
     );
     if (!seated) this.#context.loop.dropReplica(replica);
-  }
-
-  /** Hands single leaderships to nodes that lead fewer. */
-  #balance(): void {
-    const nowMs = this.#context.clock.nowMs();
-    if (nowMs - this.#balancedMs < balanceMs) return;
-    this.#balancedMs = nowMs;
-    const leadersOn = this.#ledBy();
-    const self = this.#context.nodeId;
-    let transferring = 0;
-    for (const replica of this.#context.loop.replicas()) {
-      const { group } = replica;
-      if (!replica.leading || this.#changing.has(group)) continue;
-      if (replica.descriptor.conf.votersOutgoing.length > 0) continue;
-      const ready = this.#readyToLead(replica);
-      const up = new Set([self, ...ready.keys()]);
-      const preferred = transferTarget(group, [...up], up, self, leadersOn);
-      const next = preferred === undefined ? undefined : ready.get(preferred);
-      if (preferred === undefined || next === undefined) continue;
-      const sinceTransferMs = nowMs - (this.#transferredMs.get(group) ?? Number.NEGATIVE_INFINITY);
-      const { lag } = next;
-      const wanted = shouldTransfer({
-        self,
-        preferred,
-        leadersOn,
-        lag,
-        recentlyActive: true,
-        steady: true,
-        sinceTransferMs,
-        transferring,
-      });
-      if (!wanted || !replica.core.transferLeader(next.id)) continue;
-      this.#transferredMs.set(group, nowMs);
-      leadersOn.set(self, (leadersOn.get(self) ?? 1) - 1);
-      leadersOn.set(preferred, (leadersOn.get(preferred) ?? 0) + 1);
-      transferring++;
-      this.#context.loop.touch(replica);
-    }
-  }
-
-  /** Groups led by each node, as far as this node's replicas know. */
-  #ledBy(): Map<NodeId, number> {
-    const led = new Map<NodeId, number>();
-    for (const replica of this.#context.loop.replicas()) {
-      const leader = replica.leaderNode;
-      if (leader !== undefined) led.set(leader, (led.get(leader) ?? 0) + 1);
-    }
-    return led;
-  }
-
-  /** Nodes whose voter could take over, with its replica id and how far it is behind. */
-  #readyToLead(replica: Replica): Map<NodeId, { readonly id: number; readonly lag: number }> {
-    const ready = new Map<NodeId, { id: number; lag: number }>();
-    const voters = new Set(replica.descriptor.conf.voters);
-    for (const progress of replica.core.status().progress) {
-      if (!voters.has(progress.id) || progress.id === replica.id) continue;
-      const node = replica.member(progress.id)?.node;
-      if (node === undefined || !this.#context.peers.connected(node)) continue;
-      if (!progress.recentActive || progress.state !== 'replicate') continue;
-      ready.set(node, { id: progress.id, lag: replica.core.lastIndex - progress.match });
-    }
-    return ready;
-  }
-
-  /** Hands every leadership of this node away, before it stops. */
-  async handOver(): Promise<void> {
-    const { clock, loop } = this.#context;
-    const deadlineMs = clock.nowMs() + 3_000;
-    while (clock.nowMs() < deadlineMs) {
-      let leading = 0;
-      for (const replica of loop.replicas()) {
-        if (replica.core.role !== 'leader' || replica.descriptor.conf.voters.length < 2) continue;
-        leading++;
-        const [next] = this.#readyToLead(replica).values();
-        if (next !== undefined && replica.core.transferLeader(next.id)) loop.touch(replica);
-      }
-      if (leading === 0) return;
-      await new Promise<void>(resolve => clock.after(50, resolve));
-    }
-  }
-
-  get storeId(): string {
-    return this.#storeId;
   }
 }
 

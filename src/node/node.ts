@@ -25,6 +25,7 @@ import { background, type NodeContext } from './context.ts';
 import { DriveLoop } from './drive-loop.ts';
 import { EventsFeed } from './events-feed.ts';
 import { IdDraw } from './id-draw.ts';
+import { LeaderBalance } from './leader-balance.ts';
 import { LeaderDirectory } from './leader-directory.ts';
 import { Membership } from './membership.ts';
 import { metricsOf } from './metrics.ts';
@@ -91,6 +92,7 @@ export class TschedNode {
   readonly #end: NodeEnd;
   readonly #peers: Peers;
   readonly #membership: Membership;
+  readonly #balance: LeaderBalance;
   readonly #directory: LeaderDirectory;
   readonly #reads: TaskReads;
   readonly #writes: TaskWrites;
@@ -179,10 +181,11 @@ export class TschedNode {
         this.#advertiseSoon();
       },
     });
+    this.#balance = new LeaderBalance(this.context);
     this.#membership = new Membership({
       context: this.context,
       registry: this.registry,
-      storeId: image.header.storeId,
+      balance: this.#balance,
     });
     const table = () => this.registry.machine()?.slotTable() ?? [];
     const draw = new IdDraw({
@@ -430,7 +433,7 @@ export class TschedNode {
     if (this.#stopping) return;
     this.#stopping = true;
     this.#registration.stop();
-    if (options.handOver !== false) await this.#membership.handOver();
+    if (options.handOver !== false) await this.#balance.handOver();
     this.#membership.stop();
     this.scheduler.stop();
     for (const leader of [...this.scheduler.leaders()]) leader.stop();

@@ -3,14 +3,7 @@
  * IDs, until the answer is known or the time is up. Repeating is safe: apply knows a task by its ID.
  */
 import { createHash } from 'node:crypto';
-import { ByteReader, ByteWriter } from '../model/bytes.ts';
-import {
-  type Actor,
-  decodeShardCommand,
-  encodeShardCommand,
-  type ItemReply,
-  type SubmitItem,
-} from '../model/command.ts';
+import type { Actor, ItemReply, SubmitItem } from '../model/command.ts';
 import { type ErrorCode, TschedError } from '../model/errors.ts';
 import { type ShardId, slotOfId, type TaskId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
@@ -20,6 +13,13 @@ import { encodeSpec, type TaskSpec } from '../model/spec.ts';
 import { neverFits } from '../placement/explain.ts';
 import type { SubmitReply, SubmitRequest } from '../ports/node-api.ts';
 import type { NodeContext } from './context.ts';
+import {
+  decodeForwarded,
+  decodeReplies,
+  encodeCancel,
+  encodeReplies,
+  encodeSubmit,
+} from './forwarded.ts';
 import type { IdDraw } from './id-draw.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { SubmitBatch } from './shard-leader.ts';
@@ -350,53 +350,4 @@ function toReply(result: ItemReply | undefined, shard: ShardId, id: TaskId): Sub
   return result.ok
     ? { ok: true, id: result.taskId, shard, repeated: result.repeated }
     : { ok: false, id, code: result.code, message: result.message };
-}
-
-function encodeSubmit(shard: ShardId, batch: SubmitBatch, actor: Actor): Uint8Array {
-  return new ByteWriter(512)
-    .varint(shard)
-    .bytes(encodeShardCommand({ kind: 'submit', atMs: 0, actor, ...batch }))
-    .finish();
-}
-
-function encodeCancel(
-  shard: ShardId,
-  ids: readonly TaskId[],
-  reason: string,
-  actor: Actor,
-): Uint8Array {
-  const items = ids.map(taskId => ({ taskId }));
-  return new ByteWriter(256)
-    .varint(shard)
-    .bytes(encodeShardCommand({ kind: 'cancel', atMs: 0, actor, items, reason }))
-    .finish();
-}
-
-function decodeForwarded(payload: Uint8Array): {
-  shard: ShardId;
-  command: ReturnType<typeof decodeShardCommand>;
-} {
-  const reader = new ByteReader(payload);
-  return { shard: reader.varint(), command: decodeShardCommand(reader.bytes(limits.rpcBytesMax)) };
-}
-
-function encodeReplies(replies: readonly ItemReply[]): Uint8Array {
-  const writer = new ByteWriter(64 + replies.length * 24).u8(1);
-  writer.list(replies, (w, reply) => {
-    w.bool(reply.ok).text(reply.taskId);
-    if (reply.ok) w.bool(reply.repeated);
-    else w.text(reply.code).text(reply.message);
-  });
-  return writer.finish();
-}
-
-function decodeReplies(bytes: Uint8Array): ItemReply[] {
-  const reader = new ByteReader(bytes);
-  reader.version(1, 'replies');
-  return reader.list(r => {
-    const ok = r.bool();
-    const taskId = r.text(32) as TaskId;
-    if (ok) return { ok: true as const, taskId, repeated: r.bool() };
-    return { ok: false as const, taskId, code: r.text(64) as ErrorCode, message: r.text(4_096) };
-  });
 }

@@ -1,0 +1,63 @@
+/** Submits and cancels on their way from the node that took them to the leader of their shard. */
+import { ByteReader, ByteWriter } from '../model/bytes.ts';
+import {
+  type Actor,
+  decodeShardCommand,
+  encodeShardCommand,
+  type ItemReply,
+} from '../model/command.ts';
+import { type ErrorCode, isErrorCode } from '../model/errors.ts';
+import type { ShardId, TaskId } from '../model/ids.ts';
+import { limits } from '../model/limits.ts';
+import type { SubmitBatch } from './shard-leader.ts';
+
+export function encodeSubmit(shard: ShardId, batch: SubmitBatch, actor: Actor): Uint8Array {
+  return new ByteWriter(512)
+    .varint(shard)
+    .bytes(encodeShardCommand({ kind: 'submit', atMs: 0, actor, ...batch }))
+    .finish();
+}
+
+export function encodeCancel(
+  shard: ShardId,
+  ids: readonly TaskId[],
+  reason: string,
+  actor: Actor,
+): Uint8Array {
+  const items = ids.map(taskId => ({ taskId }));
+  return new ByteWriter(256)
+    .varint(shard)
+    .bytes(encodeShardCommand({ kind: 'cancel', atMs: 0, actor, items, reason }))
+    .finish();
+}
+
+export function decodeForwarded(payload: Uint8Array): {
+  shard: ShardId;
+  command: ReturnType<typeof decodeShardCommand>;
+} {
+  const reader = new ByteReader(payload);
+  return { shard: reader.varint(), command: decodeShardCommand(reader.bytes(limits.rpcBytesMax)) };
+}
+
+export function encodeReplies(replies: readonly ItemReply[]): Uint8Array {
+  const writer = new ByteWriter(64 + replies.length * 24).u8(1);
+  writer.list(replies, (w, reply) => {
+    w.bool(reply.ok).text(reply.taskId);
+    if (reply.ok) w.bool(reply.repeated);
+    else w.text(reply.code).text(reply.message);
+  });
+  return writer.finish();
+}
+
+export function decodeReplies(bytes: Uint8Array): ItemReply[] {
+  const reader = new ByteReader(bytes);
+  reader.version(1, 'replies');
+  return reader.list(r => {
+    const ok = r.bool();
+    const taskId = r.text(32) as TaskId;
+    if (ok) return { ok: true as const, taskId, repeated: r.bool() };
+    return { ok: false as const, taskId, code: knownCode(r.text(64)), message: r.text(4_096) };
+  });
+}
+
+const knownCode = (code: string): ErrorCode => (isErrorCode(code) ? code : 'internal');

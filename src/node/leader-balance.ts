@@ -1,0 +1,100 @@
+/**
+ * Spreads the leaderships of this node's groups over the nodes that could take them, and hands all of
+ * them away before the node stops. Whom to ask is decided in `routing`.
+ */
+import type { GroupId, NodeId } from '../model/ids.ts';
+import { shouldTransfer, transferTarget } from '../routing/leaders.ts';
+import type { NodeContext } from './context.ts';
+import type { Replica } from './replica.ts';
+
+/** Between two looks at the balance of leaders. */
+const balanceMs = 250;
+
+export class LeaderBalance {
+  readonly #context: NodeContext;
+  readonly #transferredMs = new Map<GroupId, number>();
+  #balancedMs = 0;
+
+  constructor(context: NodeContext) {
+    this.#context = context;
+  }
+
+  /** Hands single leaderships to nodes that lead fewer. */
+  round(changing: ReadonlySet<GroupId>): void {
+    const nowMs = this.#context.clock.nowMs();
+    if (nowMs - this.#balancedMs < balanceMs) return;
+    this.#balancedMs = nowMs;
+    const leadersOn = this.#ledBy();
+    const self = this.#context.nodeId;
+    let transferring = 0;
+    for (const replica of this.#context.loop.replicas()) {
+      const { group } = replica;
+      if (!replica.leading || changing.has(group)) continue;
+      if (replica.descriptor.conf.votersOutgoing.length > 0) continue;
+      const ready = this.#readyToLead(replica);
+      const up = new Set([self, ...ready.keys()]);
+      const preferred = transferTarget(group, [...up], up, self, leadersOn);
+      const next = preferred === undefined ? undefined : ready.get(preferred);
+      if (preferred === undefined || next === undefined) continue;
+      const sinceTransferMs = nowMs - (this.#transferredMs.get(group) ?? Number.NEGATIVE_INFINITY);
+      const { lag } = next;
+      const wanted = shouldTransfer({
+        self,
+        preferred,
+        leadersOn,
+        lag,
+        recentlyActive: true,
+        steady: true,
+        sinceTransferMs,
+        transferring,
+      });
+      if (!wanted || !replica.core.transferLeader(next.id)) continue;
+      this.#transferredMs.set(group, nowMs);
+      leadersOn.set(self, (leadersOn.get(self) ?? 1) - 1);
+      leadersOn.set(preferred, (leadersOn.get(preferred) ?? 0) + 1);
+      transferring++;
+      this.#context.loop.touch(replica);
+    }
+  }
+
+  /** Groups led by each node, as far as this node's replicas know. */
+  #ledBy(): Map<NodeId, number> {
+    const led = new Map<NodeId, number>();
+    for (const replica of this.#context.loop.replicas()) {
+      const leader = replica.leaderNode;
+      if (leader !== undefined) led.set(leader, (led.get(leader) ?? 0) + 1);
+    }
+    return led;
+  }
+
+  /** Nodes whose voter could take over, with its replica id and how far it is behind. */
+  #readyToLead(replica: Replica): Map<NodeId, { readonly id: number; readonly lag: number }> {
+    const ready = new Map<NodeId, { id: number; lag: number }>();
+    const voters = new Set(replica.descriptor.conf.voters);
+    for (const progress of replica.core.status().progress) {
+      if (!voters.has(progress.id) || progress.id === replica.id) continue;
+      const node = replica.member(progress.id)?.node;
+      if (node === undefined || !this.#context.peers.connected(node)) continue;
+      if (!progress.recentActive || progress.state !== 'replicate') continue;
+      ready.set(node, { id: progress.id, lag: replica.core.lastIndex - progress.match });
+    }
+    return ready;
+  }
+
+  /** Hands every leadership of this node away, before it stops. */
+  async handOver(): Promise<void> {
+    const { clock, loop } = this.#context;
+    const deadlineMs = clock.nowMs() + 3_000;
+    while (clock.nowMs() < deadlineMs) {
+      let leading = 0;
+      for (const replica of loop.replicas()) {
+        if (replica.core.role !== 'leader' || replica.descriptor.conf.voters.length < 2) continue;
+        leading++;
+        const [next] = this.#readyToLead(replica).values();
+        if (next !== undefined && replica.core.transferLeader(next.id)) loop.touch(replica);
+      }
+      if (leading === 0) return;
+      await new Promise<void>(resolve => clock.after(50, resolve));
+    }
+  }
+}
