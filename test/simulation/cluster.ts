@@ -30,7 +30,10 @@ export interface Plants {
   readonly makeStore?: typeof createSimStore | undefined;
   readonly wrapRunner?: ((runner: Runner, time: VirtualTime) => Runner) | undefined;
   readonly makeRunner?: typeof createSimRunner | undefined;
-  readonly afterBoot?: ((node: SimNode, random: Random) => void) | undefined;
+  /** Rate of the clock of the machine with this index. */
+  readonly clockRate?: ((index: number) => number) | undefined;
+  /** Nodes are told to have so many times the resources of their machines. */
+  readonly believedCapacity?: number | undefined;
 }
 
 export class SimCluster {
@@ -105,7 +108,7 @@ export class SimCluster {
       most === 0 ? 0 : (random.uint32() % (2 * most + 1)) - most;
     const clock = new MachineClock(
       this.time,
-      1 + spread(clockRatePerMille) / 1_000,
+      this.#plants.clockRate?.(this.nodes.length) ?? 1 + spread(clockRatePerMille) / 1_000,
       spread(wallOffsetMs),
     );
     const disk = new MemoryDisk();
@@ -158,6 +161,7 @@ export class SimCluster {
       runner: (makeRunner ?? createSimRunner)(runnerOptions),
       tier: (['basic', 'regular', 'premium'] as const)[random.uint32() % 3]!,
       total,
+      believedCapacity: this.#plants.believedCapacity ?? 1,
       joinSecret: first === undefined ? undefined : this.joinSecret,
       bootstrap: first === undefined ? [] : [{ node: first.id, address: `/sim/${first.id}` }],
       world: this.#world,
@@ -170,7 +174,6 @@ export class SimCluster {
 
   boot(node: SimNode): void {
     node.boot();
-    this.#plants.afterBoot?.(node, this.random(`plant ${node.id} ${this.time.events}`));
   }
 
   #fatal(node: SimNode, error: unknown): void {
@@ -209,8 +212,8 @@ export class SimCluster {
     this.#touched.clear();
     try {
       // What was committed comes first: a process that started was assigned before.
-      for (const node of touched) {
-        for (const checker of this.#checkers) checker.afterEvent?.(node);
+      for (const checker of this.#checkers) {
+        for (const node of touched) checker.afterEvent?.(node);
       }
       for (const node of touched) this.attempts.look(this, node.id, node.runner.intervals);
     } catch (error) {

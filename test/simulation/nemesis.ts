@@ -1,6 +1,6 @@
 /**
- * What goes wrong in a run, and when: drawn from the seed, one fault at a time, each with its end. The
- * links that are cut are kept as a list of reasons, so that two faults may overlap.
+ * What goes wrong in a run, and when: drawn from the seed, one fault at a time, each with its end.
+ * The links that are cut are kept as a list of reasons, so that two faults may overlap.
  */
 import type { NodeId } from '../../src/model/ids.ts';
 import type { Random } from '../../src/ports/clock.ts';
@@ -13,11 +13,14 @@ type Link = readonly [from: NodeId, to: NodeId];
 export class Nemesis {
   readonly #cluster: SimCluster;
   readonly #random: Random;
+  /** Clients that ask a node just when it may be behind the rest. */
+  readonly #probe: (node: SimNode) => void;
   #active = false;
   readonly #cuts = new Set<readonly Link[]>();
 
-  constructor(cluster: SimCluster) {
+  constructor(cluster: SimCluster, probe: (node: SimNode) => void) {
     this.#cluster = cluster;
+    this.#probe = probe;
     this.#random = cluster.random('nemesis');
     cluster.onStorageFault = node => {
       this.#kill(node, false);
@@ -187,12 +190,20 @@ export class Nemesis {
       if (!process.alive || !process.paused) return;
       trace.note(node.id, 'goes on');
       process.resume();
+      this.#probe(node);
     });
   }
 
   #cut(links: readonly Link[]): void {
     this.#cuts.add(links);
     this.#applyCuts();
+    const ends = new Set(links.map(([from]) => from));
+    for (const node of this.#cluster.nodes) {
+      if (!ends.has(node.id)) continue;
+      this.#cluster.time.after(1_500 + this.#below(2_000), () => {
+        if (node.running) this.#probe(node);
+      });
+    }
     this.#cluster.time.after(200 + this.#below(this.#below(2) === 0 ? 3_000 : 15_000), () => {
       if (!this.#cuts.delete(links)) return;
       this.#cluster.trace.note('', 'a partition heals');

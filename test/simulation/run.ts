@@ -7,7 +7,7 @@ import { decodeJoinToken } from '../../src/registry/join-token.ts';
 import { type Plants, SimCluster } from './cluster.ts';
 import { describeCluster } from './describe.ts';
 import { Nemesis } from './nemesis.ts';
-import { describeOptions, drawOptions, type SimOptions } from './options.ts';
+import { drawOptions, type SimOptions } from './options.ts';
 import { type Verdict, Violation } from './violation.ts';
 import { Workload } from './workload.ts';
 
@@ -26,10 +26,15 @@ export interface RunResult {
   readonly committed: number;
   readonly starts: number;
   readonly acknowledged: number;
+  /** How often each kind of command, outcome and refusal was committed. */
+  readonly coverage: ReadonlyMap<string, number>;
 }
 
 export interface RunExtras {
   readonly events?: number | undefined;
+  /** Called first, so that a run that never ends can be named. */
+  readonly begun?: ((options: SimOptions) => void) | undefined;
+  /** Called with every line of the trace. */
   readonly echo?: ((line: string) => void) | undefined;
   readonly plants?: Plants | undefined;
 }
@@ -40,7 +45,7 @@ const livenessMs = 240_000;
 
 export async function runSeed(seed: number, extras: RunExtras = {}): Promise<RunResult> {
   const options = drawOptions(seed, extras.events);
-  extras.echo?.(describeOptions(options));
+  extras.begun?.(options);
   const cluster = new SimCluster(options, { echo: extras.echo, plants: extras.plants ?? {} });
   const rejected = (error: unknown): void =>
     cluster.fail(new Violation('crash', `a rejection that nobody takes: ${String(error)}`));
@@ -68,13 +73,14 @@ export async function runSeed(seed: number, extras: RunExtras = {}): Promise<Run
     committed: cluster.committed.committed,
     starts: cluster.attempts.starts,
     acknowledged: cluster.acknowledged.acknowledged.size,
+    coverage: cluster.committed.coverage,
   };
 }
 
 async function play(cluster: SimCluster): Promise<void> {
   await setUp(cluster);
   const workload = new Workload(cluster);
-  const nemesis = new Nemesis(cluster);
+  const nemesis = new Nemesis(cluster, node => workload.probe(node));
   workload.start();
   nemesis.start();
   if (cluster.options.growUnderLoad) grow(cluster);

@@ -35,6 +35,8 @@ export interface SimNodeOptions {
   readonly runner: SimRunner;
   readonly tier: Tier;
   readonly total: Resources;
+  /** How many times its resources the node believes to have; 1 but for a planted bug. */
+  readonly believedCapacity: number;
   readonly joinSecret: Uint8Array | undefined;
   readonly bootstrap: readonly { readonly node: NodeId; readonly address: string }[];
   readonly world: SimNodeWorld;
@@ -114,7 +116,7 @@ export class SimNode {
         name: id,
         version: '0.0.0',
         tier: this.#options.tier,
-        total: this.total,
+        total: times(this.total, this.#options.believedCapacity),
         labels: [],
         zone: '',
         httpAddress: '',
@@ -180,3 +182,9 @@ export class SimNode {
     return log;
   }
 }
+
+const times = (total: Resources, factor: number): Resources => ({
+  ...total,
+  cpuMilli: total.cpuMilli * factor,
+  memoryBytes: total.memoryBytes * factor,
+});

@@ -1,8 +1,8 @@
 /**
  * One process of the simulated cluster, as its ports see it. Everything that enters it, timers,
- * frames, ends of writes, words of the supervisor, goes through `enter`: a dead process gets nothing,
- * a paused one (SIGSTOP) gets all of it in a burst when it goes on. Its clock is its machine's, which
- * may run fast or slow.
+ * frames, ends of writes, words of the supervisor, goes through `enter`: a dead process gets
+ * nothing, a paused one (SIGSTOP) gets all of it in a burst when it goes on. Its clock is its
+ * machine's, which may run fast or slow.
  */
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Runner, RunnerEvents } from '../../src/ports/runner.ts';

@@ -1,11 +1,11 @@
 /**
- * The `Runner` port in virtual time: one machine's supervisor with its attempts. It outlives crashes
- * of its node like the real one, enforces leases, and writes down from when to when each attempt's
- * process lived, for whoever checks that no two attempts of a task do.
+ * The `Runner` port in virtual time: one machine's supervisor with its attempts. It outlives
+ * crashes of its node like the real one, enforces leases, and writes down from when to when each
+ * attempt's process lived, for whoever checks that no two attempts of a task do.
  *
- * A command `['sim', 'ms=500', 'exit=0']` lives that long and ends so. Further words: `signal=NAME`,
- * `stubborn` (ignores SIGTERM), `out=TEXT`, `startfail`. Any other command lives 10 to 59 ms and
- * succeeds; scripts are read as words in the same way.
+ * A command `['sim', 'ms=500', 'exit=0']` lives that long and ends so. Further words:
+ * `signal=NAME`, `stubborn` (ignores SIGTERM), `out=TEXT`, `startfail`. Any other command lives 10
+ * to 59 ms and succeeds; scripts are read as words in the same way.
  */
 import { assert } from '../../src/model/assert.ts';
 import { type Outcome, type OutcomeKind, systemOutcome } from '../../src/model/attempt.ts';
@@ -180,9 +180,9 @@ export class SimRunner implements Runner {
   }
 
   /**
-   * The supervisor is stopped for `forMs`, the processes of its attempts are not. A live node ends a
-   * supervisor that is silent for 2 s; with `node` the node's process is stopped as well, as far as
-   * this port can tell.
+   * The supervisor is stopped for `forMs`, the processes of its attempts are not. A live node ends
+   * a supervisor that is silent for 2 s; with `node` the node's process is stopped as well, as far
+   * as this port can tell.
    */
   freeze(forMs: number, what: { readonly node: boolean } = { node: false }): void {
     if (this.#frozen || !this.#up) return;
@@ -239,7 +239,9 @@ export class SimRunner implements Runner {
     };
   }
 
-  /** A message from the node to the supervisor: arrives in order, unless one of them dies before. */
+  /**
+   * A message from the node to the supervisor: arrives in order, unless one of them dies before.
+   */
   #order(act: () => void): void {
     const node = this.#node;
     this.#supervised(1, () => {
@@ -247,7 +249,9 @@ export class SimRunner implements Runner {
     });
   }
 
-  /** Something the supervisor does after `delayMs`, not while it is stopped, not after its death. */
+  /**
+   * Something the supervisor does after `delayMs`, not while it is stopped, not after its death.
+   */
   #supervised(delayMs: number, act: () => void): () => void {
     const supervisor = this.#supervisor;
     return this.#scheduler.after(delayMs, () => {
@@ -406,7 +410,9 @@ export class SimRunner implements Runner {
   }
 }
 
-/** The runner of one simulated machine. The same object serves every process of its node in turn. */
+/**
+ * The runner of one simulated machine. The same object serves every process of its node in turn.
+ */
 export const createSimRunner = (options: SimRunnerOptions): SimRunner => new SimRunner(options);
 
 /** Pairs of attempts of one task whose processes lived at the same time, over any machines. */

@@ -1,7 +1,7 @@
 /**
  * The simulator's disk: the store in memory on virtual time. A write ends after a drawn delay; a
- * crash keeps every write that ended and, by a drawn bit, the one in flight as a whole or not at all.
- * Everything follows from the generator and the order of calls; nothing is encoded.
+ * crash keeps every write that ended and, by a drawn bit, the one in flight as a whole or not at
+ * all. Everything follows from the generator and the order of calls; nothing is encoded.
  *
  * `createNow`, `openNow`, `rowsNow` and `closeNow` do without promises, for drivers that must not
  * wait for a microtask.

@@ -103,7 +103,10 @@ export class VirtualTime {
 const before = (left: Event, right: Event): boolean =>
   left.atMs < right.atMs || (left.atMs === right.atMs && left.order < right.order);
 
-/** A small generator with good bits (sfc32), forked by name so that streams do not disturb each other. */
+/**
+ * A small generator with good bits (sfc32), forked by name so that streams do not disturb each
+ * other.
+ */
 export function seededRandom(seed: number, stream = ''): Random {
   let a = seed >>> 0;
   let b = 0x9e3779b9;

@@ -1,6 +1,6 @@
 /**
- * Clients of the simulated cluster: they ask random nodes for random things, some of which die before
- * they answer, and hold every answer against what they were told before.
+ * Clients of the simulated cluster: they ask random nodes for random things, some of which die
+ * before they answer, and hold every answer against what they were told before.
  */
 import { TschedError } from '../../src/model/errors.ts';
 import { formatTaskId, slotCount, type TaskId } from '../../src/model/ids.ts';
@@ -202,8 +202,8 @@ export class Workload {
   }
 
   #cancel(node: SimNode, id: TaskId): void {
-    const expected = this.#cluster.acknowledged.expectation(id);
-    const { acknowledged } = this.#cluster;
+    const { acknowledged, attempts } = this.#cluster;
+    const expected = acknowledged.expectation(attempts, id);
     this.#then(
       node,
       api => api.cancel([id], 'not wanted', actor),
@@ -219,32 +219,34 @@ export class Workload {
   }
 
   #get(node: SimNode, id: TaskId): void {
-    const { acknowledged } = this.#cluster;
-    const expected = acknowledged.expectation(id);
+    const { acknowledged, attempts } = this.#cluster;
+    const expected = acknowledged.expectation(attempts, id);
     this.#then(
       node,
       api => api.get(id),
       view => acknowledged.read(id, expected, view),
-      error => error.code === 'unknownTask' && this.#missing(id, expected),
+      error => {
+        if (error.code !== 'unknownTask') return false;
+        acknowledged.read(id, expected, undefined);
+        return true;
+      },
     );
   }
 
   #wait(node: SimNode, id: TaskId): void {
-    const { acknowledged } = this.#cluster;
-    const expected = acknowledged.expectation(id);
+    const { acknowledged, attempts } = this.#cluster;
+    const expected = acknowledged.expectation(attempts, id);
     const waitMs = this.#below(5_000);
     this.#then(
       node,
       api => api.wait(id, waitMs, new AbortController().signal),
       view => acknowledged.read(id, expected, view),
-      error => error.code === 'unknownTask' && this.#missing(id, expected),
+      error => {
+        if (error.code !== 'unknownTask') return false;
+        acknowledged.read(id, expected, undefined);
+        return true;
+      },
     );
-  }
-
-  /** A stale replica may not know a task yet, and says so in the same words. */
-  #missing(id: TaskId, expected: { readonly exists: boolean }): boolean {
-    if (expected.exists) this.#cluster.trace.note('client', `${id} was not found`);
-    return true;
   }
 
   #retry(node: SimNode, id: TaskId): void {
@@ -256,6 +258,11 @@ export class Workload {
       },
       error => error.code === 'notSettled' || error.code === 'unknownTask',
     );
+  }
+
+  /** Asks a node that may not know yet that the world went on about what happened lately. */
+  probe(node: SimNode): void {
+    for (const { request } of this.#known.slice(-5)) this.#get(node, request.id);
   }
 
   #background(node: SimNode, ask: (api: NodeApi) => Promise<unknown>): void {
@@ -272,7 +279,7 @@ export class Workload {
     asked: SimNode,
     ask: (api: NodeApi) => Promise<T>,
     take: (value: T) => void,
-    expected: (error: TschedError) => boolean | undefined = () => false,
+    expected: (error: TschedError) => boolean = () => false,
   ): void {
     const { process, node } = asked;
     if (process === undefined || node === undefined) return;
@@ -284,9 +291,12 @@ export class Workload {
         if (process.alive) take(value);
       })
       .catch((error: unknown) => {
-        if (!process.alive && !(error instanceof Violation)) return;
-        if (error instanceof TschedError && (honest.has(error.code) || expected(error) === true))
-          return;
+        if (error instanceof Violation) throw error;
+        if (!process.alive) return;
+        if (error instanceof TschedError && (honest.has(error.code) || expected(error))) return;
+        throw error;
+      })
+      .catch((error: unknown) => {
         const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
         this.#cluster.fail(
           error instanceof Violation ? error : new Violation('crash', `a request failed: ${text}`),

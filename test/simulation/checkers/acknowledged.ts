@@ -1,18 +1,21 @@
 /**
- * What clients were told stays true: an acknowledged task is committed, exists for ever and settles;
- * one idempotency key is one task; what was read as settled is never read otherwise again.
+ * What clients were told stays true: an acknowledged task is committed, exists for ever and
+ * settles; one idempotency key is one task; what was read as settled is never read otherwise again.
  */
 import type { ShardCommand } from '../../../src/model/command.ts';
 import type { TaskId } from '../../../src/model/ids.ts';
-import { isSettled, type TaskState, type TaskView } from '../../../src/model/task.ts';
+import type { TaskView } from '../../../src/model/task.ts';
 import type { SimCluster } from '../cluster.ts';
 import { check } from '../violation.ts';
+import type { AttemptsChecker } from './attempts.ts';
 import type { Checker } from './checker.ts';
 import type { CommittedListener } from './committed.ts';
 
+/** What a read that begins now has to show, or more. */
 export interface Expectation {
   readonly exists: boolean;
-  readonly settled: TaskState | undefined;
+  readonly settled: string | undefined;
+  readonly fence: number;
 }
 
 export class AcknowledgedChecker implements Checker, CommittedListener {
@@ -21,7 +24,6 @@ export class AcknowledgedChecker implements Checker, CommittedListener {
   readonly #byKey = new Map<string, TaskId>();
   readonly #committed = new Set<TaskId>();
   readonly #cancelled = new Set<TaskId>();
-  readonly #readSettled = new Map<TaskId, TaskState>();
 
   applied(_group: number, command: ShardCommand): void {
     if (command.kind === 'submit') for (const { id } of command.items) this.#committed.add(id);
@@ -48,23 +50,34 @@ export class AcknowledgedChecker implements Checker, CommittedListener {
     this.#cancelled.add(id);
   }
 
-  /** What is known of a task when a read of it begins. */
-  expectation(id: TaskId): Expectation {
-    return { exists: this.acknowledged.has(id), settled: this.#readSettled.get(id) };
+  /**
+   * What some replica has applied when a read begins: whoever answers it without saying that it may be
+   * stale has asked a majority after that, and must know as much.
+   */
+  expectation(attempts: AttemptsChecker, id: TaskId): Expectation {
+    return {
+      exists: this.#committed.has(id),
+      settled: attempts.settled.get(id),
+      fence: attempts.fenceOf(id),
+    };
   }
 
   /** A read has its answer; `undefined` where it says that there is no such task. */
   read(id: TaskId, expected: Expectation, view: TaskView | undefined): void {
     if (view === undefined) {
-      check(!expected.exists, () => `acknowledged task ${id} is not known any more`);
+      check(!expected.exists, () => `task ${id} is committed and not known any more`);
       return;
     }
     if (view.stale) return;
     check(
       expected.settled === undefined || expected.settled === view.state,
-      () => `task ${id} was read as ${expected.settled}, then as ${view.state}`,
+      () => `task ${id} was ${expected.settled} before it was read as ${view.state}`,
     );
-    if (isSettled(view.state)) this.#readSettled.set(id, view.state);
+    const fence = view.attempts[view.attempts.length - 1]?.attempt ?? 0;
+    check(
+      fence >= expected.fence || view.state === 'waiting' || view.state === 'cancelled',
+      () => `task ${id} was assigned with fence ${expected.fence} and read with ${fence}`,
+    );
   }
 
   final(cluster: SimCluster): void {

@@ -1,7 +1,7 @@
 /**
- * What really ran, from the supervisors' own books, in the world's time: no two processes of one task
- * at the same time, no attempt twice, no machine over its capacity; and what was recorded is what
- * happened, once for each task.
+ * What really ran, from the supervisors' own books, in the world's time: no two processes of one
+ * task at the same time, no attempt twice, no machine over its capacity; and what was recorded is
+ * what happened, once for each task.
  */
 import type { ShardCommand } from '../../../src/model/command.ts';
 import { type Resources, resourceNames } from '../../../src/model/resources.ts';
@@ -39,6 +39,11 @@ export class AttemptsChecker implements CommittedListener {
 
   get settled(): ReadonlyMap<string, string> {
     return this.#settled;
+  }
+
+  /** Fence of the newest assignment of a task; 0 before the first. */
+  fenceOf(taskId: string): number {
+    return this.#lastFence.get(taskId) ?? 0;
   }
 
   /** Looks at the books of one machine; called after every event of its supervisor or node. */

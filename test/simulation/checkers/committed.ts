@@ -43,6 +43,8 @@ export class CommittedChecker implements Checker {
   readonly groups = new Map<number, Group>();
   readonly #seen = new WeakMap<Replica, number>();
   committed = 0;
+  /** How many items of each kind were committed, outcomes and refusals by name. */
+  readonly coverage = new Map<string, number>();
 
   constructor(trace: Trace, listeners: readonly CommittedListener[]) {
     this.#trace = trace;
@@ -132,6 +134,7 @@ export class CommittedChecker implements Checker {
         const command = decodeShardCommand(entry.data);
         const digest = group.shard.digest();
         group.entries.push({ term: entry.term, hash, digest });
+        this.#count(command);
         for (const listener of this.#listeners) listener.applied(group.group, command, effects);
         return;
       }
@@ -140,6 +143,15 @@ export class CommittedChecker implements Checker {
     }
     const digest = (group.registry ?? group.shard)?.digest() ?? 0;
     group.entries.push({ term: entry.term, hash, digest });
+  }
+
+  #count(command: ShardCommand): void {
+    const add = (what: string, count: number): void => {
+      this.coverage.set(what, (this.coverage.get(what) ?? 0) + count);
+    };
+    add(command.kind, command.items.length);
+    if (command.kind === 'finish') for (const item of command.items) add(item.outcome.kind, 1);
+    if (command.kind === 'unassign') for (const item of command.items) add(item.why, 1);
   }
 
   #compareDigest(node: SimNode, replica: Replica): void {

@@ -1,6 +1,7 @@
 /**
- * Durability before speech: whatever a replica promises in a message is on its disk at that instant.
- * A vote needs its term and vote there, an acknowledged append the entries, any message its term.
+ * Durability before speech: whatever a replica promises in a message is on its disk at that
+ * instant. A vote needs its term and vote there, an acknowledged append the entries, any message
+ * its term.
  */
 import { readFrame } from '../../../src/node/frame.ts';
 import type { Message } from '../../../src/raft/message.ts';

@@ -1,0 +1,127 @@
+/**
+ * `npm run sim -- --seed N --count M`: runs whole clusters on simulated machines, one for each seed,
+ * and stops at the first that breaks a promise. Exit code 0 if all held, 2 for wrong usage, 127 if a
+ * node crashed by itself, 128 if something did not happen in time, 129 if something wrong happened.
+ */
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { describeOptions } from '../test/simulation/options.ts';
+import { type RunResult, runSeed } from '../test/simulation/run.ts';
+import { parseSeeds } from '../test/simulation/seeds.ts';
+
+const HELP = `Usage: npm run sim -- [--seed N] [--count M]
+
+Runs real nodes on a simulated network, disk, clock and supervisor. A seed decides everything: the
+size of the cluster, its load, which faults happen and when. The same seed gives the same run.
+
+  --seed N      first seed (1 where --kept is not given)
+  --count M     how many seeds, counting up; default 1
+  --events E    events of the phase with faults; default drawn from the seed
+  --kept        the seeds of test/simulation/seeds.txt, which failed once
+  --keep-going  do not stop at the first failure
+  --verbose     print the trace while it happens
+  --help        this text
+
+Exit code: 0 all held, 2 wrong usage, 127 a node crashed by itself, 128 something did not happen in
+time, 129 something wrong happened; with --keep-going that of the first failure.
+`;
+
+const exitCodes = { ok: 0, crash: 127, liveness: 128, correctness: 129 } as const;
+
+interface Arguments {
+  readonly seeds: readonly { readonly seed: number; readonly events: number | undefined }[];
+  readonly keepGoing: boolean;
+  readonly verbose: boolean;
+}
+
+function readCount(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  throw new Error(`--${name} takes a number from 0 up, not ${text}`);
+}
+
+/** What to run, or the text to show instead. */
+function readArguments(argv: readonly string[]): Arguments | 'help' {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      seed: { type: 'string' },
+      count: { type: 'string' },
+      events: { type: 'string' },
+      kept: { type: 'boolean', default: false },
+      'keep-going': { type: 'boolean', default: false },
+      verbose: { type: 'boolean', short: 'v', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) return 'help';
+  const first = readCount('seed', values.seed);
+  const count = readCount('count', values.count) ?? 1;
+  const kept = values.kept
+    ? parseSeeds(readFileSync(new URL('../test/simulation/seeds.txt', import.meta.url), 'utf8'))
+    : [];
+  const from = first ?? (values.kept ? undefined : 1);
+  const events = readCount('events', values.events);
+  const drawn =
+    from === undefined
+      ? []
+      : Array.from({ length: count }, (_, at) => ({ seed: from + at, events }));
+  return {
+    seeds: [...kept, ...drawn],
+    keepGoing: values['keep-going'],
+    verbose: values.verbose,
+  };
+}
+
+const print = (line: string): void => void process.stdout.write(`${line}\n`);
+
+function report(result: RunResult, spentMs: number, events: number | undefined): void {
+  const { options, verdict, committed, starts, acknowledged } = result;
+  const rate = Math.round((result.events / Math.max(1, spentMs)) * 1_000);
+  print(
+    `seed ${options.seed}: ${verdict}, ${result.events} events (${rate}/s) in ` +
+      `${(result.virtualMs / 1_000).toFixed(1)} virtual seconds, ${committed} entries committed, ` +
+      `${acknowledged} tasks acknowledged, ${starts} processes, trace ${result.hash.toString(16)}`,
+  );
+  if (verdict === 'ok') return;
+  print('');
+  for (const line of result.last) print(line);
+  print('');
+  for (const line of result.state) print(line);
+  print('');
+  print(`${verdict}: ${result.message}`);
+  const length = events === undefined ? '' : ` --events ${events}`;
+  print(`repeat it with: npm run sim -- --seed ${options.seed}${length} --verbose`);
+}
+
+/** Runs the command; returns the exit code. */
+export async function main(argv: readonly string[]): Promise<number> {
+  let wanted: Arguments | 'help';
+  try {
+    wanted = readArguments(argv);
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${HELP}`);
+    return 2;
+  }
+  if (wanted === 'help') {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const { seeds, keepGoing, verbose } = wanted;
+  let code = 0;
+  for (const { seed, events } of seeds) {
+    const startedMs = performance.now();
+    const result = await runSeed(seed, {
+      events,
+      begun: options => print(describeOptions(options)),
+      echo: verbose ? print : undefined,
+    });
+    report(result, performance.now() - startedMs, events);
+    if (code === 0) code = exitCodes[result.verdict];
+    if (code !== 0 && !keepGoing) break;
+  }
+  return code;
+}
+
+if (import.meta.main) process.exitCode = await main(process.argv.slice(2));
