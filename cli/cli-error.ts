@@ -1,6 +1,7 @@
 /**
- * The one kind of error a command ends with: a code of the error table, a sentence that names what was
- * wrong, and what to do. Everything that is thrown elsewhere is turned into one by `toCliError`.
+ * The one kind of error a command ends with: a code of the error table, a sentence that names what
+ * was wrong, and what to do. Everything that is thrown elsewhere is turned into one by
+ * `toCliError`.
  */
 import { type ErrorCode, errorTable, isErrorCode } from '../src/model/errors.ts';
 import { closestName } from '../src/model/spec-fields.ts';

@@ -1,7 +1,7 @@
 /**
- * The client of the HTTP API: tries the nodes it was given one after the other, repeats what is safe
- * to repeat for a few seconds, and says exactly what is known when it gives up: refused, unreachable,
- * no quorum, or outcome unknown.
+ * The client of the HTTP API: tries the nodes it was given one after the other, repeats what is
+ * safe to repeat for a few seconds, and says exactly what is known when it gives up: refused,
+ * unreachable, no quorum, or outcome unknown.
  */
 import { type ErrorCode, errorTable, isErrorCode } from '../src/model/errors.ts';
 import { CliError, type PlacedProblem } from './cli-error.ts';

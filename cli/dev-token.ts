@@ -4,7 +4,9 @@ import { join } from 'node:path';
 
 const fileName = 'admin.token';
 
-/** `DIR/admin.token`, else the first `DIR/*\/admin.token` by name; `undefined` where there is none. */
+/**
+ * `DIR/admin.token`, else the first `DIR/*\/admin.token` by name; `undefined` where there is none.
+ */
 export function devTokenFile(dir: string): string | undefined {
   const own = join(dir, fileName);
   if (existsSync(own)) return own;

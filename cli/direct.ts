@@ -1,7 +1,7 @@
 /**
- * The short way to a command whose name is known: its file is loaded and run, without the index of all
- * commands that oclif builds for help, topics and misspelt names. It halves the time until a command
- * does something; what it cannot do is left to oclif.
+ * The short way to a command whose name is known: its file is loaded and run, without the index of
+ * all commands that oclif builds for help, topics and misspelt names. It halves the time until a
+ * command does something; what it cannot do is left to oclif.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,6 @@
-/** The exit codes of DESIGN section 2, for the help of the commands that have more than 0, 1 and 2. */
+/**
+ * The exit codes of DESIGN section 2, for the help of the commands that have more than 0, 1 and 2.
+ */
 
 export const exitCodes = {
   0: 'ok',

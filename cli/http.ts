@@ -1,11 +1,12 @@
 /**
- * One HTTP exchange, and what is known when it fails: whether the request can have reached the other
- * side. That decides between "nothing happened" and "the outcome is unknown". `node:http` is used
- * because it tells this, and because it loads in a tenth of the time of the built-in `fetch`.
+ * One HTTP exchange, and what is known when it fails: whether the request can have reached the
+ * other side. That decides between "nothing happened" and "the outcome is unknown". `node:http` is
+ * used because it tells this, and because it loads in a tenth of the time of the built-in `fetch`.
  */
 import type { ClientRequest, IncomingMessage } from 'node:http';
 
-// An `import` of it would read every export, and some of those load all of `fetch`: 30 ms of a start.
+// An `import` of it would read every export, and some of those load all of `fetch`: 30 ms of a
+// start.
 const http = process.getBuiltinModule('node:http');
 
 /** More than any answer of the API is long. */

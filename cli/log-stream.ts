@@ -1,6 +1,7 @@
 /**
- * Reading the output of a task, at once or as it comes. A followed output goes on where it was after a
- * lost connection, on another node if need be, and goes over to the next attempt when one ends.
+ * Reading the output of a task, at once or as it comes. A followed output goes on where it was
+ * after a lost connection, on another node if need be, and goes over to the next attempt when one
+ * ends.
  */
 import { isSettled, type TaskView } from '../src/model/task.ts';
 import { type CliError, isCliError } from './cli-error.ts';

@@ -1,7 +1,7 @@
 /**
- * From arguments to a command: directly where its name is known, else through oclif, which also knows
- * help, topics and what was misspelt. The root given to oclif is the folder of this file, so that the
- * compiled program and the sources behave alike.
+ * From arguments to a command: directly where its name is known, else through oclif, which also
+ * knows help, topics and what was misspelt. The root given to oclif is the folder of this file, so
+ * that the compiled program and the sources behave alike.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import module from 'node:module';

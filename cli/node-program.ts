@@ -1,7 +1,7 @@
 /**
- * The part of the program that runs a node in this process. It is loaded only by the commands that need
- * it: a client command would pay for LevelDB and libp2p otherwise. What these commands rely on is
- * declared here, so that the compiler holds the node to it.
+ * The part of the program that runs a node in this process. It is loaded only by the commands that
+ * need it: a client command would pay for LevelDB and libp2p otherwise. What these commands rely on
+ * is declared here, so that the compiler holds the node to it.
  */
 import type { Tier } from '../src/model/resources.ts';
 

@@ -1,4 +1,6 @@
-/** Sending prepared tasks: one request for one task, batches for many, repeats with the same IDs. */
+/**
+ * Sending prepared tasks: one request for one task, batches for many, repeats with the same IDs.
+ */
 import { errorTable } from '../src/model/errors.ts';
 import { limits } from '../src/model/limits.ts';
 import { CliError, isCliError } from './cli-error.ts';
@@ -12,7 +14,9 @@ const howToRepeat = (task: PreparedTask): string =>
     ? 'Repeat it as it was: its idempotency key makes that safe.'
     : `Repeat it with --id ${task.id}: that is safe. Or look: tsched status ${task.id}`;
 
-/** Submits one task or one array. Throws `outcomeUnknown` with the ID where nothing more is known. */
+/**
+ * Submits one task or one array. Throws `outcomeUnknown` with the ID where nothing more is known.
+ */
 export async function submitOne(client: Client, task: PreparedTask): Promise<Submitted> {
   try {
     const { body } = await client.call<Submitted>({
@@ -120,7 +124,9 @@ export async function submitMany(
   return { results, stopped };
 }
 
-/** The error that stands for the failed items: unknown outcomes first, for they need looking after. */
+/**
+ * The error that stands for the failed items: unknown outcomes first, for they need looking after.
+ */
 export function batchFailure(results: readonly BatchResult[]): CliError | undefined {
   const failures = results.filter(result => !result.ok);
   if (failures.length === 0) return undefined;

@@ -1,4 +1,6 @@
-/** Compiles src/ and cli/ to dist/, and writes the command manifest that makes the CLI start fast. */
+/**
+ * Compiles src/ and cli/ to dist/, and writes the command manifest that makes the CLI start fast.
+ */
 import { chmod, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bin, root, run } from './run.ts';

@@ -1,6 +1,6 @@
 /**
- * `npm run check`: everything that has to hold before a commit is shared: format and lint, types, and
- * the tests (which build). The last line counts; a step that fails counts as one failed test.
+ * `npm run check`: everything that has to hold before a commit is shared: format and lint, types,
+ * and the tests (which build). The last line counts; a step that fails counts as one failed test.
  */
 
 import { main as build, isStale } from './build.ts';

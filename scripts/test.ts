@@ -1,6 +1,6 @@
 /**
- * `npm test [FILTER...]`: builds what the end-to-end tests run, then all tests; the last line counts
- * them. Exit code 1 where one failed or none ran.
+ * `npm test [FILTER...]`: builds what the end-to-end tests run, then all tests; the last line
+ * counts them. Exit code 1 where one failed or none ran.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

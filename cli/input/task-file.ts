@@ -1,6 +1,6 @@
 /**
- * A file of tasks: one YAML or JSON document, several with `---` between them, or a list. Every value
- * keeps its place in the file, so that a problem found later is told with line and column.
+ * A file of tasks: one YAML or JSON document, several with `---` between them, or a list. Every
+ * value keeps its place in the file, so that a problem found later is told with line and column.
  */
 import {
   type Document,
@@ -25,7 +25,9 @@ export interface Place {
 /** One task of the file. */
 export interface TaskSource {
   readonly value: unknown;
-  /** Where `pointer` (RFC 6901) stands: its key or its value; the nearest parent where it is absent. */
+  /**
+   * Where `pointer` (RFC 6901) stands: its key or its value; the nearest parent where it is absent.
+   */
   locate(pointer: string, part: 'key' | 'value'): Place;
 }
 
@@ -134,7 +136,8 @@ function yamlFailure(file: string, place: Place, message: string): CliError {
 }
 
 /**
- * Reads every task of `text`. `file` is its name in messages. Throws `badYaml` with line and column.
+ * Reads every task of `text`. `file` is its name in messages. Throws `badYaml` with line and
+ * column.
  */
 export function readTaskFile(text: string, file: string): readonly TaskSource[] {
   const lines = new LineCounter();

@@ -1,7 +1,7 @@
 /**
- * From what was typed to the documents that are sent: each is validated here as the node will do it,
- * so that every mistake is told with its flag or its line before anything is submitted, and gets an ID
- * that stays the same over every repeat of the request.
+ * From what was typed to the documents that are sent: each is validated here as the node will do
+ * it, so that every mistake is told with its flag or its line before anything is submitted, and
+ * gets an ID that stays the same over every repeat of the request.
  */
 import { formatTaskId, type Slot, slotCount, type TaskId } from '../../src/model/ids.ts';
 import { readSpecDocument } from '../../src/model/spec-document.ts';

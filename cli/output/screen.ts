@@ -1,4 +1,6 @@
-/** Where output goes: whether it is a terminal, how wide, whether in colour, and what time it is. */
+/**
+ * Where output goes: whether it is a terminal, how wide, whether in colour, and what time it is.
+ */
 
 export interface Screen {
   readonly tty: boolean;

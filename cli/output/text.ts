@@ -1,6 +1,6 @@
 /**
- * Text that came from outside (names, commands, tails of output) made fit to print: a task must not be
- * able to move the cursor, retitle the window or forge a line of a table.
+ * Text that came from outside (names, commands, tails of output) made fit to print: a task must not
+ * be able to move the cursor, retitle the window or forge a line of a table.
  */
 import type { Screen } from './screen.ts';
 

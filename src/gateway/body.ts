@@ -94,8 +94,9 @@ export class BodyReceiver {
   }
 
   /**
-   * For a request that is answered before its body was read: the rest is read and thrown away, since
-   * a connection closed under a client that still sends can cost it the answer; but not for ever.
+   * For a request that is answered before its body was read: the rest is read and thrown away,
+   * since a connection closed under a client that still sends can cost it the answer; but not for
+   * ever.
    */
   drain(request: IncomingMessage): void {
     if (request.complete || request.destroyed) return;
@@ -135,5 +136,7 @@ export class BodyReceiver {
   }
 }
 
-/** Bytes of one HTTP document that holds one task: JSON may need several bytes for one of a script. */
+/**
+ * Bytes of one HTTP document that holds one task: JSON may need several bytes for one of a script.
+ */
 export const taskDocumentBytesMax = limits.specBytesMax * 4;

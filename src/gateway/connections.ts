@@ -1,6 +1,7 @@
 /**
- * Connections on which nothing was asked yet. Node counts them as busy when it closes the idle ones;
- * a client that connects ahead, as browsers and pools do, must not hold up the stop of a node.
+ * Connections on which nothing was asked yet. Node counts them as busy when it closes the idle
+ * ones; a client that connects ahead, as browsers and pools do, must not hold up the stop of a
+ * node.
  */
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';

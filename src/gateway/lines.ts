@@ -1,4 +1,6 @@
-/** Splits a stream of bytes into lines, bounded, the lines that are at hand together in one list. */
+/**
+ * Splits a stream of bytes into lines, bounded, the lines that are at hand together in one list.
+ */
 import type { Readable } from 'node:stream';
 
 export type LineReading =

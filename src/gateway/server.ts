@@ -1,7 +1,7 @@
 /**
  * The HTTP server of a node: fastify with the routes of `route-table.ts`, one access check in front
- * of all of them, problem documents for everything that goes wrong. It is a client of `NodeApi` and of
- * nothing else. Plain HTTP; binding another address than loopback is the decision of the caller.
+ * of all of them, problem documents for everything that goes wrong. It is a client of `NodeApi` and
+ * of nothing else. Plain HTTP; binding another address than loopback is the decision of the caller.
  */
 
 import type { Socket } from 'node:net';

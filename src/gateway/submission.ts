@@ -1,7 +1,7 @@
 /**
  * From task documents to submit requests and back to results: validation, the tenant's bound, and
- * arrays. The IDs of an array's tasks follow from the ID of the array, so that repeating the request
- * with that ID is safe and finishes what was begun.
+ * arrays. The IDs of an array's tasks follow from the ID of the array, so that repeating the
+ * request with that ID is safe and finishes what was begun.
  */
 import { randomInt } from 'node:crypto';
 import type { ErrorCode } from '../model/errors.ts';

@@ -1,6 +1,7 @@
 /**
- * Gathers the single submits that arrive in one turn of the event loop into one `submit` call: under
- * load the node then writes one log entry for many clients, and an idle node waits for nobody.
+ * Gathers the single submits that arrive in one turn of the event loop into one `submit` call:
+ * under load the node then writes one log entry for many clients, and an idle node waits for
+ * nobody.
  */
 
 import { assert } from '../model/assert.ts';

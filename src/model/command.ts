@@ -1,7 +1,7 @@
 /**
- * Every change of a shard, as data. A command is what a log entry of a shard holds: its version, its
- * kind, the instant the leader stamped, who asked, and a list of items that are judged one by one in
- * apply. Kind numbers are append-only. A replica that meets a kind it does not know stops.
+ * Every change of a shard, as data. A command is what a log entry of a shard holds: its version,
+ * its kind, the instant the leader stamped, who asked, and a list of items that are judged one by
+ * one in apply. Kind numbers are append-only. A replica that meets a kind it does not know stops.
  */
 import { type Outcome, readOutcome, writeOutcome } from './attempt.ts';
 import { ByteReader, ByteWriter, DecodeError } from './bytes.ts';

@@ -1,7 +1,7 @@
 /**
- * Which slot a task belongs to (DESIGN section 4). A keyed task's slot is the hash of its tenant and
- * key, so that repeats of a key meet in one shard; a keyless task may carry any slot, drawn at random
- * by whoever draws the ID.
+ * Which slot a task belongs to (DESIGN section 4). A keyed task's slot is the hash of its tenant
+ * and key, so that repeats of a key meet in one shard; a keyless task may carry any slot, drawn at
+ * random by whoever draws the ID.
  */
 import { type Slot, slotCount } from './ids.ts';
 

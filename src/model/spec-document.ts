@@ -1,7 +1,7 @@
 /**
  * The document people write for one task, the same for YAML, HTTP and CLI. `readSpecDocument` turns
- * it into a `TaskSpec` and tells every problem at once, each with a JSON pointer; `writeSpecDocument`
- * is the inverse, for showing. The fields themselves stand in `spec-fields.ts`.
+ * it into a `TaskSpec` and tells every problem at once, each with a JSON pointer;
+ * `writeSpecDocument` is the inverse, for showing. The fields themselves stand in `spec-fields.ts`.
  *
  * Validation is code rather than a schema library: this is on the path of every submit, and the
  * messages are read by people.
@@ -39,7 +39,9 @@ export type SpecReading =
     }
   | { readonly ok: false; readonly problems: readonly SpecProblem[] };
 
-/** JSON schema of the document, for people and for OpenAPI. What it cannot say the reader checks. */
+/**
+ * JSON schema of the document, for people and for OpenAPI. What it cannot say the reader checks.
+ */
 export const specDocumentSchema: JsonSchema = {
   type: 'object',
   additionalProperties: false,
@@ -257,7 +259,9 @@ function writeRun(run: Run): Record<string, unknown> {
   };
 }
 
-/** The document that reads as `spec`; what has its default value is left out where it says nothing. */
+/**
+ * The document that reads as `spec`; what has its default value is left out where it says nothing.
+ */
 export function writeSpecDocument(spec: TaskSpec): Record<string, unknown> {
   const document: Record<string, unknown> = {};
   if (spec.name !== '') document['name'] = spec.name;

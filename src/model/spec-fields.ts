@@ -1,7 +1,7 @@
 /**
  * Every field of the document that people write for a task, with its JSON schema, what it means and
- * an example. `spec-document.ts` reads and writes such documents; the OpenAPI document, the reference
- * of the fields and the suggestion for a misspelt field are made from this table.
+ * an example. `spec-document.ts` reads and writes such documents; the OpenAPI document, the
+ * reference of the fields and the suggestion for a misspelt field are made from this table.
  */
 import { limits } from './limits.ts';
 import { tiers } from './resources.ts';

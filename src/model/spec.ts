@@ -1,6 +1,7 @@
 /**
- * TaskSpec: what was asked, immutable once accepted. One meaning for YAML, HTTP and CLI; the document
- * that people write is described in `spec-document.ts`, this is its normal form and its bytes.
+ * TaskSpec: what was asked, immutable once accepted. One meaning for YAML, HTTP and CLI; the
+ * document that people write is described in `spec-document.ts`, this is its normal form and its
+ * bytes.
  *
  * The encoding is a list of tagged fields, so that a later version adds fields without moving any.
  */

@@ -1,6 +1,6 @@
 /**
- * A task as people and programs see it: its state, why it waits, its attempts, how it ended. This is
- * the JSON of `GET /v1/tasks/ID` and of `tsched status ID --json`, field for field.
+ * A task as people and programs see it: its state, why it waits, its attempts, how it ended. This
+ * is the JSON of `GET /v1/tasks/ID` and of `tsched status ID --json`, field for field.
  */
 import type { Outcome } from './attempt.ts';
 import type { TaskId } from './ids.ts';
@@ -21,7 +21,9 @@ export type TaskState = (typeof taskStates)[number];
 export const isSettled = (state: TaskState): boolean =>
   state === 'succeeded' || state === 'failed' || state === 'cancelled' || state === 'aborted';
 
-/** Why a task waits: a closed set (DESIGN 2). Words that are not produced yet are declared already. */
+/**
+ * Why a task waits: a closed set (DESIGN 2). Words that are not produced yet are declared already.
+ */
 export const waitingReasons = [
   /** Not looked at yet by the planner. */
   'Queued',

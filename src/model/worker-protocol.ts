@@ -1,8 +1,8 @@
 /**
  * What a shard's leader and the worker of a node say to each other. Every message may be lost,
- * repeated or late; the pair (task, fence) says which attempt it is about. A leader repeats `dispatch`
- * until the attempt started, was refused or ended: what a node had accepted but not started is gone
- * when the node restarts, and an attempt is never started twice.
+ * repeated or late; the pair (task, fence) says which attempt it is about. A leader repeats
+ * `dispatch` until the attempt started, was refused or ended: what a node had accepted but not
+ * started is gone when the node restarts, and an attempt is never started twice.
  *
  *   leader                                worker
  *   dispatch  ───────────────────────▶   accepted | refused
@@ -79,9 +79,10 @@ export type FromWorker =
       readonly incarnation: string;
       readonly sequence: number;
       /**
-       * Attempts whose dispatch arrived while no lease was live here. A renewal alone must not start
-       * them: the dispatch may be older than the leader's patience (a node that was stopped for a
-       * minute finds it in its socket), so the leader is asked whether they are still assigned.
+       * Attempts whose dispatch arrived while no lease was live here. A renewal alone must not
+       * start them: the dispatch may be older than the leader's patience (a node that was stopped
+       * for a minute finds it in its socket), so the leader is asked whether they are still
+       * assigned.
        */
       readonly asks: readonly AttemptName[];
     };

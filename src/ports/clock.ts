@@ -4,7 +4,10 @@ export interface Clock {
   nowMs(): number;
   /** Milliseconds since the epoch; stamped into commands, shown to people, trusted by nothing. */
   wallMs(): number;
-  /** Milliseconds of CLOCK_BOOTTIME: monotonic, goes on during suspend, shared by all processes of a machine. */
+  /**
+   * Milliseconds of CLOCK_BOOTTIME: monotonic, goes on during suspend, shared by all processes of a
+   * machine.
+   */
   bootMs(): number;
   /** Calls `fire` once after `delayMs`; the returned function cancels. */
   after(delayMs: number, fire: () => void): () => void;

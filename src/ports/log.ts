@@ -1,4 +1,6 @@
-/** Structured log: fixed lower-case sentences, variable parts as fields, never secrets or output. */
+/**
+ * Structured log: fixed lower-case sentences, variable parts as fields, never secrets or output.
+ */
 export type Fields = Readonly<Record<string, string | number | boolean | undefined>>;
 
 export interface Log {

@@ -1,6 +1,6 @@
 /**
- * What a node answers: the verbs behind the HTTP API. The gateway is a client of this and of nothing
- * else. Every method finds the replica that can answer, also on another node; failures are
+ * What a node answers: the verbs behind the HTTP API. The gateway is a client of this and of
+ * nothing else. Every method finds the replica that can answer, also on another node; failures are
  * `TschedError`s.
  */
 import type { Actor } from '../model/command.ts';

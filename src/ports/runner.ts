@@ -1,6 +1,6 @@
 /**
- * Running attempts on this machine. The real one is a supervisor process that outlives the node; the
- * simulated one keeps the same promises: nothing starts or lives past its deadline, an exit is
+ * Running attempts on this machine. The real one is a supervisor process that outlives the node;
+ * the simulated one keeps the same promises: nothing starts or lives past its deadline, an exit is
  * reported until it is acknowledged, also to a restarted node.
  */
 import type { Outcome } from '../model/attempt.ts';

@@ -23,7 +23,9 @@ export type StoreOp =
   /** What this replica is: opaque to the store (replica id, members, configuration). */
   | { readonly kind: 'descriptor'; readonly group: number; readonly value: Uint8Array }
   | { readonly kind: 'hard'; readonly group: number; readonly hard: HardState }
-  /** Appends; entries of the same and higher indices that were there before are gone. Contiguous. */
+  /**
+   * Appends; entries of the same and higher indices that were there before are gone. Contiguous.
+   */
   | { readonly kind: 'entries'; readonly group: number; readonly entries: readonly Entry[] }
   /** State rows and the index they stand for, always together. A missing value deletes. */
   | {

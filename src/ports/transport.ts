@@ -1,6 +1,6 @@
 /**
- * Frames between nodes. Weak on purpose: a frame may be lost or repeated, order holds only within one
- * connection; what is built on top must not depend on more.
+ * Frames between nodes. Weak on purpose: a frame may be lost or repeated, order holds only within
+ * one connection; what is built on top must not depend on more.
  */
 import type { NodeId } from '../model/ids.ts';
 
@@ -20,7 +20,10 @@ export interface Transport {
   start(events: TransportEvents): Promise<void>;
   /** Multiaddresses that others can dial, with /p2p/ and our id. */
   addresses(): string[];
-  /** Keeps a connection to this peer open: dials, redials with jitter. New addresses replace old ones. */
+  /**
+   * Keeps a connection to this peer open: dials, redials with jitter. New addresses replace old
+   * ones.
+   */
   connect(peer: NodeId, addresses: readonly string[]): void;
   disconnect(peer: NodeId): void;
   connected(peer: NodeId): boolean;

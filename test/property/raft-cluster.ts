@@ -1,7 +1,7 @@
 /**
  * A randomised cluster of cores: messages are dropped, duplicated and reordered, writes become
- * durable late, replicas crash and lose what was not durable, the network splits, leaders change the
- * membership and cut their logs. Everything that Raft promises is checked as it happens (see
+ * durable late, replicas crash and lose what was not durable, the network splits, leaders change
+ * the membership and cut their logs. Everything that Raft promises is checked as it happens (see
  * `raft-member.ts`). One seed, one run.
  */
 import type { ConfChange, ConfOperation, Message } from '../../src/raft/message.ts';

@@ -1,6 +1,6 @@
 /**
- * Random histories of a shard: few tasks, specs and nodes, so that IDs, keys and fences collide often.
- * A step says the fence relative to the newest one of its task; the run fills it in.
+ * Random histories of a shard: few tasks, specs and nodes, so that IDs, keys and fences collide
+ * often. A step says the fence relative to the newest one of its task; the run fills it in.
  */
 import fc from 'fast-check';
 import { type OutcomeKind, outcomeKinds } from '../../src/model/attempt.ts';

@@ -1,6 +1,7 @@
 /**
  * The rules of a shard again, as plainly as they can be said: one object per task, nothing packed,
- * nothing forgotten, every question answered by looking at all tasks. The real machine has to agree.
+ * nothing forgotten, every question answered by looking at all tasks. The real machine has to
+ * agree.
  */
 import type { OutcomeKind } from '../../src/model/attempt.ts';
 import type { ShardCommand } from '../../src/model/command.ts';

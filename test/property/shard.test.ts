@@ -1,6 +1,6 @@
 /**
- * Random histories of a shard: the machine agrees with a plain model, and a replica that loaded rows
- * and replayed the rest of the log agrees with one that applied everything.
+ * Random histories of a shard: the machine agrees with a plain model, and a replica that loaded
+ * rows and replayed the rest of the log agrees with one that applied everything.
  */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';

@@ -1,7 +1,7 @@
 /**
- * A node without a cluster: every verb of `NodeApi` over memory, for tests of the gateway and of the
- * CLI. Tasks stay where they are until the test moves them with `start`, `finish`, `print`; with
- * `settleAfterMs` they run and succeed by themselves.
+ * A node without a cluster: every verb of `NodeApi` over memory, for tests of the gateway and of
+ * the CLI. Tasks stay where they are until the test moves them with `start`, `finish`, `print`;
+ * with `settleAfterMs` they run and succeed by themselves.
  */
 import type { Outcome, OutcomeKind } from '../../src/model/attempt.ts';
 import type { Actor } from '../../src/model/command.ts';

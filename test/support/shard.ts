@@ -1,6 +1,6 @@
 /**
- * A shard to test: the machine, its log, what its store would hold, and short names for tasks. Every
- * entry goes through the codec, and the invariants are checked after each.
+ * A shard to test: the machine, its log, what its store would hold, and short names for tasks.
+ * Every entry goes through the codec, and the invariants are checked after each.
  */
 import { createHash } from 'node:crypto';
 import { type Outcome, type OutcomeKind, systemOutcome } from '../../src/model/attempt.ts';

@@ -2,9 +2,9 @@
  * The directives of the shard transcripts. Tasks are `t1`, `t2`, ..., nodes any word; instants are
  * milliseconds after the start, `at` of a command is its stamp (default: the one before).
  *
- *   submit [at=] [attempts=] [backoff=(initial,max)] [key=] [name=] [cpu=] [tenant=]   t1 [retry-of=t0]
- *   assign [at=]                                                                   t1 node
- *   start | unassign | lose [at=]                                                  t1 fence
+ *   submit [at=] [attempts=] [backoff=(initial,max)] [key=] [name=] [cpu=] [tenant=]   t1
+ *   [retry-of=t0] assign [at=]                                                                   t1
+ *   node start | unassign | lose [at=]                                                  t1 fence
  *   finish [at=]                                                                   t1 fence outcome
  *   cancel [at=] [reason=]                                                         t1
  *   status | attempts                                                              t1

@@ -1,6 +1,6 @@
 /**
- * Runs the command line as a process of its own, from the sources, against a gateway over a fake node
- * in the test's process: what is looked at is what a person gets, exit code included.
+ * Runs the command line as a process of its own, from the sources, against a gateway over a fake
+ * node in the test's process: what is looked at is what a person gets, exit code included.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';

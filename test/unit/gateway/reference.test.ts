@@ -1,6 +1,6 @@
 /**
- * The reference pages that are made from tables. `UPDATE=1` rewrites them; without it the test fails
- * where a page and its table differ.
+ * The reference pages that are made from tables. `UPDATE=1` rewrites them; without it the test
+ * fails where a page and its table differ.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';

@@ -66,7 +66,9 @@ class Desk {
     );
   }
 
-  /** Answers the newest renewal in `actions`, confirming all it asks about unless told otherwise. */
+  /**
+   * Answers the newest renewal in `actions`, confirming all it asks about unless told otherwise.
+   */
   acknowledge(actions: WorkerAction[], confirm = true): WorkerAction[] {
     const renewal = sent(actions).findLast(message => message.kind === 'renew');
     if (renewal?.kind !== 'renew') throw new Error('no renewal was sent');
