@@ -16,13 +16,11 @@ import { limits } from '../model/limits.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { Store, StoreImage, StoreOp } from '../ports/store.ts';
-import { RaftCore } from '../raft/core.ts';
 import type { Message } from '../raft/message.ts';
-import { productionConfig } from '../raft/production.ts';
-import { type Descriptor, decodeDescriptor, noConf, storeMark } from './descriptor.ts';
-import { LogCache, readTermRuns } from './log-cache.ts';
+import { decodeDescriptor, noConf, storeMark } from './descriptor.ts';
 import type { Peers } from './peers.ts';
-import { type Applied, type GroupMachine, Replica } from './replica.ts';
+import type { Applied, GroupMachine, Replica } from './replica.ts';
+import { allRows, makeReplica, type ReplicaSeed } from './replica-maker.ts';
 
 export const tickMs = 100;
 /** A row that became dirty is on the disk at most this much later; many changes cost one write. */
@@ -90,7 +88,7 @@ export class DriveLoop {
     for (const [group, id] of image.tombstones) this.#tombstones.set(group, id);
     for (const found of image.groups) {
       const machine = this.#machineFor(found.group);
-      const rows = await this.#allRows(found.group);
+      const rows = await allRows(this.#store, found.group);
       machine.load(rows, found.applied);
       this.#addReplica({
         group: found.group,
@@ -105,75 +103,25 @@ export class DriveLoop {
     }
   }
 
-  async #allRows(group: number): Promise<(readonly [Uint8Array, Uint8Array])[]> {
-    const rows: (readonly [Uint8Array, Uint8Array])[] = [];
-    const to = new Uint8Array(64).fill(0xff);
-    let from: Uint8Array = new Uint8Array(0);
-    for (;;) {
-      const page = await this.#store.rows(group, { from, to, limit: 4_096 });
-      for (const row of page) rows.push(row);
-      const last = page[page.length - 1];
-      if (page.length < 4_096 || last === undefined) return rows;
-      from = new Uint8Array(last[0].length + 1);
-      from.set(last[0]);
-    }
-  }
-
-  #addReplica(options: {
-    group: number;
-    descriptor: Descriptor;
-    machine: GroupMachine;
-    hard: { term: number; vote: number; commit: number };
-    lastIndex: number;
-    applied: number;
-    appliedTerm: number;
-    fresh: boolean;
-  }): Replica {
-    const { group, descriptor, machine } = options;
-    const log = new LogCache({
-      group,
-      store: this.#store,
-      hard: options.hard,
-      conf: descriptor.conf,
-      lastIndex: options.lastIndex,
-      runs: readTermRuns(this.#store, group, options.lastIndex),
-    });
-    const core = new RaftCore(
-      productionConfig({
-        id: descriptor.replicaId,
-        storage: log,
-        applied: options.applied,
-        rng: () => this.#random.uint32(),
-      }),
-    );
-    const replica = new Replica({
-      group,
-      core,
-      log,
-      machine,
-      descriptor,
-      applied: options.applied,
-      appliedTerm: options.appliedTerm,
-      fresh: options.fresh,
-      events: {
-        applied: (changed, index, effects) => {
-          this.counters.applied++;
-          this.#observer.applied(changed, index, effects);
-        },
-        confChanged: (changed, member) => {
-          if (!member) changed.removed = true;
-          this.#observer.confChanged(changed);
-        },
-        roleChanged: changed => {
-          if (changed.leading && changed.leadingSinceMs === 0) {
-            changed.leadingSinceMs = this.#clock.nowMs();
-          } else if (!changed.leading) changed.leadingSinceMs = 0;
-          this.#observer.roleChanged(changed);
-        },
+  #addReplica(seed: ReplicaSeed): Replica {
+    const replica = makeReplica(seed, this.#store, this.#random, {
+      applied: (changed, index, effects) => {
+        this.counters.applied++;
+        this.#observer.applied(changed, index, effects);
+      },
+      confChanged: (changed, member) => {
+        if (!member) changed.removed = true;
+        this.#observer.confChanged(changed);
+      },
+      roleChanged: changed => {
+        if (changed.leading && changed.leadingSinceMs === 0) {
+          changed.leadingSinceMs = this.#clock.nowMs();
+        } else if (!changed.leading) changed.leadingSinceMs = 0;
+        this.#observer.roleChanged(changed);
       },
     });
     replica.heardMs = this.#clock.nowMs();
-    this.#replicas.set(group, replica);
+    this.#replicas.set(seed.group, replica);
     this.#queue(replica);
     return replica;
   }

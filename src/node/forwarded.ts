@@ -9,7 +9,7 @@ import {
 import { type ErrorCode, isErrorCode } from '../model/errors.ts';
 import type { ShardId, TaskId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
-import type { SubmitBatch } from './shard-leader.ts';
+import type { SubmitBatch } from './submit-queue.ts';
 
 export function encodeSubmit(shard: ShardId, batch: SubmitBatch, actor: Actor): Uint8Array {
   return new ByteWriter(512)

@@ -15,7 +15,6 @@ import {
   encodeShardCommand,
   type ItemReply,
   type ShardCommand,
-  type SubmitItem,
 } from '../model/command.ts';
 import { TschedError } from '../model/errors.ts';
 import type { NodeId, TaskId } from '../model/ids.ts';
@@ -31,14 +30,13 @@ import type { ShardMachine } from '../shard/machine.ts';
 import { background, type NodeContext } from './context.ts';
 import type { Replica } from './replica.ts';
 import type { Scheduler } from './scheduler.ts';
+import { itemsMax, type SubmitBatch, SubmitQueue } from './submit-queue.ts';
 
 /** A dispatch or an end that was not answered is repeated this often. */
 const repeatMs = 1_000;
 /** The same once the worker has accepted: only a restarted node has forgotten it. */
 const repeatAcceptedMs = 5_000;
 const scanMs = 500;
-/** Items of one command. */
-const itemsMax = 512;
 
 interface Live {
   readonly ref: AttemptRef;
@@ -49,18 +47,6 @@ interface Live {
   readonly sinceMs: number;
   sentMs: number;
   accepted: boolean;
-}
-
-export interface SubmitBatch {
-  readonly specs: readonly { readonly digest: Uint8Array; readonly bytes: Uint8Array }[];
-  readonly items: readonly SubmitItem[];
-}
-
-interface QueuedSubmit {
-  readonly batch: SubmitBatch;
-  readonly actor: Actor;
-  readonly resolve: (replies: readonly ItemReply[]) => void;
-  readonly reject: (error: unknown) => void;
 }
 
 interface QueuedReport {
@@ -87,7 +73,7 @@ export class ShardLeader {
   readonly #live = new Map<string, Live>();
   /** Receipt of the last renewal that was acknowledged, by node and supervisor. */
   readonly #renewed = new Map<string, number>();
-  #submits: QueuedSubmit[] = [];
+  readonly #submits: SubmitQueue;
   #reports: QueuedReport[] = [];
   /** Reports that are on their way through the log: repeats of them are dropped. */
   readonly #reporting = new Set<string>();
@@ -109,6 +95,7 @@ export class ShardLeader {
     this.#scheduler = options.scheduler;
     this.#readSpec = options.readSpec;
     this.#beganMs = options.context.clock.bootMs();
+    this.#submits = new SubmitQueue(command => this.#propose(command));
     for (const attempt of this.machine.liveAttempts()) this.#track(attempt.taskId, attempt.fence);
     const scan = (): void => {
       if (this.#stopped) return;
@@ -125,16 +112,16 @@ export class ShardLeader {
   stop(): void {
     this.#stopped = true;
     this.#cancelScan();
-    const error = new TschedError('notLeader', `this node no longer leads shard ${this.shard}`);
-    for (const queued of this.#submits.splice(0)) queued.reject(error);
+    this.#submits.stop(
+      new TschedError('notLeader', `this node no longer leads shard ${this.shard}`),
+    );
   }
 
   /** Puts submits into the log; resolves with a reply for each item once they are applied. */
   submit(batch: SubmitBatch, actor: Actor): Promise<readonly ItemReply[]> {
-    return new Promise((resolve, reject) => {
-      this.#submits.push({ batch, actor, resolve, reject });
-      this.#planFlush();
-    });
+    const replies = this.#submits.add(batch, actor);
+    this.#planFlush();
+    return replies;
   }
 
   cancel(ids: readonly TaskId[], reason: string, actor: Actor): Promise<readonly ItemReply[]> {
@@ -172,72 +159,9 @@ export class ShardLeader {
     this.#context.clock.after(0, () => {
       this.#flushPlanned = false;
       if (this.#stopped) return;
-      this.#flushSubmits();
+      this.#submits.flush(this.#context.clock.wallMs());
       this.#flushReports();
     });
-  }
-
-  /** All submits of a turn by one actor are one log entry. */
-  #flushSubmits(): void {
-    const queued = this.#submits;
-    if (queued.length === 0) return;
-    this.#submits = [];
-    const groups: QueuedSubmit[][] = [];
-    let bytes = 0;
-    let items = 0;
-    for (const submit of queued) {
-      const group = groups[groups.length - 1];
-      const first = group?.[0];
-      const size = submit.batch.specs.reduce((sum, spec) => sum + spec.bytes.length, 0);
-      if (
-        group !== undefined &&
-        first !== undefined &&
-        first.actor.name === submit.actor.name &&
-        first.actor.tenant === submit.actor.tenant &&
-        items + submit.batch.items.length <= itemsMax &&
-        bytes + size <= 1024 * 1024
-      ) {
-        group.push(submit);
-        items += submit.batch.items.length;
-        bytes += size;
-      } else {
-        groups.push([submit]);
-        items = submit.batch.items.length;
-        bytes = size;
-      }
-    }
-    for (const group of groups) this.#proposeSubmits(group);
-  }
-
-  #proposeSubmits(group: readonly QueuedSubmit[]): void {
-    const specs: { digest: Uint8Array; bytes: Uint8Array }[] = [];
-    const items: SubmitItem[] = [];
-    for (const { batch } of group) {
-      const offset = specs.length;
-      for (const spec of batch.specs) specs.push(spec);
-      for (const item of batch.items) {
-        items.push(offset === 0 ? item : { ...item, spec: item.spec + offset });
-      }
-    }
-    const command: ShardCommand = {
-      kind: 'submit',
-      atMs: this.#context.clock.wallMs(),
-      actor: group[0]!.actor,
-      specs,
-      items,
-    };
-    this.#propose(command).then(
-      replies => {
-        let from = 0;
-        for (const { batch, resolve } of group) {
-          resolve(replies.slice(from, from + batch.items.length));
-          from += batch.items.length;
-        }
-      },
-      (error: unknown) => {
-        for (const { reject } of group) reject(error);
-      },
-    );
   }
 
   #flushReports(): void {

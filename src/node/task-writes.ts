@@ -22,7 +22,7 @@ import {
 } from './forwarded.ts';
 import type { IdDraw } from './id-draw.ts';
 import type { Scheduler } from './scheduler.ts';
-import type { SubmitBatch } from './shard-leader.ts';
+import type { SubmitBatch } from './submit-queue.ts';
 
 /** A cluster without a majority has to say so within 5 s. */
 const writeTimeoutMs = 4_500;

@@ -1,0 +1,71 @@
+/** Building a replica: its consensus core over the log that the store holds, its machine loaded. */
+import type { Random } from '../ports/clock.ts';
+import type { Row, Store } from '../ports/store.ts';
+import { RaftCore } from '../raft/core.ts';
+import type { HardState } from '../raft/message.ts';
+import { productionConfig } from '../raft/production.ts';
+import type { Descriptor } from './descriptor.ts';
+import { LogCache, readTermRuns } from './log-cache.ts';
+import { type GroupMachine, Replica, type ReplicaEvents } from './replica.ts';
+
+/** What a replica begins from. */
+export interface ReplicaSeed {
+  readonly group: number;
+  readonly descriptor: Descriptor;
+  /** With the rows of `applied`. */
+  readonly machine: GroupMachine;
+  readonly hard: HardState;
+  readonly lastIndex: number;
+  readonly applied: number;
+  readonly appliedTerm: number;
+  /** The descriptor is not on the disk yet. */
+  readonly fresh: boolean;
+}
+
+export function makeReplica(
+  seed: ReplicaSeed,
+  store: Store,
+  random: Random,
+  events: ReplicaEvents,
+): Replica {
+  const { group, descriptor, machine, hard, lastIndex, applied, appliedTerm, fresh } = seed;
+  const runs = readTermRuns(store, group, lastIndex);
+  const log = new LogCache({ group, store, hard, conf: descriptor.conf, lastIndex, runs });
+  const core = new RaftCore(
+    productionConfig({
+      id: descriptor.replicaId,
+      storage: log,
+      applied,
+      rng: () => random.uint32(),
+    }),
+  );
+  return new Replica({
+    group,
+    core,
+    log,
+    machine,
+    descriptor,
+    applied,
+    appliedTerm,
+    events,
+    fresh,
+  });
+}
+
+const pageRows = 4_096;
+
+/** Every state row of a group, in key order. */
+export async function allRows(store: Store, group: number): Promise<Row[]> {
+  const rows: Row[] = [];
+  const to = new Uint8Array(64).fill(0xff);
+  let from: Uint8Array = new Uint8Array(0);
+  for (;;) {
+    const page = await store.rows(group, { from, to, limit: pageRows });
+    for (const row of page) rows.push(row);
+    const last = page[page.length - 1];
+    if (page.length < pageRows || last === undefined) return rows;
+    // The least key above the last one.
+    from = new Uint8Array(last[0].length + 1);
+    from.set(last[0]);
+  }
+}
