@@ -42,9 +42,6 @@ export interface GlobalFlags {
   readonly 'no-color': boolean;
 }
 
-/** What a command sets the exit code to besides an error: of a waited-for task. */
-export type ResultExit = 0 | 3 | 4 | 5;
-
 export abstract class BaseCommand extends Command {
   static override enableJsonFlag = true;
   static override baseFlags = globalFlags;

@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { OclifOptions } from './main.ts';
+import type { Interfaces } from '@oclif/core';
 
 /** A command that was found, and the arguments that are left for it. */
 export interface FoundCommand {
@@ -43,7 +43,7 @@ export function findCommand(
 }
 
 /** Runs the command. Its own errors are its own business: nothing is thrown for them. */
-export async function runDirectly(found: FoundCommand, options: OclifOptions): Promise<void> {
+export async function runDirectly(found: FoundCommand, options: Interfaces.Options): Promise<void> {
   const [{ Config }, { default: command }] = await Promise.all([
     import('@oclif/core/config'),
     import(pathToFileURL(found.file).href) as Promise<typeof import('./commands/status.ts')>,

@@ -25,11 +25,8 @@ function readPackage(): PackageJson {
   return JSON.parse(readFileSync(file, 'utf8')) as PackageJson;
 }
 
-/** Options of oclif's `Config`. */
-export type OclifOptions = Interfaces.Options;
-
 /** What oclif reads from package.json in other programs. */
-export function oclifOptions(): OclifOptions {
+export function oclifOptions(): Interfaces.Options {
   const { name, version } = readPackage();
   return {
     root,

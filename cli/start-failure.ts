@@ -1,12 +1,16 @@
 /** What went wrong before a command could run: mostly a command that does not exist. */
+
+import type { Interfaces } from '@oclif/core';
 import { Config } from '@oclif/core/config';
 import { closestName } from '../src/model/spec-fields.ts';
 import { CliError, toCliError } from './cli-error.ts';
-import type { OclifOptions } from './main.ts';
 import { renderFailure, toFailureJson } from './output/failure.ts';
 import { makeScreen } from './output/screen.ts';
 
-async function unknownCommand(words: readonly string[], options: OclifOptions): Promise<CliError> {
+async function unknownCommand(
+  words: readonly string[],
+  options: Interfaces.Options,
+): Promise<CliError> {
   const config = await Config.load(options);
   const ids = config.commands
     .filter(command => !command.hidden)
@@ -27,7 +31,7 @@ async function unknownCommand(words: readonly string[], options: OclifOptions): 
 export async function reportStartFailure(
   error: unknown,
   argv: readonly string[],
-  options: OclifOptions,
+  options: Interfaces.Options,
 ): Promise<void> {
   const end = argv.indexOf('--');
   const head = end === -1 ? argv : argv.slice(0, end);

@@ -1,6 +1,6 @@
 /** `tsched dev`: a cluster on this machine in one command. */
 
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { boolean, string } from '@oclif/core/flags';
 import { limits } from '../../src/model/limits.ts';
 import { BaseCommand } from '../base-command.ts';
@@ -36,6 +36,8 @@ export default class Dev extends BaseCommand {
     workload: boolean({ description: 'submit a small workload', default: true, allowNo: true }),
   };
 
+  readonly #addresses: string[] = [];
+
   override async run(): Promise<unknown> {
     const { flags } = await this.parse(Dev);
     this.begin(flags);
@@ -56,15 +58,17 @@ export default class Dev extends BaseCommand {
     return undefined;
   }
 
-  /** The profile is written as soon as the cluster answers: from then on commands find it. */
+  /** The profile is written once the cluster takes tasks: from then on commands find every node. */
   #onLine(line: string, dir: string): void {
     this.print(line);
-    const address = /^ready (https?:\/\/\S+)/.exec(line)?.[1];
-    if (address !== undefined) {
-      this.#writeProfile(address, dir).catch((error: unknown) => {
-        this.note(`warning: the profile was not written: ${String(error)}`);
-      });
-    }
+    const address = /^node-\d+\s+https?:\/\/(\S+)/.exec(line)?.[1];
+    if (address !== undefined) this.#addresses.push(address);
+    const ready = /^ready https?:\/\/(\S+)/.exec(line)?.[1];
+    if (ready === undefined) return;
+    const others = this.#addresses.filter(known => known !== ready);
+    this.#writeProfile([ready, ...others].join(','), dir).catch((error: unknown) => {
+      this.note(`warning: the profile was not written: ${String(error)}`);
+    });
   }
 
   async #writeProfile(address: string, dir: string): Promise<void> {
@@ -72,7 +76,7 @@ export default class Dev extends BaseCommand {
     const { configDirOf, writeProfile } = await import('../profile.ts');
     const tokenFile = devTokenFile(dir);
     if (tokenFile === undefined) {
-      this.note(`warning: no admin.token under ${join(dir)}; give --token-file to other commands`);
+      this.note(`warning: no admin.token under ${dir}; give --token-file to other commands`);
       return;
     }
     writeProfile(configDirOf(process.env), { address, tokenFile });
