@@ -19,6 +19,7 @@ import {
   storeMark,
 } from './descriptor.ts';
 import type { LogCache } from './log-cache.ts';
+import { ReadWaiters } from './read-waiters.ts';
 
 /** What the drive loop needs of a state machine; the shard's and the registry's both are one. */
 export interface GroupMachine {
@@ -64,11 +65,6 @@ interface Proposal {
   readonly reject: (error: TschedError) => void;
 }
 
-interface ReadWaiter {
-  readonly resolve: () => void;
-  readonly reject: (error: TschedError) => void;
-}
-
 export interface ReplicaEvents {
   /** Entries were applied; `effects` are the machine's. */
   applied(replica: Replica, index: number, effects: readonly unknown[]): void;
@@ -103,9 +99,7 @@ export class Replica {
   readonly #members = new Map<number, { node: NodeId; storeId: string; mark: number }>();
   readonly #proposals: Proposal[] = [];
   readonly #pending = new Map<number, Pending>();
-  readonly #readQueue: ReadWaiter[] = [];
-  readonly #readsByCounter = new Map<number, ReadWaiter[]>();
-  readonly #readsByIndex: { index: number; waiters: ReadWaiter[] }[] = [];
+  readonly #reads = new ReadWaiters();
 
   // Work for the next batch.
   #entries: Entry[] = [];
@@ -180,18 +174,16 @@ export class Replica {
 
   /** Resolves when everything that was committed when it was called is applied here. Leader only. */
   read(): Promise<void> {
-    return new Promise((resolve, reject) => this.#readQueue.push({ resolve, reject }));
+    return this.#reads.add();
   }
 
   /** Step 3 of a turn: hands queued proposals and reads to the core, all at once. */
   submitQueued(): void {
     if (this.#proposals.length > 0) this.#submitProposals();
-    if (this.#readQueue.length > 0) {
-      const waiters = this.#readQueue.splice(0);
-      const result = this.core.readIndex();
-      if (!result.ok) this.#rejectAll(waiters);
-      else this.#readsByCounter.set(result.ctr, waiters);
-    }
+    if (!this.#reads.queued) return;
+    const result = this.core.readIndex();
+    if (result.ok) this.#reads.begin(result.ctr);
+    else this.#reads.refuseQueued(this.#notLeader());
   }
 
   #submitProposals(): void {
@@ -224,10 +216,6 @@ export class Replica {
     });
   }
 
-  #rejectAll(waiters: readonly ReadWaiter[]): void {
-    for (const waiter of waiters) waiter.reject(this.#notLeader());
-  }
-
   /** Step 4: takes what the core has to do. Messages that may leave at once go to `send`. */
   takeReady(send: (message: Message) => void): void {
     // A bound, so that one group cannot hold the turn for ever.
@@ -235,11 +223,8 @@ export class Replica {
       const ready = this.core.ready();
       for (const message of ready.msgs) send(message);
       this.#takePersist(ready, send);
-      for (const read of ready.reads) this.#confirmRead(read.ctr, read.index);
-      for (const ctr of ready.readsLost) {
-        this.#rejectAll(this.#readsByCounter.get(ctr) ?? []);
-        this.#readsByCounter.delete(ctr);
-      }
+      for (const { ctr, index } of ready.reads) this.#reads.confirmed(ctr, index, this.applied);
+      for (const ctr of ready.readsLost) this.#reads.lost(ctr, this.#notLeader());
       if (ready.committed.length > 0) this.#apply(ready.committed);
       if (ready.soft !== undefined) this.#onSoft();
       this.#checkLeading();
@@ -268,16 +253,6 @@ export class Replica {
     for (const message of ready.msgsAfterPersist) this.#after.push(message);
   }
 
-  #confirmRead(ctr: number, index: number): void {
-    // A confirmed counter confirms every smaller one.
-    for (const [counter, waiters] of this.#readsByCounter) {
-      if (counter > ctr) continue;
-      this.#readsByCounter.delete(counter);
-      if (index <= this.applied) for (const waiter of waiters) waiter.resolve();
-      else this.#readsByIndex.push({ index, waiters });
-    }
-  }
-
   #apply(entries: readonly Entry[]): void {
     let bytes = 0;
     for (const entry of entries) {
@@ -296,21 +271,7 @@ export class Replica {
       if (effects.length > 0) this.#events.applied(this, entry.index, effects);
     }
     this.core.appliedTo(this.applied, bytes);
-    while (this.#readsByIndex.length > 0 && this.#readsByIndex[0]!.index <= this.applied) {
-      for (const waiter of this.#readsByIndex.shift()!.waiters) waiter.resolve();
-    }
-  }
-
-  /**
-   * An entry of `term` is applied: terms never fall along a log, so what was proposed behind it in an
-   * earlier term is definitely not in the log. A group at rest would never reach those indexes.
-   */
-  #rejectOvertaken(term: number): void {
-    for (const [index, pending] of this.#pending) {
-      if (index <= this.applied || pending.term >= term) continue;
-      this.#pending.delete(index);
-      pending.reject(this.#notLeader());
-    }
+    this.#reads.applied(this.applied);
   }
 
   #settle(entry: Entry, replies: readonly unknown[]): void {
@@ -421,9 +382,6 @@ export class Replica {
     }
     this.#pending.clear();
     for (const proposal of this.#proposals.splice(0)) proposal.reject(this.#notLeader());
-    this.#rejectAll(this.#readQueue.splice(0));
-    for (const waiters of this.#readsByCounter.values()) this.#rejectAll(waiters);
-    this.#readsByCounter.clear();
-    for (const { waiters } of this.#readsByIndex.splice(0)) this.#rejectAll(waiters);
+    this.#reads.abandon(this.#notLeader());
   }
 }
