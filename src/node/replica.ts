@@ -274,6 +274,18 @@ export class Replica {
     this.#reads.applied(this.applied);
   }
 
+  /**
+   * An entry of `term` is applied: terms never fall along a log, so what was proposed behind it in an
+   * earlier term is definitely not in the log. A group at rest would never reach those indexes.
+   */
+  #rejectOvertaken(term: number): void {
+    for (const [index, pending] of this.#pending) {
+      if (index <= this.applied || pending.term >= term) continue;
+      this.#pending.delete(index);
+      pending.reject(this.#notLeader());
+    }
+  }
+
   #settle(entry: Entry, replies: readonly unknown[]): void {
     const pending = this.#pending.get(entry.index);
     if (pending === undefined) return;
