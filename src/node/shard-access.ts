@@ -2,7 +2,7 @@
  * Finding and reading what a shard holds: at its leader, confirmed by a majority, or at any replica and
  * then marked stale; hot records from the machine, cold ones from the disk.
  */
-import { TschedError } from '../model/errors.ts';
+import { type ErrorCode, TschedError } from '../model/errors.ts';
 import { type NodeId, type ShardId, slotOfId, type TaskId } from '../model/ids.ts';
 import type { Demand } from '../model/planning.ts';
 import type { SlotTable } from '../model/slots.ts';
@@ -188,5 +188,13 @@ export function demandOf(spec: TaskSpec): Demand {
   };
 }
 
-const isPassing = (error: TschedError): boolean =>
-  ['notLeader', 'nodeUnreachable', 'outcomeUnknown', 'starting', 'noQuorum'].includes(error.code);
+/** `forbidden`: the node asked has not heard yet that this one is a member. */
+const passing: readonly ErrorCode[] = [
+  'notLeader',
+  'nodeUnreachable',
+  'outcomeUnknown',
+  'starting',
+  'noQuorum',
+  'forbidden',
+];
+const isPassing = (error: TschedError): boolean => passing.includes(error.code);

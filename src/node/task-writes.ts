@@ -27,6 +27,8 @@ import type { SubmitBatch } from './submit-queue.ts';
 /** A cluster without a majority has to say so within 5 s. */
 const writeTimeoutMs = 4_500;
 const repeatMs = 40;
+/** `forbidden`: the node asked has not heard yet that this one is a member. */
+const passing: readonly ErrorCode[] = ['notLeader', 'nodeUnreachable', 'starting', 'forbidden'];
 
 interface Encoded {
   readonly digest: Uint8Array;
@@ -237,7 +239,7 @@ export class TaskWrites {
       } catch (error) {
         if (!(error instanceof TschedError)) throw error;
         if (error.code === 'outcomeUnknown') unknown = true;
-        else if (!['notLeader', 'nodeUnreachable', 'starting'].includes(error.code)) throw error;
+        else if (!passing.includes(error.code)) throw error;
       }
       await new Promise<void>(resolve => clock.after(repeatMs, resolve));
     }
