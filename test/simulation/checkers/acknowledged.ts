@@ -5,6 +5,8 @@
 import type { ShardCommand } from '../../../src/model/command.ts';
 import type { TaskId } from '../../../src/model/ids.ts';
 import type { TaskView } from '../../../src/model/task.ts';
+import type { Effect } from '../../../src/shard/effects.ts';
+import type { ShardMachine } from '../../../src/shard/machine.ts';
 import type { SimCluster } from '../cluster.ts';
 import { check } from '../violation.ts';
 import type { AttemptsChecker } from './attempts.ts';
@@ -25,8 +27,15 @@ export class AcknowledgedChecker implements Checker, CommittedListener {
   readonly #committed = new Set<TaskId>();
   readonly #cancelled = new Set<TaskId>();
 
-  applied(_group: number, command: ShardCommand): void {
-    if (command.kind === 'submit') for (const { id } of command.items) this.#committed.add(id);
+  applied(
+    _group: number,
+    command: ShardCommand,
+    _effects: readonly Effect[],
+    machine: ShardMachine,
+  ): void {
+    if (command.kind !== 'submit') return;
+    // A repeat of a key makes no task of its own.
+    for (const { id } of command.items) if (machine.record(id)) this.#committed.add(id);
   }
 
   /** A submit was answered with this ID. */

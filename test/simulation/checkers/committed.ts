@@ -34,7 +34,12 @@ interface Group {
 
 /** Told what was committed, once and in order. */
 export interface CommittedListener {
-  applied(group: number, command: ShardCommand, effects: readonly Effect[]): void;
+  applied(
+    group: number,
+    command: ShardCommand,
+    effects: readonly Effect[],
+    machine: ShardMachine,
+  ): void;
 }
 
 export class CommittedChecker implements Checker {
@@ -135,7 +140,9 @@ export class CommittedChecker implements Checker {
         const digest = group.shard.digest();
         group.entries.push({ term: entry.term, hash, digest });
         this.#count(command);
-        for (const listener of this.#listeners) listener.applied(group.group, command, effects);
+        for (const listener of this.#listeners) {
+          listener.applied(group.group, command, effects, group.shard);
+        }
         return;
       }
     } else if (entry.type !== 0) {
