@@ -8,7 +8,7 @@ import { encodeJoinToken } from '../registry/join-token.ts';
 import type { ClusterReads } from './cluster-reads.ts';
 import type { NodeContext } from './context.ts';
 import type { EventsFeed } from './events-feed.ts';
-import type { NodeSettings } from './node.ts';
+import type { NodeSettings } from './node-parts.ts';
 import type { RegistryClient } from './registry-client.ts';
 import { sha256Hex } from './sha256.ts';
 import type { TaskList } from './task-list.ts';

@@ -18,6 +18,7 @@ import type { Log } from '../ports/log.ts';
 import type { Store, StoreImage, StoreOp } from '../ports/store.ts';
 import type { Message } from '../raft/message.ts';
 import { decodeDescriptor, noConf, storeMark } from './descriptor.ts';
+import { campaignWithout } from './failover.ts';
 import type { Peers } from './peers.ts';
 import type { Applied, GroupMachine, Replica } from './replica.ts';
 import { allRows, makeReplica, type ReplicaSeed } from './replica-maker.ts';
@@ -25,8 +26,6 @@ import { allRows, makeReplica, type ReplicaSeed } from './replica-maker.ts';
 export const tickMs = 100;
 /** A row that became dirty is on the disk at most this much later; many changes cost one write. */
 const flushEveryMs = 2_000;
-/** Between the ranks of the followers that campaign when their leader's process is gone. */
-const campaignStepMs = 100;
 
 export interface DriveObserver {
   applied(replica: Replica, index: number, effects: readonly unknown[]): void;
@@ -240,27 +239,19 @@ export class DriveLoop {
   }
 
   /**
-   * The connection to a peer closed. Where its process is gone, groups that it led forget their
-   * leader and campaign, lowest rank first; the in-lease rule of the core stays as it is (ADR).
+   * The connection to a peer closed; `refused` says that its process is gone, and then groups that it
+   * led elect another leader at once.
    */
   peerDown(peer: NodeId, refused: boolean): void {
     for (const replica of this.#replicas.values()) {
       for (const { replicaId, node } of replica.members()) {
         if (node === peer) replica.core.reportUnreachable(replicaId);
       }
-      if (!refused || replica.leaderNode !== peer || replica.core.role === 'leader') continue;
-      const gone = replica.core.lead;
-      replica.core.forgetLeader();
-      const voters = replica.descriptor.conf.voters.filter(id => id !== gone);
-      const rank = voters.indexOf(replica.id);
-      if (rank < 0) continue;
-      // Spread over the voters, so that one node does not win every group that is free.
-      const turn = (rank + replica.group) % voters.length;
-      this.#clock.after(turn * campaignStepMs, () => {
-        if (this.#stopped || replica.removed || replica.core.lead !== 0) return;
-        replica.core.campaign();
-        this.touch(replica);
-      });
+      if (refused) {
+        campaignWithout(replica, peer, this.#clock, () => {
+          if (!this.#stopped) this.touch(replica);
+        });
+      }
     }
     this.plan();
   }

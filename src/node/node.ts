@@ -4,11 +4,9 @@
  * needs from outside comes in as a port, so that the simulator runs the same code.
  */
 import { decodeAdvertisement } from '../model/advertisement.ts';
-import { DecodeError } from '../model/bytes.ts';
-import { type NodeId, registryGroup, type ShardId } from '../model/ids.ts';
+import { type NodeId, registryGroup } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
 import type { Resources, Tier } from '../model/resources.ts';
-import { decodeFromWorker, decodeToWorker, type ToWorker } from '../model/worker-protocol.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { NodeApi } from '../ports/node-api.ts';
@@ -29,6 +27,7 @@ import { LeaderBalance } from './leader-balance.ts';
 import { LeaderDirectory } from './leader-directory.ts';
 import { Membership } from './membership.ts';
 import { metricsOf } from './metrics.ts';
+import type { NodeEnd, NodePorts, NodeSettings } from './node-parts.ts';
 import { Peers } from './peers.ts';
 import { Registration } from './registration.ts';
 import { RegistryClient } from './registry-client.ts';
@@ -41,42 +40,11 @@ import { TaskOutput } from './task-output.ts';
 import { TaskReads } from './task-reads.ts';
 import { TaskWrites } from './task-writes.ts';
 import { WorkerHost } from './worker-host.ts';
+import { WorkerWire } from './worker-wire.ts';
 
 const advertiseMs = 1_000;
 /** Resources that changed are told to everybody at most this often. */
 const advertiseSoonMs = 100;
-
-export interface NodeSettings {
-  readonly name: string;
-  readonly version: string;
-  readonly tier: Tier;
-  readonly total: Resources;
-  readonly labels: readonly (readonly [string, string])[];
-  readonly zone: string;
-  readonly httpAddress: string;
-  readonly networkKey: Uint8Array;
-  /** From the join token, for the first registration. */
-  readonly joinSecret?: Uint8Array | undefined;
-  /** Nodes to dial before the registry is known here. */
-  readonly bootstrap: readonly { readonly node: NodeId; readonly address: string }[];
-}
-
-export interface NodePorts {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly store: Store;
-  readonly transport: Transport;
-  readonly gossip: Gossip;
-  readonly runner: Runner;
-}
-
-export interface NodeEnd {
-  /** A broken invariant or a fault that the node must not survive. */
-  fatal(error: unknown): void;
-  /** Somebody asked over the API that this node stops. */
-  stopAsked(options: { readonly endTasks: boolean }): void;
-}
 
 export class TschedNode {
   /** The verbs behind the HTTP API. */
@@ -93,6 +61,7 @@ export class TschedNode {
   readonly #peers: Peers;
   readonly #membership: Membership;
   readonly #balance: LeaderBalance;
+  readonly #wire: WorkerWire;
   readonly #directory: LeaderDirectory;
   readonly #reads: TaskReads;
   readonly #writes: TaskWrites;
@@ -142,11 +111,17 @@ export class TschedNode {
       leaderOf: group => this.#directory.leaderOf(group),
     };
     this.registry = new RegistryClient(this.context);
+    const wire = new WorkerWire({
+      context: this.context,
+      worker: () => this.worker,
+      scheduler: () => this.scheduler,
+    });
+    this.#wire = wire;
     this.scheduler = new Scheduler({
       clock,
       random,
       log,
-      send: (node, message, encode) => this.#tellWorker(node, message, encode),
+      send: (node, message, encode) => wire.tellWorker(node, message, encode),
       connected: node => this.#peers.connected(node),
     });
     this.#directory = new LeaderDirectory({
@@ -170,7 +145,7 @@ export class TschedNode {
         runningMax: limits.runningMax,
       },
       deliverHere: (from, message) =>
-        void clock.after(0, () => this.#leaderFor(message)?.onWorker(from, message)),
+        void clock.after(0, () => wire.leaderFor(message.shard)?.onWorker(from, message)),
       describe: () => ({
         leads: [...this.scheduler.leaders()].map(leader => leader.shard),
         httpAddress: settings.httpAddress,
@@ -287,8 +262,8 @@ export class TschedNode {
     await this.#peers.start(
       {
         raft: (from, group, toStore, message) => this.loop.receive(from, group, toStore, message),
-        toWorker: (from, bytes) => this.#onToWorker(from, bytes),
-        fromWorker: (from, bytes) => this.#onFromWorker(from, bytes),
+        toWorker: (from, bytes) => this.#wire.onToWorker(from, bytes),
+        fromWorker: (from, bytes) => this.#wire.onFromWorker(from, bytes),
         advert: (from, bytes) => void this.scheduler.advertised(from, bytes),
         up: peer => this.#log.info('connected', { peer }),
         down: (peer, refused) => {
@@ -366,38 +341,6 @@ export class TschedNode {
       present.stop();
       this.scheduler.dropLeader(replica.group);
       this.#advertiseSoon();
-    }
-  }
-
-  #tellWorker(node: NodeId, message: ToWorker, encode: () => Uint8Array): void {
-    if (node === this.context.nodeId) {
-      this.#ports.clock.after(0, () => this.worker.onMessage(node, message));
-    } else this.#peers.to(node).toWorker(encode());
-  }
-
-  #onToWorker(from: NodeId, bytes: Uint8Array): void {
-    const message = this.#decoded(from, () => decodeToWorker(bytes));
-    if (message !== undefined) this.worker.onMessage(from, message);
-  }
-
-  #onFromWorker(from: NodeId, bytes: Uint8Array): void {
-    const message = this.#decoded(from, () => decodeFromWorker(bytes));
-    if (message !== undefined) this.#leaderFor(message)?.onWorker(from, message);
-  }
-
-  #leaderFor(message: { readonly shard: ShardId }): ShardLeader | undefined {
-    const leader = this.scheduler.leader(message.shard);
-    return leader?.replica.leading === true ? leader : undefined;
-  }
-
-  #decoded<T>(from: NodeId, decode: () => T): T | undefined {
-    try {
-      return decode();
-    } catch (error) {
-      if (!(error instanceof DecodeError)) throw error;
-      this.#peers.badFrames++;
-      this.#log.warn('dropped a message that cannot be read', { peer: from, why: error.message });
-      return undefined;
     }
   }
 

@@ -6,7 +6,7 @@ import { TschedError } from '../model/errors.ts';
 import type { StoreImage } from '../ports/store.ts';
 import type { NodeRegistration } from '../registry/state.ts';
 import type { NodeContext } from './context.ts';
-import type { NodeSettings } from './node.ts';
+import type { NodeSettings } from './node-parts.ts';
 import type { RegistryClient } from './registry-client.ts';
 import { sha256Hex } from './sha256.ts';
 

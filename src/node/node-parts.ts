@@ -1,0 +1,40 @@
+/** What a node is made of: its settings, its ports, and how it tells that it ends. */
+import type { NodeId } from '../model/ids.ts';
+import type { Resources, Tier } from '../model/resources.ts';
+import type { Clock, Random } from '../ports/clock.ts';
+import type { Log } from '../ports/log.ts';
+import type { Runner } from '../ports/runner.ts';
+import type { Store } from '../ports/store.ts';
+import type { Gossip, Transport } from '../ports/transport.ts';
+
+export interface NodeSettings {
+  readonly name: string;
+  readonly version: string;
+  readonly tier: Tier;
+  readonly total: Resources;
+  readonly labels: readonly (readonly [string, string])[];
+  readonly zone: string;
+  readonly httpAddress: string;
+  readonly networkKey: Uint8Array;
+  /** From the join token, for the first registration. */
+  readonly joinSecret?: Uint8Array | undefined;
+  /** Nodes to dial before the registry is known here. */
+  readonly bootstrap: readonly { readonly node: NodeId; readonly address: string }[];
+}
+
+export interface NodePorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly store: Store;
+  readonly transport: Transport;
+  readonly gossip: Gossip;
+  readonly runner: Runner;
+}
+
+export interface NodeEnd {
+  /** A broken invariant or a fault that the node must not survive. */
+  fatal(error: unknown): void;
+  /** Somebody asked over the API that this node stops. */
+  stopAsked(options: { readonly endTasks: boolean }): void;
+}
