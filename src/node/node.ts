@@ -6,13 +6,9 @@
 import { decodeAdvertisement } from '../model/advertisement.ts';
 import { type NodeId, registryGroup } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
-import type { Resources, Tier } from '../model/resources.ts';
-import type { Clock, Random } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { NodeApi } from '../ports/node-api.ts';
-import type { Runner } from '../ports/runner.ts';
-import type { Store, StoreImage } from '../ports/store.ts';
-import type { Gossip, Transport } from '../ports/transport.ts';
+import type { StoreImage } from '../ports/store.ts';
 import { RegistryMachine } from '../registry/machine.ts';
 import type { Effect } from '../shard/effects.ts';
 import { specKey } from '../shard/keys.ts';
