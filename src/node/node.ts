@@ -24,7 +24,7 @@ import { LeaderDirectory } from './leader-directory.ts';
 import { Membership } from './membership.ts';
 import { metricsOf } from './metrics.ts';
 import type { NodeEnd, NodePorts, NodeSettings } from './node-parts.ts';
-import { Peers } from './peers.ts';
+import { Peers, type Standing } from './peers.ts';
 import { Registration } from './registration.ts';
 import { RegistryClient } from './registry-client.ts';
 import type { GroupMachine, Replica } from './replica.ts';
@@ -267,7 +267,7 @@ export class TschedNode {
           this.loop.peerDown(peer, refused);
         },
       },
-      node => this.#isMember(node),
+      node => this.#standingOf(node),
     );
     await gossip.start((author, message) => this.scheduler.advertised(author, message));
     await this.worker.start(this.#image.bootCount);
@@ -295,15 +295,16 @@ export class TschedNode {
   }
 
   /** Every node may ask to join; only what the registry knows may say anything else. */
-  #isMember(node: NodeId): boolean {
+  #standingOf(node: NodeId): Standing {
     const machine = this.registry.machine();
     if (machine?.cluster() === undefined) {
       // Not in the cluster yet: what was dialled by the join token, and whoever these vouch for by
       // making this node a replica of the registry.
-      return true;
+      return 'member';
     }
     const known = machine.node(node);
-    return known !== undefined && known.state !== 'removed';
+    if (known === undefined) return 'unknown';
+    return known.state === 'removed' ? 'removed' : 'member';
   }
 
   #applied(replica: Replica, effects: readonly unknown[]): void {

@@ -4,7 +4,7 @@
  */
 import { DecodeError } from '../model/bytes.ts';
 import { type ErrorCode, isErrorCode, TschedError } from '../model/errors.ts';
-import type { NodeId } from '../model/ids.ts';
+import { type NodeId, registryGroup } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
@@ -17,6 +17,9 @@ export type RequestHandler = (
   from: NodeId,
   payload: Uint8Array,
 ) => Promise<Uint8Array> | Uint8Array;
+
+/** What the registry here says of a node; one that was removed is never heard again. */
+export type Standing = 'member' | 'unknown' | 'removed';
 
 export interface PeerSink {
   raft(from: NodeId, group: number, toStore: number, message: Message): void;
@@ -45,8 +48,8 @@ export class Peers {
   readonly #dirty: NodeId[] = [];
   readonly #handlers = new Map<string, { handle: RequestHandler; open: boolean }>();
   readonly #waiting = new Map<number, Waiting>();
-  /** Who may ask for anything but what is open to everybody in the network. */
-  #isMember: (node: NodeId) => boolean = () => true;
+  /** Who may say anything but what is open to everybody in the network. */
+  #standingOf: (node: NodeId) => Standing = () => 'member';
   #nextRequest = 1;
   #flushPlanned = false;
   #stopped = false;
@@ -62,8 +65,8 @@ export class Peers {
     return this.#transport.self;
   }
 
-  async start(sink: PeerSink, isMember: (node: NodeId) => boolean): Promise<void> {
-    this.#isMember = isMember;
+  async start(sink: PeerSink, standingOf: (node: NodeId) => Standing): Promise<void> {
+    this.#standingOf = standingOf;
     await this.#transport.start({
       onFrame: (from, frame) => this.#onFrame(from, frame, sink),
       onUp: peer => sink.up(peer),
@@ -187,11 +190,15 @@ export class Peers {
 
   #onFrame(from: NodeId, frame: Uint8Array, sink: PeerSink): void {
     if (this.#stopped) return;
-    const member = this.#isMember(from);
+    const standing = this.#standingOf(from);
+    const member = standing === 'member';
     try {
       readFrame(frame, {
         raft: (group, toStore, message) => {
-          if (member) sink.raft(from, group, toStore, message);
+          // A registry that is behind learns of new nodes from its leader, which may be one of them:
+          // it has to be heard when it speaks to exactly this store.
+          const tells = standing === 'unknown' && group === registryGroup && toStore !== 0;
+          if (member || tells) sink.raft(from, group, toStore, message);
         },
         request: (id, method, payload) => this.#onRequest(from, member, id, method, payload),
         response: (id, code, payload) => this.#onResponse(from, id, code, payload),
