@@ -88,6 +88,21 @@ function unknownFlag(error: ParseError, command: string): CliError {
   });
 }
 
+const systemTitles: Readonly<Record<string, readonly [title: string, suggestion: string]>> = {
+  EADDRINUSE: ['The address is in use', 'Give another address, or stop what listens there.'],
+  EADDRNOTAVAIL: ['This machine does not have the address', 'Give one that it has.'],
+  EACCES: ['Permission denied', 'Look at the owner and the mode of what the message names.'],
+  EPERM: ['Permission denied', 'Look at the owner and the mode of what the message names.'],
+  ENOSPC: ['The disk is full', 'Make room, then start again.'],
+  EROFS: ['The file system is read-only', 'Give a directory that can be written.'],
+};
+
+/** What the operating system refused is not a bug: exit code 1, with its own words. */
+function systemError(error: Error, code: string): CliError {
+  const [title, suggestion] = systemTitles[code] ?? ['The system refused', ''];
+  return new CliError('internal', error.message, { title, suggestion, cause: error });
+}
+
 /** Turns anything thrown into a `CliError`. `command` is the words after `tsched`. */
 export function toCliError(error: unknown, command = ''): CliError {
   if (error instanceof CliError) return error;
@@ -98,6 +113,7 @@ export function toCliError(error: unknown, command = ''): CliError {
   if (error.name === 'TschedError' && typeof code === 'string' && isErrorCode(code)) {
     return new CliError(code, error.message, { cause: error });
   }
+  if ('syscall' in error && typeof code === 'string') return systemError(error, code);
   if ('oclif' in error || 'parse' in error) {
     return new CliError('badRequest', parseSentence(error.message), {
       title: 'Wrong usage',

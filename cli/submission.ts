@@ -57,22 +57,22 @@ function inBatches(tasks: readonly PreparedTask[]): PreparedTask[][] {
   return batches;
 }
 
-/** An item that another try may get through. */
+/** A task that another try may get through. */
 const mayPass = (result: BatchResult | undefined): boolean =>
   result === undefined || (!result.ok && errorTable[result.code]?.http >= 503);
 
-const itemTries = 5;
-const itemPauseMs = 250;
+const resultTries = 5;
+const resultPauseMs = 250;
 
 async function submitBatch(
   client: Client,
   batch: readonly PreparedTask[],
 ): Promise<(BatchResult | undefined)[]> {
   const results: (BatchResult | undefined)[] = batch.map(() => undefined);
-  for (let round = 0; round < itemTries; round++) {
+  for (let round = 0; round < resultTries; round++) {
     const open = [...batch.keys()].filter(position => mayPass(results[position]));
     if (open.length === 0) break;
-    if (round > 0) await new Promise(resolve => setTimeout(resolve, itemPauseMs * round));
+    if (round > 0) await new Promise(resolve => setTimeout(resolve, resultPauseMs * round));
     const { body } = await client.call<unknown>({
       method: 'POST',
       path: '/v1/tasks/batch',

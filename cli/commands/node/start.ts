@@ -75,7 +75,7 @@ export default class NodeStart extends BaseCommand {
     const { startNode } = await loadNodeProgram();
     const node = await startNode({
       dataDir: resolve(flags['data-dir']),
-      listen: flags.listen ?? [listenDefault],
+      listen: (flags.listen ?? [listenDefault]).map(readListen),
       http: flags.http,
       tier: tier satisfies Tier,
       labels: readPairs('label', flags.label),
@@ -90,6 +90,11 @@ export default class NodeStart extends BaseCommand {
     for (const address of node.addresses) this.print(`  listens on ${address}`);
     await Promise.race([node.ready, node.stopped]);
     this.print(`ready ${withScheme(node.httpAddress)}`);
+    this.printIds([node.nodeId]);
+    if (this.jsonEnabled()) {
+      const { nodeId, name, httpAddress, addresses } = node;
+      this.logJson({ ready: true, nodeId, name, httpAddress, addresses });
+    }
     await node.stopped;
     return undefined;
   }
@@ -135,6 +140,11 @@ function readSize(flag: string, text: string): number {
   const bytes = parseSize(text);
   if (bytes !== undefined) return bytes;
   throw usageError(`--${flag} ${text} is not a size`, 'Write 512MiB, 4GiB or a number of bytes.');
+}
+
+function readListen(text: string): string {
+  if (/^\/(ip4|ip6|dns|dns4|dns6)\/[^/\s]+\/tcp\/\d{1,5}$/.test(text)) return text;
+  throw usageError(`--listen ${text} is not an address for other nodes`, `Write ${listenDefault}.`);
 }
 
 function readPorts(text: string): { from: number; to: number } {

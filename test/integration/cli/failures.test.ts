@@ -34,6 +34,7 @@ describe('wrong usage ends with 2', () => {
     [['node', 'start'], /Missing required flag data-dir/],
     [['node', 'start', '--data-dir', 'x', '--tier', 'gold'], /--tier gold is not one of basic/],
     [['node', 'start', '--data-dir', 'x', '--ports', '9-1'], /--ports 9-1 is not a range/],
+    [['node', 'start', '--data-dir', 'x', '--listen', '1.2.3.4:5'], /Write \/ip4\/127/],
     [['cluster', 'init', '--data-dir', 'x', '--shards', '3'], /--shards 3 is not a power of two/],
     [['list', '--addr', ':::'], /`:::` is not the address of a node/],
   ])('%j', async (args, message) => {
@@ -145,9 +146,9 @@ describe('the program', () => {
   });
 
   test('ends quietly when its reader goes away', async () => {
-    const process = bench.start(['completion', 'zsh']);
-    process.child.stdout?.destroy();
-    expect((await process.done).stderr).toBe('');
+    const running = bench.start(['completion', 'zsh']);
+    running.child.stdout?.destroy();
+    expect((await running.done).stderr).toBe('');
   });
 
   test('an empty data directory without a token is an error that names both ways out', async () => {

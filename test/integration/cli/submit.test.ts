@@ -230,7 +230,6 @@ describe('submit that waits', () => {
 describe('submit that is refused', () => {
   test.each([
     ['neverFits', 7],
-    ['overloaded', 7],
     ['noQuorum', 6],
     ['outcomeUnknown', 8],
   ] as const)('%s ends with exit code %i', async (code, exit) => {
@@ -245,12 +244,12 @@ describe('submit that is refused', () => {
 
   test('a passing refusal is repeated with the same ID until it is accepted', async () => {
     bench.api.refusal = { code: 'notLeader', message: 'moving' };
-    const process = bench.start(['submit', '-q', '--', 'true']);
+    const running = bench.start(['submit', '-q', '--', 'true']);
     const asked = (): number => bench.api.submitCalls.length;
     const timer = setInterval(() => {
       if (asked() >= 2) bench.api.refusal = undefined;
     }, 5);
-    const run = await process.done;
+    const run = await running.done;
     clearInterval(timer);
     expect(run).toMatchObject({ code: 0, stderr: '' });
     const ids = bench.api.submitCalls.flatMap(call => call.requests.map(request => request.id));
