@@ -1,6 +1,6 @@
 /**
- * The entry of every npm script, written for whatever Node a machine has: it installs what is missing,
- * then hands over to `main.ts` under the Node version that the project pins.
+ * The entry of every npm script, written for whatever Node a machine has: it installs what is
+ * missing, then hands over to `main.ts` under the Node version that the project pins.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';

@@ -1,7 +1,8 @@
 /**
- * `npm run sim -- --seed N --count M`: runs whole clusters on simulated machines, one for each seed,
- * and stops at the first that breaks a promise. Exit code 0 if all held, 2 for wrong usage, 127 if a
- * node crashed by itself, 128 if something did not happen in time, 129 if something wrong happened.
+ * `npm run sim -- --seed N --count M`: runs whole clusters on simulated machines, one for each
+ * seed, and stops at the first that breaks a promise. Exit code 0 if all held, 2 for wrong usage,
+ * 127 if a node crashed by itself, 128 if something did not happen in time, 129 if something wrong
+ * happened.
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';

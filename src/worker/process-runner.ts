@@ -1,7 +1,7 @@
 /**
- * The runner port on real processes. The processes are children of a supervisor (`supervisor/`); this
- * side starts it, adopts the one that is there, talks to it, and replaces it when it is dead or silent.
- * Nothing here starts a process of a task, so the node's event loop never waits for one.
+ * The runner port on real processes. The processes are children of a supervisor (`supervisor/`);
+ * this side starts it, adopts the one that is there, talks to it, and replaces it when it is dead
+ * or silent. Nothing here starts a process of a task, so the node's event loop never waits for one.
  */
 import { mkdirSync } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -203,7 +203,9 @@ class ProcessRunner implements Runner {
     }
   }
 
-  /** Nothing runs: succeeds in the next turn. Not reported as started, so that a lost end is redone. */
+  /**
+   * Nothing runs: succeeds in the next turn. Not reported as started, so that a lost end is redone.
+   */
   #settleNull(order: AttemptOrder): void {
     const now = this.#clock.wallMs();
     const outcome: Outcome = { ...systemOutcome('succeeded', now, ''), startedAtMs: now };
@@ -213,7 +215,9 @@ class ProcessRunner implements Runner {
   }
 }
 
-/** Attempts that were on their way to the old supervisor are not in any record: they are lost too. */
+/**
+ * Attempts that were on their way to the old supervisor are not in any record: they are lost too.
+ */
 function withLost(hello: RunnerHello, lost: readonly FoundAttempt[], wallMs: number): RunnerHello {
   const known = new Set(hello.found.map(found => found.key));
   const missing = lost.filter(attempt => !known.has(attempt.key));

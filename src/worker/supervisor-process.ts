@@ -3,8 +3,8 @@
  * process started, and making sure that one is dead with everything it ran.
  *
  * The process that is started is `unshare`, which waits for the init of a PID namespace (a shell),
- * which waits for the supervisor. Whichever of the three is killed, the namespace and every attempt in
- * it end with it.
+ * which waits for the supervisor. Whichever of the three is killed, the namespace and every attempt
+ * in it end with it.
  */
 import { closeSync, openSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -78,8 +78,8 @@ export interface SupervisorStart {
 }
 
 /**
- * Starts a supervisor that isolates attempts as well as this machine allows, but not beyond `best`; it
- * is not known yet whether it will answer.
+ * Starts a supervisor that isolates attempts as well as this machine allows, but not beyond `best`;
+ * it is not known yet whether it will answer.
  */
 export function startSupervisor(dataDir: string, best: TreeKind): SupervisorStart {
   const namespace =

@@ -1,7 +1,7 @@
 /**
- * A cluster of three real nodes through its life: growing while it holds tasks, answering at any node
- * while another is dead, and everything that a person does to a task. The tests follow one another on
- * one cluster; each leaves it whole.
+ * A cluster of three real nodes through its life: growing while it holds tasks, answering at any
+ * node while another is dead, and everything that a person does to a task. The tests follow one
+ * another on one cluster; each leaves it whole.
  */
 import { appendFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,6 +1,7 @@
 /**
  * A whole cluster in one thread and one seed: real nodes on simulated machines, held against the
- * checkers after every event. What happens to it is decided elsewhere (`nemesis.ts`, `workload.ts`).
+ * checkers after every event. What happens to it is decided elsewhere (`nemesis.ts`,
+ * `workload.ts`).
  */
 import type { NodeId } from '../../src/model/ids.ts';
 import type { Resources } from '../../src/model/resources.ts';

@@ -1,8 +1,8 @@
 /**
- * Real work for a cluster under attack: one task for each file of a source tree, which compresses it
- * and writes its checksum. Each attempt says in a log of its task when it starts, that it is alive and
- * when it ends, on the machine's monotonic clock, so that overlaps can be told afterwards whatever
- * the cluster believes.
+ * Real work for a cluster under attack: one task for each file of a source tree, which compresses
+ * it and writes its checksum. Each attempt says in a log of its task when it starts, that it is
+ * alive and when it ends, on the machine's monotonic clock, so that overlaps can be told afterwards
+ * whatever the cluster believes.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';

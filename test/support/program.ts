@@ -1,6 +1,6 @@
 /**
- * The built program as a person runs it: a process, its output, its exit code. It sees no profile and
- * no token but those it is given. What still runs when the test process ends is killed.
+ * The built program as a person runs it: a process, its output, its exit code. It sees no profile
+ * and no token but those it is given. What still runs when the test process ends is killed.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { dirname } from 'node:path';

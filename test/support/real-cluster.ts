@@ -1,7 +1,7 @@
 /**
  * A cluster of real node processes on this machine, in a directory that is removed afterwards:
- * `withCluster` starts it, hands it to the test, prints what the nodes said where the test fails, and
- * ends every process that belongs to it in any case.
+ * `withCluster` starts it, hands it to the test, prints what the nodes said where the test fails,
+ * and ends every process that belongs to it in any case.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

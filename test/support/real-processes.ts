@@ -17,7 +17,9 @@ function pids(): number[] {
     .filter(pid => Number.isInteger(pid) && pid > 1 && pid !== process.pid);
 }
 
-/** Clock ticks since boot at which a process started; `undefined` for one that is gone or a zombie. */
+/**
+ * Clock ticks since boot at which a process started; `undefined` for one that is gone or a zombie.
+ */
 export function startTicksOf(pid: number): number | undefined {
   const text = read(`/proc/${pid}/stat`);
   const [state, ...rest] = text.slice(text.lastIndexOf(')') + 2).split(' ');

@@ -4,8 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 const pollMs = 25;
 
 /**
- * Asks `probe` until it answers something else than `undefined` or `false`, and returns that. What it
- * throws counts as "not yet". Rejects with `what` and the last error after `limitMs`.
+ * Asks `probe` until it answers something else than `undefined` or `false`, and returns that. What
+ * it throws counts as "not yet". Rejects with `what` and the last error after `limitMs`.
  */
 export async function until<T>(
   what: string,

@@ -2,9 +2,9 @@
  * Files of the attempts on this node, `<data>/attempts/<key>/`: `stdout`, `stderr`, the script, and
  * `work`, the directory an attempt starts in unless it names one.
  *
- * Output is opened before exec with O_APPEND and written by the process itself, so neither the node's
- * nor the supervisor's death loses a line. Kept are the newest 10,000 attempts or 1 GiB; the directory
- * of an attempt that goes is used again for a new one, since making inodes is what costs.
+ * Output is opened before exec with O_APPEND and written by the process itself, so neither the
+ * node's nor the supervisor's death loses a line. Kept are the newest 10,000 attempts or 1 GiB; the
+ * directory of an attempt that goes is used again for a new one, since making inodes is what costs.
  */
 import {
   chmodSync,
@@ -25,8 +25,8 @@ import { basename, join } from 'node:path';
 import { limits } from '../../model/limits.ts';
 import type { AttemptKey } from '../../ports/runner.ts';
 
-export const keptAttemptsMax = 10_000;
-export const keptBytesMax = 1024 * 1024 * 1024;
+const keptAttemptsMax = 10_000;
+const keptBytesMax = 1024 * 1024 * 1024;
 /** Directories of removed attempts that are kept ready. */
 const spareMax = 64;
 
@@ -108,7 +108,9 @@ export class AttemptFiles {
     };
   }
 
-  /** Cuts the output to `maxBytes` in total, heads kept; a small stream is not cut for a large one. */
+  /**
+   * Cuts the output to `maxBytes` in total, heads kept; a small stream is not cut for a large one.
+   */
   truncate(key: AttemptKey, sizes: OutputSizes, maxBytes: number): OutputSizes {
     const half = Math.floor(maxBytes / 2);
     const stderr = Math.min(sizes.stderr, Math.max(half, maxBytes - sizes.stdout));

@@ -65,8 +65,8 @@ export class Attempt {
   }
 
   /**
-   * Starts the process; throws `StartFault` where that cannot be. `onExit` is called when the process
-   * that was started has ended, which is not yet the end of its tree.
+   * Starts the process; throws `StartFault` where that cannot be. `onExit` is called when the
+   * process that was started has ended, which is not yet the end of its tree.
    */
   static start(
     order: WireOrder,

@@ -1,7 +1,7 @@
 /**
- * Control groups for attempts, one each while it runs. An empty one is used again: making and removing
- * groups costs the kernel far more than it shows (each leaves work for its threads behind), so what an
- * attempt used is the difference of the group's counters.
+ * Control groups for attempts, one each while it runs. An empty one is used again: making and
+ * removing groups costs the kernel far more than it shows (each leaves work for its threads
+ * behind), so what an attempt used is the difference of the group's counters.
  */
 import { join } from 'node:path';
 import {

@@ -1,8 +1,8 @@
 /**
- * Control groups of the attempts of one supervisor: one cgroup2 directory each, below one directory of
- * the supervisor. Only what cgroup2 offers without any controller is relied on: membership that a
- * process cannot leave unnoticed, `cgroup.kill`, `cgroup.procs`, `cpu.stat`. Where memory is accounted
- * too, it is read.
+ * Control groups of the attempts of one supervisor: one cgroup2 directory each, below one directory
+ * of the supervisor. Only what cgroup2 offers without any controller is relied on: membership that
+ * a process cannot leave unnoticed, `cgroup.kill`, `cgroup.procs`, `cpu.stat`. Where memory is
+ * accounted too, it is read.
  *
  * Works on a pure cgroup2 host and on a hybrid one, where cgroup2 is mounted at `unified`.
  */
@@ -29,7 +29,7 @@ const readText = (path: string): string | undefined => {
 };
 
 /** Where this process's own cgroup2 directory is, or `undefined` where cgroup2 is not mounted. */
-export function ownCgroup(): string | undefined {
+function ownCgroup(): string | undefined {
   const mounts = readText('/proc/self/mountinfo') ?? '';
   const mount = mounts.split('\n').find(line => / - cgroup2 /.test(line));
   const membership = /^0::(.*)$/m.exec(readText('/proc/self/cgroup') ?? '')?.[1];
@@ -67,8 +67,8 @@ export function cgroupPids(path: string, max = 4_096): number[] {
 }
 
 /**
- * Removes the group; false while processes are left in it. Groups that the attempt made below its own
- * are removed with it.
+ * Removes the group; false while processes are left in it. Groups that the attempt made below its
+ * own are removed with it.
  */
 export function removeCgroup(path: string): boolean {
   try {

@@ -1,8 +1,8 @@
 /**
- * Where there is no PID namespace, a kill -9 of the supervisor would leave its attempts running. This
- * is a shell of a few hundred kilobytes that holds the other end of a pipe: when the supervisor is
- * gone, however that came, the pipe closes and the shell ends the attempts. Degraded: it can be killed
- * itself, and without control groups it knows process groups only.
+ * Where there is no PID namespace, a kill -9 of the supervisor would leave its attempts running.
+ * This is a shell of a few hundred kilobytes that holds the other end of a pipe: when the
+ * supervisor is gone, however that came, the pipe closes and the shell ends the attempts. Degraded:
+ * it can be killed itself, and without control groups it knows process groups only.
  */
 import { execa } from 'execa';
 
@@ -15,7 +15,9 @@ const script =
 export class Guard {
   readonly #write: (text: string) => void;
 
-  /** `base` is the control group of all attempts, or empty. `onEnd` is called should it ever end. */
+  /**
+   * `base` is the control group of all attempts, or empty. `onEnd` is called should it ever end.
+   */
   constructor(base: string, onEnd: (error: Error) => void) {
     const subprocess = execa('/bin/sh', ['-c', script, base], {
       cwd: '/',

@@ -42,7 +42,7 @@ export function probePidNamespace(): Probe<readonly string[]> {
 }
 
 /** A directory below our own control group that attempts can be put into, made for `dataDir`. */
-export function probeCgroup(dataDir: string): Probe<{ base: string; memory: boolean }> {
+function probeCgroup(dataDir: string): Probe<{ base: string; memory: boolean }> {
   const base = baseCgroup(dataDir);
   if (base === undefined) return { value: undefined, reason: 'cgroup2 is not mounted' };
   const trial = join(base, `probe-${process.pid}`);
@@ -71,7 +71,7 @@ export function probeCgroup(dataDir: string): Probe<{ base: string; memory: bool
 }
 
 /** Whether `/bin/sh` gives a command the environment it was given itself, nothing more or less. */
-export function probeExactShell(): boolean {
+function probeExactShell(): boolean {
   const env = { A: '1', TSCHED_X: 'two words' };
   const argv = exactly(['/usr/bin/env'], env, true);
   const result = execaSync('/bin/sh', ['-c', 'exec "$@"', 'sh', ...argv], {

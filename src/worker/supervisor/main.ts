@@ -1,7 +1,7 @@
 /**
- * Entry of the supervisor process: `main.ts DATA_DIR NAMESPACE [BEST]`, where NAMESPACE is the JSON of
- * what the node probed about PID namespaces (`Probe`) and BEST the best `TreeKind` it may use. Started
- * by `supervisor-process.ts`.
+ * Entry of the supervisor process: `main.ts DATA_DIR NAMESPACE [BEST]`, where NAMESPACE is the JSON
+ * of what the node probed about PID namespaces (`Probe`) and BEST the best `TreeKind` it may use.
+ * Started by `supervisor-process.ts`.
  *
  * Listens on `<data>/supervisor.sock` (the directory is 0700). One node at a time: the newest wins.
  */

@@ -1,6 +1,7 @@
 /**
- * Handles on everything that one attempt has started, whatever its processes do to get away: a control
- * group, else a PID namespace of its own, else a process group (degraded: `setsid` leaves it).
+ * Handles on everything that one attempt has started, whatever its processes do to get away: a
+ * control group, else a PID namespace of its own, else a process group (degraded: `setsid` leaves
+ * it).
  */
 import { cgroupPids, cgroupPopulated, killCgroup } from './cgroup.ts';
 import type { CgroupPool, PooledCgroup } from './cgroup-pool.ts';
@@ -25,7 +26,8 @@ export interface ProcessTree {
   kill(pid: number): void;
   /**
    * To be asked once the spawned process has ended, until it answers: ends what that left behind.
-   * The answer, what the tree has used, comes when nothing is left of it; the tree is not used again.
+   * The answer, what the tree has used, comes when nothing is left of it; the tree is not used
+   * again.
    */
   clear(pid: number): TreeUsage | undefined;
   /** Processes to sample. */

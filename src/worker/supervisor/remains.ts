@@ -1,6 +1,6 @@
 /**
- * What a supervisor that is gone may have left: where its socket is, which processes and control groups
- * are its, and how to make sure that nothing of them is left before another one takes over.
+ * What a supervisor that is gone may have left: where its socket is, which processes and control
+ * groups are its, and how to make sure that nothing of them is left before another one takes over.
  */
 import { mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,9 @@ const socketPathMax = 100;
 /** How long processes may take to die after SIGKILL before we say that something is wrong. */
 const dyingMs = 10_000;
 
-/** Path of the socket; of a long directory through a descriptor, which stays open for the purpose. */
+/**
+ * Path of the socket; of a long directory through a descriptor, which stays open for the purpose.
+ */
 export function socketPath(dataDir: string): string {
   const path = join(dataDir, 'supervisor.sock');
   if (Buffer.byteLength(path) <= socketPathMax) return path;
@@ -35,7 +37,7 @@ function sleep(milliseconds: number): void {
 }
 
 /** Waits for `condition`, blocking: for the short time before a supervisor says hello. */
-export function waitBlocking(condition: () => boolean, what: string): void {
+function waitBlocking(condition: () => boolean, what: string): void {
   for (let waitedMs = 0; !condition(); waitedMs += 5) {
     if (waitedMs >= dyingMs) throw new Error(`${what} after ${dyingMs} ms`);
     sleep(5);
@@ -56,8 +58,8 @@ function endCgroup(base: string): void {
 }
 
 /**
- * Makes sure that no attempt of an earlier supervisor of this directory lives. Where it had a control
- * group, that is asked; else processes are found by the attempt in their environment.
+ * Makes sure that no attempt of an earlier supervisor of this directory lives. Where it had a
+ * control group, that is asked; else processes are found by the attempt in their environment.
  */
 export function endEverything(dataDir: string, attempts: readonly JournalledAttempt[]): void {
   const base = readIfThere(join(dataDir, 'supervisor.cgroup'));

@@ -1,9 +1,9 @@
 /**
  * The supervisor: parent of all attempts of one node, a process of its own that outlives the node.
  *
- * Whatever wakes it, deadlines come first (`#guard`): after a stop of the machine or of this process,
- * an attempt whose lease ran out meanwhile is ended before anything is reported about it. An end is
- * told to the node once its record is durable.
+ * Whatever wakes it, deadlines come first (`#guard`): after a stop of the machine or of this
+ * process, an attempt whose lease ran out meanwhile is ended before anything is reported about it.
+ * An end is told to the node once its record is durable.
  */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
@@ -83,7 +83,9 @@ export class Supervisor {
     return this.#attempts.size > 0 || this.#orders.length > 0 || this.#recording.size > 0;
   }
 
-  /** A node connected: it is told everything that it has to know, and all that happens from now on. */
+  /**
+   * A node connected: it is told everything that it has to know, and all that happens from now on.
+   */
   connect(tell: (message: FromSupervisor) => void): RunnerHello {
     this.#guard();
     this.#tell = tell;

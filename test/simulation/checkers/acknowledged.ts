@@ -60,8 +60,8 @@ export class AcknowledgedChecker implements Checker, CommittedListener {
   }
 
   /**
-   * What some replica has applied when a read begins: whoever answers it without saying that it may be
-   * stale has asked a majority after that, and must know as much.
+   * What some replica has applied when a read begins: whoever answers it without saying that it may
+   * be stale has asked a majority after that, and must know as much.
    */
   expectation(attempts: AttemptsChecker, id: TaskId): Expectation {
     return {

@@ -1,7 +1,7 @@
 /**
  * State machine safety. Every entry that any replica applied is written down once, by group and
- * index; every other replica must apply the same one there. A shadow machine for each group takes the
- * entries one by one and never loses a row or restarts: its digest at every index is what each
+ * index; every other replica must apply the same one there. A shadow machine for each group takes
+ * the entries one by one and never loses a row or restarts: its digest at every index is what each
  * replica must have there, restarted ones that loaded flushed rows included.
  */
 import { decodeShardCommand, type ShardCommand } from '../../../src/model/command.ts';

@@ -115,7 +115,8 @@ export const lineAt = (text: string, position: number): number => {
 
 function importsOf(text: string, code: string): Import[] {
   const found: Import[] = [];
-  const statement = /\b(import|export)\b(?!\s*\()([^;'"`]*?)(\bfrom\s*)?(['"])|\b(import)\s*\(\s*(['"])/g;
+  const statement =
+    /\b(import|export)\b(?!\s*\()([^;'"`]*?)(\bfrom\s*)?(['"])|\b(import)\s*\(\s*(['"])/g;
   for (const match of code.matchAll(statement)) {
     const dynamic = match[5] !== undefined;
     // `export const x = '...'` ends at a string too, but holds no `from`.
