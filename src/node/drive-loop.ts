@@ -12,20 +12,18 @@
  */
 
 import type { NodeId } from '../model/ids.ts';
-import { limits } from '../model/limits.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { Store, StoreImage, StoreOp } from '../ports/store.ts';
 import type { Message } from '../raft/message.ts';
 import { decodeDescriptor, noConf, storeMark } from './descriptor.ts';
 import { campaignWithout } from './failover.ts';
+import { isFlushDue } from './flush-policy.ts';
 import type { Peers } from './peers.ts';
 import type { Applied, GroupMachine, Replica } from './replica.ts';
-import { allRows, makeReplica, type ReplicaSeed } from './replica-maker.ts';
+import { allRows, makeReplica, mayCreate, type ReplicaSeed } from './replica-maker.ts';
 
 export const tickMs = 100;
-/** A row that became dirty is on the disk at most this much later; many changes cost one write. */
-const flushEveryMs = 2_000;
 
 export interface DriveObserver {
   applied(replica: Replica, index: number, effects: readonly unknown[]): void;
@@ -180,7 +178,8 @@ export class DriveLoop {
     if (this.#stopped || (toStore !== 0 && toStore !== this.#mark)) return;
     let replica = this.#replicas.get(group);
     if (replica === undefined || replica.id !== message.to) {
-      if (!this.#mayCreate(replica, group, toStore, message)) return;
+      const removed = this.#tombstones.get(group) ?? 0;
+      if (toStore !== this.#mark || !mayCreate(message, replica?.id ?? 0, removed)) return;
       if (replica !== undefined) {
         // The old one has to be gone from the disk first; the leader will send again.
         this.#remove(replica);
@@ -203,23 +202,6 @@ export class DriveLoop {
     }
     this.#inbox.push({ from, group, message });
     this.plan();
-  }
-
-  /**
-   * A replica that this node has no record of may only be made by a leader's append, addressed to
-   * exactly this store and to an id above every one that was removed here: ids are never used twice,
-   * so that a wiped or restored disk cannot speak under an old one.
-   */
-  #mayCreate(
-    present: Replica | undefined,
-    group: number,
-    toStore: number,
-    message: Message,
-  ): boolean {
-    if (toStore !== this.#mark) return false;
-    if (message.type !== 'MsgApp' && message.type !== 'MsgHeartbeat') return false;
-    if (present !== undefined && message.to < present.id) return false;
-    return message.to > (this.#tombstones.get(group) ?? 0);
   }
 
   #remove(replica: Replica): void {
@@ -320,8 +302,7 @@ export class DriveLoop {
     this.counters.ticks++;
     for (const replica of this.#replicas.values()) {
       replica.core.tick();
-      const due = replica.dirtySinceMs > 0 && nowMs - replica.dirtySinceMs >= flushEveryMs;
-      if (due || replica.core.hasReady()) this.#queue(replica);
+      if (isFlushDue(replica, nowMs) || replica.core.hasReady()) this.#queue(replica);
     }
   }
 
@@ -329,13 +310,7 @@ export class DriveLoop {
     const { machine } = replica;
     if (machine.dirtyRows === 0) return;
     if (replica.dirtySinceMs === 0) replica.dirtySinceMs = nowMs;
-    if (
-      nowMs - replica.dirtySinceMs >= flushEveryMs ||
-      machine.dirtyRows >= limits.dirtyRowsMax / 2 ||
-      machine.dirtyBytes >= limits.dirtyBytesMax / 2
-    ) {
-      replica.flush();
-    }
+    if (isFlushDue(replica, nowMs)) replica.flush();
   }
 
   /** Puts the replica's state into the next batch, and resolves when that is durable. */

@@ -2,7 +2,7 @@
 import type { Random } from '../ports/clock.ts';
 import type { Row, Store } from '../ports/store.ts';
 import { RaftCore } from '../raft/core.ts';
-import type { HardState } from '../raft/message.ts';
+import type { HardState, Message, ReplicaId } from '../raft/message.ts';
 import { productionConfig } from '../raft/production.ts';
 import type { Descriptor } from './descriptor.ts';
 import { LogCache, readTermRuns } from './log-cache.ts';
@@ -50,6 +50,17 @@ export function makeReplica(
     events,
     fresh,
   });
+}
+
+/**
+ * Whether a message may make a replica where there is none, or replace `present`. Only a leader's
+ * append or heartbeat may, to an id above every one that was removed here, and (the caller checks) to
+ * exactly this store: ids are never used twice, so that a wiped or restored disk cannot speak under an
+ * old one.
+ */
+export function mayCreate(message: Message, present: ReplicaId, removed: ReplicaId): boolean {
+  if (message.type !== 'MsgApp' && message.type !== 'MsgHeartbeat') return false;
+  return message.to > present && message.to > removed;
 }
 
 const pageRows = 4_096;
