@@ -1,0 +1,130 @@
+/**
+ * Tasks that do nothing, from the first submit to the last one settled: with real processes
+ * (/bin/true) and with the null runner, which settles without one and so shows what everything else
+ * costs. Afterwards every task is looked up: all succeeded, none is missing.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { BenchCluster } from '../cluster.ts';
+import { placeholder } from '../load-job.ts';
+import type { BenchContext, Measured, Row } from '../measure.ts';
+import { runLoad } from '../run-load.ts';
+import { median, rounded } from '../statistics.ts';
+
+const cpusPerNode = 8;
+const pollMs = 20;
+const longestMs = 120_000;
+
+interface Kind {
+  readonly id: string;
+  readonly label: string;
+  readonly tasks: number;
+  document(name: string): object;
+}
+
+const kinds = (context: BenchContext): Kind[] => [
+  {
+    id: 'noop.process',
+    label: 'no-op processes settled',
+    tasks: context.options.processTasks,
+    document: name => ({ name, command: ['/bin/true'], cpu: 1, env: { N: placeholder } }),
+  },
+  {
+    id: 'noop.null',
+    label: 'tasks of the null runner settled',
+    tasks: context.options.nullTasks,
+    document: name => ({ name, handler: 'null', cpu: 1, env: { N: placeholder } }),
+  },
+];
+
+/** Tasks that settled on a name, found by listing all of them. */
+async function countSettled(
+  cluster: BenchCluster,
+  name: string,
+): Promise<{ succeeded: number; others: number }> {
+  let succeeded = 0;
+  let others = 0;
+  let cursor: string | undefined;
+  do {
+    const query = `name=${name}&limit=1000${cursor === undefined ? '' : `&cursor=${cursor}`}`;
+    const page = await cluster.call<{ tasks: { state: string }[]; cursor?: string }>(
+      `/v1/tasks?${query}`,
+    );
+    for (const task of page.tasks) {
+      if (task.state === 'succeeded') succeeded++;
+      else others++;
+    }
+    cursor = page.cursor;
+  } while (cursor !== undefined);
+  return { succeeded, others };
+}
+
+/** Every node has a replica of every shard in a cluster of three, so that one of them sees all. */
+async function untilSettled(cluster: BenchCluster, wanted: number): Promise<number> {
+  const deadlineMs = performance.now() + longestMs;
+  for (;;) {
+    const settled = (await cluster.metrics()).get('tsched_settled_total') ?? 0;
+    if (settled >= wanted) return Date.now();
+    if (performance.now() > deadlineMs) {
+      throw new Error(`${settled} of ${wanted} tasks settled after ${longestMs / 1_000} s`);
+    }
+    await delay(pollMs);
+  }
+}
+
+async function runOnce(
+  context: BenchContext,
+  cluster: BenchCluster,
+  kind: Kind,
+  name: string,
+): Promise<{ rate: number; seconds: number }> {
+  const before = (await cluster.metrics()).get('tsched_settled_total') ?? 0;
+  const { load, endedAtMs } = await context.profiled(cluster, name, async () => {
+    const job = {
+      inFlight: cluster.nodes.length,
+      batch: 100,
+      document: JSON.stringify(kind.document(name)),
+      until: { kind: 'tasks', tasks: kind.tasks },
+    } as const;
+    const loaded = await runLoad(cluster, job);
+    return { load: loaded, endedAtMs: await untilSettled(cluster, before + kind.tasks) };
+  });
+  const { succeeded, others } = await countSettled(cluster, name);
+  if (load.acknowledgedInAll !== kind.tasks || succeeded !== kind.tasks || others !== 0) {
+    throw new Error(
+      `${name}: ${load.acknowledgedInAll} of ${kind.tasks} acknowledged, ${succeeded} succeeded, ` +
+        `${others} did not`,
+    );
+  }
+  const seconds = (endedAtMs - load.beganAtMs) / 1_000;
+  return { rate: kind.tasks / seconds, seconds };
+}
+
+export async function measureNoop(context: BenchContext): Promise<Measured> {
+  const { options } = context;
+  const rows: Row[] = [];
+  const detail: Record<string, object> = {};
+  const cluster = await BenchCluster.start({ ...options, cpus: cpusPerNode });
+  try {
+    for (const kind of kinds(context)) {
+      const rates: number[] = [];
+      for (let run = 1; run <= options.runs; run++) {
+        const { rate, seconds } = await runOnce(context, cluster, kind, `${kind.id}-${run}`);
+        rates.push(rate);
+        context.progress(
+          `${kind.label}: ${rounded(rate)}/s (${kind.tasks} in ${rounded(seconds, 1)} s)`,
+        );
+      }
+      rows.push({
+        id: kind.id,
+        label: kind.label,
+        value: rounded(median(rates)),
+        unit: '/s',
+        note: `${kind.tasks} tasks, ${cpusPerNode} at a time on each node, all verified`,
+      });
+      detail[kind.id] = { rates: rates.map(rate => rounded(rate, 1)), tasks: kind.tasks };
+    }
+  } finally {
+    await cluster.stop();
+  }
+  return { rows, detail };
+}
