@@ -114,8 +114,9 @@ export class RealCluster {
     return found;
   }
 
+  /** Nodes that run and are not paused. */
   get alive(): RealNode[] {
-    return this.nodes.filter(node => node.alive);
+    return this.nodes.filter(node => node.awake);
   }
 
   /** Any node that runs. */
@@ -300,7 +301,7 @@ export class RealCluster {
 
   async #endNode(node: RealNode): Promise<void> {
     if (!node.alive) return;
-    node.signal('SIGCONT');
+    node.resume();
     try {
       await this.call(node, 'POST', '/v1/nodes/self/stop', { endTasks: true }, 5_000);
       await node.exited(stopMs);

@@ -28,6 +28,7 @@ export class RealNode {
   #child: ChildProcess | undefined;
   #exited: Promise<number | null> = Promise.resolve(null);
   #address = '';
+  #paused = false;
 
   constructor(options: RealNodeOptions) {
     this.#options = options;
@@ -57,6 +58,11 @@ export class RealNode {
   get alive(): boolean {
     const child = this.#child;
     return child !== undefined && child.exitCode === null && child.signalCode === null;
+  }
+
+  /** Runs and is not stopped by a signal: it answers. */
+  get awake(): boolean {
+    return this.alive && !this.#paused;
   }
 
   /** The process that runs this node's tasks. */
@@ -116,11 +122,23 @@ export class RealNode {
     process.kill(this.pid, name);
   }
 
+  /** SIGSTOP: the process stands still, its connections stay open. */
+  pause(): void {
+    this.#paused = true;
+    this.signal('SIGSTOP');
+  }
+
+  resume(): void {
+    this.signal('SIGCONT');
+    this.#paused = false;
+  }
+
   /** kill -9, and until the process is gone. Its supervisor and tasks live on. */
   async kill(): Promise<void> {
     if (!this.alive) return;
     this.signal('SIGKILL');
     await this.#exited;
+    this.#paused = false;
   }
 
   /** Exit code, once the process has ended by itself. */
