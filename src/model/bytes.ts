@@ -153,12 +153,6 @@ export class ByteWriter {
     assert(start <= end && end <= this.#length, `view ${start} to ${end} of ${this.#length}`);
     return this.#bytes.subarray(start, end);
   }
-
-  /** Starts again with nothing written and the buffer kept. */
-  clear(): this {
-    this.#length = 0;
-    return this;
-  }
 }
 
 /** Cursor over received bytes. Every read checks what is left and throws `DecodeError`. */

@@ -158,6 +158,12 @@ const readId = (reader: ByteReader): TaskId => reader.text(32) as TaskId;
 export function decodeShardCommand(bytes: Uint8Array): ShardCommand {
   const reader = new ByteReader(bytes);
   reader.version(version, 'shard command');
+  const command = readCommand(reader);
+  reader.end('shard command');
+  return command;
+}
+
+function readCommand(reader: ByteReader): ShardCommand {
   const kind = shardCommandKinds[reader.u8()];
   const atMs = reader.varint();
   const actor = { name: reader.text(256), tenant: reader.text(256) };

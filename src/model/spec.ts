@@ -249,6 +249,7 @@ export function decodeSpec(bytes: Uint8Array): TaskSpec {
       default:
         throw new DecodeError(`task spec: unknown field ${tag}`);
     }
+    body.end(`task spec, field ${tag}`);
   }
   return { ...spec, run, request, limit: limit ?? request };
 }

@@ -14,20 +14,23 @@ const unitMs: Record<string, number> = {
   w: 604_800_000,
 };
 
+const durationMsMax = 100 * 366 * unitMs['d']!;
+
 /**
  * Reads `10m`, `1h30m`, `250ms`, `2d`; a bare number is seconds. Returns `undefined` for anything
  * else, for fractions below a millisecond and for more than 100 years.
  */
 export function parseDuration(text: string): DurationMs | undefined {
   const trimmed = text.trim();
-  if (/^\d{1,12}$/.test(trimmed)) return Number(trimmed) * 1_000;
-  if (!/^(\d{1,15}(\.\d{1,3})?(ms|s|m|h|d|w))+$/.test(trimmed)) return undefined;
+  const withUnit = /^\d{1,12}$/.test(trimmed) ? `${trimmed}s` : trimmed;
+  if (!/^(\d{1,15}(\.\d{1,3})?(ms|s|m|h|d|w))+$/.test(withUnit)) return undefined;
   let total = 0;
-  for (const [, amount, unit] of trimmed.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d|w)/g)) {
+  for (const [, amount, unit] of withUnit.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d|w)/g)) {
+    if (unit === 'ms' && !Number.isInteger(Number(amount))) return undefined;
     total += Number(amount) * unitMs[unit!]!;
   }
   const rounded = Math.round(total);
-  return rounded <= 100 * 366 * unitMs['d']! ? rounded : undefined;
+  return rounded <= durationMsMax ? rounded : undefined;
 }
 
 /** Shortest exact form: `1h30m`, `250ms`, `0s`. */

@@ -131,9 +131,16 @@ export function encodeToWorker(message: ToWorker): Uint8Array {
   return writer.finish();
 }
 
+/** Throws `DecodeError` for another version, an unknown kind or malformed bytes. */
 export function decodeToWorker(bytes: Uint8Array): ToWorker {
   const reader = new ByteReader(bytes);
   reader.version(version, 'message to a worker');
+  const message = readToWorker(reader);
+  reader.end('message to a worker');
+  return message;
+}
+
+function readToWorker(reader: ByteReader): ToWorker {
   const kind = toWorkerKinds[reader.u8()];
   switch (kind) {
     case 'dispatch':
@@ -176,9 +183,16 @@ export function encodeFromWorker(message: FromWorker): Uint8Array {
   return writer.finish();
 }
 
+/** Throws `DecodeError` for another version, an unknown kind or malformed bytes. */
 export function decodeFromWorker(bytes: Uint8Array): FromWorker {
   const reader = new ByteReader(bytes);
   reader.version(version, 'message from a worker');
+  const message = readFromWorker(reader);
+  reader.end('message from a worker');
+  return message;
+}
+
+function readFromWorker(reader: ByteReader): FromWorker {
   const kind = fromWorkerKinds[reader.u8()];
   switch (kind) {
     case 'accepted':

@@ -31,7 +31,7 @@ export class BatchBuffer {
   reset(): void {
     this.#marks.length = 0;
     if (this.#writer.length > keepBytesMax) this.#writer = new ByteWriter(64 * 1024);
-    else this.#writer.clear();
+    else this.#writer.reset();
   }
 
   /** Begins an operation. The caller writes its key. */

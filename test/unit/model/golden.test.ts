@@ -1,0 +1,184 @@
+/**
+ * Golden bytes of every format of src/model. A disk or a node of another version holds these bytes:
+ * one of them changes only together with the version number of its format, and the old line stays.
+ */
+import { describe, expect, test } from 'vitest';
+import { decodeAdvertisement, encodeAdvertisement } from '../../../src/model/advertisement.ts';
+import { outcomeKinds, readOutcome, writeOutcome } from '../../../src/model/attempt.ts';
+import { ByteReader, ByteWriter } from '../../../src/model/bytes.ts';
+import {
+  decodeShardCommand,
+  encodeShardCommand,
+  shardCommandKinds,
+} from '../../../src/model/command.ts';
+import { tiers } from '../../../src/model/resources.ts';
+import { decodeSpec, encodeSpec } from '../../../src/model/spec.ts';
+import { taskStates } from '../../../src/model/task.ts';
+import {
+  decodeFromWorker,
+  decodeToWorker,
+  encodeFromWorker,
+  encodeToWorker,
+  refusals,
+} from '../../../src/model/worker-protocol.ts';
+import {
+  advertisement,
+  commandSpec,
+  commands,
+  fromWorker,
+  fullSpec,
+  sampleOutcomes,
+  smallSpec,
+  toWorker,
+} from './samples.ts';
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+const bytesOf = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'hex'));
+
+const golden = {
+  specs: {
+    null:
+      '0101080764656661756c74020403616e6e06000901000a096480808020000000000f01011002000011010012' +
+      '02d00f1303a09c01140480808008',
+    command:
+      '0101080764656661756c74020403616e6e0305046ec3a468040c02092f62696e2f6563686f000901000a0964' +
+      '80808020000000000f0101100200001101001202d00f1303a09c01140480808008',
+    full:
+      '0101050461636d65020403626f620308076e696768746c79050f04612e73680300ff0a02013102c3bc070501' +
+      '014101310805042f7372760901020a07f40300000000020b060102030405060c0801047465616d01780d0901' +
+      '03677075037965730e02016b0f01031005e807e0d4031103c0cf24120100130480dddb01140101',
+  },
+  outcomes: {
+    system: '01040000000600000000000000016d',
+    full: '0101010701075349475445524d0180d095ffbc3102038080808010050601057461696c0a03776879',
+  },
+  commands: {
+    submit:
+      '010080d095ffbc310561646d696e0764656661756c7401070707070707070707070707070707070301020302' +
+      '14303635777a7362383031303530303030303032640000000014303635777a73623830377a7a7a7a7a7a7a7a' +
+      '7a7a000114303635777a7362383031303530303030303032640114303635777a73623830377a7a7a7a7a7a7a' +
+      '7a7a7a01e807',
+    assign:
+      '010180d095ffbc310561646d696e0764656661756c740114303635777a736238303130353030303030303264' +
+      '036e2d31036f6e6503696e63',
+    unassign:
+      '010280d095ffbc310561646d696e0764656661756c740414303635777a736238303130353030303030303264' +
+      '000014303635777a736238303130353030303030303264010114303635777a73623830313035303030303030' +
+      '3264020214303635777a7362383031303530303030303032640303',
+    start:
+      '010380d095ffbc310561646d696e0764656661756c740114303635777a736238303130353030303030303264' +
+      'ac0281d095ffbc31',
+    finish:
+      '010480d095ffbc310561646d696e0764656661756c740114303635777a736238303130353030303030303264' +
+      '010101010701075349475445524d0180d095ffbc3102038080808010050601057461696c0a03776879',
+    lose:
+      '010580d095ffbc310561646d696e0764656661756c740114303635777a736238303130353030303030303264' +
+      '020a6c65617365206f766572',
+    cancel:
+      '010680d095ffbc310561646d696e0764656661756c740114303635777a736238303130353030303030303264' +
+      '076e6f206e656564',
+  },
+  toWorker: {
+    dispatch: '01000514303635777a736238303130353030303030303264ac0203696e6302011103010203',
+    endCancelled: '01010514303635777a736238303130353030303030303264ac0201',
+    endSuperseded: '01010514303635777a736238303130353030303030303264ac0200',
+    reportAck: '01020514303635777a736238303130353030303030303264ac0201',
+    renewAck: '01030503696e63090114303635777a73623830313035303030303030326401',
+  },
+  fromWorker: {
+    accepted: '01000514303635777a736238303130353030303030303264ac02',
+    refused: '01010514303635777a736238303130353030303030303264ac0203',
+    started: '01020514303635777a736238303130353030303030303264ac0281d095ffbc31',
+    ended:
+      '01030514303635777a736238303130353030303030303264ac020101010701075349475445524d0180d095ff' +
+      'bc3102038080808010050601057461696c0a03776879',
+    renew: '01040503696e63090114303635777a73623830313035303030303030326401',
+  },
+  advertisement:
+    '0108313244334b6f6f57036f6e6503ac0203696e6301c03e80808080200102030401000000000001047a6f6e' +
+    '6501610702060201400015687474703a2f2f3132372e302e302e313a37303730e807',
+};
+
+const specs: Readonly<Record<string, typeof smallSpec>> = {
+  null: smallSpec,
+  command: commandSpec,
+  full: fullSpec,
+};
+
+describe('Bytes of version 1', () => {
+  test.each(Object.entries(golden.specs))('of a task spec: %s', (name, bytes) => {
+    expect(hex(encodeSpec(specs[name]!))).toBe(bytes);
+    expect(decodeSpec(bytesOf(bytes))).toEqual(specs[name]);
+  });
+
+  test.each(Object.entries(golden.outcomes))('of an outcome: %s', (name, bytes) => {
+    const writer = new ByteWriter();
+    writeOutcome(writer, sampleOutcomes[name]!);
+    expect(hex(writer.finish())).toBe(bytes);
+    expect(readOutcome(new ByteReader(bytesOf(bytes)))).toEqual(sampleOutcomes[name]);
+  });
+
+  test.each(Object.entries(golden.commands))('of the command %s', (name, bytes) => {
+    expect(hex(encodeShardCommand(commands[name]!))).toBe(bytes);
+    expect(decodeShardCommand(bytesOf(bytes))).toEqual(commands[name]);
+  });
+
+  test.each(Object.entries(golden.toWorker))('of the message to a worker %s', (name, bytes) => {
+    expect(hex(encodeToWorker(toWorker[name]!))).toBe(bytes);
+    expect(decodeToWorker(bytesOf(bytes))).toEqual(toWorker[name]);
+  });
+
+  test.each(Object.entries(golden.fromWorker))('of the message from a worker %s', (name, bytes) => {
+    expect(hex(encodeFromWorker(fromWorker[name]!))).toBe(bytes);
+    expect(decodeFromWorker(bytesOf(bytes))).toEqual(fromWorker[name]);
+  });
+
+  test('of an advertisement', () => {
+    expect(hex(encodeAdvertisement(advertisement))).toBe(golden.advertisement);
+    expect(decodeAdvertisement(bytesOf(golden.advertisement))).toEqual(advertisement);
+  });
+
+  test('are given for every kind there is', () => {
+    expect(Object.keys(golden.commands)).toEqual([...shardCommandKinds]);
+    expect(Object.keys(golden.specs)).toEqual(Object.keys(specs));
+    expect(Object.keys(golden.outcomes)).toEqual(Object.keys(sampleOutcomes));
+    expect(Object.keys(golden.toWorker)).toEqual(Object.keys(toWorker));
+    expect(Object.keys(golden.fromWorker)).toEqual(Object.keys(fromWorker));
+  });
+});
+
+describe('Words that are stored by their position', () => {
+  // Appended to, never reordered: a stored number means the word it meant when it was written.
+  test('begin as they always did', () => {
+    expect(shardCommandKinds.slice(0, 7)).toEqual([
+      'submit',
+      'assign',
+      'unassign',
+      'start',
+      'finish',
+      'lose',
+      'cancel',
+    ]);
+    expect(taskStates.slice(0, 7)).toEqual([
+      'waiting',
+      'assigned',
+      'running',
+      'succeeded',
+      'failed',
+      'cancelled',
+      'aborted',
+    ]);
+    expect(outcomeKinds.slice(0, 8)).toEqual([
+      'succeeded',
+      'failed',
+      'timedOut',
+      'cancelled',
+      'lost',
+      'startFailed',
+      'outOfMemory',
+      'outputTooLarge',
+    ]);
+    expect(refusals.slice(0, 4)).toEqual(['noRoom', 'wrongIncarnation', 'draining', 'noLease']);
+    expect(tiers.slice(0, 3)).toEqual(['basic', 'regular', 'premium']);
+  });
+});

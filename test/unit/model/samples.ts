@@ -1,0 +1,328 @@
+/** Values of every format of src/model: fixed ones for golden bytes, arbitrary ones for properties. */
+import fc from 'fast-check';
+import type { Advertisement } from '../../../src/model/advertisement.ts';
+import { type Outcome, outcomeKinds, systemOutcome } from '../../../src/model/attempt.ts';
+import type { ShardCommand } from '../../../src/model/command.ts';
+import { formatTaskId, slotCount, type TaskId } from '../../../src/model/ids.ts';
+import { limits } from '../../../src/model/limits.ts';
+import { noResources, type Resources, tierDefaults, tiers } from '../../../src/model/resources.ts';
+import type { Run, TaskSpec } from '../../../src/model/spec.ts';
+import { type FromWorker, refusals, type ToWorker } from '../../../src/model/worker-protocol.ts';
+
+export const sampleId = formatTaskId({ atMs: 1_700_000_000_000, slot: 1_029, random: 77 });
+const otherId = formatTaskId({ atMs: 1_700_000_000_001, slot: 4_095, random: 2 ** 40 - 1 });
+
+export const smallSpec: TaskSpec = {
+  tenant: 'default',
+  owner: 'ann',
+  name: '',
+  run: { kind: 'null' },
+  env: [],
+  cwd: '',
+  tier: 'basic',
+  request: tierDefaults.basic,
+  limit: tierDefaults.basic,
+  labels: [],
+  require: [],
+  idempotencyKey: undefined,
+  attempts: 1,
+  backoff: { initialMs: 0, maxMs: 0 },
+  capMs: 0,
+  graceMs: 2_000,
+  leaseMs: 20_000,
+  outputBytesMax: 16_777_216,
+};
+
+export const commandSpec: TaskSpec = {
+  ...smallSpec,
+  name: 'näh',
+  run: { kind: 'command', argv: ['/bin/echo', ''] },
+};
+
+export const fullSpec: TaskSpec = {
+  tenant: 'acme',
+  owner: 'bob',
+  name: 'nightly',
+  run: { kind: 'script', name: 'a.sh', bytes: new Uint8Array([0, 255, 10]), args: ['1', 'ü'] },
+  env: [['A', '1']],
+  cwd: '/srv',
+  tier: 'premium',
+  request: { ...noResources, cpuMilli: 500, ports: 2 },
+  limit: { cpuMilli: 1, memoryBytes: 2, diskBytes: 3, iops: 4, bandwidth: 5, ports: 6 },
+  labels: [['team', 'x']],
+  require: [['gpu', 'yes']],
+  idempotencyKey: 'k',
+  attempts: 3,
+  backoff: { initialMs: 1_000, maxMs: 60_000 },
+  capMs: 600_000,
+  graceMs: 0,
+  leaseMs: 3_600_000,
+  outputBytesMax: 1,
+};
+
+export const fullOutcome: Outcome = {
+  kind: 'failed',
+  exitCode: 7,
+  signal: 'SIGTERM',
+  startedAtMs: 1,
+  endedAtMs: 1_700_000_000_000,
+  userCpuMs: 2,
+  systemCpuMs: 3,
+  peakMemoryBytes: 4_294_967_296,
+  stdoutBytes: 5,
+  stderrBytes: 6,
+  outputTruncated: true,
+  tail: 'tail\n',
+  message: 'why',
+};
+
+const stamp = { atMs: 1_700_000_000_000, actor: { name: 'admin', tenant: 'default' } };
+
+export const commands: Readonly<Record<string, ShardCommand>> = {
+  submit: {
+    kind: 'submit',
+    ...stamp,
+    specs: [{ digest: new Uint8Array(16).fill(7), bytes: new Uint8Array([1, 2, 3]) }],
+    items: [
+      { id: sampleId, spec: 0, retryOf: undefined, arrayId: undefined, arrayIndex: undefined },
+      { id: otherId, spec: 0, retryOf: sampleId, arrayId: otherId, arrayIndex: 1_000 },
+    ],
+  },
+  assign: {
+    kind: 'assign',
+    ...stamp,
+    items: [{ taskId: sampleId, node: 'n-1', nodeName: 'one', incarnation: 'inc' }],
+  },
+  unassign: {
+    kind: 'unassign',
+    ...stamp,
+    items: refusals.map((why, fence) => ({ taskId: sampleId, fence, why })),
+  },
+  start: {
+    kind: 'start',
+    ...stamp,
+    items: [{ taskId: sampleId, fence: 300, startedAtMs: 1_700_000_000_001 }],
+  },
+  finish: {
+    kind: 'finish',
+    ...stamp,
+    items: [{ taskId: sampleId, fence: 1, outcome: fullOutcome }],
+  },
+  lose: { kind: 'lose', ...stamp, items: [{ taskId: sampleId, fence: 2 }], message: 'lease over' },
+  cancel: { kind: 'cancel', ...stamp, items: [{ taskId: sampleId }], reason: 'no need' },
+};
+
+const ref = { shard: 5, taskId: sampleId, fence: 300 };
+const renewal = { shard: 5, incarnation: 'inc', sequence: 9 };
+
+export const toWorker: Readonly<Record<string, ToWorker>> = {
+  dispatch: {
+    kind: 'dispatch',
+    ...ref,
+    incarnation: 'inc',
+    run: 2,
+    arrayIndex: 17,
+    spec: new Uint8Array([1, 2, 3]),
+  },
+  endCancelled: { kind: 'end', ...ref, reason: 'cancelled' },
+  endSuperseded: { kind: 'end', ...ref, reason: 'superseded' },
+  reportAck: { kind: 'reportAck', ...ref, ended: true },
+  renewAck: { kind: 'renewAck', ...renewal, confirmed: [{ taskId: sampleId, fence: 1 }] },
+};
+
+export const fromWorker: Readonly<Record<string, FromWorker>> = {
+  accepted: { kind: 'accepted', ...ref },
+  refused: { kind: 'refused', ...ref, why: 'noLease' },
+  started: { kind: 'started', ...ref, startedAtMs: 1_700_000_000_001 },
+  ended: { kind: 'ended', ...ref, outcome: fullOutcome },
+  renew: { kind: 'renew', ...renewal, asks: [{ taskId: sampleId, fence: 1 }] },
+};
+
+export const advertisement: Advertisement = {
+  node: '12D3KooW',
+  name: 'one',
+  boot: 3,
+  sequence: 300,
+  incarnation: 'inc',
+  tier: 'regular',
+  total: { cpuMilli: 8_000, memoryBytes: 2 ** 33, diskBytes: 1, iops: 2, bandwidth: 3, ports: 4 },
+  free: { ...noResources, cpuMilli: 1 },
+  labels: [['zone', 'a']],
+  running: 7,
+  queued: 2,
+  queueRoom: 6,
+  leads: [1, 64],
+  draining: false,
+  httpAddress: 'http://127.0.0.1:7070',
+  registryIndex: 1_000,
+};
+
+const count = fc.maxSafeNat();
+const short = fc.string({ unit: 'grapheme', maxLength: 12 });
+const pairs = fc.array(fc.tuple(short, short), { maxLength: 4 });
+const tier = fc.constantFrom(...tiers);
+const resources: fc.Arbitrary<Resources> = fc.record({
+  cpuMilli: count,
+  memoryBytes: count,
+  diskBytes: count,
+  iops: count,
+  bandwidth: count,
+  ports: count,
+});
+const bytes = fc.uint8Array({ maxLength: 40 });
+
+export const anyId: fc.Arbitrary<TaskId> = fc
+  .record({
+    atMs: fc.nat(2 ** 31 - 1),
+    slot: fc.nat(slotCount - 1),
+    random: fc.nat(2 ** 31 - 1),
+  })
+  .map(formatTaskId);
+
+const anyRun: fc.Arbitrary<Run> = fc.oneof(
+  fc.constant({ kind: 'null' } as const),
+  fc.record({ kind: fc.constant('command' as const), argv: fc.array(short) }),
+  fc.record({ kind: fc.constant('script' as const), name: short, bytes, args: fc.array(short) }),
+);
+
+export const anySpec: fc.Arbitrary<TaskSpec> = fc.record({
+  tenant: short,
+  owner: short,
+  name: short,
+  run: anyRun,
+  env: pairs,
+  cwd: short,
+  tier,
+  request: resources,
+  limit: resources,
+  labels: pairs,
+  require: pairs,
+  idempotencyKey: fc.option(short, { nil: undefined }),
+  attempts: count,
+  backoff: fc.record({ initialMs: count, maxMs: count }),
+  capMs: count,
+  graceMs: count,
+  leaseMs: count,
+  outputBytesMax: count,
+});
+
+export const anyOutcome: fc.Arbitrary<Outcome> = fc.record({
+  kind: fc.constantFrom(...outcomeKinds),
+  exitCode: fc.option(fc.nat(255), { nil: undefined }),
+  signal: fc.option(fc.constantFrom('SIGTERM', 'SIGKILL'), { nil: undefined }),
+  startedAtMs: count,
+  endedAtMs: count,
+  userCpuMs: count,
+  systemCpuMs: count,
+  peakMemoryBytes: count,
+  stdoutBytes: count,
+  stderrBytes: count,
+  outputTruncated: fc.boolean(),
+  tail: fc.string({ unit: 'grapheme', maxLength: 200 }),
+  message: short,
+});
+
+const stamped = { atMs: count, actor: fc.record({ name: short, tenant: short }) };
+const fenced = { taskId: anyId, fence: count };
+const items = <T>(item: fc.Arbitrary<T>): fc.Arbitrary<T[]> => fc.array(item, { maxLength: 5 });
+const kind = <K extends string>(name: K): fc.Arbitrary<K> => fc.constant(name);
+
+export const anyCommand: fc.Arbitrary<ShardCommand> = fc.oneof(
+  fc.record({
+    kind: kind('submit'),
+    ...stamped,
+    specs: items(fc.record({ digest: fc.uint8Array({ minLength: 16, maxLength: 16 }), bytes })),
+    items: items(
+      fc.record({
+        id: anyId,
+        spec: count,
+        retryOf: fc.option(anyId, { nil: undefined }),
+        arrayId: fc.option(anyId, { nil: undefined }),
+        arrayIndex: fc.option(count, { nil: undefined }),
+      }),
+    ),
+  }),
+  fc.record({
+    kind: kind('assign'),
+    ...stamped,
+    items: items(fc.record({ taskId: anyId, node: short, nodeName: short, incarnation: short })),
+  }),
+  fc.record({
+    kind: kind('unassign'),
+    ...stamped,
+    items: items(fc.record({ ...fenced, why: fc.constantFrom(...refusals) })),
+  }),
+  fc.record({
+    kind: kind('start'),
+    ...stamped,
+    items: items(fc.record({ ...fenced, startedAtMs: count })),
+  }),
+  fc.record({
+    kind: kind('finish'),
+    ...stamped,
+    items: items(fc.record({ ...fenced, outcome: anyOutcome })),
+  }),
+  fc.record({ kind: kind('lose'), ...stamped, items: items(fc.record(fenced)), message: short }),
+  fc.record({
+    kind: kind('cancel'),
+    ...stamped,
+    items: items(fc.record({ taskId: anyId })),
+    reason: short,
+  }),
+);
+
+const anyRef = { shard: count, ...fenced };
+const anyRenewal = { shard: count, incarnation: short, sequence: count };
+
+export const anyToWorker: fc.Arbitrary<ToWorker> = fc.oneof(
+  fc.record({
+    kind: kind('dispatch'),
+    ...anyRef,
+    incarnation: short,
+    run: count,
+    arrayIndex: fc.option(count, { nil: undefined }),
+    spec: bytes,
+  }),
+  fc.record({
+    kind: kind('end'),
+    ...anyRef,
+    reason: fc.constantFrom('cancelled' as const, 'superseded' as const),
+  }),
+  fc.record({ kind: kind('reportAck'), ...anyRef, ended: fc.boolean() }),
+  fc.record({ kind: kind('renewAck'), ...anyRenewal, confirmed: items(fc.record(fenced)) }),
+);
+
+export const anyFromWorker: fc.Arbitrary<FromWorker> = fc.oneof(
+  fc.record({ kind: kind('accepted'), ...anyRef }),
+  fc.record({ kind: kind('refused'), ...anyRef, why: fc.constantFrom(...refusals) }),
+  fc.record({ kind: kind('started'), ...anyRef, startedAtMs: count }),
+  fc.record({ kind: kind('ended'), ...anyRef, outcome: anyOutcome }),
+  fc.record({ kind: kind('renew'), ...anyRenewal, asks: items(fc.record(fenced)) }),
+);
+
+export const anyAdvertisement: fc.Arbitrary<Advertisement> = fc.record({
+  node: short,
+  name: short,
+  boot: count,
+  sequence: count,
+  incarnation: short,
+  tier,
+  total: resources,
+  free: resources,
+  labels: pairs,
+  running: count,
+  queued: count,
+  queueRoom: count,
+  leads: fc.array(count, { maxLength: 64 }),
+  draining: fc.boolean(),
+  httpAddress: short,
+  registryIndex: count,
+});
+
+export const sampleOutcomes: Readonly<Record<string, Outcome>> = {
+  system: { ...systemOutcome('lost', 6, 'm'), exitCode: undefined, signal: undefined },
+  full: fullOutcome,
+};
+
+/** Of a spec field by field: long texts are bounded by the reader, not by the writer. */
+export const textTooLong = 'x'.repeat(limits.argvBytesMax + 1);
