@@ -8,6 +8,10 @@
  * 1.1 L + 1 s after the latest of: the receipt of the last request that was acknowledged to its
  * supervisor, its assignment, and the moment this leadership began. The worker's own deadline is
  * 0.9 L - grace after it sent that request, so it is over by then if clocks run within 5 %.
+ *
+ * An attempt whose end is on its way through the log (`#isEnding`) is neither dispatched nor confirmed
+ * any more: an acknowledgement sent between the decision and its apply could start it after all. A
+ * dispatch names the renewal that was acknowledged last, so that its worker can tell a late one.
  */
 import type { Outcome } from '../model/attempt.ts';
 import {
@@ -28,6 +32,7 @@ import {
 import type { Effect } from '../shard/effects.ts';
 import type { ShardMachine } from '../shard/machine.ts';
 import { background, type NodeContext } from './context.ts';
+import { Renewals } from './renewals.ts';
 import type { Replica } from './replica.ts';
 import type { Scheduler } from './scheduler.ts';
 import { itemsMax, type SubmitBatch, SubmitQueue } from './submit-queue.ts';
@@ -37,6 +42,8 @@ const repeatMs = 1_000;
 /** The same once the worker has accepted: only a restarted node has forgotten it. */
 const repeatAcceptedMs = 5_000;
 const scanMs = 500;
+/** A scan that comes later than this finds a leader that was stopped or suspended. */
+const scanLateMs = 5_000;
 
 interface Live {
   readonly ref: AttemptRef;
@@ -61,6 +68,9 @@ interface QueuedReport {
 /** How the leader reads a spec that has left memory. */
 export type SpecReader = (digest: string) => Uint8Array | undefined;
 
+/** Replies to `start` that say that the attempt is over for its shard. */
+const overCodes: ReadonlySet<string> = new Set(['badRequest', 'alreadySettled', 'unknownTask']);
+
 const keyOf = (taskId: TaskId, fence: number): string => `${taskId}.${fence}`;
 
 export class ShardLeader {
@@ -69,10 +79,10 @@ export class ShardLeader {
   readonly #context: NodeContext;
   readonly #scheduler: Scheduler;
   readonly #readSpec: SpecReader;
-  readonly #beganMs: number;
+  #beganMs: number;
+  #scannedMs: number;
   readonly #live = new Map<string, Live>();
-  /** Receipt of the last renewal that was acknowledged, by node and supervisor. */
-  readonly #renewed = new Map<string, number>();
+  readonly #renewals = new Renewals();
   readonly #submits: SubmitQueue;
   #reports: QueuedReport[] = [];
   /** Reports that are on their way through the log: repeats of them are dropped. */
@@ -95,6 +105,7 @@ export class ShardLeader {
     this.#scheduler = options.scheduler;
     this.#readSpec = options.readSpec;
     this.#beganMs = options.context.clock.bootMs();
+    this.#scannedMs = this.#beganMs;
     this.#submits = new SubmitQueue(command => this.#propose(command));
     for (const attempt of this.machine.liveAttempts()) this.#track(attempt.taskId, attempt.fence);
     const scan = (): void => {
@@ -186,17 +197,27 @@ export class ShardLeader {
       fence: ref.fence,
       ...change,
     }));
+    let replies: readonly ItemReply[];
     try {
-      await this.#propose({ kind, items, ...this.#stamp() } as unknown as ShardCommand);
+      replies = await this.#propose({
+        kind,
+        items,
+        ...this.#stamp(),
+      } as unknown as ShardCommand);
     } finally {
       for (const { ref } of reports)
         this.#reporting.delete(`${kind}.${keyOf(ref.taskId, ref.fence)}`);
     }
     if (kind === 'unassign') return;
     // Whatever the reply was, the shard has decided: a stale report must not be repeated either.
-    for (const { ref, from } of reports) {
+    reports.forEach(({ ref, from }, position) => {
       this.#tell(from, { kind: 'reportAck', ...ref, ended: kind === 'finish' });
-    }
+      const reply = replies[position];
+      // Nothing of it may live: the renewals of other attempts would keep it alive for ever.
+      if (kind === 'start' && reply?.ok === false && overCodes.has(reply.code)) {
+        this.#tell(from, { kind: 'end', ...ref, reason: 'superseded' });
+      }
+    });
   }
 
   #report(ref: AttemptRef, from: NodeId, change: QueuedReport['change']): void {
@@ -247,21 +268,33 @@ export class ShardLeader {
   ): Promise<void> {
     await this.#context.loop.read(this.replica);
     if (this.#stopped) return;
-    const key = `${from} ${message.incarnation}`;
-    this.#renewed.set(key, Math.max(receivedMs, this.#renewed.get(key) ?? 0));
+    const { incarnation, sequence } = message;
+    this.#renewals.acknowledged({ node: from, incarnation }, { receivedMs, sequence });
     const confirmed = message.asks.filter(ask => {
       const attempt = this.machine.attempt(ask.taskId, ask.fence);
       return (
-        attempt?.node === from && attempt.incarnation === message.incarnation && !attempt.cancelling
+        attempt?.node === from &&
+        attempt.incarnation === incarnation &&
+        !attempt.cancelling &&
+        !this.#isEnding(keyOf(ask.taskId, ask.fence))
       );
     });
     this.#tell(from, {
       kind: 'renewAck',
       shard: this.shard,
-      incarnation: message.incarnation,
-      sequence: message.sequence,
+      incarnation,
+      sequence,
       confirmed,
     });
+  }
+
+  /** Whether the end of this attempt was decided and is not applied yet. */
+  #isEnding(key: string): boolean {
+    return (
+      this.#losing.has(key) ||
+      this.#reporting.has(`unassign.${key}`) ||
+      this.#reporting.has(`finish.${key}`)
+    );
   }
 
   #tell(node: NodeId, message: ToWorker): void {
@@ -322,7 +355,7 @@ export class ShardLeader {
       this.#tell(live.node, { kind: 'end', ...live.ref, reason: 'cancelled' });
       return;
     }
-    if (attempt.state === 'running') return;
+    if (attempt.state === 'running' || this.#isEnding(keyOf(taskId, fence))) return;
     const spec = this.machine.specBytes(attempt.digest) ?? this.#readSpec(attempt.digest);
     if (spec === undefined) {
       this.#context.log.error('the spec of a task is missing', { task: taskId, shard: this.shard });
@@ -340,19 +373,21 @@ export class ShardLeader {
 
   #scan(): void {
     const nowMs = this.#context.clock.bootMs();
+    // After a stop the clock may have been read late: what it dated may be older than it was.
+    if (nowMs - this.#scannedMs >= scanLateMs) this.#beganMs = nowMs;
+    this.#scannedMs = nowMs;
     const lost: { taskId: TaskId; fence: number }[] = [];
     for (const [key, live] of this.#live) {
       const patience = live.accepted ? repeatAcceptedMs : repeatMs;
       if (nowMs - live.sentMs >= patience) this.#repeat(live);
-      const renewedMs = this.#renewed.get(`${live.node} ${live.incarnation}`) ?? 0;
-      const fromMs = Math.max(renewedMs, live.sinceMs, this.#beganMs);
+      const fromMs = Math.max(this.#renewals.receivedMs(live), live.sinceMs, this.#beganMs);
       if (nowMs - fromMs <= live.leaseMs * 1.1 + 1_000) continue;
       if (this.#losing.has(key) || lost.length >= itemsMax) continue;
       this.#losing.add(key);
       lost.push({ taskId: live.ref.taskId, fence: live.ref.fence });
     }
     if (lost.length > 0) background(this.#context, 'lose', this.#lose(lost));
-    if (this.#renewed.size > 1_024) this.#renewed.clear();
+    this.#renewals.trim(this.#live.values());
   }
 
   async #lose(items: readonly { taskId: TaskId; fence: number }[]): Promise<void> {

@@ -1,0 +1,168 @@
+import { describe, expect, test } from 'vitest';
+import { systemOutcome } from '../../../src/model/attempt.ts';
+import { Renewals } from '../../../src/node/renewals.ts';
+import { LeaderBench } from './leader-bench.ts';
+
+/** 1.1 L + 1 s of the default lease. */
+const patienceMs = 23_000;
+
+describe('the end of a lease', () => {
+  test('an attempt is lost 1.1 L + 1 s after its assignment when nothing is heard', async () => {
+    const bench = new LeaderBench();
+    await bench.assign();
+    await bench.hand.pass(patienceMs - 500);
+    expect(bench.state()).toBe('assigned');
+    await bench.hand.pass(1_500);
+    expect(bench.state()).toBe('waiting');
+  });
+
+  test('the patience counts from the receipt of a renewal, not from its acknowledgement', async () => {
+    const bench = new LeaderBench();
+    await bench.assign();
+    await bench.hand.pass(10_000);
+    bench.hear({ kind: 'renew', shard: 1, incarnation: 'n1-a', sequence: 5, asks: [] });
+    await bench.hand.pass(3_000);
+    await bench.readsDone();
+    await bench.hand.pass(patienceMs - 4_000);
+    expect(bench.state()).toBe('assigned');
+    await bench.hand.pass(2_000);
+    expect(bench.state()).toBe('waiting');
+  });
+
+  test('a renewal whose read round is not done yet extends nothing', async () => {
+    const bench = new LeaderBench();
+    await bench.assign();
+    await bench.hand.pass(10_000);
+    bench.hear({ kind: 'renew', shard: 1, incarnation: 'n1-a', sequence: 5, asks: [] });
+    await bench.hand.pass(patienceMs - 9_000);
+    expect(bench.take('renewAck')).toEqual([]);
+    expect(bench.state()).toBe('waiting');
+  });
+
+  test('a renewal of another supervisor of the node extends nothing', async () => {
+    const bench = new LeaderBench();
+    await bench.assign();
+    await bench.hand.pass(10_000);
+    bench.hear({ kind: 'renew', shard: 1, incarnation: 'n1-b', sequence: 5, asks: [] });
+    await bench.readsDone();
+    await bench.hand.pass(patienceMs - 9_000);
+    expect(bench.state()).toBe('waiting');
+  });
+
+  test('an attempt whose loss is on its way through the log is not confirmed any more', async () => {
+    const bench = new LeaderBench();
+    const attempt = await bench.assign();
+    bench.holding = true;
+    await bench.hand.pass(patienceMs + 1_000);
+    bench.told.length = 0;
+    await bench.renew(7, [attempt]);
+    expect(bench.take('renewAck').map(ack => ack.confirmed)).toEqual([[]]);
+    bench.release();
+    expect(bench.state()).toBe('waiting');
+  });
+
+  test('an attempt whose loss is on its way through the log is not dispatched again', async () => {
+    const bench = new LeaderBench();
+    await bench.assign();
+    bench.holding = true;
+    await bench.hand.pass(patienceMs + 1_000);
+    bench.told.length = 0;
+    await bench.hand.pass(10_000);
+    expect(bench.take('dispatch')).toEqual([]);
+  });
+
+  test('a leader that was suspended gives every attempt its whole patience again', async () => {
+    const bench = new LeaderBench();
+    await bench.assign();
+    await bench.hand.pass(1_000);
+    bench.hand.ms += 3_600_000;
+    await bench.hand.pass(patienceMs - 1_000);
+    expect(bench.state()).toBe('assigned');
+    await bench.hand.pass(2_500);
+    expect(bench.state()).toBe('waiting');
+  });
+
+  test('renewals are forgotten only where there is no attempt', () => {
+    const renewals = new Renewals();
+    const whom = (number: number) => ({ node: `n${number}`, incarnation: 'a' });
+    for (let number = 0; number < 2_000; number++) {
+      renewals.acknowledged(whom(number), { receivedMs: 5, sequence: number });
+    }
+    renewals.trim([whom(3)]);
+    expect(renewals.size).toBe(1);
+    expect(renewals.receivedMs(whom(3))).toBe(5);
+    expect(renewals.sequence(whom(3))).toBe(3);
+  });
+});
+
+describe('refusals', () => {
+  test('an attempt whose refusal is on its way through the log is not confirmed', async () => {
+    const bench = new LeaderBench();
+    const attempt = await bench.assign();
+    bench.holding = true;
+    bench.hear({ kind: 'refused', shard: 1, ...attempt, why: 'noRoom' });
+    await bench.hand.pass(10);
+    bench.told.length = 0;
+    await bench.renew(7, [attempt]);
+    expect(bench.take('renewAck').map(ack => ack.confirmed)).toEqual([[]]);
+    bench.release();
+    expect(bench.state()).toBe('waiting');
+  });
+
+  test('a refusal of an attempt that is known to run changes nothing', async () => {
+    const bench = new LeaderBench();
+    const attempt = await bench.assign();
+    bench.hear({ kind: 'started', shard: 1, ...attempt, startedAtMs: 5 });
+    await bench.hand.pass(10);
+    bench.hear({ kind: 'refused', shard: 1, ...attempt, why: 'noRoom' });
+    await bench.hand.pass(10);
+    expect(bench.state()).toBe('running');
+  });
+});
+
+describe('reports', () => {
+  test('a start of an attempt that the shard gave up is answered with its end', async () => {
+    const bench = new LeaderBench();
+    const attempt = await bench.assign();
+    await bench.hand.pass(patienceMs + 1_000);
+    bench.told.length = 0;
+    bench.hear({ kind: 'started', shard: 1, ...attempt, startedAtMs: 5 });
+    await bench.hand.pass(10);
+    expect(bench.take('end').map(end => [end.fence, end.reason])).toEqual([[1, 'superseded']]);
+  });
+
+  test('an outcome is acknowledged once it is applied, however often it is repeated', async () => {
+    const bench = new LeaderBench();
+    const attempt = await bench.assign();
+    bench.holding = true;
+    const outcome = systemOutcome('succeeded', 5, '');
+    for (let repeat = 0; repeat < 3; repeat++) {
+      bench.hear({ kind: 'ended', shard: 1, ...attempt, outcome });
+      await bench.hand.pass(10);
+    }
+    expect(bench.take('reportAck')).toEqual([]);
+    bench.release();
+    await bench.hand.pass(10);
+    expect(bench.take('reportAck').map(ack => ack.ended)).toEqual([true]);
+    bench.holding = false;
+    bench.hear({ kind: 'ended', shard: 1, ...attempt, outcome });
+    await bench.hand.pass(10);
+    expect(bench.take('reportAck').map(ack => ack.ended)).toEqual([true]);
+    expect(bench.state()).toBe('succeeded');
+  });
+
+  test('a cancel of an assigned attempt is told until its end is known, and no dispatch', async () => {
+    const bench = new LeaderBench();
+    const attempt = await bench.assign();
+    bench.told.length = 0;
+    const actor = { name: 'ann', tenant: 'default' };
+    await bench.leader.cancel([attempt.taskId], 'no need', actor);
+    await bench.hand.pass(3_000);
+    expect(bench.told.filter(message => message.kind === 'dispatch')).toEqual([]);
+    expect(bench.take('end').length).toBeGreaterThanOrEqual(3);
+    const outcome = systemOutcome('lost', 5, 'not known on this node');
+    bench.hear({ kind: 'ended', shard: 1, ...attempt, outcome });
+    await bench.hand.pass(10);
+    expect(bench.state()).toBe('cancelled');
+  });
+});
