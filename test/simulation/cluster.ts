@@ -184,8 +184,8 @@ export class SimCluster {
       this.onStorageFault(node);
       return;
     }
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    this.fail(new Violation('crash', `${node.id} cannot go on: ${text}`));
+    const { verdict, message } = asViolation(error);
+    this.fail(new Violation(verdict, `${node.id} cannot go on: ${message}`));
   }
 
   /** The first failure counts; it ends the run after the event that is under way. */

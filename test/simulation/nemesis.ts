@@ -171,7 +171,7 @@ export class Nemesis {
     const { process } = node;
     const { time, trace } = this.#cluster;
     if (process === undefined) return;
-    const forMs = this.#below(2) === 0 ? 100 + this.#below(1_500) : this.#below(12_000);
+    const forMs = this.#durationMs();
     process.pause();
     // Frames wait in the socket for a while; then the peers give the connection up.
     const links = this.#cluster.nodes
@@ -204,11 +204,17 @@ export class Nemesis {
         if (node.running) this.#probe(node);
       });
     }
-    this.#cluster.time.after(200 + this.#below(this.#below(2) === 0 ? 3_000 : 15_000), () => {
+    this.#cluster.time.after(this.#durationMs(), () => {
       if (!this.#cuts.delete(links)) return;
       this.#cluster.trace.note('', 'a partition heals');
       if (this.#active) this.#applyCuts();
     });
+  }
+
+  /** How long a partition or a pause lasts. */
+  #durationMs(): number {
+    if (this.#cluster.options.longFaults) return 5_000 + this.#below(20_000);
+    return 100 + this.#below(this.#below(2) === 0 ? 2_000 : 12_000);
   }
 
   #applyCuts(): void {

@@ -29,6 +29,10 @@ export interface SimOptions {
   readonly delayMsMax: number;
   readonly slowDiskPerMillion: number;
   readonly failDiskPerMillion: number;
+  /** Of 100 tasks so many run for seconds, long enough for their leases to matter. */
+  readonly longTaskPercent: number;
+  /** Partitions and pauses outlast leases. */
+  readonly longFaults: boolean;
 }
 
 export const faultKinds = [
@@ -62,7 +66,7 @@ export function drawOptions(seed: number, events?: number | undefined): SimOptio
     nodes: pick(random, [1, 2, 3, 3, 3, 3, 3, 4, 5, 5]),
     shards: pick(random, [1, 1, 2, 2, 4]),
     growUnderLoad: below(random, 4) === 0,
-    events: events ?? 2_500 + below(random, 3_000),
+    events: events ?? 4_000 + below(random, 8_000),
     faultEveryMs: pick(random, [400, 1_000, 2_000, 4_000]),
     requestEveryMs: pick(random, [20, 60, 200]),
     faults: quiet ? [] : faultKinds.filter(() => coin()),
@@ -75,6 +79,8 @@ export function drawOptions(seed: number, events?: number | undefined): SimOptio
     delayMsMax: pick(random, [2, 20, 200, 1_000]),
     slowDiskPerMillion: some(() => below(random, 30_000)),
     failDiskPerMillion: quiet ? 0 : some(() => below(random, 300)),
+    longTaskPercent: pick(random, [5, 5, 50]),
+    longFaults: coin(),
   };
 }
 

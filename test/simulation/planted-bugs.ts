@@ -10,11 +10,14 @@ import { RaftLog } from '../../src/raft/raft-log.ts';
 import { FenceMemory } from '../../src/worker/fence-memory.ts';
 import type { Plants } from './cluster.ts';
 import { SimStore } from './sim-store.ts';
+import type { Verdict } from './violation.ts';
 
 export interface PlantedBug {
   readonly name: string;
-  /** What one of the promises of the design loses by it. */
-  readonly why: string;
+  /** How the simulator has to judge it. */
+  readonly verdict: Verdict;
+  /** What it has to say. */
+  readonly says: RegExp;
   readonly plants?: Plants | undefined;
   /** Puts the bug in; the returned function takes it out again. */
   readonly patch?: (() => () => void) | undefined;
@@ -59,7 +62,8 @@ const altered = (runner: Runner, verbs: Partial<Runner>): Runner => ({
 export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'a vote or an acknowledgement leaves before it is on the disk',
-    why: 'durable',
+    verdict: 'correctness',
+    says: /MsgVoteResp|MsgAppResp/,
     patch: () =>
       replaceMethod(
         Replica.prototype,
@@ -80,22 +84,26 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'the disk forgets terms and votes',
-    why: 'durable',
+    verdict: 'correctness',
+    says: /hard state|granted before/,
     plants: { makeStore: options => new ForgetfulStore(options) },
   },
   {
     name: 'anybody gets a vote, however old its log',
-    why: 'durable',
+    verdict: 'correctness',
+    says: /applied another entry/,
     patch: () => replaceMethod(RaftLog.prototype, 'isUpToDate', () => () => true),
   },
   {
     name: 'a leader renews leases and answers reads without asking its majority',
-    why: 'no two live attempts',
+    verdict: 'correctness',
+    says: /was read as|was assigned with|while .* lives/,
     patch: () => replaceMethod(DriveLoop.prototype, 'read', () => async () => undefined),
   },
   {
     name: 'supervisors let attempts live five times as long as their leases',
-    why: 'no two live attempts',
+    verdict: 'correctness',
+    says: /while .* lives/,
     plants: {
       wrapRunner: runner =>
         altered(runner, {
@@ -104,13 +112,9 @@ export const plantedBugs: readonly PlantedBug[] = [
     },
   },
   {
-    name: 'the supervisor is not told to end what was cancelled or is lost',
-    why: 'settled',
-    plants: { wrapRunner: runner => altered(runner, { end: () => undefined }) },
-  },
-  {
     name: 'an end is told while the process still lives',
-    why: 'no two live attempts',
+    verdict: 'correctness',
+    says: /while .* lives/,
     plants: {
       wrapRunner: runner =>
         altered(runner, {
@@ -140,17 +144,20 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'a worker forgets what it has run',
-    why: 'settled once',
+    verdict: 'liveness',
+    says: /workers at rest/,
     patch: () => replaceMethod(FenceMemory.prototype, 'recall', () => () => undefined),
   },
   {
     name: 'clocks run a third faster on one machine than on the others',
-    why: 'the assumption of the lease argument',
+    verdict: 'correctness',
+    says: /while .* lives/,
     plants: { clockRate: index => (index === 0 ? 1.5 : 1) },
   },
   {
     name: 'nodes believe to have twice the capacity of their machines',
-    why: 'capacity',
+    verdict: 'correctness',
+    says: /runs .* has/,
     plants: { believedCapacity: 2 },
   },
 ];

@@ -2,13 +2,14 @@
  * One seed, from the first boot to the last check: the cluster comes up; a phase with faults, in which
  * only wrong is wrong; then everything heals, and what was promised has to come true in bounded time.
  */
+import type { TschedNode } from '../../src/node/node.ts';
 import type { ClusterHealth } from '../../src/ports/node-api.ts';
 import { decodeJoinToken } from '../../src/registry/join-token.ts';
 import { type Plants, SimCluster } from './cluster.ts';
 import { describeCluster } from './describe.ts';
 import { Nemesis } from './nemesis.ts';
 import { drawOptions, type SimOptions } from './options.ts';
-import { type Verdict, Violation } from './violation.ts';
+import { check, type Verdict, Violation } from './violation.ts';
 import { Workload } from './workload.ts';
 
 export interface RunResult {
@@ -41,7 +42,7 @@ export interface RunExtras {
 
 const setupMs = 60_000;
 /** Virtual time in which everything that was promised has to come true after the healing. */
-const livenessMs = 240_000;
+const livenessMs = 600_000;
 
 export async function runSeed(seed: number, extras: RunExtras = {}): Promise<RunResult> {
   const options = drawOptions(seed, extras.events);
@@ -95,6 +96,7 @@ async function play(cluster: SimCluster): Promise<void> {
     () => 'every request has an answer',
   );
   await settle(cluster);
+  await readBack(cluster);
   cluster.final();
 }
 
@@ -178,12 +180,44 @@ async function settle(cluster: SimCluster): Promise<void> {
     livenessMs,
     () => `settled: ${describeUnsettled(cluster)}`,
   );
+  await cluster.until(
+    () => cluster.nodes.every(({ node }) => node !== undefined && isIdle(node)),
+    60_000,
+    () => `workers at rest: ${describeWorkers(cluster)}`,
+  );
   await healthy(cluster, 60_000);
   await cluster.until(
     () => cluster.time.events % 64 === 0 && caughtUp(cluster),
     30_000,
     () => 'every replica has everything',
   );
+}
+
+/** Nothing runs and nothing is held: whatever way its attempts ended. */
+function isIdle({ worker }: TschedNode): boolean {
+  const { running, queued, allocated } = worker.reactor;
+  return running === 0 && queued === 0 && Object.values(allocated).every(amount => amount === 0);
+}
+
+const describeWorkers = (cluster: SimCluster): string =>
+  cluster.nodes
+    .filter(({ node }) => node !== undefined && !isIdle(node))
+    .map(({ id, node }) => `${id} ${node?.worker.reactor.running} ${node?.worker.reactor.queued}`)
+    .join();
+
+/** What was acknowledged can be read at any node, as it was recorded. */
+async function readBack(cluster: SimCluster): Promise<void> {
+  const random = cluster.random('read back');
+  const { acknowledged, attempts } = cluster;
+  const ids = [...acknowledged.acknowledged].filter(() => random.uint32() % 8 === 0).slice(0, 20);
+  for (const id of ids) {
+    const { node } = cluster.nodes[random.uint32() % cluster.nodes.length] ?? {};
+    if (node === undefined) continue;
+    const expected = acknowledged.expectation(attempts, id);
+    const view = await cluster.finish(node.api.get(id), 20_000, `task ${id} is read`);
+    check(!view.stale, () => `task ${id} can only be read stale in a healthy cluster`);
+    acknowledged.read(id, expected, view);
+  }
 }
 
 function describeUnsettled(cluster: SimCluster): string {

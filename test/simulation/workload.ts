@@ -14,7 +14,9 @@ import type { SimProcess } from './sim-process.ts';
 import { Violation } from './violation.ts';
 
 const actor = { name: 'client', tenant: 'default' };
+/** Tasks of one run: fewer where many are long, or a small cluster would be busy for hours. */
 const tasksMax = 400;
+const longTasksMax = 100;
 /** Answers that say honestly that something cannot be done now, or that it is not known. */
 const honest = new Set<string>([
   'noQuorum',
@@ -92,7 +94,8 @@ export class Workload {
   }
 
   #newRequests(): SubmitRequest[] {
-    if (this.counts.tasks >= tasksMax) return [];
+    const most = this.#cluster.options.longTaskPercent > 20 ? longTasksMax : tasksMax;
+    if (this.counts.tasks >= most) return [];
     const count = this.#below(8) === 0 ? 1 + this.#below(20) : 1;
     const spec = this.#spec();
     const requests: SubmitRequest[] = [];
@@ -150,9 +153,9 @@ export class Workload {
   }
 
   #durationMs(): number {
-    const kind = this.#below(20);
-    if (kind === 0) return 3_000 + this.#below(15_000);
-    return kind < 5 ? 500 + this.#below(2_000) : 5 + this.#below(200);
+    if (this.#below(100) < this.#cluster.options.longTaskPercent)
+      return 2_000 + this.#below(16_000);
+    return this.#below(4) === 0 ? 500 + this.#below(2_000) : 5 + this.#below(200);
   }
 
   /** The specification of one of a few keys, always the same for one key. */

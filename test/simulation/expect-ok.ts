@@ -1,0 +1,21 @@
+/** Runs a seed for a test; a failure shows the newest events and how to repeat it. */
+import { type RunResult, runSeed } from './run.ts';
+
+export async function expectOk(seed: number, events?: number | undefined): Promise<RunResult> {
+  const result = await runSeed(seed, { events });
+  if (result.verdict === 'ok') return result;
+  const length = events === undefined ? '' : ` --events ${events}`;
+  throw new Error(
+    [
+      `seed ${seed}: ${result.verdict}: ${result.message}`,
+      ...result.last.slice(-60),
+      ...result.state,
+      `repeat it with: npm run sim -- --seed ${seed}${length} --verbose`,
+    ].join('\n'),
+  );
+}
+
+/** Adds what a run has covered to `total`. */
+export function addCoverage(total: Map<string, number>, result: RunResult): void {
+  for (const [what, count] of result.coverage) total.set(what, (total.get(what) ?? 0) + count);
+}
