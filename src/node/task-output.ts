@@ -4,7 +4,7 @@ import type { NodeId, TaskId } from '../model/ids.ts';
 import type { TaskView } from '../model/task.ts';
 import type { OutputPage, OutputQuery } from '../ports/node-api.ts';
 import type { OutputChunk, Runner } from '../ports/runner.ts';
-import { attemptKey } from '../worker/reactor.ts';
+import { attemptKey } from '../worker/attempt-ledger.ts';
 import type { NodeContext } from './context.ts';
 
 const chunkBytesMax = 1024 * 1024;

@@ -10,7 +10,7 @@ import type { Refusal } from '../model/worker-protocol.ts';
 /** Tasks remembered: at 1,500 attempts a second, ten seconds of them. */
 const fenceMemoryMax = 16_384;
 
-/** `settled`: it ran, or its end was told, and the shard has acknowledged that. */
+/** `settled`: it was accepted; whatever became of it, the shard knows or will be told. */
 export type FenceAnswer = 'settled' | Refusal;
 
 export class FenceMemory {

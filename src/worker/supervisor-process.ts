@@ -22,11 +22,16 @@ import { initScript } from './supervisor/shell.ts';
 /** How long processes may take to die after SIGKILL before that is an error. */
 const dyingMs = 10_000;
 
-/** Small heap: it lives beside the work. One thread: the machine's cores are for the work. */
+/**
+ * A small heap, because forking a process costs by its size; one thread, because the machine's
+ * cores are for the work.
+ */
 const nodeFlags = [
   '--single-threaded',
   '--v8-pool-size=0',
-  '--max-semi-space-size=2',
+  '--optimize-for-size',
+  '--initial-old-space-size=4',
+  '--max-semi-space-size=4',
   '--max-old-space-size=256',
 ];
 

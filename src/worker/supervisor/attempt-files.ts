@@ -5,25 +5,31 @@
  * Output is opened before exec with O_APPEND and written by the process itself, so neither the
  * node's nor the supervisor's death loses a line. Kept are the newest 10,000 attempts or 1 GiB; the
  * directory of an attempt that goes is used again for a new one, since making inodes is what costs.
+ * What a task may have done to its files is the business of `task-files.ts`.
  */
 import {
   chmodSync,
   closeSync,
-  type Dirent,
+  constants,
   mkdirSync,
   openSync,
-  readdirSync,
   readSync,
   renameSync,
   rmSync,
   statSync,
-  truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { limits } from '../../model/limits.ts';
 import type { AttemptKey } from '../../ports/runner.ts';
+import {
+  entriesOf,
+  fileSize,
+  isDirectory,
+  removeTree,
+  truncateFile,
+  withFile,
+} from './task-files.ts';
 
 const keptAttemptsMax = 10_000;
 const keptBytesMax = 1024 * 1024 * 1024;
@@ -45,8 +51,6 @@ const fixedNames = new Set(['stdout', 'stderr', 'work']);
 
 /** Attempt keys name directories: nothing that could leave `attempts` passes. */
 export const isSafeKey = (key: string): boolean => /^[A-Za-z0-9][A-Za-z0-9._-]{0,95}$/.test(key);
-
-const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 
 export class AttemptFiles {
   readonly #root: string;
@@ -103,8 +107,8 @@ export class AttemptFiles {
   sizes(key: AttemptKey): OutputSizes {
     const directory = this.directory(key);
     return {
-      stdout: sizeOf(join(directory, 'stdout')),
-      stderr: sizeOf(join(directory, 'stderr')),
+      stdout: fileSize(join(directory, 'stdout')),
+      stderr: fileSize(join(directory, 'stderr')),
     };
   }
 
@@ -116,8 +120,8 @@ export class AttemptFiles {
     const stderr = Math.min(sizes.stderr, Math.max(half, maxBytes - sizes.stdout));
     const stdout = Math.min(sizes.stdout, maxBytes - stderr);
     const directory = this.directory(key);
-    if (stdout < sizes.stdout) truncateSync(join(directory, 'stdout'), stdout);
-    if (stderr < sizes.stderr) truncateSync(join(directory, 'stderr'), stderr);
+    if (stdout < sizes.stdout) truncateFile(join(directory, 'stdout'), stdout);
+    if (stderr < sizes.stderr) truncateFile(join(directory, 'stderr'), stderr);
     return { stdout, stderr };
   }
 
@@ -127,14 +131,13 @@ export class AttemptFiles {
     const size = sizes[stream];
     if (size === 0) return '';
     const length = Math.min(size, limits.outcomeTailBytes);
-    const fd = openSync(join(this.directory(key), stream), 'r');
-    try {
+    const path = join(this.directory(key), stream);
+    const text = withFile(path, { flags: constants.O_RDONLY }, fd => {
       const bytes = Buffer.alloc(length);
       const count = readSync(fd, bytes, 0, length, size - length);
       return bytes.toString('utf8', characterStart(bytes, size > length), count);
-    } finally {
-      closeSync(fd);
-    }
+    });
+    return text ?? '';
   }
 
   /** The attempt is over: its working directory goes, its output stays until it is the oldest. */
@@ -159,17 +162,9 @@ export class AttemptFiles {
   }
 
   #recycle(directory: string): void {
-    const entries = readdir(directory);
-    if (entries === undefined) return;
-    const work = readdir(join(directory, 'work'));
-    const reusable = work?.length === 0 && entries.length >= 3 && this.#spare.length < spareMax;
-    if (!reusable) {
+    if (this.#spare.length >= spareMax || !emptied(directory)) {
       this.#discard(directory);
       return;
-    }
-    for (const { name } of entries) {
-      if (name === 'stdout' || name === 'stderr') truncateSync(join(directory, name), 0);
-      else if (name !== 'work') rmSync(join(directory, name), { recursive: true, force: true });
     }
     const spare = join(this.#root, `.spare-${this.#spareCount++}`);
     renameSync(directory, spare);
@@ -177,28 +172,23 @@ export class AttemptFiles {
   }
 
   /** Large trees are removed beside the loop, which must not stall for them. */
-  #discard(directory: string): void {
-    rm(directory, { recursive: true, force: true }).catch(this.#onFault);
+  #discard(path: string): void {
+    removeTree(path).then(removed => {
+      if (!removed) console.error(`cannot remove what a task left: ${path}`);
+    }, this.#onFault);
   }
 
   #emptyWork(work: string): void {
-    let entries: Dirent[] | undefined;
-    try {
-      entries = readdir(work);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error;
-      // The task has taken away the right to look into what it left.
-      chmodSync(work, 0o700);
-      entries = readdir(work);
-    }
+    const entries = entriesOf(work);
+    if (entries === undefined) this.#discard(work);
     for (const { name } of entries ?? []) this.#discard(join(work, name));
   }
 
   #scan(live: ReadonlySet<AttemptKey>): void {
     const ended: { key: AttemptKey; at: number; bytes: number }[] = [];
-    for (const { name } of readdir(this.#root) ?? []) {
+    for (const { name } of entriesOf(this.#root) ?? []) {
       const directory = join(this.#root, name);
-      if (!isSafeKey(name)) this.#discard(directory);
+      if (!isSafeKey(name) || !isDirectory(directory)) this.#discard(directory);
       else if (!live.has(name)) {
         const sizes = this.sizes(name);
         const at = statSync(directory).mtimeMs;
@@ -211,13 +201,21 @@ export class AttemptFiles {
   }
 }
 
-function readdir(path: string): Dirent[] | undefined {
-  try {
-    return readdirSync(path, { withFileTypes: true });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
+/** Makes the directory of a removed attempt as new; false where the task has left it otherwise. */
+function emptied(directory: string): boolean {
+  const entries = entriesOf(directory) ?? [];
+  const work = join(directory, 'work');
+  const names = new Set(entries.map(entry => entry.name));
+  if (![...fixedNames].every(name => names.has(name)) || entriesOf(work)?.length !== 0)
+    return false;
+  for (const entry of entries) {
+    if (fixedNames.has(entry.name)) continue;
+    if (entry.isDirectory()) return false;
+    rmSync(join(directory, entry.name), { force: true });
   }
+  chmodSync(directory, 0o700);
+  chmodSync(work, 0o700);
+  return ['stdout', 'stderr'].every(name => truncateFile(join(directory, name), 0));
 }
 
 /** Skips the rest of a character that the cut went through: continuation bytes at the start. */

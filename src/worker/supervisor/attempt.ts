@@ -85,6 +85,10 @@ export class Attempt {
       const attempt = new Attempt(order, files, tree, options.deadline, options.nowBootMs);
       attempt.#spawn(cwd, output, onExit);
       return attempt;
+    } catch (error) {
+      // Its directory is kept and removed like that of any attempt that is over.
+      files.settle(key, { stdout: 0, stderr: 0 });
+      throw error;
     } finally {
       closeSync(output.stdout);
       closeSync(output.stderr);

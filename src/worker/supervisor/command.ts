@@ -76,7 +76,11 @@ function checkFormat(file: string, cwd: string): void {
   if (head === undefined || head.subarray(0, 4).toString('latin1') === '\x7fELF') return;
   if (head.subarray(0, 2).toString('latin1') === '#!') {
     const line = head.toString('utf8').slice(2).split('\n', 1)[0] ?? '';
-    const interpreter = line.trim().split(/\s+/, 1)[0] ?? '';
+    // As the kernel reads it: a carriage return is part of the name.
+    const interpreter = /^[ \t]*([^ \t]*)/.exec(line)?.[1] ?? '';
+    if (interpreter.endsWith('\r')) {
+      throw new StartFault(`cannot start ${file}: its lines end as on Windows (CR LF), not in LF`);
+    }
     const at = isAbsolute(interpreter) ? interpreter : join(cwd, interpreter);
     const verdict = interpreter === '' ? 'ENOENT' : executable(at);
     if (verdict !== 'yes')

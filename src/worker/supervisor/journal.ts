@@ -38,7 +38,7 @@ export interface JournalledAttempt {
   readonly group: number;
 }
 
-/** Size at which the journal is rewritten with what is still needed. */
+/** Least size at which the journal is rewritten with what is still needed. */
 const compactBytes = 4 * 1024 * 1024;
 
 const encodeLine = (line: JournalLine): string => {
@@ -104,6 +104,8 @@ export class Journal {
   readonly #onFault: (error: Error) => void;
   #fd: number;
   #size: number;
+  /** Size beyond which it is rewritten: where much is still needed, that must not be each time. */
+  #compactAt = compactBytes;
   #lines = '';
   #syncing = false;
   #afterSync: (() => void)[] = [];
@@ -164,7 +166,7 @@ export class Journal {
   #turn(): void {
     this.flush();
     if (this.#syncing || this.#afterSync.length === 0) return;
-    if (this.#size > compactBytes) this.#compact();
+    if (this.#size > this.#compactAt) this.#compact();
     const waiting = this.#afterSync;
     this.#afterSync = [];
     this.#syncing = true;
@@ -181,5 +183,6 @@ export class Journal {
     const old = this.#fd;
     [this.#fd, this.#size] = rewrite(this.#path, this.#live());
     closeSync(old);
+    this.#compactAt = Math.max(compactBytes, 2 * this.#size);
   }
 }

@@ -90,9 +90,15 @@ export class Supervisor {
     this.#guard();
     this.#tell = tell;
     const running = [...this.#attempts.values()].map(attempt => attempt.found());
+    const startedAtMs = Date.now();
+    // What is about to start or to be told has to be known to the node, or it would drop the news.
+    const coming = this.#orders.map(({ key, shard, taskId, fence, request }) => {
+      return { key, shard, taskId, fence, request, startedAtMs };
+    });
+    const going = [...this.#recording.values()].map(one => ({ ...one, outcome: undefined }));
     return {
       incarnation: this.incarnation,
-      found: [...running, ...this.#ended.values()],
+      found: [...running, ...coming, ...going, ...this.#ended.values()],
       isolation: this.#isolation.words,
     };
   }

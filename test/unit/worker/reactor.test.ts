@@ -6,7 +6,8 @@ import { encodeSpec, type TaskSpec } from '../../../src/model/spec.ts';
 import type { FromWorker } from '../../../src/model/worker-protocol.ts';
 import type { RunnerHello } from '../../../src/ports/runner.ts';
 import type { WorkerAction } from '../../../src/worker/action.ts';
-import { attemptKey, reportEveryMs, WorkerReactor } from '../../../src/worker/reactor.ts';
+import { attemptKey } from '../../../src/worker/attempt-ledger.ts';
+import { reportEveryMs, WorkerReactor } from '../../../src/worker/reactor.ts';
 
 const id = (number: number): TaskId => formatTaskId({ atMs: 1, slot: 1, random: number });
 const shard = 3;
@@ -266,6 +267,14 @@ describe('repeats', () => {
     expect(kinds(desk.dispatch(1, 5))).toEqual(['accepted']);
     expect(kinds(desk.dispatch(1, 4))).toEqual(['refused noLease']);
     expect(desk.reactor.running).toBe(0);
+  });
+
+  test('a lower fence does not start after a higher one that is still here', () => {
+    const desk = new Desk().withLease();
+    desk.dispatch(1, 2);
+    expect(kinds(desk.dispatch(1, 1))).toEqual(['refused noLease']);
+    desk.ended(1, 2);
+    expect(kinds(desk.dispatch(1, 1))).toEqual(['refused noLease']);
   });
 
   test('reports are repeated every second until they are acknowledged', () => {

@@ -1,0 +1,280 @@
+/**
+ * The books of the worker reactor: which attempts are here, in which phase, and what they hold.
+ * Pure.
+ *
+ * Every change of a phase goes through here, so that resources are held exactly in the phases
+ * `held`, `launched` and `running`, and a task has at most one attempt in those.
+ */
+import { assert } from '../model/assert.ts';
+import type { Outcome } from '../model/attempt.ts';
+import type { TaskId } from '../model/ids.ts';
+import {
+  addResources,
+  firstShortage,
+  noResources,
+  type Resources,
+  resourceNames,
+  subtractResources,
+} from '../model/resources.ts';
+import type { AttemptRef } from '../model/worker-protocol.ts';
+import type { AttemptKey } from '../ports/runner.ts';
+import type { Launch } from './action.ts';
+
+export type Phase = 'queued' | 'held' | 'launched' | 'running' | 'ended';
+
+export interface Attempt {
+  readonly key: AttemptKey;
+  readonly ref: AttemptRef;
+  readonly request: Resources;
+  /** Absent for an attempt that was found in the supervisor. */
+  readonly launch: Launch | undefined;
+  readonly acceptedAtMs: number;
+  readonly phase: Phase;
+  /** The dispatch is known to be current: it came under a live lease or the leader said so. */
+  confirmed: boolean;
+  endAsked: boolean;
+  startedAtMs: number;
+  startedAcked: boolean;
+  reportedAtMs: number;
+  readonly outcome: Outcome | undefined;
+}
+
+type Entry = { -readonly [Name in keyof Attempt]: Attempt[Name] };
+
+export const attemptKey = (taskId: TaskId, fence: number): AttemptKey => `${taskId}.${fence}`;
+
+const holdsResources = (phase: Phase): boolean =>
+  phase === 'held' || phase === 'launched' || phase === 'running';
+
+export interface LedgerLimits {
+  readonly total: Resources;
+  readonly prefetchMax: number;
+  readonly runningMax: number;
+}
+
+export class AttemptLedger {
+  readonly #limits: LedgerLimits;
+  readonly #entries = new Map<AttemptKey, Entry>();
+  /** Entries in phase `queued`, first come first. */
+  #queue: Entry[] = [];
+  /** Entries in phase `held`. */
+  readonly #held = new Set<Entry>();
+  /** The entry of a task that has a process or is about to have one. */
+  readonly #liveByTask = new Map<TaskId, Entry>();
+  #allocated: Resources = noResources;
+  #adopted = 0;
+  #ended = 0;
+
+  constructor(limits: LedgerLimits) {
+    this.#limits = limits;
+  }
+
+  get allocated(): Resources {
+    return this.#allocated;
+  }
+
+  /** Total less what is held and what the queue asks for; no component is negative. */
+  get free(): Resources {
+    let left = subtractResources(this.#limits.total, this.#allocated);
+    for (const entry of this.#queue) left = subtractResources(left, entry.request);
+    const free = { ...left };
+    for (const name of resourceNames) free[name] = Math.max(0, free[name]);
+    return free;
+  }
+
+  /** Attempts that hold resources. */
+  get holding(): number {
+    return this.#liveByTask.size;
+  }
+
+  get queued(): number {
+    return this.#queue.length;
+  }
+
+  /** Attempts that ended and whose report is not acknowledged. */
+  get ended(): number {
+    return this.#ended;
+  }
+
+  get(taskId: TaskId, fence: number): Attempt | undefined {
+    return this.#entries.get(attemptKey(taskId, fence));
+  }
+
+  find(key: AttemptKey): Attempt | undefined {
+    return this.#entries.get(key);
+  }
+
+  all(): Attempt[] {
+    return [...this.#entries.values()];
+  }
+
+  /** Accepted and not started: those held, then the queue. */
+  waiting(): Attempt[] {
+    return [...this.#held, ...this.#queue];
+  }
+
+  held(): Attempt[] {
+    return [...this.#held];
+  }
+
+  /** The attempt of the task that holds resources. */
+  live(taskId: TaskId): Attempt | undefined {
+    return this.#liveByTask.get(taskId);
+  }
+
+  /** Whether an attempt that asks for `request` could be accepted, to run or to wait. */
+  hasRoom(request: Resources): boolean {
+    if (firstShortage(request, this.#limits.total) !== undefined) return false;
+    if (this.#queue.length === 0 && this.#fits(request)) return true;
+    return this.#queue.length < this.#limits.prefetchMax;
+  }
+
+  /** A new attempt, in phase `queued`. */
+  enqueue(ref: AttemptRef, launch: Launch, nowMs: number): Attempt {
+    const entry = this.#add(ref, launch.spec.request, launch, 'queued', nowMs);
+    this.#queue.push(entry);
+    return entry;
+  }
+
+  /** One that the supervisor already runs. */
+  adopt(ref: AttemptRef, request: Resources, startedAtMs: number, nowMs: number): Attempt {
+    const entry = this.#add(ref, request, undefined, 'running', nowMs);
+    entry.startedAtMs = startedAtMs;
+    this.#adopted++;
+    this.#allocate(entry);
+    return entry;
+  }
+
+  /** One that is over and only has to be reported. */
+  addEnded(ref: AttemptRef, outcome: Outcome, nowMs: number): Attempt {
+    const entry = this.#add(ref, noResources, undefined, 'ended', nowMs);
+    entry.outcome = outcome;
+    this.#ended++;
+    return entry;
+  }
+
+  /** Gives resources to the queue in order, as far as they go. */
+  allocate(): void {
+    let moved = false;
+    for (const entry of this.#queue) {
+      // The attempt before it is still ending here; what comes after it need not wait.
+      if (this.#liveByTask.has(entry.ref.taskId)) continue;
+      if (!this.#fits(entry.request)) break;
+      entry.phase = 'held';
+      this.#held.add(entry);
+      this.#allocate(entry);
+      moved = true;
+    }
+    if (moved) this.#queue = this.#queue.filter(entry => entry.phase === 'queued');
+  }
+
+  launched(attempt: Attempt): void {
+    const entry = this.#entry(attempt, 'held');
+    this.#held.delete(entry);
+    entry.phase = 'launched';
+  }
+
+  started(attempt: Attempt, startedAtMs: number): void {
+    const entry = this.#entry(attempt, 'launched');
+    entry.phase = 'running';
+    entry.startedAtMs = startedAtMs;
+  }
+
+  end(attempt: Attempt, outcome: Outcome): void {
+    const entry = this.#entry(attempt, attempt.phase);
+    assert(entry.phase !== 'ended', `ended twice: ${entry.key}`);
+    this.#release(entry);
+    entry.phase = 'ended';
+    entry.outcome = outcome;
+    this.#ended++;
+  }
+
+  /** Forgets an attempt that never started, or whose end is acknowledged. */
+  remove(attempt: Attempt): void {
+    const entry = this.#entry(attempt, attempt.phase);
+    assert(entry.phase !== 'launched' && entry.phase !== 'running', `forgot: ${entry.key}`);
+    this.#release(entry);
+    if (entry.phase === 'ended') this.#ended--;
+    this.#entries.delete(entry.key);
+  }
+
+  #entry(attempt: Attempt, phase: Phase): Entry {
+    const entry = this.#entries.get(attempt.key);
+    assert(entry === attempt && entry.phase === phase, `not ${phase} here: ${attempt.key}`);
+    return entry;
+  }
+
+  #fits(request: Resources): boolean {
+    if (this.holding >= this.#limits.runningMax) return false;
+    const left = subtractResources(this.#limits.total, this.#allocated);
+    return firstShortage(request, left) === undefined;
+  }
+
+  #allocate(entry: Entry): void {
+    const before = this.#liveByTask.get(entry.ref.taskId);
+    assert(before === undefined, `two attempts of a task are live here: ${entry.key}`);
+    this.#allocated = addResources(this.#allocated, entry.request);
+    this.#liveByTask.set(entry.ref.taskId, entry);
+  }
+
+  #release(entry: Entry): void {
+    if (entry.phase === 'queued') this.#queue = this.#queue.filter(other => other !== entry);
+    if (!holdsResources(entry.phase)) return;
+    this.#allocated = subtractResources(this.#allocated, entry.request);
+    this.#held.delete(entry);
+    this.#liveByTask.delete(entry.ref.taskId);
+    if (entry.launch === undefined) this.#adopted--;
+  }
+
+  #add(
+    ref: AttemptRef,
+    request: Resources,
+    launch: Launch | undefined,
+    phase: Phase,
+    nowMs: number,
+  ): Entry {
+    const { shard, taskId, fence } = ref;
+    const entry: Entry = {
+      key: attemptKey(taskId, fence),
+      ref: { shard, taskId, fence },
+      request,
+      launch,
+      acceptedAtMs: nowMs,
+      phase,
+      confirmed: launch === undefined,
+      endAsked: false,
+      startedAtMs: 0,
+      startedAcked: false,
+      reportedAtMs: nowMs,
+      outcome: undefined,
+    };
+    assert(!this.#entries.has(entry.key), `twice in the books: ${entry.key}`);
+    this.#entries.set(entry.key, entry);
+    return entry;
+  }
+
+  /** Throws `AssertionError` where the books do not balance. */
+  invariants(): void {
+    let allocated = noResources;
+    let holding = 0;
+    let ended = 0;
+    for (const entry of this.#entries.values()) {
+      if (entry.phase === 'ended') ended++;
+      assert((entry.outcome !== undefined) === (entry.phase === 'ended'), 'outcome iff ended');
+      assert((entry.phase === 'queued') === this.#queue.includes(entry), 'queue is the phase');
+      assert((entry.phase === 'held') === this.#held.has(entry), 'held is the phase');
+      if (!holdsResources(entry.phase)) continue;
+      allocated = addResources(allocated, entry.request);
+      holding++;
+      assert(this.#liveByTask.get(entry.ref.taskId) === entry, 'one live attempt of a task');
+    }
+    assert(holding === this.holding && ended === this.#ended, 'attempts are counted');
+    assert(this.#queue.length <= this.#limits.prefetchMax, 'the queue is bounded');
+    for (const name of resourceNames) {
+      assert(allocated[name] === this.#allocated[name], `allocated ${name} is the sum`);
+      // What a restarted node found may be more than it was restarted with.
+      const within = allocated[name] <= this.#limits.total[name] || this.#adopted > 0;
+      assert(within, `allocated ${name} over the total`);
+    }
+  }
+}
