@@ -20,7 +20,8 @@ import { decodeDescriptor, noConf, storeMark } from './descriptor.ts';
 import { campaignWithout } from './failover.ts';
 import { isFlushDue } from './flush-policy.ts';
 import type { Peers } from './peers.ts';
-import type { Applied, GroupMachine, Replica } from './replica.ts';
+import type { Applied } from './pending-proposals.ts';
+import type { GroupMachine, Replica } from './replica.ts';
 import { allRows, makeReplica, mayCreate, type ReplicaSeed } from './replica-maker.ts';
 
 export const tickMs = 100;

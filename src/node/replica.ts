@@ -19,6 +19,7 @@ import {
   storeMark,
 } from './descriptor.ts';
 import type { LogCache } from './log-cache.ts';
+import { type Applied, PendingProposals, type Proposal } from './pending-proposals.ts';
 import { ReadWaiters } from './read-waiters.ts';
 
 /** What the drive loop needs of a state machine; the shard's and the registry's both are one. */
@@ -40,30 +41,11 @@ export interface GroupMachine {
   digest(): number;
 }
 
-/** What a proposal came to. */
-export interface Applied {
-  readonly index: number;
-  readonly term: number;
-  readonly replies: readonly unknown[];
-}
-
 const isSeated = (conf: ConfState, id: number): boolean =>
   conf.voters.includes(id) ||
   conf.votersOutgoing.includes(id) ||
   conf.learners.includes(id) ||
   conf.learnersNext.includes(id);
-
-interface Pending {
-  readonly term: number;
-  readonly resolve: (applied: Applied) => void;
-  readonly reject: (error: TschedError) => void;
-}
-
-interface Proposal {
-  readonly data: Uint8Array;
-  readonly resolve: (applied: Applied) => void;
-  readonly reject: (error: TschedError) => void;
-}
 
 export interface ReplicaEvents {
   /** Entries were applied; `effects` are the machine's. */
@@ -98,7 +80,7 @@ export class Replica {
   readonly #events: ReplicaEvents;
   readonly #members = new Map<number, { node: NodeId; storeId: string; mark: number }>();
   readonly #proposals: Proposal[] = [];
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending: PendingProposals;
   readonly #reads = new ReadWaiters();
 
   // Work for the next batch.
@@ -110,6 +92,8 @@ export class Replica {
   #after: Message[] = [];
   #state: Extract<StoreOp, { kind: 'state' }>[] = [];
   #flushTokens: number[] = [];
+  /** States that were taken from the machine and are not durable yet. */
+  #statesOut = 0;
   #descriptorDirty = false;
 
   constructor(options: {
@@ -133,6 +117,7 @@ export class Replica {
     this.appliedTerm = options.appliedTerm;
     this.flushedIndex = options.applied;
     this.#events = options.events;
+    this.#pending = new PendingProposals(options.group, () => this.#notLeader());
     this.#descriptorDirty = options.fresh;
     for (const member of options.descriptor.members) this.learnMember(member);
   }
@@ -190,15 +175,7 @@ export class Replica {
     const proposals = this.#proposals.splice(0);
     const result = this.core.propose(proposals.map(proposal => proposal.data));
     if (result.ok) {
-      proposals.forEach((proposal, position) => {
-        // What waits there is of a term in which this replica led before, and was overwritten since.
-        this.#pending.get(result.first + position)?.reject(this.#notLeader());
-        this.#pending.set(result.first + position, {
-          term: result.term,
-          resolve: proposal.resolve,
-          reject: proposal.reject,
-        });
-      });
+      this.#pending.add(result.first, result.term, proposals);
       return;
     }
     const error =
@@ -261,41 +238,17 @@ export class Replica {
       let replies: readonly unknown[] = [];
       let effects: readonly unknown[] = [];
       this.applied = entry.index;
-      if (entry.term > this.appliedTerm) this.#rejectOvertaken(entry.term);
+      if (entry.term > this.appliedTerm) this.#pending.overtaken(entry.index, entry.term);
       this.appliedTerm = entry.term;
       if (entry.type !== 0) this.#applyConf(entry);
       else if (entry.data.length > 0) {
         ({ replies, effects } = this.machine.apply(entry.index, entry.data));
       }
-      this.#settle(entry, replies);
+      this.#pending.settle(entry, replies);
       if (effects.length > 0) this.#events.applied(this, entry.index, effects);
     }
     this.core.appliedTo(this.applied, bytes);
     this.#reads.applied(this.applied);
-  }
-
-  /**
-   * An entry of `term` is applied: terms never fall along a log, so what was proposed behind it in an
-   * earlier term is definitely not in the log. A group at rest would never reach those indexes.
-   */
-  #rejectOvertaken(term: number): void {
-    for (const [index, pending] of this.#pending) {
-      if (index <= this.applied || pending.term >= term) continue;
-      this.#pending.delete(index);
-      pending.reject(this.#notLeader());
-    }
-  }
-
-  #settle(entry: Entry, replies: readonly unknown[]): void {
-    const pending = this.#pending.get(entry.index);
-    if (pending === undefined) return;
-    this.#pending.delete(entry.index);
-    if (pending.term === entry.term) {
-      pending.resolve({ index: entry.index, term: entry.term, replies });
-    } else {
-      // Another leader's entry stands at this index: the proposal is definitely not in the log.
-      pending.reject(this.#notLeader());
-    }
   }
 
   #applyConf(entry: Entry): void {
@@ -337,11 +290,17 @@ export class Replica {
     this.#events.roleChanged(this);
   }
 
+  /** The disk does not show all of the machine's state yet, be it that a write is under way. */
+  get unwritten(): boolean {
+    return this.machine.dirtyRows > 0 || this.#statesOut > 0;
+  }
+
   /** Puts all dirty rows, and the index they stand for, into the next batch. */
   flush(): void {
     const flush = this.machine.takeFlush(Number.MAX_SAFE_INTEGER);
     if (flush === undefined && this.flushedIndex === this.applied) return;
     if (flush !== undefined) this.#flushTokens.push(flush.token);
+    this.#statesOut++;
     this.#state.push({
       kind: 'state',
       group: this.group,
@@ -370,6 +329,7 @@ export class Replica {
     const tokens = this.#tokens;
     const after = this.#after;
     const flushTokens = this.#flushTokens;
+    const states = this.#state.length;
     this.#entries = [];
     this.#hard = undefined;
     this.#tokens = [];
@@ -379,6 +339,7 @@ export class Replica {
     return () => {
       this.log.append(entries);
       this.#tokensOut -= tokens.length;
+      this.#statesOut -= states;
       for (const token of tokens) this.core.persisted(token);
       for (const token of flushTokens) this.machine.flushed(token);
       return after;
@@ -387,12 +348,7 @@ export class Replica {
 
   /** Everything that waits is told that this replica will not answer. */
   abandon(): void {
-    for (const pending of this.#pending.values()) {
-      pending.reject(
-        new TschedError('outcomeUnknown', `the replica of group ${this.group} is gone`),
-      );
-    }
-    this.#pending.clear();
+    this.#pending.abandon();
     for (const proposal of this.#proposals.splice(0)) proposal.reject(this.#notLeader());
     this.#reads.abandon(this.#notLeader());
   }

@@ -6,23 +6,60 @@ import { TschedError } from '../model/errors.ts';
 import { type NodeId, type ShardId, type TaskId, toTaskId } from '../model/ids.ts';
 import type { TaskSummary } from '../model/task.ts';
 import type { ListPage, ListQuery } from '../ports/node-api.ts';
-import type { Store } from '../ports/store.ts';
+import type { Row, Store } from '../ports/store.ts';
 import { taskKey, taskRange } from '../shard/keys.ts';
 import type { ShardMachine } from '../shard/machine.ts';
 import { decodeTaskRow, type TaskRecord } from '../shard/record.ts';
 import { toView } from '../shard/view.ts';
 import type { NodeContext } from './context.ts';
+import { type Bounds, decodeListCursor, encodeListCursor, nextBounds } from './list-cursor.ts';
 import type { Replica } from './replica.ts';
 import { readTimeoutMs, type ShardAccess } from './shard-access.ts';
 
-/** Rows of one shard that a listing looks at for one page; the cursor goes on from there. */
+/** Rows of one shard that are looked at for one page; the cursor goes on from there. */
 const scanRowsMax = 5_000;
+const pageRows = 256;
+/** IDs told of those that a short one fits; more than one is a refusal anyway. */
+const matchesMax = 5;
 
-interface ListAnswer {
-  readonly tasks: TaskSummary[];
-  /** Lowest ID that was looked at, for each shard that has more. */
-  readonly more: Record<string, string>;
+interface Asked {
+  readonly shards: readonly ShardId[];
 }
+
+interface Answered {
+  /** Shards asked for that have no replica there any more. */
+  readonly missing: readonly ShardId[];
+}
+
+interface ListAsked extends Asked {
+  readonly query: ListQuery;
+  readonly below: Bounds;
+}
+
+interface ListAnswer extends Answered {
+  readonly tasks: readonly TaskSummary[];
+  /** Where each shard that has more goes on. */
+  readonly more: Bounds;
+}
+
+interface FindAsked extends Asked {
+  readonly ending: string;
+  readonly tenant?: string | undefined;
+}
+
+interface FindAnswer extends Answered {
+  readonly ids: readonly TaskId[];
+}
+
+interface Found {
+  readonly id: TaskId;
+  readonly shard: ShardId;
+  readonly machine: ShardMachine;
+  readonly record: TaskRecord;
+}
+
+const newestFirst = (left: { readonly id: string }, right: { readonly id: string }): number =>
+  left.id < right.id ? 1 : -1;
 
 export class TaskList {
   readonly #context: NodeContext;
@@ -40,105 +77,155 @@ export class TaskList {
     this.#access = deps.access;
     this.#store = deps.store;
     this.#shards = deps.shards;
-    this.#context.peers.answer<{
-      shards: ShardId[];
-      query: ListQuery;
-      below: Record<string, string>;
-    }>('list', (_from, body) => this.#listHere(body.shards, body.query, body.below));
+    const { peers } = this.#context;
+    peers.answer<ListAsked>('list', (_from, asked) => this.#listHere(asked));
+    peers.answer<FindAsked>('find', (_from, asked) => this.#findHere(asked));
   }
 
   /** Newest first, over all shards; what did not answer is named. */
   async list(query: ListQuery): Promise<ListPage> {
-    const below = decodeCursor(query.cursor);
+    const before = decodeListCursor(query.cursor);
+    const open = this.#all().filter(shard => before === undefined || before[shard] !== undefined);
+    const { answers, missing } = await this.#ask<ListAnswer>('list', open, {
+      query,
+      below: before ?? {},
+    });
+    const found = answers.flatMap(answer => answer.tasks).sort(newestFirst);
+    const tasks = found.slice(0, query.limit);
+    const more: Bounds = Object.assign({}, ...answers.map(answer => answer.more));
+    const next = nextBounds({ before, found, shown: tasks.length, more, missing });
+    const cursor = next === undefined ? undefined : encodeListCursor(next);
+    return { tasks, cursor, missingShards: missing };
+  }
+
+  #all(): ShardId[] {
+    return Array.from({ length: this.#shards() }, (_, position) => position + 1);
+  }
+
+  /** Asks for all these shards, each at one node: its leader, else whoever holds a replica. */
+  async #ask<T extends Answered>(
+    method: string,
+    shards: readonly ShardId[],
+    body: object,
+  ): Promise<{ readonly answers: readonly T[]; readonly missing: readonly ShardId[] }> {
+    const { peers } = this.#context;
     const byNode = new Map<NodeId, ShardId[]>();
     const missing: ShardId[] = [];
-    for (let shard = 1; shard <= this.#shards(); shard++) {
-      if (below?.done.has(shard)) continue;
+    for (const shard of shards) {
       const leader = this.#context.leaderOf(shard);
       const node =
-        leader !== undefined && this.#context.peers.connected(leader)
-          ? leader
-          : this.#access.holders(shard)[0];
+        leader !== undefined && peers.connected(leader) ? leader : this.#access.holders(shard)[0];
       if (node === undefined) missing.push(shard);
       else byNode.set(node, [...(byNode.get(node) ?? []), shard]);
     }
-    const answers = await Promise.all(
-      [...byNode].map(async ([node, shards]) => {
+    const answers: T[] = [];
+    await Promise.all(
+      [...byNode].map(async ([node, mine]) => {
         try {
-          const bounds = below?.below ?? {};
-          const answer = await this.#context.peers.ask<ListAnswer>(
-            node,
-            'list',
-            { shards, query, below: bounds },
-            readTimeoutMs,
-          );
-          return answer;
+          const answer = await peers.ask<T>(node, method, { shards: mine, ...body }, readTimeoutMs);
+          answers.push(answer);
+          missing.push(...answer.missing);
         } catch (error) {
           if (!(error instanceof TschedError)) throw error;
-          missing.push(...shards);
-          return { tasks: [], more: {} };
+          missing.push(...mine);
         }
       }),
     );
-    const tasks = answers.flatMap(answer => answer.tasks);
-    tasks.sort((left, right) => (left.id < right.id ? 1 : -1));
-    const page = tasks.slice(0, query.limit);
-    const cursor = nextCursor(answers, tasks, page, this.#shards(), new Set(missing));
-    return { tasks: page, cursor, missingShards: missing.sort((left, right) => left - right) };
+    return { answers, missing: missing.sort((left, right) => left - right) };
   }
 
-  async #listHere(
-    shards: readonly ShardId[],
-    query: ListQuery,
-    below: Readonly<Record<string, string>>,
-  ): Promise<ListAnswer> {
-    const tasks: TaskSummary[] = [];
-    const more: Record<string, string> = {};
+  async #listHere({ shards, query, below }: ListAsked): Promise<ListAnswer> {
+    const found: Found[] = [];
+    const lowest: Record<string, string> = {};
+    const missing: ShardId[] = [];
     for (const shard of shards) {
-      const replica = this.#context.loop.replica(shard);
-      if (replica === undefined)
-        throw new TschedError('notLeader', `no replica of shard ${shard} here`);
-      // What is in memory only goes to the disk first: then one ordered read sees everything.
-      if (replica.machine.dirtyRows > 0) await this.#context.loop.flush(replica);
-      const lowest = await this.#listShard(replica, query, below[shard], tasks);
-      if (lowest !== undefined) more[shard] = lowest;
+      const replica = await this.#readable(shard);
+      if (replica === undefined) {
+        missing.push(shard);
+        continue;
+      }
+      const end = await this.#listShard(replica, query, below[shard], found);
+      if (end !== undefined) lowest[shard] = end;
     }
-    return { tasks, more };
+    // No page shows more than that, and an answer has to fit a frame.
+    found.sort(newestFirst);
+    const shown = Math.min(query.limit, found.length);
+    const tasks = found.slice(0, shown).map(one => this.#summary(one));
+    const more = nextBounds({ before: below, found, shown, more: lowest, missing: [] }) ?? {};
+    return { tasks, more, missing };
+  }
+
+  /** A replica all of whose tasks are on the disk, so that one ordered read there sees everything. */
+  async #readable(shard: ShardId): Promise<Replica | undefined> {
+    const { loop } = this.#context;
+    const replica = loop.replica(shard);
+    // What was taken for a write that is still under way counts as well.
+    if (replica?.unwritten === true) await loop.flush(replica);
+    return replica;
   }
 
   async #listShard(
     replica: Replica,
     query: ListQuery,
     below: string | undefined,
-    into: TaskSummary[],
+    into: Found[],
   ): Promise<string | undefined> {
     const machine = replica.machine as unknown as ShardMachine;
-    const range = taskRange();
-    let to = below === undefined ? range.to : taskKey(below as TaskId);
+    let before = below;
     let found = 0;
     let scanned = 0;
-    let lowest: string | undefined;
     while (found < query.limit && scanned < scanRowsMax) {
-      const limit = Math.min(256, query.limit - found);
-      const rows = await this.#store.rows(replica.group, {
-        from: range.from,
-        to,
-        limit,
-        reverse: true,
-      });
-      for (const [key, value] of rows) {
+      const limit = Math.min(pageRows, query.limit - found);
+      const rows = await this.#rowsBelow(replica, before, limit);
+      for (const [, value] of rows) {
         const stored = decodeTaskRow(value);
         const record = machine.record(stored.id) ?? stored;
-        lowest = record.id;
+        before = record.id;
         scanned++;
-        to = key;
         if (!this.#matches(machine, replica.group, record, query)) continue;
-        into.push(this.#summary(machine, replica.group, record));
+        into.push({ id: record.id, shard: replica.group, machine, record });
         found++;
       }
       if (rows.length < limit) return undefined;
     }
-    return lowest;
+    return before;
+  }
+
+  /** Rows of the tasks below an ID, newest first. */
+  #rowsBelow(replica: Replica, below: string | undefined, limit: number): Promise<Row[]> {
+    const { from, to } = taskRange();
+    const open = below === undefined || below === '';
+    return this.#store.rows(replica.group, {
+      from,
+      to: open ? to : taskKey(below as TaskId),
+      limit,
+      reverse: true,
+    });
+  }
+
+  /** The newest tasks here whose IDs end so. */
+  async #findHere({ shards, ending, tenant }: FindAsked): Promise<FindAnswer> {
+    const ids: TaskId[] = [];
+    const missing: ShardId[] = [];
+    for (const shard of shards) {
+      const replica = await this.#readable(shard);
+      if (replica === undefined) {
+        missing.push(shard);
+        continue;
+      }
+      let before: string | undefined;
+      for (let scanned = 0; scanned < scanRowsMax && ids.length < matchesMax; scanned += pageRows) {
+        const rows = await this.#rowsBelow(replica, before, pageRows);
+        for (const [key, value] of rows) {
+          const id = idOfKey(key);
+          before = id;
+          if (!id.endsWith(ending) || ids.length >= matchesMax) continue;
+          if (tenant === undefined || decodeTaskRow(value).tenant === tenant) ids.push(id);
+        }
+        if (rows.length < pageRows) break;
+      }
+    }
+    return { ids, missing };
   }
 
   #matches(machine: ShardMachine, shard: ShardId, record: TaskRecord, query: ListQuery): boolean {
@@ -148,7 +235,7 @@ export class TaskList {
     return this.#access.spec(machine, shard, record.digest).name.startsWith(query.namePrefix);
   }
 
-  #summary(machine: ShardMachine, shard: ShardId, record: TaskRecord): TaskSummary {
+  #summary({ machine, shard, record }: Found): TaskSummary {
     const spec = this.#access.spec(machine, shard, record.digest);
     const waiting = record.state === 'waiting';
     const view = toView(record, spec, {
@@ -179,20 +266,30 @@ export class TaskList {
     const whole = toTaskId(text);
     if (whole !== undefined) return whole;
     if (text === 'last') {
-      const page = await this.list({ limit: 1, tenant });
-      const [newest] = page.tasks;
+      const { tasks, missingShards } = await this.list({ limit: 1, tenant });
+      refuseWithout(missingShards, 'which task is the newest');
+      const [newest] = tasks;
       if (newest === undefined) throw new TschedError('unknownTask', 'no task was submitted yet');
       return newest.id;
     }
-    const ending = text.toLowerCase();
+    // As in whole IDs, letters that look like digits are taken for them.
+    const ending = text.toLowerCase().replaceAll('o', '0').replaceAll(/[il]/g, '1');
     if (!/^[0-9a-z]{4,19}$/.test(ending)) {
       throw new TschedError(
         'badId',
         `"${text}" is not a task ID: 20 characters, or at least its last 4`,
       );
     }
-    const page = await this.list({ limit: scanRowsMax, tenant });
-    const found = page.tasks.filter(task => task.id.endsWith(ending));
+    const { answers, missing } = await this.#ask<FindAnswer>('find', this.#all(), {
+      ending,
+      tenant,
+    });
+    const found = answers.flatMap(answer => answer.ids);
+    if (found.length > 1) {
+      const some = found.slice(0, 4).join(', ');
+      throw new TschedError('ambiguousId', `several IDs end in ${ending}: ${some}`);
+    }
+    refuseWithout(missing, `which task has an ID that ends in ${ending}`);
     const [only] = found;
     if (only === undefined) {
       throw new TschedError(
@@ -200,63 +297,19 @@ export class TaskList {
         `none of the newest tasks has an ID that ends in ${ending}`,
       );
     }
-    if (found.length > 1) {
-      const some = found
-        .slice(0, 4)
-        .map(task => task.id)
-        .join(', ');
-      throw new TschedError('ambiguousId', `${found.length} IDs end in ${ending}: ${some}`);
-    }
-    return only.id;
+    return only;
   }
 }
 
-/** A cursor holds, per shard with more, the ID below which to go on; shards not in it are done. */
-function decodeCursor(
-  cursor: string | undefined,
-): { below: Record<string, string>; done: { has(shard: number): boolean } } | undefined {
-  if (cursor === undefined) return undefined;
-  try {
-    const below = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as Record<string, string>;
-    for (const id of Object.values(below)) {
-      if (toTaskId(id) === undefined && id !== '') throw new Error('bad id');
-    }
-    const open = Object.fromEntries(Object.entries(below).filter(([, id]) => id !== ''));
-    return { below: open, done: { has: shard => below[shard] === undefined } };
-  } catch (cause) {
-    throw new TschedError(
-      'badRequest',
-      'the cursor is not one that a listing gave',
-      { field: 'cursor' },
-      cause,
-    );
-  }
+/** A task that cannot be seen may be the one that is meant: nothing is done to another instead. */
+function refuseWithout(missing: readonly ShardId[], what: string): void {
+  if (missing.length === 0) return;
+  const some = missing.slice(0, 4).join(', ');
+  throw new TschedError(
+    'noQuorum',
+    `cannot tell ${what}: no replica of ${missing.length} shards can be reached (${some})`,
+    { retryAfterMs: 1_000 },
+  );
 }
 
-function nextCursor(
-  answers: readonly ListAnswer[],
-  tasks: readonly TaskSummary[],
-  page: readonly TaskSummary[],
-  shards: number,
-  missing: ReadonlySet<number>,
-): string | undefined {
-  const more: Record<string, string> = Object.assign({}, ...answers.map(answer => answer.more));
-  const shown = new Set(page.map(task => task.id));
-  // Below a shard's last shown task, where some of its tasks were cut off this page.
-  const cut = tasks.filter(task => !shown.has(task.id));
-  const lastShown = new Map<number, string>();
-  for (const task of page) lastShown.set(task.shard, task.id);
-  for (const task of cut) {
-    const last = lastShown.get(task.shard);
-    more[task.shard] = last ?? '';
-  }
-  for (const shard of missing) if (shard <= shards) more[shard] ??= '';
-  if (
-    Object.keys(more).length === 0 ||
-    (cut.length === 0 && page.length === 0 && missing.size > 0)
-  ) {
-    return undefined;
-  }
-  const onlyMissing = Object.keys(more).every(shard => missing.has(Number(shard)));
-  return onlyMissing ? undefined : Buffer.from(JSON.stringify(more)).toString('base64url');
-}
+const idOfKey = (key: Uint8Array): TaskId => String.fromCharCode(...key.subarray(1)) as TaskId;
