@@ -3,7 +3,7 @@
  * this side starts it, adopts the one that is there, talks to it, and replaces it when it is dead
  * or silent. Nothing here starts a process of a task, so the node's event loop never waits for one.
  */
-import { mkdirSync } from 'node:fs';
+import { constants, mkdirSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Outcome, systemOutcome } from '../model/attempt.ts';
@@ -20,9 +20,10 @@ import type {
 } from '../ports/runner.ts';
 import { isSafeKey } from './supervisor/attempt-files.ts';
 import type { TreeKind } from './supervisor/process-tree.ts';
-import { type FromSupervisor, toWireOrder } from './supervisor/protocol.ts';
+import { toWireOrder } from './supervisor/protocol.ts';
 import { socketPath } from './supervisor/remains.ts';
-import { SupervisorLink } from './supervisor-link.ts';
+import { carefully, isCausedByTask } from './supervisor/task-files.ts';
+import { type News, SupervisorLink } from './supervisor-link.ts';
 import { endSupervisor, recordSupervisor, startSupervisor } from './supervisor-process.ts';
 
 export interface ProcessRunnerOptions {
@@ -108,13 +109,18 @@ class ProcessRunner implements Runner {
     const ended = !this.#live.has(key);
     let file: Awaited<ReturnType<typeof open>>;
     try {
-      file = await open(join(this.#dataDir, 'attempts', key, stream), 'r');
+      file = await open(
+        join(this.#dataDir, 'attempts', key, stream),
+        constants.O_RDONLY | carefully,
+      );
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      if (isCausedByTask(error)) return undefined;
       throw error;
     }
     try {
-      const { size } = await file.stat();
+      const stats = await file.stat();
+      if (!stats.isFile()) return undefined;
+      const { size } = stats;
       const wanted = Math.min(maxBytes, chunkBytesMax, Math.max(0, size - offset));
       const bytes = new Uint8Array(wanted);
       const { bytesRead } = await file.read(bytes, 0, wanted, offset);
@@ -167,7 +173,7 @@ class ProcessRunner implements Runner {
     }
   }
 
-  #onMessage(message: Exclude<FromSupervisor, { kind: 'hello' }>): void {
+  #onMessage(message: News): void {
     if (message.kind === 'started') {
       this.#events?.onStarted(message.key, message.startedAtMs);
     } else if (message.kind === 'ended') {

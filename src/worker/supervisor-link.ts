@@ -5,7 +5,7 @@
  */
 import { connect, type Socket } from 'node:net';
 import type { Clock } from '../ports/clock.ts';
-import type { RunnerHello } from '../ports/runner.ts';
+import type { FoundAttempt, RunnerHello } from '../ports/runner.ts';
 import {
   encodeFrame,
   FrameReader,
@@ -19,8 +19,11 @@ import {
 /** Beats between two looks at the link. Silence is counted in beats, not by the clock. */
 const beatMs = 250;
 
+export type News = Exclude<FromSupervisor, { kind: 'hello' | 'found' }>;
+
 export interface LinkEvents {
-  onMessage(message: Exclude<FromSupervisor, { kind: 'hello' }>): void;
+  /** Never before whoever waits for `open` has gone on, in this turn of the loop. */
+  onMessage(message: News): void;
   /** Called once, after hello; never after `close`. */
   onDown(why: string): void;
 }
@@ -31,6 +34,9 @@ export class SupervisorLink {
   readonly #events: LinkEvents;
   readonly #reader = new FrameReader<FromSupervisor>();
   readonly #hello = Promise.withResolvers<RunnerHello>();
+  readonly #found: FoundAttempt[] = [];
+  /** News that came with hello: they are about what its owner has not taken in yet. */
+  #early: News[] | undefined = [];
   #greeted = false;
   #down = false;
   #silentBeats = 0;
@@ -97,14 +103,27 @@ export class SupervisorLink {
       return;
     }
     for (const message of messages) {
-      if (message.kind !== 'hello') this.#events.onMessage(message);
+      if (message.kind === 'found') this.#found.push(...message.found);
+      else if (message.kind !== 'hello') this.#tellOwner(message);
       else if (message.version !== supervisorVersion) this.#fail(`version ${message.version}`);
       else {
         this.#greeted = true;
-        this.#hello.resolve(message.hello);
+        this.#hello.resolve({ ...message.hello, found: this.#found });
+        this.#clock.after(0, () => this.#tellEarly());
         this.#beat();
       }
     }
+  }
+
+  #tellOwner(news: News): void {
+    if (this.#early === undefined) this.#events.onMessage(news);
+    else this.#early.push(news);
+  }
+
+  #tellEarly(): void {
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    for (const news of early) if (!this.#down) this.#events.onMessage(news);
   }
 
   /**

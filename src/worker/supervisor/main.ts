@@ -17,6 +17,7 @@ import {
   encodeFrame,
   FrameReader,
   type FromSupervisor,
+  foundPerFrame,
   supervisorVersion,
   type ToSupervisor,
 } from './protocol.ts';
@@ -55,7 +56,10 @@ function serve(dataDir: string, supervisor: Supervisor): void {
     const tell = frameWriter(socket);
     const reader = new FrameReader<ToSupervisor>();
     const hello = supervisor.connect(tell);
-    tell({ kind: 'hello', version: supervisorVersion, hello });
+    for (let from = 0; from < hello.found.length; from += foundPerFrame) {
+      tell({ kind: 'found', found: hello.found.slice(from, from + foundPerFrame) });
+    }
+    tell({ kind: 'hello', version: supervisorVersion, hello: { ...hello, found: [] } });
     socket.on('data', chunk => {
       if (socket !== current) return;
       try {

@@ -1,20 +1,22 @@
 /**
  * What a node and its supervisor say to each other over the unix socket in the data directory.
  *
- * A frame is a length (4 bytes, big-endian), then JSON. The supervisor speaks first: `hello`, with
- * the version; a node that does not know the version ends that supervisor and starts its own.
+ * A frame is a length (4 bytes, big-endian), then JSON. The supervisor speaks first: what it has, in
+ * pieces (`found`), then `hello`, with the version; a node that does not know the version ends that supervisor and starts its own.
  * Messages are about attempts, not about processes, so that another way to start them fits behind
  * the same words. Both sides ping; a supervisor that is silent for 2 s is ended by the node.
  */
 import type { Outcome } from '../../model/attempt.ts';
 import type { ShardId } from '../../model/ids.ts';
 import type { Run } from '../../model/spec.ts';
-import type { AttemptKey, AttemptOrder, RunnerHello } from '../../ports/runner.ts';
+import type { AttemptKey, AttemptOrder, FoundAttempt, RunnerHello } from '../../ports/runner.ts';
 
 export const supervisorVersion = 1;
 /** Largest frame: a script in base64, its environment and arguments fit several times. */
 export const frameBytesMax = 4 * 1024 * 1024;
 export const pingEveryMs = 500;
+/** Attempts told in one frame: with the longest tails they are well below its bound. */
+export const foundPerFrame = 64;
 /** Silence of a supervisor after which the node ends it (DESIGN 9). */
 export const silenceMs = 2_000;
 /** A supervisor without attempts and without a node ends itself after this. */
@@ -42,6 +44,8 @@ export type ToSupervisor =
   | { readonly kind: 'shutdown' };
 
 export type FromSupervisor =
+  | { readonly kind: 'found'; readonly found: readonly FoundAttempt[] }
+  /** `found` is empty: it came before. */
   | { readonly kind: 'hello'; readonly version: number; readonly hello: RunnerHello }
   | { readonly kind: 'started'; readonly key: AttemptKey; readonly startedAtMs: number }
   /**

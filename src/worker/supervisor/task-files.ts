@@ -34,7 +34,8 @@ const causedByTask: ReadonlySet<string> = new Set([
   'EPERM',
 ]);
 
-const isCausedByTask = (error: unknown): boolean =>
+/** Whether a fault is one that a task can bring about with its own files. */
+export const isCausedByTask = (error: unknown): boolean =>
   causedByTask.has((error as NodeJS.ErrnoException).code ?? '');
 
 /** The result of `work`, or `otherwise` where the task has made it impossible. */
