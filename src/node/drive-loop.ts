@@ -11,18 +11,21 @@
  *   majority already.
  */
 
+import { TschedError } from '../model/errors.ts';
 import type { NodeId } from '../model/ids.ts';
+import { limits } from '../model/limits.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
-import type { Store, StoreImage, StoreOp } from '../ports/store.ts';
+import type { Store, StoreImage } from '../ports/store.ts';
 import type { Message } from '../raft/message.ts';
-import { decodeDescriptor, noConf, storeMark } from './descriptor.ts';
+import { BatchWriter, type WrittenPart } from './batch-writer.ts';
+import { decodeDescriptor, storeMark } from './descriptor.ts';
 import { campaignWithout } from './failover.ts';
-import { isFlushDue } from './flush-policy.ts';
+import { considerFlush, isFlushDue } from './flush-policy.ts';
 import type { Peers } from './peers.ts';
 import type { Applied } from './pending-proposals.ts';
 import type { GroupMachine, Replica } from './replica.ts';
-import { allRows, makeReplica, mayCreate, type ReplicaSeed } from './replica-maker.ts';
+import { allRows, emptySeed, makeReplica, mayCreate, type ReplicaSeed } from './replica-maker.ts';
 
 export const tickMs = 100;
 
@@ -48,15 +51,14 @@ export class DriveLoop {
   readonly #peers: Peers;
   readonly #observer: DriveObserver;
   readonly #machineFor: (group: number) => GroupMachine;
+  readonly #writer: BatchWriter;
   readonly #replicas = new Map<number, Replica>();
   readonly #tombstones = new Map<number, number>();
   #mark = 0;
   #inbox: Inbound[] = [];
   #dirty: Replica[] = [];
-  #extraOps: StoreOp[] = [];
   #turnPlanned = false;
   #tickDue = false;
-  #writing = false;
   #stopped = false;
   #cancelTick: () => void = () => undefined;
   #lastTurnMs = 0;
@@ -75,6 +77,7 @@ export class DriveLoop {
     this.#random = deps.random;
     this.#log = deps.log;
     this.#store = deps.store;
+    this.#writer = new BatchWriter(deps.store);
     this.#peers = deps.peers;
     this.#observer = deps.observer;
     this.#machineFor = deps.machineFor;
@@ -148,6 +151,7 @@ export class DriveLoop {
 
   /** Proposes a command; rejects with `notLeader`, `overloaded` or `outcomeUnknown`. */
   propose(replica: Replica, data: Uint8Array): Promise<Applied> {
+    if (!this.#drives(replica)) return Promise.reject(gone(replica));
     const applied = replica.propose(data);
     this.#queue(replica);
     this.plan();
@@ -156,10 +160,16 @@ export class DriveLoop {
 
   /** Waits until a majority has confirmed this leader and what it had committed is applied. */
   read(replica: Replica): Promise<void> {
+    if (!this.#drives(replica)) return Promise.reject(gone(replica));
     const done = replica.read();
     this.#queue(replica);
     this.plan();
     return done;
+  }
+
+  /** Whether its turn will come again; what is asked of another one would never be answered. */
+  #drives(replica: Replica): boolean {
+    return !this.#stopped && this.#replicas.get(replica.group) === replica;
   }
 
   /** The replica has work that did not come through the loop (a conf change, a transfer). */
@@ -170,13 +180,14 @@ export class DriveLoop {
 
   /** A record for the next batch that belongs to no group. */
   writeMeta(key: string, value: Uint8Array): void {
-    this.#extraOps.push({ kind: 'meta', key, value });
+    this.#writer.add({ kind: 'meta', key, value });
     this.plan();
   }
 
   /** A message of a peer. Creates an empty replica where a leader addresses one that is new here. */
   receive(from: NodeId, group: number, toStore: number, message: Message): void {
-    if (this.#stopped || (toStore !== 0 && toStore !== this.#mark)) return;
+    if (this.#stopped || group > limits.shardsMax) return;
+    if (toStore !== 0 && toStore !== this.#mark) return;
     let replica = this.#replicas.get(group);
     if (replica === undefined || replica.id !== message.to) {
       const removed = this.#tombstones.get(group) ?? 0;
@@ -187,19 +198,15 @@ export class DriveLoop {
         this.plan();
         return;
       }
-      replica = this.#addReplica({
-        group,
-        descriptor: { replicaId: message.to, confIndex: 0, conf: noConf, members: [] },
-        machine: this.#machineFor(group),
-        hard: { term: 0, vote: 0, commit: 0 },
-        lastIndex: 0,
-        applied: 0,
-        appliedTerm: 0,
-        fresh: true,
-      });
+      replica = this.#addReplica(emptySeed(group, message.to, this.#machineFor(group)));
     }
-    if (replica.member(message.from) === undefined) {
+    const sender = replica.member(message.from);
+    if (sender === undefined) {
       replica.learnMember({ replicaId: message.from, node: from, storeId: '' });
+    } else if (sender.node !== from) {
+      // A replica lives on one node for ever: nobody else speaks for it.
+      this.#log.warn('dropped a message in the name of another node', { peer: from, group });
+      return;
     }
     this.#inbox.push({ from, group, message });
     this.plan();
@@ -208,9 +215,13 @@ export class DriveLoop {
   #remove(replica: Replica): void {
     replica.removed = true;
     replica.abandon();
+    if (replica.leading) {
+      replica.leading = false;
+      this.#observer.roleChanged(replica);
+    }
     this.#replicas.delete(replica.group);
     this.#tombstones.set(replica.group, replica.id);
-    this.#extraOps.push({ kind: 'remove', group: replica.group, tombstone: replica.id });
+    this.#writer.add({ kind: 'remove', group: replica.group, tombstone: replica.id });
     this.#log.info('removed a replica', { group: replica.group, replica: replica.id });
   }
 
@@ -254,10 +265,22 @@ export class DriveLoop {
       try {
         this.#turn();
       } catch (error) {
-        this.#stopped = true;
-        this.#observer.fatal(error);
+        this.#fail(error);
       }
     });
+  }
+
+  #fail(error: unknown): void {
+    this.#end();
+    this.#observer.fatal(error);
+  }
+
+  /** Nothing is sent or written from here on, and whoever waits is told. */
+  #end(): void {
+    this.#stopped = true;
+    this.#cancelTick();
+    for (const replica of this.#replicas.values()) replica.abandon();
+    this.#writer.stop();
   }
 
   #turn(): void {
@@ -274,15 +297,15 @@ export class DriveLoop {
       if (replica.removed && this.#replicas.get(replica.group) !== replica) continue;
       replica.submitQueued();
       replica.takeReady(message => this.#send(replica, message));
-      this.#considerFlush(replica, nowMs);
+      considerFlush(replica, nowMs);
       if (replica.core.hasReady()) this.#queue(replica);
-      if (!this.#writing) continue;
+      if (!this.#writer.writing) continue;
       // Its batch part waits for the write that is under way.
       this.#queue(replica);
     }
     this.#peers.flush();
-    if (!this.#writing) this.#write(dirty);
-    if (this.#dirty.length > 0 && !this.#writing) this.plan();
+    if (!this.#writer.writing) this.#write(dirty);
+    if (this.#dirty.length > 0 && !this.#writer.writing) this.plan();
   }
 
   #stepInbox(nowMs: number): void {
@@ -307,24 +330,16 @@ export class DriveLoop {
     }
   }
 
-  #considerFlush(replica: Replica, nowMs: number): void {
-    const { machine } = replica;
-    if (machine.dirtyRows === 0) return;
-    if (replica.dirtySinceMs === 0) replica.dirtySinceMs = nowMs;
-    if (isFlushDue(replica, nowMs)) replica.flush();
-  }
-
   /** Puts the replica's state into the next batch, and resolves when that is durable. */
   flush(replica: Replica): Promise<void> {
+    if (!this.#drives(replica)) return Promise.reject(gone(replica));
     replica.flush();
     this.#queue(replica);
     return new Promise(resolve => {
-      this.#afterWrite.push(resolve);
+      this.#writer.onWritten(resolve);
       this.plan();
     });
   }
-
-  #afterWrite: (() => void)[] = [];
 
   #send(replica: Replica, message: Message): void {
     const member = replica.member(message.to);
@@ -332,66 +347,50 @@ export class DriveLoop {
     this.#peers.to(member.node).raft(replica.group, member.mark, message);
   }
 
-  #write(replicas: readonly Replica[]): void {
-    const ops = this.#extraOps;
-    this.#extraOps = [];
-    const done: { replica: Replica; finish: () => readonly Message[] }[] = [];
-    for (const replica of replicas) {
-      if (this.#replicas.get(replica.group) !== replica) continue;
-      const finish = replica.takeBatch(ops);
-      if (finish !== undefined) done.push({ replica, finish });
-    }
-    const waiters = this.#afterWrite;
-    this.#afterWrite = [];
-    if (ops.length === 0 && done.length === 0) {
-      for (const resolve of waiters) resolve();
-      return;
-    }
-    this.#writing = true;
-    this.counters.batches++;
-    this.#store.write(ops, () => {
-      this.#writing = false;
+  #write(dirty: readonly Replica[]): void {
+    const replicas = dirty.filter(replica => this.#replicas.get(replica.group) === replica);
+    this.#writer.write(replicas, parts => {
       if (this.#stopped) return;
       try {
-        for (const { replica, finish } of done) {
-          if (this.#replicas.get(replica.group) !== replica) continue;
-          for (const message of finish()) this.#send(replica, message);
-          this.#queue(replica);
-        }
-        for (const resolve of waiters) resolve();
-        this.#dropRemoved(done);
+        this.#written(parts);
       } catch (error) {
-        this.#stopped = true;
-        this.#observer.fatal(error);
-        return;
+        this.#fail(error);
       }
-      this.#peers.flush();
-      this.plan();
     });
+    if (this.#writer.writing) this.counters.batches++;
   }
 
-  #dropRemoved(done: readonly { readonly replica: Replica }[]): void {
-    for (const { replica } of done) {
+  #written(parts: readonly WrittenPart[]): void {
+    for (const { replica, finish } of parts) {
+      if (this.#replicas.get(replica.group) !== replica) continue;
+      for (const message of finish()) this.#send(replica, message);
+      this.#queue(replica);
+    }
+    for (const { replica } of parts) {
       if (replica.removed && this.#replicas.get(replica.group) === replica) this.#remove(replica);
     }
+    this.#peers.flush();
+    this.plan();
   }
 
   /** Writes what is dirty, then stops; nothing is sent or written afterwards. */
   async stop(): Promise<void> {
     if (this.#stopped) return;
-    const waits: Promise<void>[] = [];
     for (const replica of this.#replicas.values()) {
       replica.flush();
       this.#queue(replica);
     }
-    waits.push(new Promise(resolve => this.#afterWrite.push(resolve)));
-    this.plan();
-    await Promise.race([
-      Promise.all(waits),
-      new Promise<void>(resolve => this.#clock.after(5_000, resolve)),
-    ]);
-    this.#stopped = true;
-    this.#cancelTick();
-    for (const replica of this.#replicas.values()) replica.abandon();
+    await new Promise<void>(resolve => {
+      const cancel = this.#clock.after(5_000, resolve);
+      this.#writer.onWritten(() => {
+        cancel();
+        resolve();
+      });
+      this.plan();
+    });
+    if (!this.#stopped) this.#end();
   }
 }
+
+const gone = (replica: Replica): TschedError =>
+  new TschedError('notLeader', `this node has no replica of group ${replica.group} any more`);

@@ -14,3 +14,10 @@ export function isFlushDue(replica: Replica, nowMs: number): boolean {
     machine.dirtyBytes >= limits.dirtyBytesMax / 2
   );
 }
+
+/** Takes the state of a replica into the next batch where that is due. */
+export function considerFlush(replica: Replica, nowMs: number): void {
+  if (replica.machine.dirtyRows === 0) return;
+  if (replica.dirtySinceMs === 0) replica.dirtySinceMs = nowMs;
+  if (isFlushDue(replica, nowMs)) replica.flush();
+}

@@ -4,7 +4,7 @@ import type { Row, Store } from '../ports/store.ts';
 import { RaftCore } from '../raft/core.ts';
 import type { HardState, Message, ReplicaId } from '../raft/message.ts';
 import { productionConfig } from '../raft/production.ts';
-import type { Descriptor } from './descriptor.ts';
+import { type Descriptor, noConf } from './descriptor.ts';
 import { LogCache, readTermRuns } from './log-cache.ts';
 import { type GroupMachine, Replica, type ReplicaEvents } from './replica.ts';
 
@@ -21,6 +21,22 @@ export interface ReplicaSeed {
   /** The descriptor is not on the disk yet. */
   readonly fresh: boolean;
 }
+
+/** A replica that knows nothing yet: its leader tells it. */
+export const emptySeed = (
+  group: number,
+  replicaId: ReplicaId,
+  machine: GroupMachine,
+): ReplicaSeed => ({
+  group,
+  descriptor: { replicaId, confIndex: 0, conf: noConf, members: [] },
+  machine,
+  hard: { term: 0, vote: 0, commit: 0 },
+  lastIndex: 0,
+  applied: 0,
+  appliedTerm: 0,
+  fresh: true,
+});
 
 export function makeReplica(
   seed: ReplicaSeed,
