@@ -48,6 +48,11 @@ export type ToWorker =
       readonly kind: 'dispatch';
       /** Supervisor the assignment was made to. */
       readonly incarnation: string;
+      /**
+       * Sequence of the newest renewal of that supervisor which the leader had acknowledged when it
+       * sent this, 0 for none: a worker that has heard of a newer one knows that this is late.
+       */
+      readonly renewed: number;
       readonly run: number;
       readonly arrayIndex?: number | undefined;
       /** `encodeSpec` bytes. */
@@ -79,10 +84,11 @@ export type FromWorker =
       readonly incarnation: string;
       readonly sequence: number;
       /**
-       * Attempts whose dispatch arrived while no lease was live here. A renewal alone must not
-       * start them: the dispatch may be older than the leader's patience (a node that was stopped
-       * for a minute finds it in its socket), so the leader is asked whether they are still
-       * assigned.
+       * Attempts whose dispatch arrived while no lease was live here, or was sent before the leader
+       * acknowledged the present one. A renewal alone must not start them: the dispatch may be older
+       * than the leader's patience (a node that was stopped for a minute finds it in its socket, a
+       * leader that was stopped sends it for a shard that another leads), so the leader is asked
+       * whether they are still assigned.
        */
       readonly asks: readonly AttemptName[];
     };
@@ -112,7 +118,7 @@ export function encodeToWorker(message: ToWorker): Uint8Array {
   switch (message.kind) {
     case 'dispatch':
       writeRef(writer, message);
-      writer.text(message.incarnation).varint(message.run);
+      writer.text(message.incarnation).varint(message.renewed).varint(message.run);
       writer.optional(message.arrayIndex, (w, index) => w.varint(index)).bytes(message.spec);
       break;
     case 'end':
@@ -148,6 +154,7 @@ function readToWorker(reader: ByteReader): ToWorker {
         kind,
         ...readRef(reader),
         incarnation: reader.text(64),
+        renewed: reader.varint(),
         run: reader.varint(),
         arrayIndex: reader.optional(r => r.varint()),
         spec: reader.bytesCopy(limits.specBytesMax),

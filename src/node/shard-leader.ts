@@ -365,6 +365,7 @@ export class ShardLeader {
       kind: 'dispatch',
       ...live.ref,
       incarnation: live.incarnation,
+      renewed: this.#renewals.sequence(live),
       run: attempt.run,
       arrayIndex: attempt.arrayIndex,
       spec,

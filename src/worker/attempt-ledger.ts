@@ -30,7 +30,7 @@ export interface Attempt {
   readonly launch: Launch | undefined;
   readonly acceptedAtMs: number;
   readonly phase: Phase;
-  /** The dispatch is known to be current: it came under a live lease or the leader said so. */
+  /** The dispatch is known to be meant now: it was sent under the live lease or the leader said so. */
   confirmed: boolean;
   endAsked: boolean;
   startedAtMs: number;

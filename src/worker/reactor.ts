@@ -88,6 +88,8 @@ export class WorkerReactor {
 
   onMessage(message: ToWorker, _from: NodeId, nowBootMs: number): WorkerAction[] {
     this.#advance(nowBootMs);
+    // What the supervisor runs is not known yet: any answer could be wrong. The leader repeats it.
+    if (this.#incarnation === '') return this.#take();
     switch (message.kind) {
       case 'dispatch':
         this.#onDispatch(message);
@@ -208,7 +210,7 @@ export class WorkerReactor {
     const before = higher ? 'noLease' : this.#memory.recall(ref.taskId, ref.fence);
     if (before === 'settled') this.#send(ref.shard, { kind: 'accepted', ...ref });
     else if (before !== undefined) this.#send(ref.shard, { kind: 'refused', ...ref, why: before });
-    else if (message.incarnation !== this.#incarnation || this.#incarnation === '') {
+    else if (message.incarnation !== this.#incarnation) {
       this.#send(ref.shard, { kind: 'refused', ...ref, why: 'wrongIncarnation' });
     } else this.#consider(ref, message);
   }
@@ -235,7 +237,7 @@ export class WorkerReactor {
     const attempt = this.#ledger.enqueue(ref, launch, this.#nowMs);
     // From now on lower fences of the task are refused.
     this.#memory.remember(ref.taskId, ref.fence, 'settled');
-    attempt.confirmed = this.#leases.live(launch, this.#nowMs);
+    attempt.confirmed = this.#leases.proves(launch, message.renewed, this.#nowMs);
     this.#send(ref.shard, { kind: 'accepted', ...ref });
     this.#pump();
     if (!attempt.confirmed) this.#renewForHeld(ref.shard);

@@ -20,6 +20,7 @@ interface PendingRenewal {
 export class ShardLease {
   /** When the newest acknowledged renewal was sent, or `undefined` where none was. */
   #ackedSentMs: number | undefined;
+  #ackedSequence = 0;
   #sentMs = Number.NEGATIVE_INFINITY;
   #sequence = 0;
   #pending = new Map<number, PendingRenewal>();
@@ -59,7 +60,16 @@ export class ShardLease {
     if (renewal === undefined) return undefined;
     for (const older of this.#pending.keys()) if (older <= sequence) this.#pending.delete(older);
     this.#ackedSentMs = renewal.sentBootMs;
+    this.#ackedSequence = sequence;
     return renewal;
+  }
+
+  /**
+   * Whether a leader that had acknowledged `sequence` may have said something after the
+   * acknowledgement that this lease rests on; false for what is late.
+   */
+  isCurrent(sequence: number): boolean {
+    return this.#ackedSentMs !== undefined && sequence >= this.#ackedSequence;
   }
 
   /** Whether an attempt of this lease length may start or live at `nowBootMs`. */

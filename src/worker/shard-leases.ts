@@ -36,6 +36,14 @@ export class ShardLeases {
     return this.#leases.get(launch.shard)?.live(nowMs, leaseMs, graceMs) === true;
   }
 
+  /**
+   * Whether a dispatch of `launch` that names the renewal `sequence` is known to be meant now: it was
+   * sent under the lease that is live here. The shard gives the task to nobody else under that lease.
+   */
+  proves(launch: Launch, sequence: number, nowMs: number): boolean {
+    return this.#leases.get(launch.shard)?.isCurrent(sequence) === true && this.live(launch, nowMs);
+  }
+
   /** The renewal that an attempt without a lease waits for, unless one is on its way. */
   renewForHeld(shard: ShardId, incarnation: string, nowMs: number): Renew | undefined {
     const awaiting = this.#of(shard).awaiting(nowMs, renewHeldEveryMs);

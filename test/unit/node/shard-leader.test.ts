@@ -95,6 +95,31 @@ describe('the end of a lease', () => {
   });
 });
 
+describe('dispatches', () => {
+  test('name the newest renewal that was acknowledged to their supervisor', async () => {
+    const bench = new LeaderBench(2);
+    await bench.assign(1);
+    expect(bench.take('dispatch').map(dispatch => dispatch.renewed)).toEqual([0]);
+    await bench.renew(41);
+    bench.hear({ kind: 'renew', shard: 1, incarnation: 'n1-a', sequence: 42, asks: [] });
+    await bench.assign(2);
+    expect(bench.take('dispatch').map(dispatch => dispatch.renewed)).toEqual([41]);
+  });
+
+  test('are repeated until the worker answers, then seldom, and not once it runs', async () => {
+    const bench = new LeaderBench();
+    const attempt = await bench.assign();
+    await bench.hand.pass(3_100);
+    expect(bench.take('dispatch').length).toBe(4);
+    bench.hear({ kind: 'accepted', shard: 1, ...attempt });
+    await bench.hand.pass(4_000);
+    expect(bench.take('dispatch').length).toBeLessThanOrEqual(1);
+    bench.hear({ kind: 'started', shard: 1, ...attempt, startedAtMs: 5 });
+    await bench.hand.pass(10_000);
+    expect(bench.take('dispatch')).toEqual([]);
+  });
+});
+
 describe('refusals', () => {
   test('an attempt whose refusal is on its way through the log is not confirmed', async () => {
     const bench = new LeaderBench();

@@ -18,7 +18,17 @@ const spec = (cpuMilli: number, leaseMs: number): Uint8Array => {
 };
 
 type Step =
-  | { kind: 'dispatch'; task: number; fence: number; cpu: number; leaseMs: number; old: boolean }
+  | {
+      kind: 'dispatch';
+      task: number;
+      fence: number;
+      cpu: number;
+      leaseMs: number;
+      /** For a supervisor that is gone. */
+      old: boolean;
+      /** Sent before the newest acknowledgement. */
+      late: boolean;
+    }
   | { kind: 'end'; task: number; fence: number }
   | { kind: 'reportAck'; task: number; fence: number; ended: boolean }
   | { kind: 'renewAck'; back: number; confirm: boolean }
@@ -40,6 +50,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       cpu: fc.integer({ min: 1, max: 12 }),
       leaseMs: fc.constantFrom(5_000, 20_000),
       old: fc.integer({ min: 0, max: 9 }).map(number => number === 0),
+      late: fc.integer({ min: 0, max: 3 }).map(number => number === 0),
     }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('end' as const), task, fence }) },
@@ -92,6 +103,10 @@ class Player {
   supervisors = 1;
   readonly renewals: { message: Extract<FromWorker, { kind: 'renew' }>; sentMs: number }[] = [];
   ackedSentMs = Number.NEGATIVE_INFINITY;
+  /** Newest that was acknowledged. */
+  sequence = 0;
+  /** Attempts of which a leader said, under the present lease or one before, that they are meant. */
+  readonly proved = new Set<string>();
   readonly launches = new Set<string>();
   readonly live = new Map<TaskId, Launch>();
   readonly highest = new Map<TaskId, number>();
@@ -119,7 +134,10 @@ class Player {
     switch (step.kind) {
       case 'dispatch': {
         const name = step.old ? 'sup-0' : incarnation;
-        const message = { kind: 'dispatch', ...ref(step), incarnation: name, run: 1 } as const;
+        const renewed = step.late ? this.sequence - 1 : this.sequence;
+        const about = { ...ref(step), incarnation: name, renewed, run: 1 };
+        const message = { kind: 'dispatch', ...about } as const;
+        if (!step.late) this.proved.add(attemptKey(about.taskId, about.fence));
         const bytes = spec(step.cpu, step.leaseMs);
         return reactor.onMessage({ ...message, spec: bytes }, 'n2', nowMs);
       }
@@ -148,6 +166,7 @@ class Player {
         this.incarnation = `sup-${++this.supervisors}`;
         this.live.clear();
         this.ackedSentMs = Number.NEGATIVE_INFINITY;
+        this.sequence = 0;
         const hello = { incarnation: this.incarnation, found: [], isolation: {} };
         return reactor.onSupervisor(hello);
       }
@@ -159,8 +178,12 @@ class Player {
     if (renewal === undefined) return [];
     const { shard, incarnation, sequence, asks } = renewal.message;
     const current = incarnation === this.incarnation;
-    if (current) this.ackedSentMs = Math.max(this.ackedSentMs, renewal.sentMs);
+    if (current) {
+      this.ackedSentMs = Math.max(this.ackedSentMs, renewal.sentMs);
+      this.sequence = Math.max(this.sequence, sequence);
+    }
     const confirmed = confirm ? asks : [];
+    for (const ask of confirmed) this.proved.add(attemptKey(ask.taskId, ask.fence));
     const message = { kind: 'renewAck', shard, incarnation, sequence, confirmed } as const;
     return this.reactor.onMessage(message, 'n2', this.nowMs);
   }
@@ -178,6 +201,7 @@ class Player {
     const { taskId, spec } = launch;
     expect(launch.key).toBe(attemptKey(taskId, launch.fence));
     expect(this.launches.has(launch.key), 'started twice').toBe(false);
+    expect(this.proved.has(launch.key), 'nobody said that it is meant').toBe(true);
     expect(this.live.has(taskId), 'two attempts of a task').toBe(false);
     expect(launch.fence, 'a lower fence').toBeGreaterThan(this.highest.get(taskId) ?? 0);
     const deadline = leaseDeadline(this.ackedSentMs, spec.leaseMs, spec.graceMs);

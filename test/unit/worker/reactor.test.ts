@@ -55,12 +55,15 @@ class Desk {
     return actions;
   }
 
+  /** Newest renewal that was acknowledged: what the leader puts into its dispatches. */
+  renewed = 0;
+
   dispatch(number: number, fence = 1, cpuMilli = 1_000, changes: Partial<TaskSpec> = {}) {
     const spec = specOf(cpuMilli, changes);
     const ref = { shard, taskId: id(number), fence };
     return this.checked(
       this.reactor.onMessage(
-        { kind: 'dispatch', ...ref, incarnation: 'sup-1', run: 1, spec },
+        { kind: 'dispatch', ...ref, incarnation: 'sup-1', renewed: this.renewed, run: 1, spec },
         'n2',
         this.now,
       ),
@@ -74,6 +77,7 @@ class Desk {
     const renewal = sent(actions).findLast(message => message.kind === 'renew');
     if (renewal?.kind !== 'renew') throw new Error('no renewal was sent');
     const { incarnation, sequence, asks } = renewal;
+    this.renewed = Math.max(this.renewed, sequence);
     const confirmed = confirm ? asks : [];
     return this.checked(
       this.reactor.onMessage(
@@ -139,6 +143,26 @@ describe('leases', () => {
 
   test('a dispatch under a live lease starts at once', () => {
     expect(kinds(new Desk().withLease().dispatch(1))).toEqual(['accepted', 'launch']);
+  });
+
+  test('a dispatch that was sent before the present acknowledgement has to be confirmed', () => {
+    const desk = new Desk().withLease();
+    const renewed = desk.renewed;
+    desk.dispatch(1);
+    desk.acknowledge(desk.tick(2_000));
+    desk.renewed = renewed;
+    const actions = desk.dispatch(2);
+    expect(kinds(actions)).toEqual(['accepted', 'renew']);
+    expect(kinds(desk.acknowledge(actions, false))).toEqual(['renewRunner', 'refused noLease']);
+  });
+
+  test('a restarted node does not start what was sent to the process before it', () => {
+    const before = new Desk().withLease();
+    const desk = new Desk();
+    desk.now = before.now + 1_000;
+    desk.withLease();
+    desk.renewed = before.renewed;
+    expect(kinds(desk.dispatch(1))).toEqual(['accepted', 'renew']);
   });
 
   test('an old dispatch is handed back when the leader no longer confirms it', () => {
@@ -327,6 +351,26 @@ describe('ends', () => {
 });
 
 describe('supervisors', () => {
+  test('nothing is answered before the supervisor has told what it runs', () => {
+    const reactor = new WorkerReactor({
+      node: 'n1',
+      total: { ...noResources, cpuMilli: 2_000 },
+      prefetchMax: 3,
+      runningMax: 16,
+    });
+    const ref = { shard, taskId: id(1), fence: 4 };
+    const end = { kind: 'end', ...ref, reason: 'cancelled' } as const;
+    const named = { incarnation: 'sup-1', renewed: 0, run: 1, spec: specOf(1_000) };
+    expect(reactor.onMessage({ kind: 'dispatch', ...ref, ...named }, 'n2', 5)).toEqual([]);
+    expect(reactor.onMessage(end, 'n2', 5)).toEqual([]);
+    const request = { ...noResources, cpuMilli: 1_500 };
+    const found = [{ ...ref, key: attemptKey(id(1), 4), request, startedAtMs: 5 }];
+    const hello = { incarnation: 'sup-1', found, isolation: {} };
+    expect(kinds(reactor.onHello(hello))).toEqual(['started']);
+    expect(kinds(reactor.onMessage(end, 'n2', 6))).toEqual(['end']);
+    reactor.invariants();
+  });
+
   test('a dispatch for another supervisor is refused', () => {
     const desk = new Desk({ incarnation: 'sup-2' });
     expect(kinds(desk.dispatch(1))).toEqual(['refused wrongIncarnation']);
