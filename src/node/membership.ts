@@ -275,10 +275,12 @@ export class Membership {
     return progress.match + promoteLagMax >= replica.core.lastIndex;
   }
 
-  /** A replica that was removed while it was away never hears of it: the registry knows. */
+  /**
+   * A replica that was removed while it was away never hears of it: the registry knows. Whom it takes
+   * for its leader says nothing: a learner holds no elections and believes in the last one for ever.
+   */
   #considerForgotten(replica: Replica): void {
     if (this.#context.clock.nowMs() - replica.heardMs < forgottenMs) return;
-    if (replica.core.lead !== 0) return;
     const record = this.#registry.machine()?.group(replica.group);
     if (replica.group === registryGroup) return;
     if (record === undefined || record.confIndex <= replica.descriptor.confIndex) return;
