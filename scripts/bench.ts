@@ -1,6 +1,7 @@
 /**
- * `npm run bench`: what a cluster of real node processes on this machine does a second, and how long
- * it takes. Prints a table and one JSON document; how to read them is in docs/guides/benchmarks.md.
+ * `npm run bench`: what a cluster of real node processes on this machine does a second, and how
+ * long it takes. Prints a table and one JSON document; how to read them is in
+ * docs/guides/benchmarks.md.
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

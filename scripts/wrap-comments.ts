@@ -1,7 +1,7 @@
 /**
- * Breaks comments that are wider than the house allows, which the formatter leaves alone: words that
- * do not fit go on to the next line of the paragraph. Code, drawings and words that are too long by
- * themselves stay as they are, and so does every line that fits.
+ * Breaks comments that are wider than the house allows, which the formatter leaves alone: words
+ * that do not fit go on to the next line of the paragraph. Code, drawings and words that are too
+ * long by themselves stay as they are, and so does every line that fits.
  */
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,4 +1,6 @@
-/** The first bars of the budgets (docs/guides/benchmarks.md). A bar that is not met fails nothing. */
+/**
+ * The first bars of the budgets (docs/guides/benchmarks.md). A bar that is not met fails nothing.
+ */
 import type { Row } from './measure.ts';
 
 export interface Bar {

@@ -1,7 +1,8 @@
 /**
- * A cluster that is full: one long task holds the whole of each node, and what is submitted asks for
- * as much. Submits then go the whole way of any submit (read, checked, put into a log on three
- * disks, applied, indexed, seen by the planner), but nothing runs meanwhile. Workers prefetch a few.
+ * A cluster that is full: one long task holds the whole of each node, and what is submitted asks
+ * for as much. Submits then go the whole way of any submit (read, checked, put into a log on three
+ * disks, applied, indexed, seen by the planner), but nothing runs meanwhile. Workers prefetch a
+ * few.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { encodeSpec } from '../../src/model/spec.ts';

@@ -1,7 +1,7 @@
 /**
- * Looks into a running node through the debugging protocol of Node, which SIGUSR1 switches on: memory
- * after a forced collection, and CPU profiles of exactly the time that is measured. The node's program
- * is not changed for it.
+ * Looks into a running node through the debugging protocol of Node, which SIGUSR1 switches on:
+ * memory after a forced collection, and CPU profiles of exactly the time that is measured. The
+ * node's program is not changed for it.
  */
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';

@@ -1,6 +1,7 @@
 /**
- * Peers measured in the same run, by scripts that install, start, measure and stop them and print one
- * line of JSON. Ratios compare the same work as far as there is such; the note says what differs.
+ * Peers measured in the same run, by scripts that install, start, measure and stop them and print
+ * one line of JSON. Ratios compare the same work as far as there is such; the note says what
+ * differs.
  */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';

@@ -85,10 +85,10 @@ export type FromWorker =
       readonly sequence: number;
       /**
        * Attempts whose dispatch arrived while no lease was live here, or was sent before the leader
-       * acknowledged the present one. A renewal alone must not start them: the dispatch may be older
-       * than the leader's patience (a node that was stopped for a minute finds it in its socket, a
-       * leader that was stopped sends it for a shard that another leads), so the leader is asked
-       * whether they are still assigned.
+       * acknowledged the present one. A renewal alone must not start them: the dispatch may be
+       * older than the leader's patience (a node that was stopped for a minute finds it in its
+       * socket, a leader that was stopped sends it for a shard that another leads), so the leader
+       * is asked whether they are still assigned.
        */
       readonly asks: readonly AttemptName[];
     };

@@ -30,7 +30,9 @@ export interface Attempt {
   readonly launch: Launch | undefined;
   readonly acceptedAtMs: number;
   readonly phase: Phase;
-  /** The dispatch is known to be meant now: it was sent under the live lease or the leader said so. */
+  /**
+   * The dispatch is known to be meant now: it was sent under the live lease or the leader said so.
+   */
   confirmed: boolean;
   endAsked: boolean;
   startedAtMs: number;

@@ -37,8 +37,9 @@ export class ShardLeases {
   }
 
   /**
-   * Whether a dispatch of `launch` that names the renewal `sequence` is known to be meant now: it was
-   * sent under the lease that is live here. The shard gives the task to nobody else under that lease.
+   * Whether a dispatch of `launch` that names the renewal `sequence` is known to be meant now: it
+   * was sent under the lease that is live here. The shard gives the task to nobody else under that
+   * lease.
    */
   proves(launch: Launch, sequence: number, nowMs: number): boolean {
     return this.#leases.get(launch.shard)?.isCurrent(sequence) === true && this.live(launch, nowMs);

@@ -1,7 +1,7 @@
 /**
  * What people and machines get wrong, at the real program and its real ports: a clear error where a
- * person sees it, no node falls over, and no task is lost. A task is submitted before everything else
- * and must still be there, and run, at the end.
+ * person sees it, no node falls over, and no task is lost. A task is submitted before everything
+ * else and must still be there, and run, at the end.
  */
 import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';

@@ -1,7 +1,8 @@
 /**
  * Faults that last a minute, each on five nodes under real work; only at full size (`npm run e2e`):
- * leases run out, leaders are deposed, and whoever was away comes back with old knowledge. Nothing may
- * be lost, run twice at once or recorded twice, and whoever can be reached takes tasks all the time.
+ * leases run out, leaders are deposed, and whoever was away comes back with old knowledge. Nothing
+ * may be lost, run twice at once or recorded twice, and whoever can be reached takes tasks all the
+ * time.
  */
 import { describe, expect, test } from 'vitest';
 import { FileWorkload } from '../support/file-workload.ts';

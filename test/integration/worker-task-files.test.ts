@@ -1,4 +1,6 @@
-/** What tasks do to their own files must not hurt anybody else: one real supervisor for all of it. */
+/**
+ * What tasks do to their own files must not hurt anybody else: one real supervisor for all of it.
+ */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

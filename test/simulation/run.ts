@@ -1,6 +1,7 @@
 /**
- * One seed, from the first boot to the last check: the cluster comes up; a phase with faults, in which
- * only wrong is wrong; then everything heals, and what was promised has to come true in bounded time.
+ * One seed, from the first boot to the last check: the cluster comes up; a phase with faults, in
+ * which only wrong is wrong; then everything heals, and what was promised has to come true in
+ * bounded time.
  */
 import type { TschedNode } from '../../src/node/node.ts';
 import type { ClusterHealth } from '../../src/ports/node-api.ts';

@@ -1,6 +1,6 @@
 /**
- * The main gate: whole clusters on simulated machines. Seeds 1 to 50, those that failed once, and the
- * proof that a seed decides everything. The other fifty run beside this file.
+ * The main gate: whole clusters on simulated machines. Seeds 1 to 50, those that failed once, and
+ * the proof that a seed decides everything. The other fifty run beside this file.
  */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';

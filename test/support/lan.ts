@@ -1,8 +1,8 @@
 /**
- * A small network for nodes on this machine: a bridge, and a network namespace with an address of its
- * own for each of them, so that two of them can be cut off from each other without a word. Needs root
- * and iproute2. A cut is a wrong link-layer address on both sides: packets leave and nobody takes
- * them, as with a broken switch; nothing is refused.
+ * A small network for nodes on this machine: a bridge, and a network namespace with an address of
+ * its own for each of them, so that two of them can be cut off from each other without a word.
+ * Needs root and iproute2. A cut is a wrong link-layer address on both sides: packets leave and
+ * nobody takes them, as with a broken switch; nothing is refused.
  */
 import { execFileSync } from 'node:child_process';
 

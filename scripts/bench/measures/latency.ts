@@ -1,7 +1,7 @@
 /**
  * From the moment a submit is sent to the moment its process runs, on an idle cluster. The task is
- * `date` and tells its own start by the machine's clock, so that what a process costs to start is in
- * the figure, `date` itself with about a millisecond included.
+ * `date` and tells its own start by the machine's clock, so that what a process costs to start is
+ * in the figure, `date` itself with about a millisecond included.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { BenchCluster } from '../cluster.ts';

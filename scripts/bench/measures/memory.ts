@@ -1,8 +1,8 @@
 /**
- * Memory of one waiting task on one node, each with a spec of its own. Live memory is what the node's
- * JavaScript heap holds after forced collections, with what it holds outside of the heap; the
- * difference between a cluster with some thousand tasks, where all code is warm, and one with many.
- * Resident memory is what the system sees, LevelDB and free space of the heap included.
+ * Memory of one waiting task on one node, each with a spec of its own. Live memory is what the
+ * node's JavaScript heap holds after forced collections, with what it holds outside of the heap;
+ * the difference between a cluster with some thousand tasks, where all code is warm, and one with
+ * many. Resident memory is what the system sees, LevelDB and free space of the heap included.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BenchCluster } from '../cluster.ts';

@@ -1,10 +1,11 @@
 /**
  * What a node and its supervisor say to each other over the unix socket in the data directory.
  *
- * A frame is a length (4 bytes, big-endian), then JSON. The supervisor speaks first: what it has, in
- * pieces (`found`), then `hello`, with the version; a node that does not know the version ends that supervisor and starts its own.
- * Messages are about attempts, not about processes, so that another way to start them fits behind
- * the same words. Both sides ping; a supervisor that is silent for 2 s is ended by the node.
+ * A frame is a length (4 bytes, big-endian), then JSON. The supervisor speaks first: what it has,
+ * in pieces (`found`), then `hello`, with the version; a node that does not know the version ends
+ * that supervisor and starts its own. Messages are about attempts, not about processes, so that
+ * another way to start them fits behind the same words. Both sides ping; a supervisor that is
+ * silent for 2 s is ended by the node.
  */
 import type { Outcome } from '../../model/attempt.ts';
 import type { ShardId } from '../../model/ids.ts';

@@ -1,7 +1,7 @@
 /**
- * Files that a task had in its hands. It may have replaced them by links, pipes or directories, taken
- * rights away or removed them: nothing here follows a link, waits for a pipe, or fails for what a task
- * can do. Faults of the machine (no space, a bad disk) are thrown.
+ * Files that a task had in its hands. It may have replaced them by links, pipes or directories,
+ * taken rights away or removed them: nothing here follows a link, waits for a pipe, or fails for
+ * what a task can do. Faults of the machine (no space, a bad disk) are thrown.
  */
 import {
   chmodSync,
@@ -60,8 +60,8 @@ export const isDirectory = (path: string): boolean =>
   unlessTask(() => lstatSync(path).isDirectory(), false);
 
 /**
- * Opens a regular file, calls `work` with it and closes it; `undefined` where there is none. One with
- * a second name is somebody's copy: with `onlyName` it counts as none.
+ * Opens a regular file, calls `work` with it and closes it; `undefined` where there is none. One
+ * with a second name is somebody's copy: with `onlyName` it counts as none.
  */
 export function withFile<T>(
   path: string,

@@ -1,4 +1,6 @@
-/** Values of every format of src/model: fixed ones for golden bytes, arbitrary ones for properties. */
+/**
+ * Values of every format of src/model: fixed ones for golden bytes, arbitrary ones for properties.
+ */
 import fc from 'fast-check';
 import type { Advertisement } from '../../../src/model/advertisement.ts';
 import { type Outcome, outcomeKinds, systemOutcome } from '../../../src/model/attempt.ts';

@@ -1,4 +1,7 @@
-/** A few real nodes on virtual time, a simulated network and disks in memory, for tests of one thing. */
+/**
+ * A few real nodes on virtual time, a simulated network and disks in memory, for tests of one
+ * thing.
+ */
 import type { NodeId, TaskId } from '../../../src/model/ids.ts';
 import { encodeSpec, type TaskSpec } from '../../../src/model/spec.ts';
 import { bootstrapOps } from '../../../src/node/make-cluster.ts';

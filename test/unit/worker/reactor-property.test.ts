@@ -105,7 +105,9 @@ class Player {
   ackedSentMs = Number.NEGATIVE_INFINITY;
   /** Newest that was acknowledged. */
   sequence = 0;
-  /** Attempts of which a leader said, under the present lease or one before, that they are meant. */
+  /**
+   * Attempts of which a leader said, under the present lease or one before, that they are meant.
+   */
   readonly proved = new Set<string>();
   readonly launches = new Set<string>();
   readonly live = new Map<TaskId, Launch>();
