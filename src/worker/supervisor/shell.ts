@@ -13,16 +13,30 @@ export const joinScript = 'echo 0 >"$0/cgroup.procs" && exec "$@"';
 
 const plainName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
+/** Variables that some shell sets by itself, changes, or does not hand on. */
+const shellNames: readonly string[] = [
+  ...['PWD', 'OLDPWD', 'SHLVL', '_', 'IFS', 'OPTIND', 'PPID', 'PS1', 'PS2', 'PS4', 'LINENO'],
+  ...['UID', 'EUID', 'RANDOM', 'SECONDS', 'SHELLOPTS', 'BASHOPTS', 'POSIXLY_CORRECT'],
+];
+
 /**
- * Arguments that run `argv` with exactly `env`. A shell drops variables whose names it cannot use,
- * and some shells add their own (`exact` is false there): then `env` sets the environment after it.
+ * Arguments that run `argv` with exactly the environment `env`, which the shell is given too. What it
+ * would drop or change is told to `env`; where the shell adds variables (`exact` is false), those are
+ * taken away again. All else goes past the arguments, which everybody on the machine can read.
  */
 export function exactly(
   argv: readonly string[],
   env: Readonly<Record<string, string>>,
   exact: boolean,
 ): string[] {
-  if (exact && Object.keys(env).every(name => plainName.test(name))) return [...argv];
-  const pairs = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-  return ['/usr/bin/env', '-i', ...pairs, ...argv];
+  const special = (name: string): boolean => shellNames.includes(name) || !plainName.test(name);
+  const set = Object.entries(env).filter(([name]) => special(name));
+  const unset = exact ? [] : shellNames.filter(name => env[name] === undefined);
+  if (set.length === 0 && unset.length === 0) return [...argv];
+  return [
+    '/usr/bin/env',
+    ...unset.flatMap(name => ['-u', name]),
+    ...set.map(([name, value]) => `${name}=${value}`),
+    ...argv,
+  ];
 }
