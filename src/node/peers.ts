@@ -40,6 +40,12 @@ interface Waiting {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
+/** What a request that failed is told as; bytes that cannot be read are the sender's fault. */
+function codeOf(error: unknown): ErrorCode {
+  if (error instanceof DecodeError) return 'badRequest';
+  return error instanceof TschedError ? error.code : 'internal';
+}
+
 export class Peers {
   readonly #clock: Clock;
   readonly #log: Log;
@@ -92,6 +98,9 @@ export class Peers {
     if (peer === this.self) return this.#serve(method, peer, payload);
     if (!this.#transport.connected(peer) || this.#waiting.size >= limits.rpcInFlightMax) {
       return Promise.reject(new TschedError('nodeUnreachable', `no connection to node ${peer}`));
+    }
+    if (payload.length > limits.rpcBytesMax) {
+      return Promise.reject(new TschedError('tooLarge', `${method} of ${payload.length} bytes`));
     }
     const id = this.#nextRequest++;
     return new Promise((resolve, reject) => {
@@ -183,7 +192,8 @@ export class Peers {
     this.#stopped = true;
     for (const [id, waiting] of this.#waiting) {
       waiting.cancelTimer();
-      waiting.reject(new TschedError('nodeUnreachable', 'this node is stopping'));
+      // It was sent: whoever got it may have done it.
+      waiting.reject(new TschedError('outcomeUnknown', 'this node is stopping'));
       this.#waiting.delete(id);
     }
   }
@@ -220,16 +230,22 @@ export class Peers {
         ? this.#serve(method, from, payload)
         : Promise.reject(new TschedError('forbidden', `request ${method} is not for this node`));
     answer.then(
-      result => this.to(from).response(id, '', result),
+      result => {
+        if (result.length <= limits.rpcBytesMax) this.to(from).response(id, '', result);
+        else this.#refuse(from, id, 'tooLarge', `an answer of ${result.length} bytes`);
+      },
       (error: unknown) => {
-        const code = error instanceof TschedError ? error.code : 'internal';
+        const code = codeOf(error);
         if (code === 'internal') {
           this.#log.error('a request failed', { method, why: String(error) });
         }
-        const message = error instanceof Error ? error.message : String(error);
-        this.to(from).response(id, code, encoder.encode(message.slice(0, 2_000)));
+        this.#refuse(from, id, code, error instanceof Error ? error.message : String(error));
       },
     );
+  }
+
+  #refuse(to: NodeId, id: number, code: ErrorCode, message: string): void {
+    this.to(to).response(id, code, encoder.encode(message.slice(0, 2_000)));
   }
 
   async #serve(method: string, from: NodeId, payload: Uint8Array): Promise<Uint8Array> {

@@ -79,11 +79,17 @@ export class Registration {
       return this.#registry.propose({ kind: 'registerNode', node, joinSecret });
     }
     // Not a member yet: through whichever node of the join token answers.
+    let failure = new TschedError('unreachable', 'no node of the join token can be reached');
     for (const { node: contact } of bootstrap) {
       if (!peers.connected(contact)) continue;
-      return peers.ask<Answer>(contact, 'join', { registration: node, joinSecret }, 5_000);
+      try {
+        return await peers.ask<Answer>(contact, 'join', { registration: node, joinSecret }, 5_000);
+      } catch (error) {
+        if (!(error instanceof TschedError)) throw error;
+        failure = error;
+      }
     }
-    throw new TschedError('unreachable', 'no node of the join token can be reached');
+    throw failure;
   }
 
   #describe(): NodeRegistration {

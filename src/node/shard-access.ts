@@ -16,6 +16,7 @@ import { toView } from '../shard/view.ts';
 import type { NodeContext } from './context.ts';
 import type { Replica } from './replica.ts';
 import type { Scheduler } from './scheduler.ts';
+import { within } from './within.ts';
 
 export const readTimeoutMs = 2_500;
 const specCacheMax = 256;
@@ -105,27 +106,15 @@ export class ShardAccess {
     if (!stale) {
       if (!replica.leading)
         throw new TschedError('notLeader', `this node does not lead shard ${shard}`);
-      await this.#within(this.#context.loop.read(replica), readTimeoutMs, shard);
+      const { loop, clock } = this.#context;
+      await within(
+        clock,
+        loop.read(replica),
+        readTimeoutMs,
+        () => new TschedError('notLeader', `shard ${shard} could not confirm its leader in time`),
+      );
     }
     return { replica, machine: replica.machine as unknown as ShardMachine };
-  }
-
-  #within<T>(work: Promise<T>, limitMs: number, shard: ShardId): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const cancel = this.#context.clock.after(limitMs, () =>
-        reject(new TschedError('notLeader', `shard ${shard} could not confirm its leader in time`)),
-      );
-      work.then(
-        value => {
-          cancel();
-          resolve(value);
-        },
-        (error: unknown) => {
-          cancel();
-          reject(error);
-        },
-      );
-    });
   }
 
   record(machine: ShardMachine, shard: ShardId, id: TaskId): TaskRecord {

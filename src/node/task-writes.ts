@@ -3,6 +3,7 @@
  * IDs, until the answer is known or the time is up. Repeating is safe: apply knows a task by its ID.
  */
 import { createHash } from 'node:crypto';
+import { DecodeError } from '../model/bytes.ts';
 import type { Actor, ItemReply, SubmitItem } from '../model/command.ts';
 import { type ErrorCode, TschedError } from '../model/errors.ts';
 import { type ShardId, slotOfId, type TaskId } from '../model/ids.ts';
@@ -23,6 +24,7 @@ import {
 import type { IdDraw } from './id-draw.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { SubmitBatch } from './submit-queue.ts';
+import { within } from './within.ts';
 
 /** A cluster without a majority has to say so within 5 s. */
 const writeTimeoutMs = 4_500;
@@ -159,7 +161,13 @@ export class TaskWrites {
     actor: Actor,
     replies: SubmitReply[],
   ): Promise<void> {
+    let givenUp = false;
     for (const part of inParts(routed)) {
+      if (givenUp) {
+        // Nobody is made to wait again for a shard that has just been given up.
+        for (const { position, id } of part) replies[position] = notTried(shard, id);
+        continue;
+      }
       const batch = toBatch(part);
       let results: readonly ItemReply[];
       try {
@@ -169,7 +177,11 @@ export class TaskWrites {
           () => ({ method: 'submit', payload: encodeSubmit(shard, batch, actor) }),
         );
       } catch (error) {
-        for (const { position, id } of part) replies[position] = failureOf(error, id);
+        for (const { position, id } of part) {
+          const failure = failureOf(error, id);
+          replies[position] = failure;
+          givenUp ||= failure.code === 'noQuorum' || failure.code === 'outcomeUnknown';
+        }
         continue;
       }
       part.forEach(({ position, id }, place) => {
@@ -214,12 +226,12 @@ export class TaskWrites {
     const { clock, peers, nodeId } = this.#context;
     const deadlineMs = clock.nowMs() + writeTimeoutMs;
     let unknown = false;
+    const late = (): TschedError =>
+      new TschedError('outcomeUnknown', `shard ${shard} did not confirm in time`);
     for (;;) {
       const leftMs = deadlineMs - clock.nowMs();
       if (leftMs <= 0) {
-        if (unknown) {
-          throw new TschedError('outcomeUnknown', `shard ${shard} did not confirm in time`);
-        }
+        if (unknown) throw late();
         throw new TschedError('noQuorum', `shard ${shard} has no leader that can be reached`, {
           retryAfterMs: 1_000,
         });
@@ -229,7 +241,7 @@ export class TaskWrites {
         if (leaderNode === nodeId) {
           const leader = this.#scheduler.leader(shard);
           if (leader?.replica.leading === true)
-            return await this.#within(here(leader), leftMs, shard);
+            return await within(clock, here(leader), leftMs, late);
         } else if (leaderNode !== undefined) {
           const { method, payload } = there();
           return decodeReplies(
@@ -237,30 +249,13 @@ export class TaskWrites {
           );
         }
       } catch (error) {
-        if (!(error instanceof TschedError)) throw error;
-        if (error.code === 'outcomeUnknown') unknown = true;
-        else if (!passing.includes(error.code)) throw error;
+        const code = codeOf(error);
+        if (code === 'outcomeUnknown') unknown = true;
+        // An earlier attempt may have been taken: no refusal of a later one is the last word then.
+        else if (!unknown && !passing.includes(code)) throw error;
       }
       await new Promise<void>(resolve => clock.after(repeatMs, resolve));
     }
-  }
-
-  #within<T>(work: Promise<T>, limitMs: number, shard: ShardId): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const cancel = this.#context.clock.after(limitMs, () =>
-        reject(new TschedError('outcomeUnknown', `shard ${shard} did not confirm in time`)),
-      );
-      work.then(
-        value => {
-          cancel();
-          resolve(value);
-        },
-        (error: unknown) => {
-          cancel();
-          reject(error);
-        },
-      );
-    });
   }
 
   /** What other nodes forward to this one. */
@@ -286,6 +281,13 @@ export class TaskWrites {
     }
     return leader;
   }
+}
+
+function codeOf(error: unknown): ErrorCode {
+  if (error instanceof TschedError) return error.code;
+  // An answer came, but not one that can be read.
+  if (error instanceof DecodeError) return 'outcomeUnknown';
+  throw error;
 }
 
 function encodeWithDigest(spec: TaskSpec): Encoded {
@@ -336,7 +338,15 @@ function refusalOf(code: ErrorCode, message: string, retryAfterMs?: number): Sub
   return { ok: false, code, message, retryAfterMs };
 }
 
-function failureOf(error: unknown, id: TaskId): SubmitReply {
+const notTried = (shard: ShardId, id: TaskId): SubmitReply => ({
+  ok: false,
+  id,
+  code: 'noQuorum',
+  message: `shard ${shard} did not take what came before this in the same request`,
+  retryAfterMs: 1_000,
+});
+
+function failureOf(error: unknown, id: TaskId): SubmitReply & { readonly ok: false } {
   if (!(error instanceof TschedError)) throw error;
   return {
     ok: false,

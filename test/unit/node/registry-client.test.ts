@@ -1,0 +1,83 @@
+/** What the registry takes from other nodes, and what it says when it cannot be asked. */
+import { describe, expect, test } from 'vitest';
+import type { TschedNode } from '../../../src/node/node.ts';
+import { encodeRegistryCommand, type RegistryCommand } from '../../../src/registry/command.ts';
+import { SmallWorld } from './small-world.ts';
+
+const stamp = { atMs: 0, actor: { name: '', tenant: '' } };
+const sha256 = 'b'.repeat(64);
+
+function ask(from: TschedNode, command: RegistryCommand): Promise<Uint8Array> {
+  return from.context.peers.request('n1', 'registry', encodeRegistryCommand(command), 2_000);
+}
+
+describe('the registry', () => {
+  test('takes no administration from a node, only what nodes do for themselves', async () => {
+    const world = new SmallWorld({ shards: 1 });
+    const [first, second] = await world.cluster(2);
+    const token = { id: 'x', name: 'x', sha256, role: 'admin' as const, tenant: 'default' };
+    const node = first!.registry.machine()!.node('n1')!;
+    const alien: RegistryCommand[] = [
+      { ...stamp, kind: 'putToken', token },
+      { ...stamp, kind: 'dropToken', id: 'admin' },
+      { ...stamp, kind: 'setNodeState', node: 'n1', state: 'removed' },
+      { ...stamp, kind: 'setSetting', name: 'a', value: 'b' },
+      { ...stamp, kind: 'registerNode', node: { ...node, addresses: ['/elsewhere'] } },
+      {
+        ...stamp,
+        kind: 'reportGroup',
+        group: 1,
+        confIndex: 99,
+        voters: [{ replicaId: 2, node: 'n1' }],
+        learners: [],
+        leader: 'n1',
+      },
+    ];
+    for (const command of alien) {
+      await expect(world.within(ask(second!, command))).rejects.toMatchObject({
+        code: 'forbidden',
+      });
+    }
+    expect(first!.registry.machine()!.token(sha256)).toBeUndefined();
+    expect(first!.registry.machine()!.node('n1')!.state).toBe('up');
+    const secret = { sha256, expiresAtMs: 1 };
+    await world.within(ask(second!, { ...stamp, kind: 'putJoinSecret', secret }));
+  });
+
+  test('keeps out of its log what no replica could read', async () => {
+    const world = new SmallWorld({ shards: 1 });
+    const [first, second] = await world.cluster(2);
+    const registration = { ...first!.registry.machine()!.node('n2')!, addresses: '\u{1f600}' };
+    const asked = second!.context.peers.ask('n1', 'join', { registration, joinSecret: sha256 });
+    await expect(world.within(asked)).rejects.toMatchObject({ code: 'badRequest' });
+    await world.pass(500);
+    expect(world.fatals).toEqual([]);
+  });
+
+  test('answers in time at a leader that has lost its majority', async () => {
+    const world = new SmallWorld({ shards: 1 });
+    const nodes = await world.cluster(3);
+    const leader = nodes.find(node => node.registry.leading)!;
+    for (const node of nodes) {
+      if (node !== leader) world.net.cut(leader.context.nodeId, node.context.nodeId);
+    }
+    const asked = leader.api.joinToken();
+    await expect(world.within(asked, 6_000)).rejects.toMatchObject({ code: 'outcomeUnknown' });
+  });
+});
+
+describe('a node that joins', () => {
+  test('asks the next contact where the first one cannot help', async () => {
+    const world = new SmallWorld({ shards: 1 });
+    const [first, second] = await world.cluster(2);
+    const secret = await world.secretOf(first!);
+    // The second node hears the new one, but not the registry's leader.
+    world.net.cut('n1', 'n2');
+    await world.pass(3_000);
+    expect(second!.registry.leading).toBe(false);
+    const disk = world.emptyDisk('n3');
+    const third = await world.boot('n3', disk, { secret, contacts: ['n2', 'n1'] });
+    await world.until(() => third.registry.machine()?.node('n3') !== undefined, 15_000);
+    expect(first!.registry.machine()!.node('n3')?.name).toBe('n3');
+  });
+});
