@@ -1,8 +1,9 @@
 /**
- * Compiles src/ and cli/ to dist/, and writes the command manifest that makes the CLI start fast.
+ * Compiles src/ and cli/ to dist/, puts the page of the node beside its gateway, and writes the
+ * command manifest that makes the CLI start fast.
  */
-import { chmod, readdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, copyFile, readdir, rm, stat } from 'node:fs/promises';
+import { extname, join } from 'node:path';
 import { bin, root, run } from './run.ts';
 
 const entry = join(root, 'dist/cli/run.js');
@@ -11,9 +12,23 @@ export async function main(_argv: readonly string[]): Promise<number> {
   await rm(join(root, 'dist'), { recursive: true, force: true });
   const code = await run(bin('tsc'), ['-p', join(root, 'scripts/tsconfig.build.json')]);
   if (code !== 0) return code;
+  const pageCode = await buildPage(join(root, 'dist'));
+  if (pageCode !== 0) return pageCode;
   await chmod(entry, 0o755);
   // What every command is, so that a start of the CLI need not load them all.
   return run(process.execPath, [join(root, 'dist/cli/manifest.js')]);
+}
+
+/** Makes `src/dashboard` below `outDir`: modules compiled for a browser, the rest copied. */
+export async function buildPage(outDir: string): Promise<number> {
+  const from = join(root, 'src/dashboard');
+  const code = await run(bin('tsc'), ['-p', from, '--noEmit', 'false', '--outDir', outDir]);
+  if (code !== 0) return code;
+  for (const name of await readdir(from)) {
+    if (!['.html', '.css', '.svg'].includes(extname(name))) continue;
+    await copyFile(join(from, name), join(outDir, 'src/dashboard', name));
+  }
+  return 0;
 }
 
 /** Whether dist/ is older than a source, or not there. */

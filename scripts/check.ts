@@ -16,6 +16,7 @@ interface Step {
 const steps: readonly Step[] = [
   { name: 'format and lint', command: bin('biome'), args: ['ci', '.'] },
   { name: 'types', command: bin('tsc'), args: ['--noEmit'] },
+  { name: 'types of the page', command: bin('tsc'), args: ['-p', 'src/dashboard'] },
 ];
 
 /** With `--static`, the tests are left out: whoever calls has run them. */

@@ -30,6 +30,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const pure = ['model', 'raft', 'shard', 'registry', 'placement', 'routing'];
 const outer = ['storage', 'net', 'worker', 'gateway'];
 const rooms = [...pure, 'ports', ...outer, 'node'];
+const everyRoom = [...rooms, 'dashboard'];
 
 const house: House = {
   rooms: {
@@ -45,14 +46,18 @@ const house: House = {
     worker: ['model', 'ports'],
     gateway: ['model', 'ports'],
     node: rooms,
+    // Runs in a browser: reaches the node through its HTTP API, and shares no code with it.
+    dashboard: [],
     cli: ['model'],
-    scripts: [...rooms, 'cli', 'test'],
-    test: [...rooms, 'cli', 'scripts'],
+    scripts: [...everyRoom, 'cli', 'test'],
+    test: [...everyRoom, 'cli', 'scripts'],
   },
   doors: [
     // The store keeps entries and a hard state: Raft's words for them, nothing else of it.
     { from: /^src\/ports\/store\.ts$/, to: /^src\/raft\/message\.ts$/, only: 'types' },
     { from: /^src\/storage\//, to: /^src\/raft\/message\.ts$/ },
+    // What the API answers, as types; the page is served alone, so nothing of them may remain.
+    { from: /^src\/dashboard\//, to: /^src\/(model|ports)\//, only: 'types' },
     // `tsched node start` is a node; loaded only then, so that a client does not pay for LevelDB.
     { from: /^cli\/node-program\.ts$/, to: /^src\/node\/main\.ts$/, only: 'dynamic' },
   ],
