@@ -1,7 +1,8 @@
 /**
- * Who may ask what: the allow list of host names and the refusal of other origins (a page in a
- * browser must not reach a node through its user, `reliability.md` 7 row 11), the bearer token, and
- * the order of roles. Every route but health passes through `authorize`.
+ * Who may ask what: the allow list of host names and the refusal of other origins (a page from
+ * elsewhere must not reach a node through a user's browser, `reliability.md` 7 row 11), the bearer
+ * token, and the order of roles. Every route but health and the files of the page passes through
+ * `authorize`.
  */
 
 import type { IncomingHttpHeaders } from 'node:http';
@@ -55,7 +56,14 @@ export function hostGate(bound: string): (header: string | undefined) => boolean
   };
 }
 
-/** Refuses a request that a page in a browser could have made. */
+/**
+ * Whether `origin` is where the node's own page came from: the very host and port that the request
+ * goes to. A page of another port of this machine is another's, as is one without an origin.
+ */
+const isOwnOrigin = (origin: string, host: string | undefined): boolean =>
+  host !== undefined && origin === `http://${host.toLowerCase()}`;
+
+/** Refuses a request that another's page in a browser could have made. */
 export function refuseForeign(
   headers: IncomingHttpHeaders,
   allowsHost: (header: string | undefined) => boolean,
@@ -63,8 +71,8 @@ export function refuseForeign(
   if (!allowsHost(headers.host)) {
     refuse('forbidden', 'The Host header does not name this node.', { field: 'Host' });
   }
-  if (headers.origin !== undefined) {
-    refuse('forbidden', 'Requests from web pages are not accepted.', { field: 'Origin' });
+  if (headers.origin !== undefined && !isOwnOrigin(headers.origin, headers.host)) {
+    refuse('forbidden', 'Requests from other web pages are not accepted.', { field: 'Origin' });
   }
 }
 

@@ -13,7 +13,7 @@ import { refuse } from './problem.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Set by the access check of every route but health. */
+    /** Set by the access check of every route but health and the page. */
     identity: Identity | null;
   }
   interface FastifyContextConfig {

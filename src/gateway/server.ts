@@ -1,7 +1,8 @@
 /**
  * The HTTP server of a node: fastify with the routes of `route-table.ts`, one access check in front
- * of all of them, problem documents for everything that goes wrong. It is a client of `NodeApi` and
- * of nothing else. Plain HTTP; binding another address than loopback is the decision of the caller.
+ * of all of them, problem documents for everything that goes wrong, and the page that shows it all
+ * (`pages.ts`). It is a client of `NodeApi` and of nothing else. Plain HTTP; binding another
+ * address than loopback is the decision of the caller.
  */
 
 import type { Socket } from 'node:net';
@@ -20,6 +21,7 @@ import { BodyReceiver, parseJson } from './body.ts';
 import { SilentConnections } from './connections.ts';
 import type { GatewayContext } from './context.ts';
 import { HttpMetrics } from './http-metrics.ts';
+import { addPages } from './pages.ts';
 import { type Problem, ProblemError, problemOf, problemOfError } from './problem.ts';
 import type { Route } from './route.ts';
 import { routes } from './route-table.ts';
@@ -34,6 +36,8 @@ export interface GatewayOptions {
   readonly port: number;
   /** Of tsched, for the OpenAPI document. */
   readonly version: string;
+  /** Folder of the page, for tests; the built one beside the gateway where it is not given. */
+  readonly pages?: string | undefined;
   /** For tests: how long a head (10 s) and a body (60 s) may take to arrive. */
   readonly timeouts?: { readonly headMs: number; readonly bodyMs: number } | undefined;
 }
@@ -204,6 +208,7 @@ async function addRoutes(
   });
   await addOpenApi(app, options.version);
   for (const route of routes) app.route(routeOptionsOf(route, gateway));
+  await addPages(app, log, options.pages);
 }
 
 /** Makes the gateway of a node. Nothing listens before `start`. */

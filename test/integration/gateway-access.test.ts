@@ -94,14 +94,16 @@ describe("another tenant's task", () => {
   });
 });
 
-describe('a request from a web page', () => {
+describe("a request from another's web page", () => {
   test.each([
     ['a foreign host', { host: 'evil.example' }, 403],
-    ['an origin', { origin: 'http://localhost' }, 403],
+    ['an origin elsewhere', { origin: 'http://evil.example' }, 403],
+    ['an origin at another port of this machine', { origin: 'http://localhost:1' }, 403],
+    ['an origin that is hidden', { origin: 'null' }, 403],
   ])('is refused for %s, before its token is looked at', async (_name, headers, status) => {
     const lines = Object.entries({ host: 'localhost', connection: 'close', ...headers });
     const head = lines.map(([name, value]) => `${name}: ${value}`).join('\r\n');
-    for (const path of ['/v1/health', '/v1/tasks', '/none']) {
+    for (const path of ['/', '/v1/health', '/v1/tasks', '/none']) {
       const answer = await client.raw(`GET ${path} HTTP/1.1\r\n${head}\r\n\r\n`);
       expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
     }

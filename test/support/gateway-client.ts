@@ -1,6 +1,6 @@
 /** A gateway over a fake node on a free loopback port, and requests to it in one line. */
 import { connect } from 'node:net';
-import { createGateway, type Gateway } from '../../src/gateway/server.ts';
+import { createGateway, type Gateway, type GatewayOptions } from '../../src/gateway/server.ts';
 import type { TaskId } from '../../src/model/ids.ts';
 import { type Log, silentLog } from '../../src/ports/log.ts';
 import { FakeNodeApi, type FakeNodeOptions } from './fake-node-api.ts';
@@ -26,14 +26,15 @@ export class GatewayClient {
   readonly logged: { message: string; fields: unknown }[] = [];
   address = '';
 
-  constructor(options: FakeNodeOptions = {}) {
+  constructor(options: FakeNodeOptions = {}, more: Pick<GatewayOptions, 'pages'> = {}) {
     this.api = new FakeNodeApi(options);
     const log: Log = {
       ...silentLog,
       error: (message, fields) => this.logged.push({ message, fields }),
     };
     const { api } = this;
-    this.gateway = createGateway({ api, log, host: '127.0.0.1', port: 0, version: '1.2.3' });
+    const at = { host: '127.0.0.1', port: 0 };
+    this.gateway = createGateway({ api, log, ...at, version: '1.2.3', ...more });
   }
 
   async start(): Promise<this> {

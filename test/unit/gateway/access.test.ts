@@ -50,10 +50,39 @@ describe('the host gate', () => {
   });
 });
 
-test('a request with an origin is refused, whatever the origin', () => {
-  const headers = { host: 'localhost', origin: 'http://localhost' };
-  expect(codeOf(() => refuseForeign(headers, () => true))).toBe('forbidden');
-  expect(codeOf(() => refuseForeign({ host: 'localhost' }, () => true))).toBe('accepted');
+describe('a request with an origin', () => {
+  const ruling = (host: string, origin: string | undefined): string =>
+    codeOf(() => refuseForeign({ host, ...(origin !== undefined && { origin }) }, () => true));
+
+  test.each([
+    ['localhost:7001', 'http://localhost:7001'],
+    ['127.0.0.1:7001', 'http://127.0.0.1:7001'],
+    ['[::1]:7001', 'http://[::1]:7001'],
+    ['LOCALHOST:7001', 'http://localhost:7001'],
+    ['localhost', undefined],
+  ])('at %s is accepted from %s, where the page of the node is', (host, origin) => {
+    expect(ruling(host, origin)).toBe('accepted');
+  });
+
+  test.each([
+    'http://localhost',
+    'http://localhost:7002',
+    'https://localhost:7001',
+    'http://127.0.0.1:7001',
+    'http://localhost:7001.evil.example',
+    'http://evil.example',
+    'http://localhost:7001/',
+    'file://',
+    'null',
+    '',
+  ])('at localhost:7001 is refused from %j, which is another', origin => {
+    expect(ruling('localhost:7001', origin)).toBe('forbidden');
+  });
+
+  test('is refused at a host that is not the node, even from there', () => {
+    const headers = { host: 'evil.example:7001', origin: 'http://evil.example:7001' };
+    expect(codeOf(() => refuseForeign(headers, hostGate('127.0.0.1')))).toBe('forbidden');
+  });
 });
 
 test.each([
