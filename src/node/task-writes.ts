@@ -226,6 +226,7 @@ export class TaskWrites {
     const { clock, peers, nodeId } = this.#context;
     const deadlineMs = clock.nowMs() + writeTimeoutMs;
     let unknown = false;
+    let request: ReturnType<typeof there> | undefined;
     const late = (): TschedError =>
       new TschedError('outcomeUnknown', `shard ${shard} did not confirm in time`);
     for (;;) {
@@ -243,7 +244,8 @@ export class TaskWrites {
           if (leader?.replica.leading === true)
             return await within(clock, here(leader), leftMs, late);
         } else if (leaderNode !== undefined) {
-          const { method, payload } = there();
+          // Encoded once, however often it is sent.
+          const { method, payload } = (request ??= there());
           return decodeReplies(
             await peers.request(leaderNode, method, payload, Math.min(leftMs, 2_500)),
           );
