@@ -23,6 +23,8 @@ import type { ShardLeader } from './shard-leader.ts';
 
 /** Least time between two plans: events in between are taken together. */
 const paceMs = 3;
+/** Plans take at most a quarter of the time, however many demands wait. */
+const pausePerPlan = 3;
 /** While tasks wait that fit nowhere, advertisements are looked at again this often at least. */
 const idlePaceMs = 500;
 const placementsMax = 512;
@@ -60,6 +62,7 @@ export class Scheduler {
   readonly #blocked = new Map<string, WaitingReason>();
   #planned = false;
   #lastPlanMs = -1_000;
+  #planMs = 0;
   #stopped = false;
   badAdverts = 0;
   plans = 0;
@@ -91,7 +94,7 @@ export class Scheduler {
     this.#leaders.delete(shard);
     // Nothing more will be heard here of its placements.
     for (const [taskId, reservation] of this.#reservations) {
-      if (reservation.shard === shard) this.answered(taskId, 0);
+      if (reservation.shard === shard) this.answered(taskId);
     }
   }
 
@@ -168,10 +171,15 @@ export class Scheduler {
     );
   }
 
-  /** The worker has said something about this attempt: it is in its own numbers from now on. */
-  answered(taskId: TaskId, _fence: number): void {
+  /**
+   * The worker of `from` has said something about this task: what it took is in its own numbers from
+   * now on. Without `from`, nothing will come of the placement.
+   */
+  answered(taskId: TaskId, from?: NodeId): void {
     const reservation = this.#reservations.get(taskId);
     if (reservation === undefined) return;
+    // A late word about an attempt that was elsewhere says nothing about this placement.
+    if (from !== undefined && from !== reservation.node) return;
     this.#reservations.delete(taskId);
     const known = this.#known.get(reservation.node);
     if (known === undefined) return;
@@ -197,6 +205,7 @@ export class Scheduler {
   #reserve(shard: number, taskId: TaskId, node: NodeId, request: Resources): void {
     const known = this.#known.get(node);
     if (known === undefined) return;
+    this.answered(taskId);
     this.#reservations.set(taskId, { shard, node, request });
     known.reserved = addResources(known.reserved, request);
     known.reservedCount++;
@@ -211,9 +220,12 @@ export class Scheduler {
     if (this.#planned || this.#stopped || this.#leaders.size === 0) return;
     this.#planned = true;
     const sinceMs = this.#clock.nowMs() - this.#lastPlanMs;
-    this.#clock.after(sinceMs >= paceMs ? 0 : paceMs - sinceMs, () => {
+    const pauseMs = Math.max(paceMs, (1 + pausePerPlan) * this.#planMs);
+    this.#clock.after(Math.max(0, pauseMs - sinceMs), () => {
       this.#planned = false;
-      if (!this.#stopped) this.#plan();
+      if (this.#stopped) return;
+      this.#plan();
+      this.#planMs = this.#clock.nowMs() - this.#lastPlanMs;
     });
   }
 
@@ -268,7 +280,7 @@ export class Scheduler {
         replies.forEach((reply, position) => {
           const { taskId } = items[position]!;
           this.#placing.delete(taskId);
-          if (!reply.ok) this.answered(taskId, 0);
+          if (!reply.ok) this.answered(taskId);
         });
       },
       (error: unknown) => {
@@ -278,7 +290,7 @@ export class Scheduler {
         });
         for (const { taskId } of items) {
           this.#placing.delete(taskId);
-          this.answered(taskId, 0);
+          this.answered(taskId);
         }
       },
     );

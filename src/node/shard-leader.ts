@@ -241,7 +241,7 @@ export class ShardLeader {
     }
     const ref = { shard: this.shard, taskId: message.taskId, fence: message.fence };
     const live = this.#live.get(keyOf(ref.taskId, ref.fence));
-    this.#scheduler.answered(ref.taskId, ref.fence);
+    this.#scheduler.answered(ref.taskId, from);
     switch (message.kind) {
       case 'accepted':
         this.#scheduler.accepted(from);
@@ -314,7 +314,7 @@ export class ShardLeader {
         case 'attemptEnded':
           this.#live.delete(keyOf(effect.taskId, effect.fence));
           this.#losing.delete(keyOf(effect.taskId, effect.fence));
-          this.#scheduler.answered(effect.taskId, effect.fence);
+          this.#scheduler.answered(effect.taskId, effect.node);
           break;
         case 'settled':
           break;
