@@ -167,88 +167,68 @@ function readCommand(reader: ByteReader): ShardCommand {
   const kind = shardCommandKinds[reader.u8()];
   const atMs = reader.varint();
   const actor = { name: reader.text(256), tenant: reader.text(256) };
+  const stamp = { atMs, actor };
   switch (kind) {
     case 'submit':
-      return {
-        kind,
-        atMs,
-        actor,
-        specs: reader.list(r => ({
-          digest: r.raw(16).slice(),
-          bytes: r.bytesCopy(limits.specBytesMax),
-        })),
-        items: reader.list(r => ({
-          id: readId(r),
-          spec: r.varint(),
-          retryOf: r.optional(readId),
-          arrayId: r.optional(readId),
-          arrayIndex: r.optional(b => b.varint()),
-        })),
-      };
+      return { kind, ...stamp, specs: reader.list(readSpecEntry), items: reader.list(readSubmit) };
     case 'assign':
-      return {
-        kind,
-        atMs,
-        actor,
-        items: reader.list(r => ({
-          taskId: readId(r),
-          node: r.text(128),
-          nodeName: r.text(256),
-          incarnation: r.text(64),
-        })),
-      };
+      return { kind, ...stamp, items: reader.list(readPlacement) };
     case 'unassign':
-      return {
-        kind,
-        atMs,
-        actor,
-        items: reader.list(r => {
-          const taskId = readId(r);
-          const fence = r.varint();
-          const why = refusals[r.u8()];
-          if (why === undefined) throw new DecodeError('unknown refusal');
-          return { taskId, fence, why };
-        }),
-      };
+      return { kind, ...stamp, items: reader.list(readRefused) };
     case 'start':
       return {
         kind,
-        atMs,
-        actor,
-        items: reader.list(r => ({
-          taskId: readId(r),
-          fence: r.varint(),
-          startedAtMs: r.varint(),
-        })),
+        ...stamp,
+        items: reader.list(r => ({ ...readFence(r), startedAtMs: r.varint() })),
       };
     case 'finish':
       return {
         kind,
-        atMs,
-        actor,
-        items: reader.list(r => ({
-          taskId: readId(r),
-          fence: r.varint(),
-          outcome: readOutcome(r),
-        })),
+        ...stamp,
+        items: reader.list(r => ({ ...readFence(r), outcome: readOutcome(r) })),
       };
     case 'lose':
-      return {
-        kind,
-        atMs,
-        actor,
-        items: reader.list(r => ({ taskId: readId(r), fence: r.varint() })),
-        message: reader.text(4_096),
-      };
+      return { kind, ...stamp, items: reader.list(readFence), message: reader.text(4_096) };
     case 'cancel':
       return {
         kind,
-        atMs,
-        actor,
+        ...stamp,
         items: reader.list(r => ({ taskId: readId(r) })),
         reason: reader.text(4_096),
       };
     default:
       throw new DecodeError('shard command of an unknown kind: written by a newer version');
   }
+}
+
+const readFence = (reader: ByteReader): FenceItem => ({
+  taskId: readId(reader),
+  fence: reader.varint(),
+});
+
+const readSpecEntry = (reader: ByteReader): { digest: Uint8Array; bytes: Uint8Array } => ({
+  digest: reader.raw(16).slice(),
+  bytes: reader.bytesCopy(limits.specBytesMax),
+});
+
+const readSubmit = (reader: ByteReader): SubmitItem => ({
+  id: readId(reader),
+  spec: reader.varint(),
+  retryOf: reader.optional(readId),
+  arrayId: reader.optional(readId),
+  arrayIndex: reader.optional(r => r.varint()),
+});
+
+const readPlacement = (reader: ByteReader): PlacementItem => ({
+  taskId: readId(reader),
+  node: reader.text(128),
+  nodeName: reader.text(256),
+  incarnation: reader.text(64),
+});
+
+function readRefused(reader: ByteReader): FenceItem & { readonly why: Refusal } {
+  const item = readFence(reader);
+  const why = refusals[reader.u8()];
+  if (why === undefined) throw new DecodeError('unknown refusal');
+  return { ...item, why };
 }

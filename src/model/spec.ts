@@ -150,106 +150,113 @@ export function encodeSpec(spec: TaskSpec): Uint8Array {
 
 const text = (reader: ByteReader): string => reader.text(limits.argvBytesMax);
 
+type Draft = { -readonly [Name in keyof Omit<TaskSpec, 'limit'>]: TaskSpec[Name] } & {
+  /** Absent where it equals the request. */
+  limit: Resources | undefined;
+};
+
+function readTier(reader: ByteReader): Tier {
+  const tier = tiers[reader.u8()];
+  if (tier === undefined) throw new DecodeError('unknown tier');
+  return tier;
+}
+
+const readScript = (reader: ByteReader): Run => ({
+  kind: 'script',
+  name: text(reader),
+  bytes: reader.bytesCopy(limits.scriptBytesMax),
+  args: reader.list(text),
+});
+
+function readField(tag: number, body: ByteReader, draft: Draft): void {
+  switch (tag) {
+    case field.tenant:
+      draft.tenant = text(body);
+      break;
+    case field.owner:
+      draft.owner = text(body);
+      break;
+    case field.name:
+      draft.name = text(body);
+      break;
+    case field.command:
+      draft.run = { kind: 'command', argv: body.list(text) };
+      break;
+    case field.script:
+      draft.run = readScript(body);
+      break;
+    case field.nullRun:
+      draft.run = { kind: 'null' };
+      break;
+    case field.env:
+      draft.env = readPairs(body);
+      break;
+    case field.cwd:
+      draft.cwd = text(body);
+      break;
+    case field.tier:
+      draft.tier = readTier(body);
+      break;
+    case field.request:
+      draft.request = readResources(body);
+      break;
+    case field.limit:
+      draft.limit = readResources(body);
+      break;
+    case field.labels:
+      draft.labels = readPairs(body);
+      break;
+    case field.require:
+      draft.require = readPairs(body);
+      break;
+    case field.idempotencyKey:
+      draft.idempotencyKey = text(body);
+      break;
+    case field.backoff:
+      draft.backoff = { initialMs: body.varint(), maxMs: body.varint() };
+      break;
+    default:
+      readNumber(tag, body, draft);
+  }
+  body.end(`task spec, field ${tag}`);
+}
+
+function readNumber(tag: number, body: ByteReader, draft: Draft): void {
+  if (tag === field.attempts) draft.attempts = body.varint();
+  else if (tag === field.capMs) draft.capMs = body.varint();
+  else if (tag === field.graceMs) draft.graceMs = body.varint();
+  else if (tag === field.leaseMs) draft.leaseMs = body.varint();
+  else if (tag === field.outputBytesMax) draft.outputBytesMax = body.varint();
+  else throw new DecodeError(`task spec: unknown field ${tag}`);
+}
+
 /** Reads what `encodeSpec` wrote; an unknown field or version is a `DecodeError`. */
 export function decodeSpec(bytes: Uint8Array): TaskSpec {
   const reader = new ByteReader(bytes);
   reader.version(formatVersion, 'task spec');
-  let run: Run = { kind: 'null' };
-  let request = noResources;
-  let limit: Resources | undefined;
-  const spec = {
+  const draft: Draft = {
     tenant: 'default',
     owner: '',
     name: '',
-    env: [] as [string, string][],
+    run: { kind: 'null' },
+    env: [],
     cwd: '',
-    tier: 'basic' as Tier,
-    labels: [] as [string, string][],
-    require: [] as [string, string][],
-    idempotencyKey: undefined as string | undefined,
+    tier: 'basic',
+    request: noResources,
+    limit: undefined,
+    labels: [],
+    require: [],
+    idempotencyKey: undefined,
     attempts: 1,
     backoff: { initialMs: 0, maxMs: 0 },
     capMs: 0,
-    graceMs: limits.graceMsDefault as number,
-    leaseMs: limits.leaseMsDefault as number,
-    outputBytesMax: limits.outputBytesDefault as number,
+    graceMs: limits.graceMsDefault,
+    leaseMs: limits.leaseMsDefault,
+    outputBytesMax: limits.outputBytesDefault,
   };
   while (reader.remaining > 0) {
     const tag = reader.varint();
-    const body = new ByteReader(reader.bytes(limits.specBytesMax));
-    switch (tag) {
-      case field.tenant:
-        spec.tenant = text(body);
-        break;
-      case field.owner:
-        spec.owner = text(body);
-        break;
-      case field.name:
-        spec.name = text(body);
-        break;
-      case field.command:
-        run = { kind: 'command', argv: body.list(text) };
-        break;
-      case field.script:
-        run = {
-          kind: 'script',
-          name: text(body),
-          bytes: body.bytesCopy(limits.scriptBytesMax),
-          args: body.list(text),
-        };
-        break;
-      case field.nullRun:
-        run = { kind: 'null' };
-        break;
-      case field.env:
-        spec.env = readPairs(body);
-        break;
-      case field.cwd:
-        spec.cwd = text(body);
-        break;
-      case field.tier: {
-        const tier = tiers[body.u8()];
-        if (tier === undefined) throw new DecodeError('unknown tier');
-        spec.tier = tier;
-        break;
-      }
-      case field.request:
-        request = readResources(body);
-        break;
-      case field.limit:
-        limit = readResources(body);
-        break;
-      case field.labels:
-        spec.labels = readPairs(body);
-        break;
-      case field.require:
-        spec.require = readPairs(body);
-        break;
-      case field.idempotencyKey:
-        spec.idempotencyKey = text(body);
-        break;
-      case field.attempts:
-        spec.attempts = body.varint();
-        break;
-      case field.backoff:
-        spec.backoff = { initialMs: body.varint(), maxMs: body.varint() };
-        break;
-      case field.capMs:
-        spec.capMs = body.varint();
-        break;
-      case field.graceMs:
-        spec.graceMs = body.varint();
-        break;
-      case field.leaseMs:
-        spec.leaseMs = body.varint();
-        break;
-      case field.outputBytesMax:
-        spec.outputBytesMax = body.varint();
-        break;
-      default:
-        throw new DecodeError(`task spec: unknown field ${tag}`);
-    }
-    body.end(`task spec, field ${tag}`);
+    readField(tag, new ByteReader(reader.bytes(limits.specBytesMax)), draft);
   }
-  return { ...spec, run, request, limit: limit ?? request };
+  return { ...draft, limit: draft.limit ?? draft.request };
 }

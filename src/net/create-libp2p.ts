@@ -118,6 +118,21 @@ function gossipOptions(
   };
 }
 
+/** Connections are few, long-lived and between known nodes; giving up early is cheap. */
+const connectionLimits = {
+  maxConnections: 2 * limits.nodesMax + 50,
+  // Default 5 a second and address: of 25 nodes that start at once behind one, 5 get in.
+  inboundConnectionThreshold: 100,
+  maxIncomingPendingConnections: 50,
+  inboundUpgradeTimeout: 5_000,
+  dialTimeout: timing.dialMs,
+  addressDialTimeout: timing.addressDialMs,
+  outboundStreamProtocolNegotiationTimeout: 5_000,
+  inboundStreamProtocolNegotiationTimeout: 5_000,
+  connectionCloseTimeout: 500,
+  reconnectRetries: 0,
+};
+
 /**
  * Makes a node's transport and gossip. Nothing listens before `transport.start`. Rejects on a key
  * that cannot be read; `transport.start` rejects where no address can be listened on.
@@ -165,19 +180,7 @@ export async function createNet(options: NetOptions): Promise<Net> {
     connectionEncrypters: [noise()],
     streamMuxers: [yamux({ maxInboundStreams: 100, maxOutboundStreams: 100 })],
     connectionGater: gater,
-    connectionManager: {
-      maxConnections: 2 * limits.nodesMax + 50,
-      // Default 5 a second and address: of 25 nodes that start at once behind one, 5 get in.
-      inboundConnectionThreshold: 100,
-      maxIncomingPendingConnections: 50,
-      inboundUpgradeTimeout: 5_000,
-      dialTimeout: timing.dialMs,
-      addressDialTimeout: timing.addressDialMs,
-      outboundStreamProtocolNegotiationTimeout: 5_000,
-      inboundStreamProtocolNegotiationTimeout: 5_000,
-      connectionCloseTimeout: 500,
-      reconnectRetries: 0,
-    },
+    connectionManager: connectionLimits,
     // Off: it opens a stream per connection and second, and judges a link that is merely busy as
     // dead. The transport's keep-alive frames notice silence sooner and cost four bytes.
     connectionMonitor: { enabled: false },
