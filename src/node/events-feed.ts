@@ -64,13 +64,16 @@ export class EventsFeed {
   }
 
   async #of(shard: ShardId, after: number): Promise<EventsAnswer | undefined> {
-    if (this.#context.loop.replica(shard) !== undefined) return this.#here(shard, after);
+    const local =
+      this.#context.loop.replica(shard) === undefined ? undefined : this.#here(shard, after);
+    // A replica that was just started holds no old events; others may.
+    if (local?.expired === false) return local;
     const leader = this.#context.leaderOf(shard);
-    if (leader === undefined) return undefined;
+    if (leader === undefined || leader === this.#context.nodeId) return local;
     try {
       return await this.#context.peers.ask<EventsAnswer>(leader, 'events', { shard, after }, 2_000);
     } catch (error) {
-      if (error instanceof TschedError) return undefined;
+      if (error instanceof TschedError) return local;
       throw error;
     }
   }
@@ -87,17 +90,20 @@ export class EventsFeed {
     const positions = await this.#begin(cursor, shards);
     while (!signal.aborted) {
       const news = this.#news(signal);
-      const found = await this.#collect(positions, shards);
-      for (const event of found) {
-        positions.set(event.shard, event.seq);
-        const mine =
-          (filter.tenant === undefined || event.tenant === filter.tenant) &&
-          (filter.taskId === undefined || event.taskId === filter.taskId);
-        if (mine) yield { cursor: encodeCursor(positions), event };
-        if (signal.aborted) return;
+      try {
+        const found = await this.#collect(positions, shards);
+        for (const event of found) {
+          positions.set(event.shard, event.seq);
+          const mine =
+            (filter.tenant === undefined || event.tenant === filter.tenant) &&
+            (filter.taskId === undefined || event.taskId === filter.taskId);
+          if (mine) yield { cursor: encodeCursor(positions), event };
+          if (signal.aborted) return;
+        }
+        if (found.length === 0) await news.arrived;
+      } finally {
+        news.cancel();
       }
-      if (found.length === 0) await news.arrived;
-      news.cancel();
     }
   }
 
@@ -106,32 +112,40 @@ export class EventsFeed {
     shards: readonly ShardId[],
   ): Promise<Map<ShardId, number>> {
     const positions = cursor === undefined ? new Map<ShardId, number>() : decodeCursor(cursor);
-    for (const shard of shards) {
-      if (positions.has(shard)) continue;
-      // A shard that does not answer is followed from its beginning once it does.
-      const answer = await this.#of(shard, -1);
-      positions.set(shard, answer?.lastSeq ?? -1);
-    }
+    await Promise.all(
+      shards.map(async shard => {
+        if (positions.has(shard)) return;
+        // A shard that does not answer is followed from its beginning once it does.
+        const answer = await this.#of(shard, -1);
+        positions.set(shard, answer?.lastSeq ?? -1);
+      }),
+    );
     return positions;
   }
 
+  /** All shards at once: one that does not answer holds up none of the others for longer. */
   async #collect(
-    positions: ReadonlyMap<ShardId, number>,
+    positions: Map<ShardId, number>,
     shards: readonly ShardId[],
   ): Promise<TaskEvent[]> {
+    const answers = await Promise.all(
+      shards.map(async shard => {
+        const after = positions.get(shard) ?? -1;
+        return { shard, after, answer: await this.#of(shard, Math.max(after, 0)) };
+      }),
+    );
     const found: TaskEvent[] = [];
-    for (const shard of shards) {
-      const after = positions.get(shard) ?? 0;
-      const answer = await this.#of(shard, Math.max(after, 0));
+    for (const { shard, after, answer } of answers) {
       if (answer === undefined) continue;
-      if (answer.expired) {
-        if (after < 0) continue;
+      if (!answer.expired) found.push(...answer.events);
+      // Never heard of, and its beginning is not kept any more: from here on.
+      else if (after < 0) positions.set(shard, answer.lastSeq);
+      else {
         throw new TschedError(
           'cursorExpired',
           `shard ${shard} keeps no events as old as the cursor`,
         );
       }
-      found.push(...answer.events);
     }
     return found.sort(
       (left, right) => left.atMs - right.atMs || left.shard - right.shard || left.seq - right.seq,
