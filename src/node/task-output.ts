@@ -8,6 +8,8 @@ import { attemptKey } from '../worker/attempt-ledger.ts';
 import type { NodeContext } from './context.ts';
 
 const chunkBytesMax = 1024 * 1024;
+/** A reader is answered after this at the latest, with or without new output. */
+const waitMsMax = 10_000;
 
 interface OutputRequest {
   readonly key: string;
@@ -57,7 +59,7 @@ export class TaskOutput {
       stream: query.stream,
       offset: query.offset,
       maxBytes: query.maxBytes,
-      waitMs: Math.min(query.waitMs, 10_000),
+      waitMs: Math.min(query.waitMs, waitMsMax),
     };
     const nodeName = this.#nodeOf(attempt.node);
     if (attempt.node === this.#context.nodeId) {
@@ -86,7 +88,7 @@ export class TaskOutput {
 
   async #here(body: OutputRequest): Promise<OutputChunk> {
     const { clock } = this.#context;
-    const deadlineMs = clock.nowMs() + body.waitMs;
+    const deadlineMs = clock.nowMs() + Math.min(body.waitMs, waitMsMax);
     const maxBytes = Math.min(body.maxBytes, chunkBytesMax);
     for (;;) {
       const chunk = await this.#runner.output(body.key, body.stream, body.offset, maxBytes);

@@ -26,10 +26,16 @@ import { ShardLeases } from './shard-leases.ts';
 
 /** Reports are repeated this often until they are acknowledged. */
 export const reportEveryMs = 1_000;
+/** Most that are repeated at one tick: a leader that comes back is not buried in them. */
+const repeatsPerTick = 128;
 /**
  * Ended attempts that wait for an acknowledgement; beyond it an unknown one is answered once only.
  */
 const endedMax = 8_192;
+
+/** Whether there is something about it that its shard has not acknowledged. */
+const isReported = (attempt: Attempt): boolean =>
+  attempt.phase === 'ended' || (attempt.phase === 'running' && !attempt.startedAcked);
 
 export class WorkerReactor {
   readonly #options: WorkerOptions;
@@ -153,9 +159,11 @@ export class WorkerReactor {
   /** To be called every 100 ms or so: repeats reports, renews leases, drops what waited in vain. */
   tick(nowBootMs: number): WorkerAction[] {
     this.#advance(nowBootMs);
-    for (const attempt of this.#ledger.all()) {
-      if (nowBootMs - attempt.reportedAtMs >= reportEveryMs) this.#report(attempt);
-    }
+    const due = this.#ledger
+      .all()
+      .filter(attempt => isReported(attempt) && nowBootMs - attempt.reportedAtMs >= reportEveryMs);
+    if (due.length > repeatsPerTick) due.sort((a, b) => a.reportedAtMs - b.reportedAtMs);
+    for (const attempt of due.slice(0, repeatsPerTick)) this.#report(attempt);
     for (const renewal of this.#leases.renewDue(this.#incarnation, nowBootMs)) {
       this.#send(renewal.shard, renewal);
     }

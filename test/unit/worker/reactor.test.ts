@@ -315,6 +315,22 @@ describe('repeats', () => {
     expect(kinds(desk.tick(reportEveryMs))).toEqual([]);
   });
 
+  test('of very many reports each is repeated in its turn, a bounded number at a time', () => {
+    const desk = new Desk().withLease();
+    for (let number = 1; number <= 400; number++) desk.end(number, 'cancelled');
+    const repeated = new Map<string, number>();
+    for (let tick = 0; tick < 20; tick++) {
+      const reports = sent(desk.tick(tick === 0 ? reportEveryMs : 100));
+      expect(reports.length).toBeLessThanOrEqual(128);
+      for (const report of reports) {
+        if (report.kind !== 'ended') continue;
+        repeated.set(report.taskId, (repeated.get(report.taskId) ?? 0) + 1);
+      }
+    }
+    expect(repeated.size).toBe(400);
+    expect([...repeated.values()].every(times => times >= 2)).toBe(true);
+  });
+
   test('a higher fence waits until the lower one is gone from this node', () => {
     const desk = new Desk().withLease();
     desk.dispatch(1, 1);
