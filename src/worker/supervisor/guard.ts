@@ -1,16 +1,40 @@
 /**
  * Where there is no PID namespace, a kill -9 of the supervisor would leave its attempts running.
  * This is a shell of a few hundred kilobytes that holds the other end of a pipe: when the
- * supervisor is gone, however that came, the pipe closes and the shell ends the attempts. Degraded:
- * it can be killed itself, and without control groups it knows process groups only.
+ * supervisor is gone, however that came, the pipe closes and the shell ends the attempts: their
+ * control groups, and every process that has one of them in its environment. Degraded: it can be
+ * killed itself, and a process may have emptied its environment.
  */
 import { execa } from 'execa';
+import type { AttemptKey } from '../../ports/runner.ts';
 
-const script =
-  'trap "" TERM INT HUP; groups=" "; ' +
-  'while read -r word id; do case $word in ' +
-  '+) groups="$groups$id ";; -) groups="${groups%% $id *} ${groups#* $id }";; esac; done; ' +
-  '[ -z "$0" ] || echo 1 >"$0/cgroup.kill"; for id in $groups; do kill -9 "-$id"; done';
+/** `+ KEY` and `- KEY` come in; a key is `<task id>.<fence>`. */
+const script = [
+  'trap "" TERM INT HUP',
+  'keys=" "',
+  'while read -r word key; do',
+  '  case $word in',
+  '    +) keys="$keys$key ";;',
+  '    -) keys="${keys%% $key *} ${keys#* $key }";;',
+  '  esac',
+  'done',
+  '[ -z "$0" ] || echo 1 >"$0/cgroup.kill"',
+  'pass=0',
+  'found=yes',
+  'while [ "$found" = yes ] && [ "$pass" -lt 1000 ]; do',
+  '  found=no',
+  '  pass=$((pass + 1))',
+  '  for file in /proc/[0-9]*/environ; do',
+  '    pid=${file#/proc/}',
+  '    pid=${pid%/environ}',
+  '    env=" $({ tr \'\\0\\n\' \' _\' <"$file"; } 2>/dev/null) "',
+  '    for key in $keys; do',
+  '      case $env in *" TSCHED_TASK_ID=${key%.*} "*) ;; *) continue;; esac',
+  '      case $env in *" TSCHED_ATTEMPT=${key##*.} "*) kill -9 "$pid" && found=yes;; esac',
+  '    done',
+  '  done',
+  'done',
+].join('\n');
 
 export class Guard {
   readonly #write: (text: string) => void;
@@ -34,11 +58,12 @@ export class Guard {
     this.#write = text => void subprocess.stdin.write(text);
   }
 
-  add(group: number): void {
-    this.#write(`+ ${group}\n`);
+  /** To be called before the attempt has a process. */
+  add(key: AttemptKey): void {
+    this.#write(`+ ${key}\n`);
   }
 
-  remove(group: number): void {
-    this.#write(`- ${group}\n`);
+  remove(key: AttemptKey): void {
+    this.#write(`- ${key}\n`);
   }
 }

@@ -23,20 +23,9 @@ import type { Outcome } from '../../model/attempt.ts';
 import type { AttemptKey, FoundAttempt } from '../../ports/runner.ts';
 
 export type JournalLine =
-  | {
-      readonly kind: 'start';
-      readonly attempt: FoundAttempt;
-      /** Process group to end where there is no better handle on the attempt. */
-      readonly group: number;
-    }
+  | { readonly kind: 'start'; readonly attempt: FoundAttempt }
   | { readonly kind: 'exit'; readonly key: AttemptKey; readonly outcome: Outcome }
   | { readonly kind: 'acknowledge'; readonly key: AttemptKey };
-
-/** An attempt that an earlier supervisor started and nobody acknowledged. */
-export interface JournalledAttempt {
-  readonly attempt: FoundAttempt;
-  readonly group: number;
-}
 
 /** Least size at which the journal is rewritten with what is still needed. */
 const compactBytes = 4 * 1024 * 1024;
@@ -54,23 +43,22 @@ function decodeLine(text: string): JournalLine | undefined {
 }
 
 /** What a journal left behind, oldest first; `outcome` is set where the exit was recorded. */
-export function readJournal(path: string): JournalledAttempt[] {
+export function readJournal(path: string): FoundAttempt[] {
   let text = '';
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
-  const attempts = new Map<AttemptKey, JournalledAttempt>();
+  const attempts = new Map<AttemptKey, FoundAttempt>();
   for (const row of text.split('\n')) {
     const line = decodeLine(row);
-    if (line?.kind === 'start') attempts.set(line.attempt.key, line);
+    if (line?.kind === 'start') attempts.set(line.attempt.key, line.attempt);
     else if (line?.kind === 'acknowledge') attempts.delete(line.key);
     else if (line?.kind === 'exit') {
       const known = attempts.get(line.key);
       if (known === undefined) continue;
-      const attempt = { ...known.attempt, outcome: line.outcome };
-      attempts.set(line.key, { attempt, group: known.group });
+      attempts.set(line.key, { ...known, outcome: line.outcome });
     }
   }
   return [...attempts.values()];
@@ -83,12 +71,12 @@ function syncDirectory(path: string): void {
 }
 
 /** Writes a journal with just these attempts and puts it in the place of `path`, durably. */
-function rewrite(path: string, attempts: readonly JournalledAttempt[]): [fd: number, size: number] {
+function rewrite(path: string, attempts: readonly FoundAttempt[]): [fd: number, size: number] {
   const fd = openSync(`${path}.new`, 'w', 0o600);
   let text = '';
-  for (const { attempt, group } of attempts) {
+  for (const attempt of attempts) {
     const { outcome, ...start } = attempt;
-    text += encodeLine({ kind: 'start', attempt: start, group });
+    text += encodeLine({ kind: 'start', attempt: start });
     if (outcome !== undefined) text += encodeLine({ kind: 'exit', key: attempt.key, outcome });
   }
   writeSync(fd, text);
@@ -100,7 +88,7 @@ function rewrite(path: string, attempts: readonly JournalledAttempt[]): [fd: num
 
 export class Journal {
   readonly #path: string;
-  readonly #live: () => readonly JournalledAttempt[];
+  readonly #live: () => readonly FoundAttempt[];
   readonly #onFault: (error: Error) => void;
   #fd: number;
   #size: number;
@@ -114,19 +102,15 @@ export class Journal {
   /**
    * `live` is asked for everything that must survive a rewrite. `onFault` has to end the process.
    */
-  constructor(
-    path: string,
-    live: () => readonly JournalledAttempt[],
-    onFault: (error: Error) => void,
-  ) {
+  constructor(path: string, live: () => readonly FoundAttempt[], onFault: (error: Error) => void) {
     this.#path = path;
     this.#live = live;
     this.#onFault = onFault;
     [this.#fd, this.#size] = rewrite(path, live());
   }
 
-  start(attempt: FoundAttempt, group: number): void {
-    this.#append({ kind: 'start', attempt, group });
+  start(attempt: FoundAttempt): void {
+    this.#append({ kind: 'start', attempt });
   }
 
   acknowledge(key: AttemptKey): void {

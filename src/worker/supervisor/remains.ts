@@ -4,8 +4,8 @@
  */
 import { mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { FoundAttempt } from '../../ports/runner.ts';
 import { cgroupPopulated, childGroups, killCgroup, removeCgroup } from './cgroup.ts';
-import type { JournalledAttempt } from './journal.ts';
 import { killByEnvironment } from './processes.ts';
 
 /** Addresses of unix sockets are shorter than paths may be. */
@@ -61,7 +61,7 @@ function endCgroup(base: string): void {
  * Makes sure that no attempt of an earlier supervisor of this directory lives. Where it had a
  * control group, that is asked; else processes are found by the attempt in their environment.
  */
-export function endEverything(dataDir: string, attempts: readonly JournalledAttempt[]): void {
+export function endEverything(dataDir: string, attempts: readonly FoundAttempt[]): void {
   const base = readIfThere(join(dataDir, 'supervisor.cgroup'));
   if (base !== undefined && base !== '') endCgroup(base);
   const open = openAttempts(attempts);
@@ -70,8 +70,8 @@ export function endEverything(dataDir: string, attempts: readonly JournalledAtte
 }
 
 /** Attempts without an exit, each as the variables that all of its processes have. */
-export function openAttempts(attempts: readonly JournalledAttempt[]): string[][] {
+export function openAttempts(attempts: readonly FoundAttempt[]): string[][] {
   return attempts
-    .filter(({ attempt }) => attempt.outcome === undefined)
-    .map(({ attempt }) => [`TSCHED_TASK_ID=${attempt.taskId}`, `TSCHED_ATTEMPT=${attempt.fence}`]);
+    .filter(attempt => attempt.outcome === undefined)
+    .map(attempt => [`TSCHED_TASK_ID=${attempt.taskId}`, `TSCHED_ATTEMPT=${attempt.fence}`]);
 }

@@ -17,7 +17,7 @@ import { bootMs } from './boot-clock.ts';
 import { StartFault } from './command.ts';
 import type { Guard } from './guard.ts';
 import type { Isolation } from './isolation.ts';
-import { Journal, type JournalledAttempt } from './journal.ts';
+import { Journal } from './journal.ts';
 import type { FromSupervisor, ToSupervisor, WireOrder } from './protocol.ts';
 
 /** Attempts started in one turn of the event loop, so that pings and ends are not kept waiting. */
@@ -33,7 +33,7 @@ export interface SupervisorOptions {
   readonly dataDir: string;
   readonly isolation: Isolation;
   /** What earlier supervisors left in the journal; those without an outcome are dead by now. */
-  readonly inherited: readonly JournalledAttempt[];
+  readonly inherited: readonly FoundAttempt[];
   /** Ends the attempts should this process be killed; not needed in a PID namespace. */
   readonly guard: Guard | undefined;
   readonly onFault: (error: unknown) => void;
@@ -65,7 +65,7 @@ export class Supervisor {
     this.#guardian = options.guard;
     const root = join(options.dataDir, 'attempts');
     this.#files = new AttemptFiles(root, new Set(), options.onFault);
-    for (const { attempt } of options.inherited) {
+    for (const attempt of options.inherited) {
       const lost = 'its supervisor ended before it did';
       const outcome = attempt.outcome ?? {
         ...systemOutcome('lost', Date.now(), lost),
@@ -74,7 +74,7 @@ export class Supervisor {
       this.#ended.set(attempt.key, { ...attempt, outcome });
       this.#endedKeys.add(attempt.key);
     }
-    const live = (): JournalledAttempt[] => this.#journalled();
+    const live = (): FoundAttempt[] => this.#journalled();
     this.#journal = new Journal(join(options.dataDir, 'journal'), live, options.onFault);
   }
 
@@ -90,11 +90,8 @@ export class Supervisor {
     this.#guard();
     this.#tell = tell;
     const running = [...this.#attempts.values()].map(attempt => attempt.found());
-    const startedAtMs = Date.now();
     // What is about to start or to be told has to be known to the node, or it would drop the news.
-    const coming = this.#orders.map(({ key, shard, taskId, fence, request }) => {
-      return { key, shard, taskId, fence, request, startedAtMs };
-    });
+    const coming = this.#orders.map(foundOf);
     const going = [...this.#recording.values()].map(one => ({ ...one, outcome: undefined }));
     return {
       incarnation: this.incarnation,
@@ -154,13 +151,9 @@ export class Supervisor {
     done();
   }
 
-  #journalled(): JournalledAttempt[] {
-    const running = [...this.#attempts.values()];
-    return [
-      ...running.map(attempt => ({ attempt: attempt.found(), group: attempt.pid })),
-      ...[...this.#recording.values()].map(attempt => ({ attempt, group: 0 })),
-      ...[...this.#ended.values()].map(attempt => ({ attempt, group: 0 })),
-    ];
+  #journalled(): FoundAttempt[] {
+    const running = [...this.#attempts.values()].map(attempt => attempt.found());
+    return [...running, ...this.#recording.values(), ...this.#ended.values()];
   }
 
   /** Ends what its lease, cap or grace says, before anything else is looked at. */
@@ -222,7 +215,6 @@ export class Supervisor {
       this.#guard();
       const turn = this.#orders.splice(0, launchesPerTurn);
       for (const order of turn) this.#launch(order);
-      this.#journal.flush();
       if (this.#orders.length > 0) this.#scheduleLaunches();
     });
   }
@@ -244,16 +236,19 @@ export class Supervisor {
       return;
     }
     const { tree } = this.#isolation;
+    // Written before there is a process: whatever kills this one, what it ran is in the record.
+    this.#journal.start(foundOf(order));
+    this.#journal.flush();
+    this.#guardian?.add(order.key);
     try {
       const options = { files: this.#files, tree, deadline, nowBootMs };
       const attempt = Attempt.start(order, options, ended => this.#onExit(ended));
       this.#attempts.set(order.key, attempt);
-      this.#guardian?.add(attempt.pid);
       this.#nextDue = Math.min(this.#nextDue, attempt.dueAt);
-      this.#journal.start(attempt.found(), attempt.pid);
       this.#tell?.({ kind: 'started', key: order.key, startedAtMs: attempt.startedAtMs });
       this.#timer ??= setInterval(() => this.#tick(), tickMs);
     } catch (error) {
+      this.#guardian?.remove(order.key);
       const known = error instanceof StartFault;
       this.#record(order, 'startFailed', known ? error.message : `cannot start: ${String(error)}`);
     }
@@ -281,16 +276,15 @@ export class Supervisor {
       return;
     }
     this.#attempts.delete(attempt.key);
-    this.#guardian?.remove(attempt.pid);
+    this.#guardian?.remove(attempt.key);
     this.#settle(attempt.found(), attempt.settle(bootMs()));
   }
 
   /** An attempt that never had a process. */
   #record(order: WireOrder, kind: Outcome['kind'], message: string): void {
-    const { key, shard, taskId, fence, request } = order;
-    const startedAtMs = Date.now();
-    const found: FoundAttempt = { key, shard, taskId, fence, request, startedAtMs };
-    this.#journal.start(found, 0);
+    const found = foundOf(order);
+    const { startedAtMs } = found;
+    this.#journal.start(found);
     this.#settle(found, { ...systemOutcome(kind, startedAtMs, message), startedAtMs });
   }
 
@@ -313,4 +307,9 @@ export class Supervisor {
       break;
     }
   }
+}
+
+function foundOf(order: WireOrder): FoundAttempt {
+  const { key, shard, taskId, fence, request } = order;
+  return { key, shard, taskId, fence, request, startedAtMs: Date.now() };
 }
