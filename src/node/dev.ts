@@ -2,39 +2,21 @@
  * `tsched dev`: a whole cluster on this machine, each node a process of its own as in production. A
  * small real workload shows that it works. Everything ends with this process.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { createWriteStream } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { TschedError } from '../model/errors.ts';
 import { DataDir } from './data-dir.ts';
+import { type DevNode, type DevOptions, devNodeDir, spawnDevNode } from './dev-node.ts';
 import { initCluster } from './make-cluster.ts';
 
-export interface DevOptions {
-  readonly dir: string;
-  readonly shards: number;
-  readonly httpPort: number;
-  readonly nodes: number;
-  readonly workload: boolean;
-}
-
-const startMs = 60_000;
 const stopMs = 15_000;
 const workloadTasks = 30;
-
-interface DevNode {
-  readonly name: string;
-  readonly dir: string;
-  readonly process: ChildProcess;
-  address: string;
-}
 
 type Print = (line: string) => void;
 
 /** Runs until SIGINT or SIGTERM. Throws where a node does not come up. */
 export async function runDev(options: DevOptions, print: Print): Promise<void> {
-  const first = new DataDir(join(options.dir, 'node-1'));
+  const first = new DataDir(devNodeDir(options, 1));
   await mkdir(options.dir, { recursive: true, mode: 0o700 });
   const fresh = !(await first.hasStore());
   if (fresh) await initCluster({ dataDir: first.path, shards: options.shards, name: 'dev' });
@@ -46,94 +28,63 @@ export async function runDev(options: DevOptions, print: Print): Promise<void> {
     );
   }
   const nodes: DevNode[] = [];
-  let ending = false;
-  const end = async (): Promise<void> => {
-    if (ending) return;
-    ending = true;
-    await stopAll(nodes, token);
-  };
+  const ending = new AbortController();
   const interrupted = new Promise<void>(resolve => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(signal, () => {
+        ending.abort();
+        resolve();
+      });
+    }
   });
   try {
     print(`data      ${options.dir}`);
-    for (let number = 1; number <= options.nodes; number++) {
-      const node = await startDevNode(options, number, token, nodes[0]);
-      nodes.push(node);
-      print(`node-${number}    http://${node.address}   ${node.dir}   pid ${node.process.pid}`);
-      node.process.once('exit', (code, signal) => {
-        if (!ending) print(`node-${number} ended: ${signal ?? `exit code ${code}`}`);
-      });
-    }
-    const address = nodes[0]!.address;
-    const grown = await Promise.race([untilHealthy(address, token), interrupted.then(() => false)]);
-    if (grown) print(`${options.nodes} nodes, ${options.shards} shards, every shard replicated`);
-    if (grown && options.workload) await runWorkload(nodes, token, print);
-    print(`ready http://${address}`);
+    const up = bringUp(options, token, nodes, print, ending.signal);
+    await Promise.race([up, interrupted]);
+    if (!ending.signal.aborted) print(`ready http://${nodes[0]!.address}`);
     await interrupted;
     print('stopping');
   } finally {
-    await end();
+    ending.abort();
+    await stopAll(nodes, token);
   }
 }
 
-async function startDevNode(
+/** Starts all nodes, waits for the cluster to be whole and runs the workload. */
+async function bringUp(
   options: DevOptions,
-  number: number,
   token: string,
-  first: DevNode | undefined,
-): Promise<DevNode> {
-  const dir = new DataDir(join(options.dir, `node-${number}`));
-  const joining = number > 1 && !(await dir.hasStore());
-  const join_ =
-    joining && first !== undefined ? await joinTokenOf(first.address, token) : undefined;
-  const http = options.httpPort === 0 ? 0 : options.httpPort + number - 1;
-  const args = [
-    ...process.execArgv,
-    process.argv[1]!,
-    ...['node', 'start', '--data-dir', dir.path, '--name', `node-${number}`],
-    ...['--listen', '/ip4/127.0.0.1/tcp/0', '--http', `127.0.0.1:${http}`, '--tier', 'premium'],
-    ...(join_ === undefined ? [] : ['--join', join_]),
-  ];
-  await mkdir(options.dir, { recursive: true });
-  const log = createWriteStream(join(options.dir, `node-${number}.log`), { flags: 'a' });
-  // A group of its own: Ctrl-C in the terminal reaches this process only, which stops them in order.
-  const child = spawn(process.execPath, args, {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
-  });
-  child.stderr?.pipe(log);
-  const address = await new Promise<string>((resolve, reject) => {
-    let text = '';
-    const timer = setTimeout(
-      () =>
-        reject(
-          new TschedError(
-            'starting',
-            `node-${number} is not ready after ${startMs / 1_000} s; see ${options.dir}/node-${number}.log`,
-          ),
-        ),
-      startMs,
-    );
-    child.stdout?.on('data', (chunk: Buffer) => {
-      text += chunk.toString();
-      const ready = /ready http:\/\/(\S+)/.exec(text);
-      if (ready !== null) {
-        clearTimeout(timer);
-        resolve(ready[1]!);
-      }
+  nodes: DevNode[],
+  print: Print,
+  ending: AbortSignal,
+): Promise<void> {
+  const start = (number: number, joinToken?: string): DevNode => {
+    const node = spawnDevNode(options, number, joinToken);
+    nodes.push(node);
+    node.process.once('exit', (code, signal) => {
+      if (!ending.aborted) print(`${node.name} ended: ${signal ?? `exit code ${code}`}`);
     });
-    child.once('exit', code => {
-      clearTimeout(timer);
-      reject(
-        new TschedError(
-          'unreachable',
-          `node-${number} ended with exit code ${code}; see ${options.dir}/node-${number}.log`,
-        ),
-      );
-    });
-  });
-  return { name: `node-${number}`, dir: dir.path, process: child, address };
+    return node;
+  };
+  const untilReady = async (node: DevNode): Promise<void> => {
+    node.address = await node.ready;
+    print(`${node.name}    http://${node.address}   ${node.dir}   pid ${node.process.pid}`);
+  };
+  // Those that are members already come up together: none is ready without a majority of them.
+  const numbers = Array.from({ length: options.nodes }, (_, place) => place + 1);
+  const known = await Promise.all(
+    numbers.map(number => new DataDir(devNodeDir(options, number)).hasStore()),
+  );
+  const members = numbers.filter((_, place) => known[place]).map(number => start(number));
+  await Promise.all(members.map(untilReady));
+  for (const number of numbers.filter((_, place) => !known[place])) {
+    if (ending.aborted) return;
+    await untilReady(start(number, await joinTokenOf(nodes[0]!.address, token)));
+  }
+  const { address } = nodes[0]!;
+  if (!(await untilHealthy(address, token, ending))) return;
+  print(`${options.nodes} nodes, ${options.shards} shards, every shard replicated`);
+  if (options.workload) await runWorkload(nodes, token, print);
 }
 
 async function call<T>(address: string, token: string, path: string, body?: unknown): Promise<T> {
@@ -156,8 +107,8 @@ async function joinTokenOf(address: string, token: string): Promise<string> {
   return (await call<{ token: string }>(address, token, '/v1/cluster/join-token', {})).token;
 }
 
-async function untilHealthy(address: string, token: string): Promise<boolean> {
-  for (let tries = 0; tries < 300; tries++) {
+async function untilHealthy(address: string, token: string, ending: AbortSignal): Promise<boolean> {
+  for (let tries = 0; tries < 300 && !ending.aborted; tries++) {
     const health = await call<{ ok: boolean }>(address, token, '/v1/cluster/health');
     if (health.ok) return true;
     await delay(100);
