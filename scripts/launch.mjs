@@ -2,7 +2,7 @@
  * The entry of every npm script, written for whatever Node a machine has: it installs what is
  * missing, then hands over to `main.ts` under the Node version that the project pins.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -52,9 +52,18 @@ function pinnedNode() {
 
 if (mustInstall()) install();
 const node = pinnedNode();
-const child = spawnSync(node, [at('scripts/main.ts'), ...process.argv.slice(2)], {
+const child = spawn(node, [at('scripts/main.ts'), ...process.argv.slice(2)], {
   cwd: root,
   stdio: 'inherit',
   env: { ...process.env, PATH: `${dirname(node)}:${at('node_modules/.bin')}:${process.env.PATH}` },
 });
-process.exit(child.status ?? (child.signal === 'SIGINT' ? 130 : 1));
+// Ctrl-C reaches it too; the prompt must not be back before all that runs has ended in order.
+process.on('SIGINT', () => undefined);
+process.on('SIGTERM', () => child.kill('SIGTERM'));
+// npm ends its shell and nothing else when it is ended: that this process has lost its parent is told
+// by the parent's id alone.
+const parent = process.ppid;
+setInterval(() => {
+  if (process.ppid !== parent) child.kill('SIGTERM');
+}, 500).unref();
+child.once('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)));

@@ -22,10 +22,13 @@ export function run(
     });
     // Ctrl-C reaches the child too; this process waits for it to end in order.
     const ignore = (): void => undefined;
+    const forward = (): void => void child.kill('SIGTERM');
     process.on('SIGINT', ignore);
+    process.on('SIGTERM', forward);
     child.once('error', reject);
     child.once('exit', (code, signal) => {
       process.off('SIGINT', ignore);
+      process.off('SIGTERM', forward);
       resolve(code ?? (signal === 'SIGINT' ? 130 : 1));
     });
   });
