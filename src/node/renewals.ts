@@ -1,6 +1,7 @@
 /**
- * The renewals that a shard's leader has acknowledged: of each supervisor the newest. Its receipt says
- * how long the attempts there may live, its sequence goes with every dispatch as proof of its age.
+ * The renewals that a shard's leader has acknowledged: of each supervisor the newest. Its receipt
+ * says how long the attempts there may live, its sequence goes with every dispatch as proof of its
+ * age.
  */
 import type { NodeId } from '../model/ids.ts';
 
@@ -50,8 +51,9 @@ export class Renewals {
   }
 
   /**
-   * Where there are too many, forgets those without an attempt in `live`: an attempt that comes later
-   * counts from its assignment. One with an attempt is never forgotten, or it would be lost too soon.
+   * Where there are too many, forgets those without an attempt in `live`: an attempt that comes
+   * later counts from its assignment. One with an attempt is never forgotten, or that would be lost
+   * too soon.
    */
   trim(live: Iterable<Whom>): void {
     if (this.#newest.size <= renewalsMax) return;
