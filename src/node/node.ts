@@ -41,6 +41,8 @@ import { WorkerWire } from './worker-wire.ts';
 const advertiseMs = 1_000;
 /** Resources that changed are told to everybody at most this often. */
 const advertiseSoonMs = 100;
+/** Up to so many nodes that is said to each of them directly; beyond, by gossip. */
+const tellDirectlyMax = 16;
 
 export class TschedNode {
   /** The verbs behind the HTTP API. */
@@ -327,7 +329,7 @@ export class TschedNode {
       const { store } = this.#ports;
       const leader = new ShardLeader({
         context: this.context,
-        scheduler: this.scheduler,
+        desk: this.scheduler,
         replica,
         machine: replica.machine as unknown as ShardMachine,
         readSpec: digest => store.row(replica.group, specKey(digest)),
@@ -355,8 +357,27 @@ export class TschedNode {
     const sinceMs = this.#ports.clock.nowMs() - this.#advertisedMs;
     this.#ports.clock.after(Math.max(0, advertiseSoonMs - sinceMs), () => {
       this.#advertisePlanned = false;
-      if (!this.#stopping) this.#advertise();
+      if (!this.#stopping && !this.#tellDirectly()) this.#advertise();
     });
+  }
+
+  /**
+   * Tells every node what changed over its own connection: gossip signs a message once and has it
+   * verified and passed on by everybody, which costs more than all else that a short task takes.
+   * False where there are too many nodes for it.
+   */
+  #tellDirectly(): boolean {
+    const nodes = this.registry.machine()?.nodes() ?? [];
+    const others = nodes.filter(
+      ({ id }) => id !== this.context.nodeId && this.#peers.connected(id),
+    );
+    if (others.length > tellDirectlyMax) return false;
+    this.#advertisedMs = this.#ports.clock.nowMs();
+    this.worker.refresh();
+    const bytes = this.worker.advertisementBytes();
+    this.scheduler.know(decodeAdvertisement(bytes));
+    for (const { id } of others) this.#peers.to(id).advert(bytes);
+    return true;
   }
 
   get ready(): boolean {

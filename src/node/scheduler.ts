@@ -19,6 +19,7 @@ import { coolDownMs } from '../placement/cool-down.ts';
 import { plan } from '../placement/plan.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
+import type { PlacementDesk } from './placement-desk.ts';
 import type { ShardLeader } from './shard-leader.ts';
 
 /** Least time between two plans: events in between are taken together. */
@@ -47,7 +48,7 @@ interface Reservation {
   readonly request: Resources;
 }
 
-export class Scheduler {
+export class Scheduler implements PlacementDesk {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #log: Log;

@@ -13,7 +13,6 @@
  * any more: an acknowledgement sent between the decision and its apply could start it after all. A
  * dispatch names the renewal that was acknowledged last, so that its worker can tell a late one.
  */
-import type { Outcome } from '../model/attempt.ts';
 import {
   type Actor,
   encodeShardCommand,
@@ -26,15 +25,15 @@ import {
   type AttemptRef,
   encodeToWorker,
   type FromWorker,
-  type Refusal,
   type ToWorker,
 } from '../model/worker-protocol.ts';
 import type { Effect } from '../shard/effects.ts';
 import type { ShardMachine } from '../shard/machine.ts';
 import { background, type NodeContext } from './context.ts';
+import type { PlacementDesk } from './placement-desk.ts';
+import { overCodes, type QueuedReport } from './queued-report.ts';
 import { Renewals } from './renewals.ts';
 import type { Replica } from './replica.ts';
-import type { Scheduler } from './scheduler.ts';
 import { itemsMax, type SubmitBatch, SubmitQueue } from './submit-queue.ts';
 
 /** A dispatch or an end that was not answered is repeated this often. */
@@ -56,20 +55,8 @@ interface Live {
   accepted: boolean;
 }
 
-interface QueuedReport {
-  readonly ref: AttemptRef;
-  readonly from: NodeId;
-  readonly change:
-    | { readonly kind: 'start'; readonly startedAtMs: number }
-    | { readonly kind: 'finish'; readonly outcome: Outcome }
-    | { readonly kind: 'unassign'; readonly why: Refusal };
-}
-
 /** How the leader reads a spec that has left memory. */
 export type SpecReader = (digest: string) => Uint8Array | undefined;
-
-/** Replies to `start` that say that the attempt is over for its shard. */
-const overCodes: ReadonlySet<string> = new Set(['badRequest', 'alreadySettled', 'unknownTask']);
 
 const keyOf = (taskId: TaskId, fence: number): string => `${taskId}.${fence}`;
 
@@ -77,7 +64,7 @@ export class ShardLeader {
   readonly replica: Replica;
   readonly machine: ShardMachine;
   readonly #context: NodeContext;
-  readonly #scheduler: Scheduler;
+  readonly #desk: PlacementDesk;
   readonly #readSpec: SpecReader;
   #beganMs: number;
   #scannedMs: number;
@@ -94,7 +81,7 @@ export class ShardLeader {
 
   constructor(options: {
     readonly context: NodeContext;
-    readonly scheduler: Scheduler;
+    readonly desk: PlacementDesk;
     readonly replica: Replica;
     readonly machine: ShardMachine;
     readonly readSpec: SpecReader;
@@ -102,7 +89,7 @@ export class ShardLeader {
     this.replica = options.replica;
     this.machine = options.machine;
     this.#context = options.context;
-    this.#scheduler = options.scheduler;
+    this.#desk = options.desk;
     this.#readSpec = options.readSpec;
     this.#beganMs = options.context.clock.bootMs();
     this.#scannedMs = this.#beganMs;
@@ -241,14 +228,14 @@ export class ShardLeader {
     }
     const ref = { shard: this.shard, taskId: message.taskId, fence: message.fence };
     const live = this.#live.get(keyOf(ref.taskId, ref.fence));
-    this.#scheduler.answered(ref.taskId, from);
+    this.#desk.answered(ref.taskId, from);
     switch (message.kind) {
       case 'accepted':
-        this.#scheduler.accepted(from);
+        this.#desk.accepted(from);
         if (live !== undefined) live.accepted = true;
         break;
       case 'refused':
-        this.#scheduler.refused(from, message.why);
+        this.#desk.refused(from, message.why);
         if (live !== undefined) this.#report(ref, from, { kind: 'unassign', why: message.why });
         break;
       case 'started':
@@ -298,7 +285,7 @@ export class ShardLeader {
   }
 
   #tell(node: NodeId, message: ToWorker): void {
-    this.#scheduler.toWorker(node, message, () => encodeToWorker(message));
+    this.#desk.toWorker(node, message, () => encodeToWorker(message));
   }
 
   /** What an applied entry changed; hints only, `liveAttempts` is the truth. */
@@ -314,12 +301,12 @@ export class ShardLeader {
         case 'attemptEnded':
           this.#live.delete(keyOf(effect.taskId, effect.fence));
           this.#losing.delete(keyOf(effect.taskId, effect.fence));
-          this.#scheduler.answered(effect.taskId, effect.node);
+          this.#desk.answered(effect.taskId, effect.node);
           break;
         case 'settled':
           break;
         case 'readyChanged':
-          this.#scheduler.wake();
+          this.#desk.wake();
           break;
       }
     }

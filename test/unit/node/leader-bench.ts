@@ -2,8 +2,9 @@
 import type { TaskId } from '../../../src/model/ids.ts';
 import type { FromWorker, ToWorker } from '../../../src/model/worker-protocol.ts';
 import type { NodeContext } from '../../../src/node/context.ts';
-import type { Applied, Replica } from '../../../src/node/replica.ts';
-import type { Scheduler } from '../../../src/node/scheduler.ts';
+import type { Applied } from '../../../src/node/pending-proposals.ts';
+import type { PlacementDesk } from '../../../src/node/placement-desk.ts';
+import type { Replica } from '../../../src/node/replica.ts';
 import { ShardLeader } from '../../../src/node/shard-leader.ts';
 import { idOf, TestShard } from '../../support/shard.ts';
 
@@ -99,7 +100,7 @@ export class LeaderBench {
     };
     this.leader = new ShardLeader({
       context: context as unknown as NodeContext,
-      scheduler: scheduler as unknown as Scheduler,
+      desk: scheduler as unknown as PlacementDesk,
       replica: { group: 1, leading: true } as unknown as Replica,
       machine: this.shard.machine,
       readSpec: () => undefined,

@@ -1,0 +1,14 @@
+/** What a shard's leader says to the planner of its node. */
+import type { NodeId, TaskId } from '../model/ids.ts';
+import type { Refusal, ToWorker } from '../model/worker-protocol.ts';
+
+export interface PlacementDesk {
+  /** Something changed that a plan may come of. */
+  wake(): void;
+  /** The worker of `node` has spoken of the task: it stands in its own numbers from now on. */
+  answered(taskId: TaskId, node: NodeId): void;
+  accepted(node: NodeId): void;
+  refused(node: NodeId, why: Refusal): void;
+  /** Sends to a worker; `encode` is called only where that takes bytes. */
+  toWorker(node: NodeId, message: ToWorker, encode: () => Uint8Array): void;
+}
