@@ -20,9 +20,10 @@ const shellNames: readonly string[] = [
 ];
 
 /**
- * Arguments that run `argv` with exactly the environment `env`, which the shell is given too. What
- * it would drop or change is told to `env`; where the shell adds variables (`exact` is false), those
- * are taken away again. All else goes past the arguments: everybody on the machine can read them.
+ * Arguments that run `argv` with exactly the environment `env`, which the shell is given too.
+ * What it would drop or change is told to `env`; where the shell adds variables (`exact` is
+ * false), those are taken away again. All else goes past the arguments: everybody on the machine
+ * can read them.
  */
 export function exactly(
   argv: readonly string[],
