@@ -38,7 +38,7 @@ const attempts = (): string => join(world.dataDir, 'attempts');
 const outputOf = (key: AttemptKey) => runner.output(key, 'stdout', 0, 1_000);
 
 describe('a task that', () => {
-  test('puts a directory in place of its output ends as it did, and nobody else with it', async () => {
+  test('puts a directory in place of its output ends nobody else with it', async () => {
     const order = orderOf(shell('rm ../stdout && mkdir ../stdout && exit 4'));
     const outcome = await run(order);
     expect([outcome.kind, outcome.exitCode]).toEqual(['failed', 4]);
