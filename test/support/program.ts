@@ -7,7 +7,7 @@ import { dirname } from 'node:path';
 
 export const programEntry = new URL('../../dist/cli/run.js', import.meta.url).pathname;
 
-const runLimitMs = 60_000;
+const limitMsDefault = 60_000;
 
 export interface ProgramRun {
   readonly code: number | null;
@@ -20,6 +20,8 @@ export interface ProgramInput {
   readonly env?: Readonly<Record<string, string>> | undefined;
   readonly stdin?: string | Buffer | undefined;
   readonly cwd?: string | undefined;
+  /** Killed after this; a minute unless given. */
+  readonly limitMs?: number | undefined;
 }
 
 export interface Program {
@@ -49,7 +51,7 @@ function killAll(): void {
   for (const child of running) child.kill('SIGKILL');
 }
 
-/** Starts the program; a run that takes longer than a minute is killed and has no exit code. */
+/** Starts the program; a run that takes too long is killed and has no exit code. */
 export function startProgram(args: readonly string[], input: ProgramInput = {}): Program {
   const beganMs = performance.now();
   const child = spawn(process.execPath, [programEntry, ...args], {
@@ -67,7 +69,7 @@ export function startProgram(args: readonly string[], input: ProgramInput = {}):
   child.stdin.end(input.stdin ?? '');
   const text = (chunks: readonly Buffer[]) => Buffer.concat(chunks).toString('utf8');
   const done = new Promise<ProgramRun>((resolve, reject) => {
-    const timer = setTimeout(() => child.kill('SIGKILL'), runLimitMs);
+    const timer = setTimeout(() => child.kill('SIGKILL'), input.limitMs ?? limitMsDefault);
     child.once('error', reject);
     child.once('close', code => {
       clearTimeout(timer);
