@@ -44,7 +44,7 @@ export function spawnDevNode(
     ...(joinToken === undefined ? [] : ['--join', joinToken]),
   ];
   const logFile = join(options.dir, `${name}.log`);
-  // A group of its own: Ctrl-C in the terminal reaches this process only, which stops them in order.
+  // A group of its own: Ctrl-C in a terminal reaches this process only, which ends them in order.
   const child = spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,

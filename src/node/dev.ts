@@ -149,9 +149,8 @@ async function runWorkload(nodes: readonly DevNode[], token: string, print: Prin
       .sort()
       .map(([what, count]) => `${count} ${what}`)
       .join(', ');
-  print(
-    `workload  ${counted(byState)} in ${((Date.now() - beganMs) / 1_000).toFixed(1)} s   on ${counted(byNode)}`,
-  );
+  const tookS = ((Date.now() - beganMs) / 1_000).toFixed(1);
+  print(`workload  ${counted(byState)} in ${tookS} s   on ${counted(byNode)}`);
 }
 
 /** Asks every node to stop with its tasks; what does not is ended by its process id. */

@@ -1,6 +1,6 @@
 /**
- * `tsched dev` as a person meets it: a whole cluster from one command, which ends with it, comes back
- * with what it held, and leaves no process behind whenever it is interrupted.
+ * `tsched dev` as a person meets it: a whole cluster from one command, which ends with it, comes
+ * back with what it held, and leaves no process behind whenever it is interrupted.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -156,6 +156,7 @@ export class RealNode {
         return '(no file)';
       }
     };
-    return `--- ${this.name}: output\n${last(this.outFile)}\n--- ${this.name}: log\n${last(this.logFile)}`;
+    const [output, log] = [last(this.outFile), last(this.logFile)];
+    return `--- ${this.name}: output\n${output}\n--- ${this.name}: log\n${log}`;
   }
 }
