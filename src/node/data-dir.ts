@@ -10,7 +10,7 @@
  *   store/         LevelDB
  *   attempts/ ...  what the supervisor keeps
  */
-import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TschedError } from '../model/errors.ts';
 import { decodeJoinToken, type JoinToken } from '../registry/join-token.ts';
@@ -70,6 +70,23 @@ export class DataDir {
     const path = join(this.path, name);
     await writeFile(`${path}.new`, content, { mode, flush: true });
     await rename(`${path}.new`, path);
+    const directory = await open(this.path, 'r');
+    try {
+      // The name, too, has to survive a power cut: without its key a node is lost.
+      await directory.sync();
+    } finally {
+      await directory.close();
+    }
+  }
+
+  /**
+   * Takes away what the making of a node left here when it failed, so that it can be tried again. The
+   * directory was empty before.
+   */
+  async clear(): Promise<void> {
+    for (const name of await readdir(this.path)) {
+      await rm(join(this.path, name), { recursive: true, force: true });
+    }
   }
 
   async remove(name: string): Promise<void> {

@@ -27,7 +27,11 @@ import type { Applied } from './pending-proposals.ts';
 import type { GroupMachine, Replica } from './replica.ts';
 import { allRows, emptySeed, makeReplica, mayCreate, type ReplicaSeed } from './replica-maker.ts';
 
-export const tickMs = 100;
+/**
+ * One tick is one heartbeat: all groups of a node beat in the same turn, so that their heartbeats
+ * leave in one frame per peer.
+ */
+export const tickMs = 200;
 
 export interface DriveObserver {
   applied(replica: Replica, index: number, effects: readonly unknown[]): void;

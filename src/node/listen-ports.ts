@@ -7,17 +7,14 @@ import { createServer } from 'node:net';
 import type { DataDir } from './data-dir.ts';
 
 const file = 'listen.json';
+const fixedPort = /^\/ip([46])\/([^/]+)\/tcp\/(\d+)$/;
 const anyPort = /^\/ip([46])\/([^/]+)\/tcp\/0(?=\/|$)/;
 
-/** A free port at or instead of `wanted`; nobody listens on it when this resolves. */
-function freePort(host: string, wanted: number): Promise<number> {
+/** `wanted`, or a free port for 0; nobody listens on it when this resolves. */
+function bindable(host: string, wanted: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      // Somebody took it meanwhile: any other one will do.
-      if (error.code === 'EADDRINUSE' && wanted !== 0) resolve(freePort(host, 0));
-      else reject(error);
-    });
+    server.once('error', reject);
     server.listen({ host, port: wanted, exclusive: true }, () => {
       const address = server.address();
       const port = typeof address === 'object' && address !== null ? address.port : wanted;
@@ -26,12 +23,27 @@ function freePort(host: string, wanted: number): Promise<number> {
   });
 }
 
+/** A free port at or instead of `wanted`. */
+async function freePort(host: string, wanted: number): Promise<number> {
+  try {
+    return await bindable(host, wanted);
+  } catch (error) {
+    // Somebody took it meanwhile: any other one will do.
+    const taken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+    if (!taken || wanted === 0) throw error;
+    return bindable(host, 0);
+  }
+}
+
 async function readPorts(dir: DataDir): Promise<Map<string, number>> {
   const text = await dir.readText(file);
   return new Map(text === undefined ? [] : Object.entries(JSON.parse(text) as object));
 }
 
-/** `listen` with the port of the last start in place of 0. Rejects where a host cannot be bound. */
+/**
+ * `listen` with the port of the last start in place of 0. Rejects with the system's error where an
+ * address cannot be listened on.
+ */
 export async function keepPorts(dir: DataDir, listen: readonly string[]): Promise<string[]> {
   const before = await readPorts(dir);
   const ports = new Map<string, number>();
@@ -39,6 +51,9 @@ export async function keepPorts(dir: DataDir, listen: readonly string[]): Promis
   for (const [place, address] of listen.entries()) {
     const match = anyPort.exec(address);
     if (match === null) {
+      const fixed = fixedPort.exec(address);
+      // Tried here, so that the system's own words say what is wrong with it.
+      if (fixed !== null) await bindable(fixed[2]!, Number(fixed[3]));
       chosen.push(address);
       continue;
     }

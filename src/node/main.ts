@@ -9,6 +9,8 @@ import { programVersion } from '../model/version.ts';
 import { createNet } from '../net/create-libp2p.ts';
 import { newPrivateKey, nodeIdOf } from '../net/keys.ts';
 import type { Log } from '../ports/log.ts';
+import type { StoreImage } from '../ports/store.ts';
+import type { JoinToken } from '../registry/join-token.ts';
 import { createLevelStore } from '../storage/level-store.ts';
 import { createProcessRunner } from '../worker/process-runner.ts';
 import { bootstrapOf, DataDir, readJoinToken } from './data-dir.ts';
@@ -22,6 +24,8 @@ export { initCluster } from './make-cluster.ts';
 
 /** Exit code of a node whose disk failed (DESIGN 2). */
 const storageExit = 74;
+/** A node that cannot go on gets this long to stop in order. */
+const fatalStopMs = 10_000;
 
 export interface NodeOptions {
   readonly dataDir: string;
@@ -52,6 +56,8 @@ export interface RunningNode {
 }
 
 interface Prepared {
+  /** The token that this start was given, or that an earlier one has kept. */
+  readonly join?: JoinToken | undefined;
   readonly privateKey: Uint8Array;
   readonly networkKey: Uint8Array;
   readonly joinSecret?: Uint8Array | undefined;
@@ -65,6 +71,7 @@ interface Prepared {
 async function prepare(dir: DataDir, join: string | undefined, log: Log): Promise<Prepared> {
   if (!(await dir.hasStore())) {
     if (join === undefined) {
+      if ((await dir.read('node.key')) !== undefined) throw brokenOff(dir);
       throw new TschedError(
         'dataDirEmpty',
         `${dir.path} holds no node: make a cluster with \`tsched cluster init --data-dir ${dir.path}\`, ` +
@@ -84,10 +91,12 @@ async function prepare(dir: DataDir, join: string | undefined, log: Log): Promis
   }
   const keys = await dir.keys();
   const pending = await dir.readText('join.json');
-  if (pending === undefined) return { ...keys, bootstrap: [] };
+  const given = join === undefined ? undefined : readJoinToken(join);
+  if (pending === undefined) return { ...keys, join: given, bootstrap: [] };
   const { token } = JSON.parse(pending) as { token: string };
-  const { secret, addresses } = readJoinToken(join ?? token);
-  return { ...keys, joinSecret: secret, bootstrap: bootstrapOf(addresses) };
+  const kept = given ?? readJoinToken(token);
+  const { secret, addresses } = kept;
+  return { ...keys, join: kept, joinSecret: secret, bootstrap: bootstrapOf(addresses) };
 }
 
 async function totalsOf(options: NodeOptions, dataDir: string): Promise<Resources> {
@@ -124,7 +133,50 @@ function readHttp(http: string, allowInsecure: boolean): { host: string; port: n
   return { host: host.replace(/^\[|\]$/g, ''), port };
 }
 
+const brokenOff = (dir: DataDir): TschedError =>
+  new TschedError(
+    'dataDirForeign',
+    `the making of ${dir.path} was broken off: delete it, then make or join a cluster again`,
+  );
+
+/** Throws where the store cannot be the one that this start means. */
+function checkImage(
+  dir: DataDir,
+  image: StoreImage,
+  nodeId: string,
+  join: JoinToken | undefined,
+): void {
+  const { header, groups } = image;
+  const refuse = (why: string): never => {
+    throw new TschedError('dataDirForeign', why);
+  };
+  if (header.nodeId !== nodeId) {
+    refuse(`the store in ${dir.path} belongs to node ${header.nodeId}`);
+  }
+  if (join !== undefined && join.clusterId !== header.clusterId) {
+    refuse(`${dir.path} holds a node of another cluster than the join token`);
+  }
+  if (join === undefined && groups.length === 0) {
+    throw brokenOff(dir);
+  }
+}
+
+/** Starts a node; what was begun is taken back where a later step fails. */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
+  const undo: (() => Promise<void>)[] = [];
+  try {
+    return await start(options, undo);
+  } catch (error) {
+    for (const step of undo.reverse()) {
+      await step().catch((failure: unknown) => {
+        process.stderr.write(`warning: not everything was closed: ${String(failure)}\n`);
+      });
+    }
+    throw error;
+  }
+}
+
+async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promise<RunningNode> {
   const { host, port } = readHttp(options.http, options.allowInsecureHttp === true);
   const dir = new DataDir(options.dataDir);
   const early = createLog(options.logLevel ?? 'info', options.name ?? hostname());
@@ -141,6 +193,8 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     finish = resolve;
     fail = reject;
   });
+  // Whoever started the node hears of it; during the start nobody listens yet.
+  stopped.catch(() => undefined);
   const fatal = (error: unknown): void => {
     const message = error instanceof Error ? error.message : String(error);
     const code = error instanceof TschedError ? error.code : 'internal';
@@ -153,21 +207,16 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       process.stderr.write(`error: ${message}\n`);
       process.exit(storageExit);
     }
-    stopNode({ endTasks: false, handOver: false }).then(
-      () => fail(error),
-      () => fail(error),
-    );
+    const failed = (): void => fail(error);
+    stopNode({ endTasks: false, handOver: false }).then(failed, failed);
+    // It ends in any case: a node whose loop has stopped would only look alive.
+    realClock.after(fatalStopMs, failed);
   };
 
   const store = createLevelStore({ directory: dir.store, log });
   const image = await store.open(fatal);
-  if (image.header.nodeId !== nodeId) {
-    await store.close();
-    throw new TschedError(
-      'dataDirForeign',
-      `the store in ${dir.path} belongs to node ${image.header.nodeId}`,
-    );
-  }
+  undo.push(() => store.close());
+  checkImage(dir, image, nodeId, prepared.join);
   let mayConnect: (peer: string) => boolean = () => true;
   const net = await createNet({
     privateKey: prepared.privateKey,
@@ -194,6 +243,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     port,
     version: programVersion,
   });
+  undo.push(() => gateway.stop());
   const { address } = await gateway.start();
   const httpAddress = address.replace(/^http:\/\//, '');
 
@@ -242,6 +292,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     })();
     return stopping;
   };
+  undo.push(() => running.stop({ endTasks: false, handOver: false }));
   await running.start();
   await dir.write('http.address', `${httpAddress}\n`, 0o644);
   return {
@@ -249,7 +300,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     addresses: net.transport.addresses(),
     nodeId,
     name,
-    ready: untilReady(running, dir),
+    ready: untilReady(running, dir, stopped),
     stopped,
     stop: how => stopNode({ endTasks: how?.endTasks === true, handOver: true }),
   };
@@ -260,8 +311,17 @@ function requireNode(node: TschedNode | undefined): TschedNode {
   return node;
 }
 
-async function untilReady(node: TschedNode, dir: DataDir): Promise<void> {
-  while (!node.ready) await new Promise<void>(resolve => realClock.after(25, resolve));
+/** Pending for ever where the node stops before. */
+async function untilReady(node: TschedNode, dir: DataDir, stopped: Promise<void>): Promise<void> {
+  let over = false;
+  const end = (): void => {
+    over = true;
+  };
+  stopped.then(end, end);
+  while (!node.ready) {
+    if (over) return new Promise<void>(() => undefined);
+    await new Promise<void>(resolve => realClock.after(25, resolve));
+  }
   // The registry knows this node: its join token has done its work.
   await dir.remove('join.json');
 }

@@ -118,18 +118,27 @@ export async function initCluster(
     throw new TschedError('dataDirTaken', `${options.dataDir} is not empty`);
   }
   await dir.make();
+  try {
+    return await fill(dir, options);
+  } catch (error) {
+    // Where somebody else makes one in the same place it is theirs.
+    const theirs =
+      error instanceof TschedError && ['dataDirTaken', 'dataDirInUse'].includes(error.code);
+    if (!theirs) await dir.clear();
+    throw error;
+  }
+}
+
+async function fill(
+  dir: DataDir,
+  options: InitOptions,
+): Promise<{ clusterId: string; nodeId: string; tokenFile: string }> {
+  const { shards } = options;
   const privateKey = await newPrivateKey();
   const nodeId = await nodeIdOf(privateKey);
   const clusterId = randomBytes(16).toString('hex');
   const storeId = randomBytes(16).toString('hex');
   const token = `tsched_${randomBytes(32).toString('base64url')}`;
-  await dir.write('node.key', privateKey, 0o600);
-  await dir.write('network.key', newNetworkKey(), 0o600);
-  await dir.write('admin.token', `${token}\n`, 0o600);
-  const store = createLevelStore({ directory: dir.store, log: silentLog });
-  await store.create({ clusterId, nodeId, storeId });
-  let failed: (error: Error) => void = () => undefined;
-  await store.open(error => failed(error));
   const ops = bootstrapOps({
     clusterId,
     clusterName: options.name ?? 'tsched',
@@ -141,10 +150,20 @@ export async function initCluster(
     atMs: Date.now(),
     adminTokenSha256: sha256Hex(Buffer.from(token)),
   });
-  await new Promise<void>((resolve, reject) => {
-    failed = reject;
-    store.write(ops, resolve);
-  });
-  await store.close();
+  await dir.write('node.key', privateKey, 0o600);
+  await dir.write('network.key', newNetworkKey(), 0o600);
+  await dir.write('admin.token', `${token}\n`, 0o600);
+  const store = createLevelStore({ directory: dir.store, log: silentLog });
+  await store.create({ clusterId, nodeId, storeId });
+  let failed: (error: Error) => void = () => undefined;
+  await store.open(error => failed(error));
+  try {
+    await new Promise<void>((resolve, reject) => {
+      failed = reject;
+      store.write(ops, resolve);
+    });
+  } finally {
+    await store.close();
+  }
   return { clusterId, nodeId, tokenFile: `${options.dataDir}/admin.token` };
 }

@@ -170,7 +170,7 @@ describe('production options', () => {
       applyUnstable: false,
       disableConfChangeValidation: false,
       electionTick: 20,
-      heartbeatTick: 2,
+      heartbeatTick: 1,
     });
     expect(() => new RaftCore(config)).not.toThrow();
   });
