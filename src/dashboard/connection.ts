@@ -20,12 +20,15 @@ export class Connection {
 
   clear(): void {
     this.#failures.clear();
+    document.body.classList.remove('old');
     setText(this.#line, '');
     setClass(this.#line, 'status');
   }
 
   #show(): void {
     const [failure] = this.#failures.values();
+    // What is on the page was true once: it stays, but no longer looks as if it were now.
+    document.body.classList.toggle('old', failure !== undefined);
     setClass(this.#line, failure === undefined ? 'status live' : 'status failing');
     setText(this.#line, failure === undefined ? 'Live' : wordsOf(failure));
   }

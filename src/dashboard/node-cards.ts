@@ -2,7 +2,7 @@
 import type { NodeSummary } from '../ports/node-api.ts';
 import type { Colours } from './colours.ts';
 import { byId, element, type Row, Rows, setClass, setText } from './dom.ts';
-import { cpus, plural, size, span } from './format.ts';
+import { cpus, size, span } from './format.ts';
 import { oneLine } from './text.ts';
 
 /** An advertisement this old is pointed out; they come every second in small clusters. */
@@ -80,8 +80,7 @@ class NodeCard implements Row<NodeSummary> {
     setClass(this.#state, node.state === 'up' ? 'node-state' : 'node-state wrong');
     this.#cpu.show(total.cpuMilli, free?.cpuMilli, cpus);
     this.#memory.show(total.memoryBytes, free?.memoryBytes, size);
-    const leads = plural(node.leads, 'shard');
-    const counts = `${node.running} running · ${node.queued} queued · leads ${leads}`;
+    const counts = `${node.running} running · ${node.queued} queued · leads ${node.leads}`;
     setText(this.#counts, free === undefined ? 'What it does is not known now.' : counts);
     const age = node.advertAgeMs;
     setText(this.#heard, age === undefined ? 'Nothing heard of it' : `Heard ${span(age)} ago`);

@@ -46,9 +46,10 @@ export class Overview {
     tile('tile-leaderless', String(leaderless), leaderless > 0);
     // Nobody can count what is in a shard without a leader.
     const more = leaderless > 0 ? '+' : '';
-    tile('tile-waiting', `${count(sum(shards, 'waiting'))}${more}`, false);
-    tile('tile-running', `${count(sum(shards, 'running'))}${more}`, false);
-    tile('tile-settled', `${count(sum(shards, 'settled'))}${more}`, false);
+    const none = leaderless === shards.length;
+    for (const what of ['waiting', 'running', 'settled'] as const) {
+      tile(`tile-${what}`, none ? '?' : `${count(sum(shards, what))}${more}`, false);
+    }
   }
 }
 

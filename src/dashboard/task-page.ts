@@ -142,8 +142,9 @@ export class TaskPage {
 function reasonOf(task: TaskView): string {
   const parts: string[] = [];
   if (task.state === 'waiting') parts.push(`Waits: ${reasonWords(task.reason ?? 'Queued')}.`);
-  else if (task.reason !== undefined && task.reason !== '') parts.push(oneLine(task.reason));
-  const { cancelRequested } = task;
+  const { cancelRequested, reason = '' } = task;
+  const told = task.state === 'waiting' || reason === cancelRequested?.reason;
+  if (!told && reason !== '') parts.push(oneLine(reason));
   if (cancelRequested !== undefined) {
     const why = cancelRequested.reason === '' ? '' : `: ${oneLine(cancelRequested.reason)}`;
     parts.push(`Cancelled by ${oneLine(cancelRequested.by)}${why}.`);
