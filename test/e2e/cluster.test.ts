@@ -309,6 +309,16 @@ describe('tasks', () => {
     expect(waited.code).toBe(3);
   });
 
+  scenario('a task holds no file of its node open', async () => {
+    const id = await submit(['--', 'sh', '-c', 'for f in /proc/$$/fd/*; do readlink $f; done']);
+    await cluster.untilSettled(id);
+    const files = (await cluster.ok(['logs', id])).split('\n');
+    expect(
+      files.filter(file => !/^\/dev\/null$|\/attempts\/[^/]+\/std(out|err)$/.test(file)),
+    ).toEqual([]);
+    expect(files).toHaveLength(3);
+  });
+
   scenario('a script travels with its task', async () => {
     const script = join(cluster.dir, 'job.sh');
     await appendFile(script, '#!/bin/sh\necho "$# $1 $TSCHED_NODE"\n', { mode: 0o755 });

@@ -9,6 +9,7 @@ import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { Guard } from './guard.ts';
+import { closeInheritedFiles } from './inherited-files.ts';
 import { chooseIsolation, type Probe } from './isolation.ts';
 import { readJournal } from './journal.ts';
 import type { TreeKind } from './process-tree.ts';
@@ -93,6 +94,7 @@ function serve(dataDir: string, supervisor: Supervisor): void {
 function main(): void {
   const [dataDir, probed, best = 'cgroup'] = process.argv.slice(2);
   if (dataDir === undefined || probed === undefined) throw new Error('usage: main DATA_DIR PROBE');
+  closeInheritedFiles();
   process.title = 'tsched-supervisor';
   // A terminal's Ctrl-C or a service's stop is for the node: it decides what becomes of attempts.
   for (const name of ['SIGINT', 'SIGHUP', 'SIGTERM'] as const) process.on(name, () => undefined);
