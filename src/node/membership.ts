@@ -18,6 +18,7 @@ import { background, type NodeContext } from './context.ts';
 import { encodeMembers, type Member } from './descriptor.ts';
 import type { LeaderBalance } from './leader-balance.ts';
 import type { RegistryClient } from './registry-client.ts';
+import { wasRemoved } from './removed-replica.ts';
 import type { Replica } from './replica.ts';
 
 const paceMs = 250;
@@ -85,15 +86,17 @@ export class Membership {
       this.#context.peers.connect(node.id, node.addresses);
     }
     if (this.#registry.leading) this.#admit(machine.nodes());
+    const moving = new Set<GroupId>();
     for (const replica of [...this.#context.loop.replicas()]) {
       if (!replica.leading) this.#considerForgotten(replica);
       else {
         this.#report(replica);
         const target = targets.get(replica.group);
-        if (target !== undefined) this.#move(replica, target);
+        if (target !== undefined && this.#move(replica, target)) moving.add(replica.group);
       }
     }
-    this.#balance.round(this.#changing);
+    // Who leads a group that is changing is decided by what changes.
+    this.#balance.round(moving);
   }
 
   /** The registry's leader takes a node for up once it is connected to it. */
@@ -137,12 +140,13 @@ export class Membership {
     );
   }
 
-  #move(replica: Replica, target: Target): void {
+  /** Does what is next on the way to the target; false where there is nothing, or only to wait. */
+  #move(replica: Replica, target: Target): boolean {
     const { group, core, descriptor } = replica;
-    if (this.#changing.has(group)) return;
+    if (this.#changing.has(group)) return true;
     if (descriptor.conf.votersOutgoing.length > 0) {
       this.#leaveJoint(replica);
-      return;
+      return true;
     }
     const missing = this.#missing(replica, target);
     if (missing.length > 0) {
@@ -152,10 +156,15 @@ export class Membership {
         'add learners',
         this.#addLearners(replica, missing).finally(() => this.#changing.delete(group)),
       );
-      return;
+      return true;
     }
-    const changes = this.#promotion(replica, target);
-    if (changes.length === 0) return;
+    const wanted = this.#promotion(replica, target);
+    if (wanted.length === 0) return false;
+    const leaves = wanted.some(one => one.kind !== 'addVoter' && one.id === replica.id);
+    if (leaves && this.#handOver(replica, wanted)) return true;
+    // Nobody to lead the rest yet: that comes first, and the removals after it.
+    const changes = leaves ? wanted.filter(one => one.kind === 'addVoter') : wanted;
+    if (changes.length === 0) return false;
     const change: ConfChange = { transition: 'auto', changes, context: new Uint8Array(0) };
     const result = core.proposeConf(change);
     if (result.ok) {
@@ -165,6 +174,25 @@ export class Membership {
       });
     }
     this.#context.loop.touch(replica);
+    return true;
+  }
+
+  /**
+   * A leader that removes itself leaves its group without one for a whole election timeout: one of
+   * the voters that stay takes over first, and makes the change.
+   */
+  #handOver(replica: Replica, changes: readonly ConfOperation[]): boolean {
+    const { core, descriptor } = replica;
+    const going = new Set(changes.filter(one => one.kind !== 'addVoter').map(one => one.id));
+    for (const id of descriptor.conf.voters) {
+      if (going.has(id) || !this.#caughtUp(replica, id)) continue;
+      const node = replica.member(id)?.node;
+      if (node === undefined || !this.#context.peers.connected(node)) continue;
+      if (!core.transferLeader(id)) continue;
+      this.#context.loop.touch(replica);
+      return true;
+    }
+    return false;
   }
 
   /**
@@ -281,13 +309,11 @@ export class Membership {
    */
   #considerForgotten(replica: Replica): void {
     if (this.#context.clock.nowMs() - replica.heardMs < forgottenMs) return;
-    const record = this.#registry.machine()?.group(replica.group);
-    if (replica.group === registryGroup) return;
-    if (record === undefined || record.confIndex <= replica.descriptor.confIndex) return;
-    const seated = [...record.voters, ...record.learners].some(
-      seat => seat.replicaId === replica.id,
-    );
-    if (!seated) this.#context.loop.dropReplica(replica);
+    if (replica.core.role === 'leader' || replica.group === registryGroup) return;
+    const machine = this.#registry.machine();
+    if (machine !== undefined && wasRemoved(replica, machine)) {
+      this.#context.loop.dropReplica(replica);
+    }
   }
 }
 

@@ -208,6 +208,11 @@ export class RegistryMachine {
     return replica === undefined ? undefined : { ...replica, dead: this.#state.isDead(replica) };
   }
 
+  /** The highest replica id that was handed out. */
+  get lastReplicaId(): number {
+    return this.#state.replicaCounter;
+  }
+
   setting(name: string): string | undefined {
     return this.#state.settings.get(name);
   }

@@ -1,0 +1,87 @@
+/** Groups that move between nodes, and replicas that find out that they were removed. */
+import { describe, expect, test } from 'vitest';
+import { wasRemoved } from '../../../src/node/removed-replica.ts';
+import type { RegistryMachine } from '../../../src/registry/machine.ts';
+import { SmallWorld } from './small-world.ts';
+
+describe('a group whose leader has to leave it', () => {
+  test('is led nearly all the time', async () => {
+    const world = new SmallWorld({ shards: 8 });
+    const nodes = await world.cluster(3);
+    const secret = await world.secretOf(nodes[0]!);
+    nodes.push(await world.boot('n4', world.emptyDisk('n4'), { secret, contacts: ['n1'] }));
+    const leaderlessMs = new Map<number, number>();
+    let beforeMs = world.time.nowMs;
+    let settledSinceMs = beforeMs;
+    await world.until(() => {
+      const passedMs = world.time.nowMs - beforeMs;
+      beforeMs = world.time.nowMs;
+      for (let group = 0; group <= 8; group++) {
+        const led = nodes.some(node => node.loop.replica(group)?.leading === true);
+        if (!led) leaderlessMs.set(group, (leaderlessMs.get(group) ?? 0) + passedMs);
+      }
+      const seats = [...nodes[3]!.loop.replicas()].filter(replica =>
+        replica.descriptor.conf.voters.includes(replica.id),
+      );
+      if (seats.length === 0) settledSinceMs = world.time.nowMs;
+      return world.time.nowMs - settledSinceMs > 10_000;
+    });
+    expect(Math.max(0, ...leaderlessMs.values())).toBeLessThan(500);
+  });
+});
+
+describe('a replica that hears of nobody', () => {
+  const seat = (replicaId: number) => ({ replicaId, node: `n${replicaId}` });
+  const registry = (known: {
+    readonly confIndex: number;
+    readonly last: number;
+    readonly free?: number;
+  }): Pick<RegistryMachine, 'group' | 'replicaOwner' | 'lastReplicaId'> => ({
+    group: group =>
+      group === 1
+        ? { group, confIndex: known.confIndex, voters: [seat(1), seat(2)], learners: [seat(3)] }
+        : undefined,
+    replicaOwner: id =>
+      id <= 3 || id === known.free
+        ? {
+            replicaId: id,
+            group: 1,
+            node: `n${id}`,
+            storeId: '',
+            confIndex: 1,
+            seated: id <= 3,
+            dead: false,
+          }
+        : undefined,
+    lastReplicaId: known.last,
+  });
+  const replica = (id: number, confIndex: number, group = 1) => ({
+    id,
+    group,
+    descriptor: { confIndex },
+  });
+
+  test('was removed where a configuration as new as its own does not have it', () => {
+    expect(wasRemoved(replica(5, 40), registry({ confIndex: 50, last: 9 }))).toBe(true);
+    // It fell after it had stored its own removal.
+    expect(wasRemoved(replica(5, 50), registry({ confIndex: 50, last: 9 }))).toBe(true);
+  });
+
+  test('was not where it is seated', () => {
+    expect(wasRemoved(replica(3, 40), registry({ confIndex: 50, last: 9 }))).toBe(false);
+  });
+
+  test('cannot know where its own configuration is newer than the registry’s', () => {
+    expect(wasRemoved(replica(5, 60), registry({ confIndex: 50, last: 9 }))).toBe(false);
+  });
+
+  test('was not where its id has just been handed out and its addition is not reported yet', () => {
+    expect(wasRemoved(replica(5, 40), registry({ confIndex: 50, last: 5, free: 5 }))).toBe(false);
+    // The registry here has not even heard of the id.
+    expect(wasRemoved(replica(10, 40), registry({ confIndex: 50, last: 9 }))).toBe(false);
+  });
+
+  test('cannot know of a group that the registry does not have', () => {
+    expect(wasRemoved(replica(5, 1, 7), registry({ confIndex: 50, last: 9 }))).toBe(false);
+  });
+});
