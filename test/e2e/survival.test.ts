@@ -8,7 +8,9 @@ import { FileWorkload } from '../support/file-workload.ts';
 import { type RealCluster, withCluster } from '../support/real-cluster.ts';
 
 const full = process.env['TSCHED_E2E'] === 'full';
-const size = full ? { nodes: 5, tasks: 2_000, kills: 6 } : { nodes: 3, tasks: 150, kills: 2 };
+const size = full
+  ? { nodes: 5, shards: 64, tasks: 2_000, kills: 6 }
+  : { nodes: 3, shards: 16, tasks: 150, kills: 2 };
 const limitMs = full ? 900_000 : 120_000;
 const flags = (): string[] => [
   ...['--listen', '/ip4/127.0.0.1/tcp/0', '--http', '127.0.0.1:0'],
@@ -30,7 +32,7 @@ async function killLeader(cluster: RealCluster, round: number): Promise<void> {
 test(
   `${size.tasks} tasks survive ${size.kills} kills of a leader on ${size.nodes} nodes`,
   async () => {
-    await withCluster({ nodes: size.nodes, shards: 16, flags }, async cluster => {
+    await withCluster({ nodes: size.nodes, shards: size.shards, flags }, async cluster => {
       const workload = await FileWorkload.make(cluster, { tasks: size.tasks, tenths });
       const submitted = workload.submitAll();
       for (let round = 0; round < size.kills; round++) {
