@@ -40,6 +40,8 @@ export const refusals = [
   'draining',
   /** The lease of this shard is not live here, so nothing may start. */
   'noLease',
+  /** It stood in this node's queue in vain: another node may have room by now. */
+  'waitedTooLong',
 ] as const;
 export type Refusal = (typeof refusals)[number];
 

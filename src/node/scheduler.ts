@@ -196,7 +196,8 @@ export class Scheduler implements PlacementDesk {
 
   refused(node: NodeId, why: Refusal): void {
     const known = this.#known.get(node);
-    if (known === undefined) return;
+    // What waited too long says nothing against the next one, which may find room at once.
+    if (known === undefined || why === 'waitedTooLong') return;
     // Draining and a new supervisor are told by the next advertisement; until then, ask seldom.
     known.refusals += why === 'noRoom' ? 1 : 3;
     const pauseMs = coolDownMs(known.refusals, this.#random.uint32());

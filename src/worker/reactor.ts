@@ -24,6 +24,8 @@ import { type Attempt, AttemptLedger, attemptKey } from './attempt-ledger.ts';
 import { FenceMemory } from './fence-memory.ts';
 import { ShardLeases } from './shard-leases.ts';
 
+/** What stands in the queue for this long goes back: what runs before it may run for hours. */
+export const queuePatienceMs = 5_000;
 /** Reports are repeated this often until they are acknowledged. */
 export const reportEveryMs = 1_000;
 /** Most that are repeated at one tick: a leader that comes back is not buried in them. */
@@ -203,6 +205,12 @@ export class WorkerReactor {
         ? !this.#leases.live(launch, this.#nowMs)
         : this.#nowMs - attempt.acceptedAtMs >= launch.spec.leaseMs;
       if (lapsed) this.#refuse(attempt, 'noLease');
+      else if (
+        attempt.phase === 'queued' &&
+        this.#nowMs - attempt.acceptedAtMs >= queuePatienceMs
+      ) {
+        this.#refuse(attempt, 'waitedTooLong');
+      }
     }
   }
 

@@ -7,7 +7,7 @@ import type { FromWorker } from '../../../src/model/worker-protocol.ts';
 import type { RunnerHello } from '../../../src/ports/runner.ts';
 import type { WorkerAction } from '../../../src/worker/action.ts';
 import { attemptKey } from '../../../src/worker/attempt-ledger.ts';
-import { reportEveryMs, WorkerReactor } from '../../../src/worker/reactor.ts';
+import { queuePatienceMs, reportEveryMs, WorkerReactor } from '../../../src/worker/reactor.ts';
 
 const id = (number: number): TaskId => formatTaskId({ atMs: 1, slot: 1, random: number });
 const shard = 3;
@@ -257,6 +257,17 @@ describe('room', () => {
     desk.ended(2);
     expect(kinds(desk.dispatch(6))).toEqual(['refused noRoom']);
     expect(kinds(desk.dispatch(6, 2))).toEqual(['accepted']);
+  });
+
+  test('what queues in vain behind long attempts goes back, so that another node may run it', () => {
+    const desk = new Desk().withLease();
+    for (const number of [1, 2, 3]) desk.dispatch(number);
+    for (let passed = 0; passed < queuePatienceMs - 1_000; passed += 1_000) {
+      expect(kinds(desk.tick(1_000))).not.toContain('refused waitedTooLong');
+    }
+    expect(kinds(desk.tick(1_000))).toContain('refused waitedTooLong');
+    expect([desk.reactor.running, desk.reactor.queued]).toEqual([2, 0]);
+    expect(kinds(desk.dispatch(3))).toEqual(['refused waitedTooLong']);
   });
 
   test('more than the node has in total is refused', () => {
