@@ -21,6 +21,7 @@ interface QueuedSubmit {
 export class SubmitQueue {
   readonly #propose: (command: ShardCommand) => Promise<readonly ItemReply[]>;
   #queued: QueuedSubmit[] = [];
+  #stopped: Error | undefined;
 
   constructor(propose: (command: ShardCommand) => Promise<readonly ItemReply[]>) {
     this.#propose = propose;
@@ -28,11 +29,13 @@ export class SubmitQueue {
 
   /** Resolves with a reply for each item once they are applied. */
   add(batch: SubmitBatch, actor: Actor): Promise<readonly ItemReply[]> {
+    if (this.#stopped !== undefined) return Promise.reject(this.#stopped);
     return new Promise((resolve, reject) => this.#queued.push({ batch, actor, resolve, reject }));
   }
 
-  /** Whoever still waits to be proposed gets `error`. */
+  /** Whoever still waits to be proposed, or comes later, gets `error`. */
   stop(error: Error): void {
+    this.#stopped = error;
     for (const { reject } of this.#queued.splice(0)) reject(error);
   }
 
