@@ -1,10 +1,13 @@
 /** Runs a seed for a test; a failure shows the newest events and how to repeat it. */
-import { type RunResult, runSeed } from './run.ts';
+import { type RunExtras, type RunResult, runSeed } from './run.ts';
 
-export async function expectOk(seed: number, events?: number | undefined): Promise<RunResult> {
-  const result = await runSeed(seed, { events });
+export async function expectOk(
+  seed: number,
+  extras: Pick<RunExtras, 'events' | 'options'> = {},
+): Promise<RunResult> {
+  const result = await runSeed(seed, extras);
   if (result.verdict === 'ok') return result;
-  const length = events === undefined ? '' : ` --events ${events}`;
+  const length = extras.events === undefined ? '' : ` --events ${extras.events}`;
   throw new Error(
     [
       `seed ${seed}: ${result.verdict}: ${result.message}`,

@@ -108,7 +108,8 @@ export class Nemesis {
         node.runner.freeze(this.#below(2) === 0 ? this.#below(2_000) : this.#below(30_000));
         return;
       case 'partition': {
-        const mine = new Set([node.id, ...others.filter(() => this.#below(3) === 0)]);
+        const alone = this.#below(2) === 0;
+        const mine = new Set([node.id, ...others.filter(() => !alone && this.#below(3) === 0)]);
         const far = others.filter(id => !mine.has(id));
         this.#cut([...mine].flatMap(a => far.flatMap(b => both(a, b))));
         return;
@@ -213,7 +214,7 @@ export class Nemesis {
 
   /** How long a partition or a pause lasts. */
   #durationMs(): number {
-    if (this.#cluster.options.longFaults) return 5_000 + this.#below(20_000);
+    if (this.#cluster.options.longFaults) return 6_000 + this.#below(20_000);
     return 100 + this.#below(this.#below(2) === 0 ? 2_000 : 12_000);
   }
 

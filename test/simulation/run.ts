@@ -39,6 +39,8 @@ export interface RunExtras {
   /** Called with every line of the trace. */
   readonly echo?: ((line: string) => void) | undefined;
   readonly plants?: Plants | undefined;
+  /** In place of what the seed draws. */
+  readonly options?: Partial<SimOptions> | undefined;
 }
 
 const setupMs = 60_000;
@@ -46,7 +48,7 @@ const setupMs = 60_000;
 const livenessMs = 600_000;
 
 export async function runSeed(seed: number, extras: RunExtras = {}): Promise<RunResult> {
-  const options = drawOptions(seed, extras.events);
+  const options = { ...drawOptions(seed, extras.events), ...extras.options };
   extras.begun?.(options);
   const cluster = new SimCluster(options, { echo: extras.echo, plants: extras.plants ?? {} });
   const rejected = (error: unknown): void =>

@@ -2,7 +2,9 @@
 import { expect, test } from 'vitest';
 import { expectOk } from './expect-ok.ts';
 
-test('whole clusters under faults keep every promise with seeds 51 to 100', async () => {
+test('whole clusters under faults keep every promise with seeds 51 to 100', {
+  timeout: 240_000,
+}, async () => {
   let acknowledged = 0;
   for (let seed = 51; seed <= 100; seed++) acknowledged += (await expectOk(seed)).acknowledged;
   expect(acknowledged).toBeGreaterThan(1_000);

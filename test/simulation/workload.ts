@@ -147,14 +147,15 @@ export class Workload {
       backoff: { initialMs: this.#below(500), maxMs: 1_000 },
       capMs: this.#below(5) === 0 ? 200 + this.#below(2_000) : 0,
       graceMs: 200 + this.#below(2_000),
-      leaseMs: this.#pick([5_000, 6_000, 10_000, 20_000])!,
+      leaseMs: this.#pick([5_000, 5_000, 6_000, 10_000, 20_000])!,
       outputBytesMax: 1_000_000,
     };
   }
 
   #durationMs(): number {
-    if (this.#below(100) < this.#cluster.options.longTaskPercent)
-      return 2_000 + this.#below(16_000);
+    if (this.#below(100) < this.#cluster.options.longTaskPercent) {
+      return 4_000 + this.#below(22_000);
+    }
     return this.#below(4) === 0 ? 500 + this.#below(2_000) : 5 + this.#below(200);
   }
 
