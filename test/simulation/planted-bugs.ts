@@ -1,6 +1,6 @@
 /**
- * Bugs put in from outside, to see that the simulator finds them: through the ports, or by replacing
- * a method of a class for the time of a run. Nothing of this is in the program.
+ * Bugs put in from outside, to see that the simulator finds them: through the ports, or by
+ * replacing a method of a class for the time of a run. Nothing of this is in the program.
  */
 import { DriveLoop } from '../../src/node/drive-loop.ts';
 import { Replica } from '../../src/node/replica.ts';
