@@ -1,6 +1,6 @@
 /**
- * The writes of a drive loop: one synced batch for all groups, one in flight. What the receipts of a
- * batch promise is handed out when it is durable, in the order in which it was taken.
+ * The writes of a drive loop: one synced batch for all groups, one in flight. What the receipts of
+ * a batch promise is handed out when it is durable, in the order in which it was taken.
  */
 import type { Store, StoreOp } from '../ports/store.ts';
 import type { Message } from '../raft/message.ts';

@@ -80,8 +80,8 @@ export class DataDir {
   }
 
   /**
-   * Takes away what the making of a node left here when it failed, so that it can be tried again. The
-   * directory was empty before.
+   * Takes away what the making of a node left here when it failed, so that it can be tried again.
+   * The directory was empty before.
    */
   async clear(): Promise<void> {
     for (const name of await readdir(this.path)) {

@@ -1,14 +1,15 @@
 /**
- * The drive loop of a node: one turn steps what came in, ticks, hands over proposals, takes the work
- * of every group that has some, sends one frame per peer and writes one synced batch for all groups.
+ * The drive loop of a node: one turn steps what came in, ticks, hands over proposals, takes the
+ * work of every group that has some, sends one frame per peer and writes one synced batch for all
+ * groups.
  *
  * ORDER (research: persistence ordering contract)
  * - Messages are stepped before a tick, and at most one tick is fired however long the loop stood
  *   still: a stall of this process must not look like the death of its leaders.
  * - One batch is in flight. What a Ready promises (`msgsAfterPersist`) leaves after the batch that
  *   holds it; everything else leaves before.
- * - A client is answered after apply, not after the state rows are flushed: the entry is durable on a
- *   majority already.
+ * - A client is answered after apply, not after the state rows are flushed: the entry is durable on
+ *   a majority already.
  */
 
 import { TschedError } from '../model/errors.ts';
@@ -182,13 +183,9 @@ export class DriveLoop {
     this.plan();
   }
 
-  /** A record for the next batch that belongs to no group. */
-  writeMeta(key: string, value: Uint8Array): void {
-    this.#writer.add({ kind: 'meta', key, value });
-    this.plan();
-  }
-
-  /** A message of a peer. Creates an empty replica where a leader addresses one that is new here. */
+  /**
+   * A message of a peer. Creates an empty replica where a leader addresses one that is new here.
+   */
   receive(from: NodeId, group: number, toStore: number, message: Message): void {
     if (this.#stopped || group > limits.shardsMax) return;
     if (toStore !== 0 && toStore !== this.#mark) return;
@@ -237,8 +234,8 @@ export class DriveLoop {
   }
 
   /**
-   * The connection to a peer closed; `refused` says that its process is gone, and then groups that it
-   * led elect another leader at once.
+   * The connection to a peer closed; `refused` says that its process is gone, and then groups that
+   * it led elect another leader at once.
    */
   peerDown(peer: NodeId, refused: boolean): void {
     for (const replica of this.#replicas.values()) {

@@ -2,9 +2,9 @@
  * Fast failover (DESIGN 5): the process that led a group is gone, as a refused redial proves. Its
  * followers forget it and campaign, one after the other, without waiting for an election timeout.
  *
- * Safe because it changes nothing that safety rests on: forgetting is local, an election still needs
- * the (pre-)votes of a majority with the in-lease rule in force at each voter, and no read relies on a
- * lease. A wrong alarm costs one election.
+ * Safe because it changes nothing that safety rests on: forgetting is local, an election still
+ * needs the (pre-)votes of a majority with the in-lease rule in force at each voter, and no read
+ * relies on a lease. A wrong alarm costs one election.
  */
 import type { NodeId } from '../model/ids.ts';
 import type { Clock } from '../ports/clock.ts';

@@ -1,7 +1,7 @@
 /**
  * One frame from one node to another: everything that a turn of the drive loop has for it. Sections
- * may come in any number and order; an unknown section or version makes the frame unreadable, and the
- * receiver drops it whole.
+ * may come in any number and order; an unknown section or version makes the frame unreadable, and
+ * the receiver drops it whole.
  */
 import { ByteReader, ByteWriter, DecodeError } from '../model/bytes.ts';
 import { limits } from '../model/limits.ts';

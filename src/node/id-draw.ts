@@ -1,7 +1,7 @@
 /**
- * Draws task IDs: unique without coordination, and for tasks without a key in a slot of a shard that
- * can be written now, best one that this node leads itself, so that nothing is forwarded and up to a
- * hundred tasks share one log entry (DESIGN 10, batches).
+ * Draws task IDs: unique without coordination, and for tasks without a key in a slot of a shard
+ * that can be written now, best one that this node leads itself, so that nothing is forwarded and
+ * up to a hundred tasks share one log entry (DESIGN 10, batches).
  */
 import { formatTaskId, type ShardId, type Slot, slotCount, type TaskId } from '../model/ids.ts';
 import type { SlotTable } from '../model/slots.ts';

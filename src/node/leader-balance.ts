@@ -1,6 +1,6 @@
 /**
- * Spreads the leaderships of this node's groups over the nodes that could take them, and hands all of
- * them away before the node stops. Whom to ask is decided in `routing`.
+ * Spreads the leaderships of this node's groups over the nodes that could take them, and hands all
+ * of them away before the node stops. Whom to ask is decided in `routing`.
  */
 import type { GroupId, NodeId } from '../model/ids.ts';
 import { shouldTransfer, transferTarget } from '../routing/leaders.ts';

@@ -34,7 +34,9 @@ export class LeaderDirectory {
     return this.#hinted(group);
   }
 
-  /** Without a replica here: who advertises that it leads, newest first; else the registry's word. */
+  /**
+   * Without a replica here: who advertises that it leads, newest first; else the registry's word.
+   */
   #hinted(group: ShardId): NodeId | undefined {
     if (group !== registryGroup) {
       let best: { node: NodeId; ageMs: number } | undefined;

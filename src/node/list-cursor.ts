@@ -1,7 +1,7 @@
 /**
- * Where a listing over all shards goes on. A cursor holds, for each shard that has more, the ID below
- * which it has not been shown, or nothing where it has to be begun; shards not in it are done. No
- * task is shown twice, and none is left out while its shard answers.
+ * Where a listing over all shards goes on. A cursor holds, for each shard that has more, the ID
+ * below which it has not been shown, or nothing where it has to be begun; shards not in it are
+ * done. No task is shown twice, and none is left out while its shard answers.
  */
 import { TschedError } from '../model/errors.ts';
 import { type ShardId, toTaskId } from '../model/ids.ts';
@@ -40,9 +40,9 @@ export const encodeListCursor = (bounds: Bounds): string =>
   Buffer.from(JSON.stringify(bounds)).toString('base64url');
 
 /**
- * Bounds of the next page, `undefined` where this one was the last. `more`: the lowest ID looked at in
- * each shard that has more below it. `missing` shards did not answer: they are asked again as long as
- * another one has more, and then given up, so that nobody asks for ever.
+ * Bounds of the next page, `undefined` where this one was the last. `more`: the lowest ID looked at
+ * in each shard that has more below it. `missing` shards did not answer: they are asked again as
+ * long as another one has more, and then given up, so that nobody asks for ever.
  */
 export function nextBounds(page: {
   readonly before: Bounds | undefined;

@@ -232,7 +232,8 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
     nodeName: name,
   });
 
-  // The API comes up first, so that its address can be registered; it answers `starting` until then.
+  // The API comes up first, so that its address can be registered; it answers `starting` until
+  // then.
   let node: TschedNode | undefined;
   const gateway = createGateway({
     api: new Proxy({} as TschedNode['api'], {

@@ -17,7 +17,7 @@ import { DataDir } from './data-dir.ts';
 import { encodeDescriptor, encodeMembers, noConf } from './descriptor.ts';
 import { sha256Hex } from './sha256.ts';
 
-export const replicationDefault = 3;
+const replicationDefault = 3;
 
 export interface InitOptions {
   readonly dataDir: string;

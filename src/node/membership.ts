@@ -3,9 +3,9 @@
  * the leader of each group carries it out through its own log, one configuration change at a time.
  * Stale knowledge can cost a useless move, never safety.
  *
- *   a node without a replica that should have one  ->  replica id from the registry, added as learner
- *   all wanted voters caught up                    ->  one joint change: promote, and drop the rest
- *   the configuration changed                      ->  told to the registry
+ *   a node without a replica that should have one  ->  replica id from the registry, added as
+ *   learner all wanted voters caught up                    ->  one joint change: promote, and drop
+ *   the rest the configuration changed                      ->  told to the registry
  */
 import { assert } from '../model/assert.ts';
 import { type GroupId, type NodeId, registryGroup } from '../model/ids.ts';
@@ -196,8 +196,9 @@ export class Membership {
   }
 
   /**
-   * The core leaves the joint phase by itself, unless leadership was being handed over just then: it
-   * tries again at the next applied entry, and a group at rest has none. Refused while it is pending.
+   * The core leaves the joint phase by itself, unless leadership was being handed over just then:
+   * it tries again at the next applied entry, and a group at rest has none. Refused while it is
+   * pending.
    */
   #leaveJoint(replica: Replica): void {
     const leave: ConfChange = { transition: 'auto', changes: [], context: new Uint8Array(0) };
@@ -248,7 +249,9 @@ export class Membership {
     this.#context.loop.touch(replica);
   }
 
-  /** Learners that these nodes held on a store that is gone. Voters leave in the promotion's step. */
+  /**
+   * Learners that these nodes held on a store that is gone. Voters leave in the promotion's step.
+   */
   #deadOn(replica: Replica, nodes: readonly RegistryNode[]): number[] {
     const learners = new Set(replica.descriptor.conf.learners);
     return replica
@@ -261,8 +264,8 @@ export class Membership {
   }
 
   /**
-   * The one change that makes the configuration what it should be, once every wanted voter has caught
-   * up: promotions, and removals of what is not wanted any more. Empty while somebody lags.
+   * The one change that makes the configuration what it should be, once every wanted voter has
+   * caught up: promotions, and removals of what is not wanted any more. Empty while somebody lags.
    */
   #promotion(replica: Replica, target: Target): ConfOperation[] {
     const { conf } = replica.descriptor;
@@ -304,8 +307,9 @@ export class Membership {
   }
 
   /**
-   * A replica that was removed while it was away never hears of it: the registry knows. Whom it takes
-   * for its leader says nothing: a learner holds no elections and believes in the last one for ever.
+   * A replica that was removed while it was away never hears of it: the registry knows. Whom it
+   * takes for its leader says nothing: a learner holds no elections and believes in the last one
+   * for ever.
    */
   #considerForgotten(replica: Replica): void {
     if (this.#context.clock.nowMs() - replica.heardMs < forgottenMs) return;

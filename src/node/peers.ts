@@ -88,7 +88,9 @@ export class Peers {
     this.#handlers.set(method, { handle, open: options.open === true });
   }
 
-  /** Answer of `peer`; rejects with its error, or `unreachable`, or `waitTimeout` at the deadline. */
+  /**
+   * Answer of `peer`; rejects with its error, or `unreachable`, or `waitTimeout` at the deadline.
+   */
   request(
     peer: NodeId,
     method: string,
@@ -205,8 +207,8 @@ export class Peers {
     try {
       readFrame(frame, {
         raft: (group, toStore, message) => {
-          // A registry that is behind learns of new nodes from its leader, which may be one of them:
-          // it has to be heard when it speaks to exactly this store.
+          // A registry that is behind learns of new nodes from its leader, which may be one of
+          // them: it has to be heard when it speaks to exactly this store.
           const tells = standing === 'unknown' && group === registryGroup && toStore !== 0;
           if (member || tells) sink.raft(from, group, toStore, message);
         },

@@ -55,8 +55,8 @@ export class PendingProposals {
 
   /**
    * An entry of `term` is applied at `applied`: terms never fall along a log, so what was proposed
-   * behind it in an earlier term is definitely not in the log. A group at rest would never reach those
-   * indexes.
+   * behind it in an earlier term is definitely not in the log. A group at rest would never reach
+   * those indexes.
    */
   overtaken(applied: number, term: number): void {
     for (const [index, pending] of this.#byIndex) {

@@ -1,6 +1,7 @@
 /**
- * Linearizable reads of one group that wait: first for the core to confirm the leader with a majority,
- * then for what was committed at that time to be applied. All reads of a turn share one round.
+ * Linearizable reads of one group that wait: first for the core to confirm the leader with a
+ * majority, then for what was committed at that time to be applied. All reads of a turn share one
+ * round.
  */
 import type { TschedError } from '../model/errors.ts';
 

@@ -12,8 +12,8 @@ export const realClock: Clock = {
   nowMs: () => performance.now(),
   wallMs: () => Date.now(),
   /**
-   * CLOCK_BOOTTIME, which goes on during suspend and is the same in every process. A reading costs a
-   * file, so that one serves for 50 ms. Just after a resume the value may lag by as much: whoever
+   * CLOCK_BOOTTIME, which goes on during suspend and is the same in every process. A reading costs
+   * a file, so that one serves for 50 ms. Just after a resume the value may lag by as much: whoever
    * waits for a lease to end waits longer, and the supervisor judges deadlines by its own reading.
    */
   bootMs() {

@@ -1,6 +1,6 @@
 /**
- * Commands to the registry, from any node: proposed here where this node leads group 0, else sent to
- * the leader, which stamps them.
+ * Commands to the registry, from any node: proposed here where this node leads group 0, else sent
+ * to the leader, which stamps them.
  */
 import { DecodeError } from '../model/bytes.ts';
 import { type ErrorCode, TschedError } from '../model/errors.ts';
@@ -54,8 +54,8 @@ export class RegistryClient {
   }
 
   /**
-   * Proposes, and repeats that until there is an answer. Rejects with `noQuorum` where no leader of the
-   * registry could be reached in time, with `outcomeUnknown` where one was and did not answer.
+   * Proposes, and repeats that until there is an answer. Rejects with `noQuorum` where no leader of
+   * the registry could be reached in time, with `outcomeUnknown` where one was and did not answer.
    */
   async propose(command: Unstamped): Promise<RegistryReply> {
     const { clock, peers, nodeId } = this.#context;
@@ -142,8 +142,8 @@ function refuseAlien(command: RegistryCommand, from: NodeId): void {
 }
 
 /**
- * A command that cannot be read stops every replica that applies it. Registrations come as JSON from
- * nodes that are not members yet, and can hold what no type admits.
+ * A command that cannot be read stops every replica that applies it. Registrations come as JSON
+ * from nodes that are not members yet, and can hold what no type admits.
  */
 function refuseUnreadable(data: Uint8Array): void {
   try {

@@ -70,9 +70,9 @@ export function makeReplica(
 
 /**
  * Whether a message may make a replica where there is none, or replace `present`. Only a leader's
- * append or heartbeat may, to an id above every one that was removed here, and (the caller checks) to
- * exactly this store: ids are never used twice, so that a wiped or restored disk cannot speak under an
- * old one.
+ * append or heartbeat may, to an id above every one that was removed here, and (the caller checks)
+ * to exactly this store: ids are never used twice, so that a wiped or restored disk cannot speak
+ * under an old one.
  */
 export function mayCreate(message: Message, present: ReplicaId, removed: ReplicaId): boolean {
   if (message.type !== 'MsgApp' && message.type !== 'MsgHeartbeat') return false;

@@ -157,7 +157,9 @@ export class Replica {
     return new Promise((resolve, reject) => this.#proposals.push({ data, resolve, reject }));
   }
 
-  /** Resolves when everything that was committed when it was called is applied here. Leader only. */
+  /**
+   * Resolves when everything that was committed when it was called is applied here. Leader only.
+   */
   read(): Promise<void> {
     return this.#reads.add();
   }
@@ -219,8 +221,8 @@ export class Replica {
     }
     if (persist.hard !== undefined) this.#hard = persist.hard;
     if (!persist.mustSync && persist.entries.length === 0 && this.#tokensOut === 0) {
-      // All that the answers promise is on the disk. A commit index is found again by itself after a
-      // restart: it is written with the next batch, and costs none of its own.
+      // All that the answers promise is on the disk. A commit index is found again by itself after
+      // a restart: it is written with the next batch, and costs none of its own.
       this.core.persisted(persist.token);
       for (const message of ready.msgsAfterPersist) send(message);
       return;
@@ -267,7 +269,8 @@ export class Replica {
       ...conf.learnersNext,
     ]);
     const members = this.members().filter(member => present.has(member.replicaId));
-    // A new replica replays the configurations from before it was added: it was not removed by them.
+    // A new replica replays the configurations from before it was added: it was not removed by
+    // them.
     const seated = isSeated(this.descriptor.conf, this.id);
     if (seated) {
       for (const id of [...this.#members.keys()]) if (!present.has(id)) this.#members.delete(id);

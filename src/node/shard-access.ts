@@ -1,6 +1,6 @@
 /**
- * Finding and reading what a shard holds: at its leader, confirmed by a majority, or at any replica and
- * then marked stale; hot records from the machine, cold ones from the disk.
+ * Finding and reading what a shard holds: at its leader, confirmed by a majority, or at any replica
+ * and then marked stale; hot records from the machine, cold ones from the disk.
  */
 import { type ErrorCode, TschedError } from '../model/errors.ts';
 import { type NodeId, type ShardId, slotOfId, type TaskId } from '../model/ids.ts';
@@ -79,7 +79,8 @@ export class ShardAccess {
         return await peers.ask<T>(node, method, { shard, stale: true, ...body }, 1_000);
       } catch (error) {
         if (!(error instanceof TschedError)) throw error;
-        // A replica that lags does not know the newest tasks: that is no word on whether they exist.
+        // A replica that lags does not know the newest tasks: that is no word on whether they
+        // exist.
         if (!isPassing(error) && error.code !== 'unknownTask') throw error;
       }
     }

@@ -1,6 +1,6 @@
 /**
- * Listings over all shards, newest first, and what rests on them: the whole ID behind a short one. A
- * page asks the leader of every shard once; shards that do not answer are named.
+ * Listings over all shards, newest first, and what rests on them: the whole ID behind a short one.
+ * A page asks the leader of every shard once; shards that do not answer are named.
  */
 import { TschedError } from '../model/errors.ts';
 import { type NodeId, type ShardId, type TaskId, toTaskId } from '../model/ids.ts';
@@ -155,7 +155,9 @@ export class TaskList {
     return { tasks, more, missing };
   }
 
-  /** A replica all of whose tasks are on the disk, so that one ordered read there sees everything. */
+  /**
+   * A replica all of whose tasks are on the disk, so that one ordered read there sees everything.
+   */
   async #readable(shard: ShardId): Promise<Replica | undefined> {
     const { loop } = this.#context;
     const replica = loop.replica(shard);

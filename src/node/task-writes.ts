@@ -1,6 +1,7 @@
 /**
  * Submits and cancels: routed to the leader of each task's shard and repeated there, with the same
- * IDs, until the answer is known or the time is up. Repeating is safe: apply knows a task by its ID.
+ * IDs, until the answer is known or the time is up. Repeating is safe: apply knows a task by its
+ * ID.
  */
 import { createHash } from 'node:crypto';
 import { DecodeError } from '../model/bytes.ts';
@@ -10,7 +11,7 @@ import { type ShardId, slotOfId, type TaskId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
 import type { Resources, Tier } from '../model/resources.ts';
 import { keySlot, type SlotTable } from '../model/slots.ts';
-import { encodeSpec, type TaskSpec } from '../model/spec.ts';
+import { decodeSpec, encodeSpec, type TaskSpec } from '../model/spec.ts';
 import { neverFits } from '../placement/explain.ts';
 import type { SubmitReply, SubmitRequest } from '../ports/node-api.ts';
 import type { NodeContext } from './context.ts';
@@ -266,7 +267,9 @@ export class TaskWrites {
     peers.handle('submit', async (_from, payload) => {
       const { shard, command } = decodeForwarded(payload);
       if (command.kind !== 'submit') throw new TschedError('badRequest', 'not a submit');
-      return encodeReplies(await this.#leading(shard).submit(command, command.actor));
+      const leader = this.#leading(shard);
+      refuseUnreadable(command);
+      return encodeReplies(await leader.submit(command, command.actor));
     });
     peers.handle('cancel', async (_from, payload) => {
       const { shard, command } = decodeForwarded(payload);
@@ -292,10 +295,30 @@ function codeOf(error: unknown): ErrorCode {
   throw error;
 }
 
+const digestOf = (bytes: Uint8Array): Uint8Array =>
+  new Uint8Array(createHash('sha256').update(bytes).digest().subarray(0, 16));
+
 function encodeWithDigest(spec: TaskSpec): Encoded {
   const bytes = encodeSpec(spec);
-  const digest = new Uint8Array(createHash('sha256').update(bytes).digest().subarray(0, 16));
-  return { digest, bytes };
+  return { digest: digestOf(bytes), bytes };
+}
+
+/**
+ * A specification that cannot be read stops every replica that applies it: one of a newer program,
+ * for example, which has to go to a newer leader.
+ */
+function refuseUnreadable({ specs }: SubmitBatch): void {
+  for (const { digest, bytes } of specs) {
+    try {
+      decodeSpec(bytes);
+    } catch (cause) {
+      if (!(cause instanceof DecodeError)) throw cause;
+      throw new TschedError('badSpec', `the leader cannot read it: ${cause.message}`, {}, cause);
+    }
+    if (!digestOf(bytes).every((byte, place) => byte === digest[place])) {
+      throw new TschedError('badSpec', 'the digest is not that of the specification');
+    }
+  }
 }
 
 /** At most a thousand items and about half a request's bytes at a time. */

@@ -1,7 +1,9 @@
 /** What a submit is told when its shard's leader answers badly or not at all. */
 import { describe, expect, test } from 'vitest';
 import { TschedError } from '../../../src/model/errors.ts';
-import type { TaskSpec } from '../../../src/model/spec.ts';
+import type { TaskId } from '../../../src/model/ids.ts';
+import { encodeSpec, type TaskSpec } from '../../../src/model/spec.ts';
+import { encodeSubmit } from '../../../src/node/forwarded.ts';
 import type { TschedNode } from '../../../src/node/node.ts';
 import type { SubmitReply } from '../../../src/ports/node-api.ts';
 import { admin, SmallWorld, someSpec } from './small-world.ts';
@@ -65,5 +67,20 @@ describe('a forwarded submit', () => {
       specs.map(() => 'noQuorum'),
     );
     expect(world.time.nowMs - beganMs).toBeLessThan(6_000);
+  });
+
+  test('with a specification that the leader cannot read does not get into the log', async () => {
+    const world = new SmallWorld({ shards: 1 });
+    const [first, second] = await world.cluster(2);
+    const items = [{ id: '06dqdpnv5zsh86cg7njn' as TaskId, spec: 0 }];
+    const digest = new Uint8Array(16);
+    for (const bytes of [Uint8Array.of(9, 9), encodeSpec(someSpec())]) {
+      const payload = encodeSubmit(1, { specs: [{ digest, bytes }], items }, admin);
+      const asked = second!.context.peers.request('n1', 'submit', payload, 1_000);
+      await expect(world.within(asked)).rejects.toMatchObject({ code: 'badSpec' });
+    }
+    await world.pass(500);
+    expect(world.fatals).toEqual([]);
+    expect(first!.ready).toBe(true);
   });
 });
