@@ -60,8 +60,8 @@ const child = spawn(node, [at('scripts/main.ts'), ...process.argv.slice(2)], {
 // Ctrl-C reaches it too; the prompt must not be back before all that runs has ended in order.
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => child.kill('SIGTERM'));
-// npm ends its shell and nothing else when it is ended: that this process has lost its parent is told
-// by the parent's id alone.
+// npm ends its shell and nothing else when it is ended: that this process has lost its parent is
+// told by the parent's id alone.
 const parent = process.ppid;
 setInterval(() => {
   if (process.ppid !== parent) child.kill('SIGTERM');

@@ -3,7 +3,6 @@
  * them in that order and stops them in reverse. The only room that knows all others. Everything it
  * needs from outside comes in as a port, so that the simulator runs the same code.
  */
-import { decodeAdvertisement } from '../model/advertisement.ts';
 import { type NodeId, registryGroup } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
 import type { Log } from '../ports/log.ts';
@@ -13,6 +12,7 @@ import { RegistryMachine } from '../registry/machine.ts';
 import type { Effect } from '../shard/effects.ts';
 import { specKey } from '../shard/keys.ts';
 import { ShardMachine } from '../shard/machine.ts';
+import { Advertiser } from './advertiser.ts';
 import { createApi } from './api.ts';
 import { ClusterReads } from './cluster-reads.ts';
 import { background, type NodeContext } from './context.ts';
@@ -38,12 +38,6 @@ import { TaskWrites } from './task-writes.ts';
 import { WorkerHost } from './worker-host.ts';
 import { WorkerWire } from './worker-wire.ts';
 
-const advertiseMs = 1_000;
-/** Resources that changed are told to everybody at most this often. */
-const advertiseSoonMs = 100;
-/** Up to so many nodes that is said to each of them directly; beyond, by gossip. */
-const tellDirectlyMax = 16;
-
 export class TschedNode {
   /** The verbs behind the HTTP API. */
   readonly api: NodeApi;
@@ -60,6 +54,7 @@ export class TschedNode {
   readonly #membership: Membership;
   readonly #balance: LeaderBalance;
   readonly #wire: WorkerWire;
+  readonly #advertiser: Advertiser;
   readonly #directory: LeaderDirectory;
   readonly #reads: TaskReads;
   readonly #writes: TaskWrites;
@@ -68,8 +63,6 @@ export class TschedNode {
   readonly #registration: Registration;
   readonly #counters = { submitted: 0, settled: 0, elections: 0 };
   #stopping = false;
-  #advertisedMs = -advertiseMs;
-  #advertisePlanned = false;
 
   constructor(options: {
     readonly ports: NodePorts;
@@ -83,7 +76,7 @@ export class TschedNode {
     this.#image = image;
     this.#end = options.end;
     const { clock, random, log, store, transport } = ports;
-    this.#peers = new Peers({ clock, log, transport });
+    this.#peers = new Peers({ clock, random, log, transport });
     this.loop = new DriveLoop({
       clock,
       random,
@@ -128,6 +121,13 @@ export class TschedNode {
       scheduler: this.scheduler,
       registry: () => this.registry.machine(),
     });
+    this.#advertiser = new Advertiser({
+      context: this.context,
+      gossip: ports.gossip,
+      worker: () => this.worker,
+      scheduler: this.scheduler,
+      registry: this.registry,
+    });
     this.worker = new WorkerHost({
       context: this.context,
       runner: ports.runner,
@@ -151,7 +151,7 @@ export class TschedNode {
       }),
       changed: advertisement => {
         this.scheduler.know(advertisement);
-        this.#advertiseSoon();
+        this.#advertiser.soon();
       },
     });
     this.#balance = new LeaderBalance(this.context);
@@ -255,7 +255,7 @@ export class TschedNode {
 
   /** Recovers what the store holds, connects, and begins. Resolves before the node is ready. */
   async start(): Promise<void> {
-    const { gossip, clock } = this.#ports;
+    const { gossip } = this.#ports;
     await this.loop.recover(this.#image);
     await this.#peers.start(
       {
@@ -284,12 +284,7 @@ export class TschedNode {
     for (const { node, address } of this.#settings.bootstrap) this.#peers.connect(node, [address]);
     this.#membership.start();
     background(this.context, 'register', this.#registration.register());
-    const advertise = (): void => {
-      if (this.#stopping) return;
-      this.#advertise();
-      clock.after(advertiseMs, advertise);
-    };
-    advertise();
+    this.#advertiser.start();
   }
 
   get #log(): Log {
@@ -335,49 +330,12 @@ export class TschedNode {
         readSpec: digest => store.row(replica.group, specKey(digest)),
       });
       this.scheduler.addLeader(leader);
-      this.#advertiseSoon();
+      this.#advertiser.soon();
     } else if (!replica.leading && present !== undefined) {
       present.stop();
       this.scheduler.dropLeader(replica.group);
-      this.#advertiseSoon();
+      this.#advertiser.soon();
     }
-  }
-
-  #advertise(): void {
-    this.#advertisedMs = this.#ports.clock.nowMs();
-    this.worker.refresh();
-    const bytes = this.worker.advertisementBytes();
-    this.scheduler.know(decodeAdvertisement(bytes));
-    this.#ports.gossip.publish(bytes);
-  }
-
-  #advertiseSoon(): void {
-    if (this.#advertisePlanned || this.#stopping) return;
-    this.#advertisePlanned = true;
-    const sinceMs = this.#ports.clock.nowMs() - this.#advertisedMs;
-    this.#ports.clock.after(Math.max(0, advertiseSoonMs - sinceMs), () => {
-      this.#advertisePlanned = false;
-      if (!this.#stopping && !this.#tellDirectly()) this.#advertise();
-    });
-  }
-
-  /**
-   * Tells every node what changed over its own connection: gossip signs a message once and has it
-   * verified and passed on by everybody, which costs more than all else that a short task takes.
-   * False where there are too many nodes for it.
-   */
-  #tellDirectly(): boolean {
-    const nodes = this.registry.machine()?.nodes() ?? [];
-    const others = nodes.filter(
-      ({ id }) => id !== this.context.nodeId && this.#peers.connected(id),
-    );
-    if (others.length > tellDirectlyMax) return false;
-    this.#advertisedMs = this.#ports.clock.nowMs();
-    this.worker.refresh();
-    const bytes = this.worker.advertisementBytes();
-    this.scheduler.know(decodeAdvertisement(bytes));
-    for (const { id } of others) this.#peers.to(id).advert(bytes);
-    return true;
   }
 
   get ready(): boolean {
@@ -394,6 +352,7 @@ export class TschedNode {
     if (this.#stopping) return;
     this.#stopping = true;
     this.#registration.stop();
+    this.#advertiser.stop();
     if (options.handOver !== false) await this.#balance.handOver();
     this.#membership.stop();
     this.scheduler.stop();

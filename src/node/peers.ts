@@ -6,7 +6,7 @@ import { DecodeError } from '../model/bytes.ts';
 import { type ErrorCode, isErrorCode, TschedError } from '../model/errors.ts';
 import { type NodeId, registryGroup } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
-import type { Clock } from '../ports/clock.ts';
+import type { Clock, Random } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { Transport } from '../ports/transport.ts';
 import type { Message } from '../raft/message.ts';
@@ -56,13 +56,21 @@ export class Peers {
   readonly #waiting = new Map<number, Waiting>();
   /** Who may say anything but what is open to everybody in the network. */
   #standingOf: (node: NodeId) => Standing = () => 'member';
-  #nextRequest = 1;
+  #nextRequest: number;
   #flushPlanned = false;
   #stopped = false;
   badFrames = 0;
 
-  constructor(deps: { readonly clock: Clock; readonly log: Log; readonly transport: Transport }) {
+  constructor(deps: {
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly log: Log;
+    readonly transport: Transport;
+  }) {
     this.#clock = deps.clock;
+    // An answer to a request of an earlier process of this node may still be on its way: it must not
+    // be taken for the answer to one of ours.
+    this.#nextRequest = 1 + deps.random.uint32() * 2 ** 20;
     this.#log = deps.log;
     this.#transport = deps.transport;
   }

@@ -1,7 +1,7 @@
 /**
  * The planner of a node, over all shards it leads: keeps what is known of every node's resources,
- * wakes when something changed, plans at its own pace and proposes the assignments. A plan is only a
- * wish: apply verifies it, and the worker may still refuse.
+ * wakes when something changed, plans at its own pace and proposes the assignments. A plan is only
+ * a wish: apply verifies it, and the worker may still refuse.
  */
 import { type Advertisement, decodeAdvertisement } from '../model/advertisement.ts';
 import { DecodeError } from '../model/bytes.ts';
@@ -173,8 +173,8 @@ export class Scheduler implements PlacementDesk {
   }
 
   /**
-   * The worker of `from` has said something about this task: what it took is in its own numbers from
-   * now on. Without `from`, nothing will come of the placement.
+   * The worker of `from` has said something about this task: what it took is in its own numbers
+   * from now on. Without `from`, nothing will come of the placement.
    */
   answered(taskId: TaskId, from?: NodeId): void {
     const reservation = this.#reservations.get(taskId);

@@ -1,7 +1,7 @@
 /**
- * The duties of a shard's leader, from its first applied entry until it loses the leadership: merging
- * what is asked for into commands, dispatching assignments until the worker answers, acknowledging
- * reports and lease renewals, and declaring attempts lost.
+ * The duties of a shard's leader, from its first applied entry until it loses the leadership:
+ * merging what is asked for into commands, dispatching assignments until the worker answers,
+ * acknowledging reports and lease renewals, and declaring attempts lost.
  *
  * The lease argument (DESIGN 9). A renewal is acknowledged only after a read round that began when
  * the request was here, so that a deposed leader cannot renew. An attempt is declared lost at
@@ -9,9 +9,10 @@
  * supervisor, its assignment, and the moment this leadership began. The worker's own deadline is
  * 0.9 L - grace after it sent that request, so it is over by then if clocks run within 5 %.
  *
- * An attempt whose end is on its way through the log (`#isEnding`) is neither dispatched nor confirmed
- * any more: an acknowledgement sent between the decision and its apply could start it after all. A
- * dispatch names the renewal that was acknowledged last, so that its worker can tell a late one.
+ * An attempt whose end is on its way through the log (`#isEnding`) is neither dispatched nor
+ * confirmed any more: an acknowledgement sent between the decision and its apply could start it
+ * after all. A dispatch names the renewal that was acknowledged last, so that its worker can tell a
+ * late one.
  */
 import {
   type Actor,

@@ -1,6 +1,6 @@
 /**
- * The worker of this node: turns what its pure reactor asks for into calls of the runner and messages
- * to the shards' leaders, and feeds it what comes back.
+ * The worker of this node: turns what its pure reactor asks for into calls of the runner and
+ * messages to the shards' leaders, and feeds it what comes back.
  */
 import type { Advertisement } from '../model/advertisement.ts';
 import { encodeAdvertisement } from '../model/advertisement.ts';
@@ -214,7 +214,10 @@ export class WorkerHost {
     };
   }
 
-  /** The next advertisement is a new one, also where no number changed: it says that this node lives. */
+  /**
+   * The next advertisement is a new one, also where no number changed: it says that this node
+   * lives.
+   */
   refresh(): void {
     this.#version++;
   }

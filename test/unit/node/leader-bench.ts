@@ -1,4 +1,7 @@
-/** A shard's leader to test: its machine is real; its log, its clock and its worker are played by hand. */
+/**
+ * A shard's leader to test: its machine is real; its log, its clock and its worker are played by
+ * hand.
+ */
 import type { TaskId } from '../../../src/model/ids.ts';
 import type { FromWorker, ToWorker } from '../../../src/model/worker-protocol.ts';
 import type { NodeContext } from '../../../src/node/context.ts';
