@@ -7,11 +7,12 @@ import { type PeerSink, Peers, type Standing } from '../../../src/node/peers.ts'
 import { silentLog } from '../../../src/ports/log.ts';
 import type { Transport, TransportEvents } from '../../../src/ports/transport.ts';
 import { newMessage } from '../../../src/raft/message.ts';
-import { VirtualTime } from '../../simulation/virtual-time.ts';
+import { seededRandom, VirtualTime } from '../../simulation/virtual-time.ts';
 
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 const bytes = (from: string): Uint8Array => new TextEncoder().encode(from);
 
+const random = seededRandom(1);
 let time: VirtualTime;
 let events: TransportEvents;
 let sent: Uint8Array[];
@@ -35,7 +36,8 @@ beforeEach(async () => {
       return true;
     },
   } as unknown as Transport;
-  peers = new Peers({ clock: time.clock(() => true), log: silentLog, transport });
+  const random = seededRandom(1, 'peers');
+  peers = new Peers({ clock: time.clock(() => true), log: silentLog, random, transport });
   const sink: PeerSink = {
     raft: (from, group) => seen.push(`raft ${from} ${group}`),
     toWorker: from => seen.push(`toWorker ${from}`),
