@@ -113,6 +113,22 @@ describe('a request', () => {
     await expect(stopped).rejects.toMatchObject({ code: 'outcomeUnknown' });
   });
 
+  test('has a number that no earlier process of the node has used', () => {
+    const numbers = [1, 2].map(seed => {
+      const transport = {
+        self: 'me',
+        connected: () => true,
+        send: (_peer: string, frame: Uint8Array) => sent.push(frame) > 0,
+      } as unknown as Transport;
+      const clock = time.clock(() => true);
+      const process = new Peers({ clock, random: seededRandom(seed), log: silentLog, transport });
+      void process.request('you', 'greet', bytes(''), 1_000);
+      process.flush();
+      return sentParts()[0]?.id ?? 0;
+    });
+    expect(Math.abs(numbers[0]! - numbers[1]!)).toBeGreaterThan(1_000_000);
+  });
+
   test('that cannot be sent is told as not done', async () => {
     await expect(peers.request('nobody', 'greet', bytes(''), 1_000)).rejects.toMatchObject({
       code: 'nodeUnreachable',
