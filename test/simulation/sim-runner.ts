@@ -329,7 +329,8 @@ export class SimRunner implements Runner {
   }
 
   #watchDeadline(attempt: SimAttempt): void {
-    const delayMs = Math.max(0, attempt.deadline - this.#clock.bootMs());
+    // A clock with a rate of its own rounds: a little late is seen, a little early is not.
+    const delayMs = Math.max(0, attempt.deadline - this.#clock.bootMs()) + 0.01;
     attempt.cancelTimers.push(this.#supervised(delayMs, () => this.#checkDeadlines()));
   }
 
