@@ -12,7 +12,6 @@ import { seededRandom, VirtualTime } from '../../simulation/virtual-time.ts';
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 const bytes = (from: string): Uint8Array => new TextEncoder().encode(from);
 
-const random = seededRandom(1);
 let time: VirtualTime;
 let events: TransportEvents;
 let sent: Uint8Array[];
