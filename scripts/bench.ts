@@ -6,7 +6,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { judge } from './bench/bars.ts';
-import { stopAll } from './bench/cluster.ts';
+import { BenchCluster, idleCpus, stopAll } from './bench/cluster.ts';
 import { measureMachine } from './bench/machine-limits.ts';
 import type { BenchContext, Measure, Measured, Row } from './bench/measure.ts';
 import { measureCli } from './bench/measures/cli.ts';
@@ -43,10 +43,34 @@ const print = (line: string): void => {
   process.stderr.write(`${line}\n`);
 };
 
-function contextOf(options: BenchOptions): BenchContext {
+/** Measures that share one cluster and leave it as they found it; the others start their own. */
+const idleMeasures: ReadonlySet<MeasureName> = new Set(['rest', 'cli', 'latency', 'noop']);
+
+class IdleCluster {
+  readonly #options: BenchOptions;
+  #cluster: Promise<BenchCluster> | undefined;
+
+  constructor(options: BenchOptions) {
+    this.#options = options;
+  }
+
+  get(): Promise<BenchCluster> {
+    this.#cluster ??= BenchCluster.start({ ...this.#options, cpus: idleCpus });
+    return this.#cluster;
+  }
+
+  async stop(): Promise<void> {
+    const cluster = this.#cluster;
+    this.#cluster = undefined;
+    await (await cluster)?.stop();
+  }
+}
+
+function contextOf(options: BenchOptions, idle: IdleCluster): BenchContext {
   const { profile } = options;
   return {
     options,
+    idleCluster: () => idle.get(),
     progress: line => print(`  ${line}`),
     profiled: profile === undefined ? (_cluster, _label, work) => work() : profiler(profile, print),
   };
@@ -54,7 +78,8 @@ function contextOf(options: BenchOptions): BenchContext {
 
 async function measureAll(options: BenchOptions): Promise<Report> {
   const beganMs = performance.now();
-  const context = contextOf(options);
+  const idle = new IdleCluster(options);
+  const context = contextOf(options, idle);
   const limitMs = options.quick ? 500 : 1_000;
   const at = new Date().toISOString();
   print('limits of the machine');
@@ -65,6 +90,7 @@ async function measureAll(options: BenchOptions): Promise<Report> {
   for (const name of options.only) {
     print(name);
     try {
+      if (!idleMeasures.has(name)) await idle.stop();
       const measured = await measures[name](context);
       rows.push(...measured.rows);
       details[name] = measured.detail;
@@ -73,6 +99,7 @@ async function measureAll(options: BenchOptions): Promise<Report> {
       print(`  could not be measured: ${failures[name]}`);
     }
   }
+  await idle.stop();
   const peers: PeerResult[] = [];
   for (const peer of options.against) {
     print(`${peer}, by ${options.peersDir}`);

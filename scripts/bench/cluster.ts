@@ -10,7 +10,11 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { realClock } from '../../src/node/real-clock.ts';
+import { descendants, processUsage } from '../../src/worker/supervisor/processes.ts';
 import { endSupervisor } from '../../src/worker/supervisor-process.ts';
+
+/** CPUs that each node of an idle cluster offers: so many one-CPU tasks run there at a time. */
+export const idleCpus = 8;
 
 const run = promisify(execFile);
 const startMs = 60_000;
@@ -39,6 +43,8 @@ export interface BenchNode {
 export interface ShardState {
   readonly shard: number;
   readonly leader?: string | undefined;
+  /** Index of the last committed log entry. */
+  readonly commit: number;
   readonly waiting: number;
   readonly running: number;
   readonly settled: number;
@@ -243,6 +249,18 @@ export class BenchCluster {
     return all.reduce((sum, metrics) => sum + (metrics.get(name) ?? 0), 0);
   }
 
+  /** CPU time that the node processes have used so far, together, milliseconds. */
+  cpuMs(): number {
+    const usages = this.nodes.map(node => processUsage(node.process.pid!, true));
+    return usages.reduce((sum, one) => sum + one.userCpuMs + one.systemCpuMs, 0);
+  }
+
+  /** The same of their supervisors, and of the tasks that these have waited for. */
+  supervisorCpuMs(): number {
+    const usages = this.nodes.flatMap(supervisorPids).map(pid => processUsage(pid, true));
+    return usages.reduce((sum, one) => sum + one.userCpuMs + one.systemCpuMs, 0);
+  }
+
   /** kill -9; resolves when the process is gone. */
   async kill(node: BenchNode): Promise<void> {
     const gone = new Promise(resolve => node.process.once('exit', resolve));
@@ -285,6 +303,15 @@ export class BenchCluster {
       process.stderr.write(`warning: supervisor of ${node.name}: ${String(error)}\n`);
     }
   }
+}
+
+/** All processes of a node's supervisor, as the node's own record names them. */
+export function supervisorPids(node: BenchNode): number[] {
+  const record = JSON.parse(readFileSync(join(node.dir, 'supervisor.json'), 'utf8')) as {
+    processes: { pid: number }[];
+  };
+  const first = record.processes[0]!.pid;
+  return [first, ...descendants(first)];
 }
 
 function logOf(node: BenchNode): string {

@@ -4,6 +4,8 @@ import type { BenchOptions } from './options.ts';
 
 export interface BenchContext {
   readonly options: BenchOptions;
+  /** A cluster with nothing to do, shared by the measures that leave it so; not to be stopped. */
+  readonly idleCluster: () => Promise<BenchCluster>;
   /** A line for the person who waits. */
   readonly progress: (line: string) => void;
   /** Does `work`; with `--profile` under a CPU profile of every node, named after `label`. */

@@ -9,10 +9,15 @@ import { Inspector } from './inspector.ts';
 import { rounded } from './statistics.ts';
 
 const samplingMicros = 500;
-const told = 25;
+const partsTold = 16;
+const functionsTold = 30;
+
+const line = (name: string, percent: number): string =>
+  `  ${percent.toFixed(2).padStart(6)}  ${name}`;
 
 interface ProfileNode {
   readonly id: number;
+  readonly children?: readonly number[];
   readonly callFrame: {
     readonly functionName: string;
     readonly url: string;
@@ -26,29 +31,67 @@ interface Profile {
   readonly timeDeltas: readonly number[];
 }
 
-/** Share of all samples, in percent, by function; what waits for something to do is left out. */
-export function selfShares(profiles: readonly Profile[]): [name: string, percent: number][] {
-  const byName = new Map<string, number>();
+export interface Shares {
+  /** By function, its own time only. */
+  readonly functions: readonly (readonly [name: string, percent: number])[];
+  /** By room of the program or package, with what it calls in Node itself. */
+  readonly parts: readonly (readonly [name: string, percent: number])[];
+}
+
+/** Where the time of all profiles together went, in percent, most first. */
+export function sharesOf(profiles: readonly Profile[]): Shares {
+  const functions = new Map<string, number>();
+  const parts = new Map<string, number>();
   let total = 0;
   for (const profile of profiles) {
-    const names = new Map(profile.nodes.map(node => [node.id, nameOf(node)]));
+    const byId = new Map(profile.nodes.map(node => [node.id, node]));
+    const callers = new Map<number, ProfileNode>();
+    for (const node of profile.nodes) {
+      for (const child of node.children ?? []) callers.set(child, node);
+    }
     for (const [place, sample] of profile.samples.entries()) {
+      const node = byId.get(sample);
+      if (node === undefined) continue;
       const micros = profile.timeDeltas[place] ?? 0;
-      const name = names.get(sample) ?? '?';
       total += micros;
-      byName.set(name, (byName.get(name) ?? 0) + micros);
+      const name = nameOf(node);
+      functions.set(name, (functions.get(name) ?? 0) + micros);
+      const part = partOf(node, callers);
+      parts.set(part, (parts.get(part) ?? 0) + micros);
     }
   }
-  return [...byName]
-    .map(([name, micros]): [string, number] => [name, rounded((100 * micros) / total, 2)])
-    .sort((left, right) => right[1] - left[1]);
+  const inPercent = (micros: Map<string, number>) =>
+    [...micros]
+      .map(([name, one]) => [name, rounded((100 * one) / total, 2)] as const)
+      .sort((left, right) => right[1] - left[1]);
+  return { functions: inPercent(functions), parts: inPercent(parts) };
 }
+
+/** Path below the program or below node_modules. */
+const fileOf = (url: string): string => {
+  const packaged = url.lastIndexOf('/node_modules/');
+  return packaged < 0 ? url.replace(/^.*\/dist\//, '') : url.slice(packaged + 14);
+};
 
 function nameOf({ callFrame }: ProfileNode): string {
   const { functionName, url, lineNumber } = callFrame;
-  // The last parts say enough: a room and a file, or a package and a file.
-  const file = url.replace(/^.*\/(dist|node_modules)\//, '');
-  return `${functionName || '(anonymous)'}${file === '' ? '' : ` ${file}:${lineNumber + 1}`}`;
+  return `${functionName || '(anonymous)'}${url === '' ? '' : ` ${fileOf(url)}:${lineNumber + 1}`}`;
+}
+
+/** Whose work it is: the nearest caller outside of Node. */
+function partOf(node: ProfileNode, callers: ReadonlyMap<number, ProfileNode>): string {
+  if (['(idle)', '(garbage collector)', '(program)'].includes(node.callFrame.functionName)) {
+    return node.callFrame.functionName;
+  }
+  let place: ProfileNode | undefined = node;
+  for (; place !== undefined; place = callers.get(place.id)) {
+    const { url } = place.callFrame;
+    if (!url.startsWith('file:')) continue;
+    const file = fileOf(url);
+    const depth = file.startsWith('@') || file.startsWith('src/') ? 2 : 1;
+    return file.split('/').slice(0, depth).join('/');
+  }
+  return 'node';
 }
 
 /** Makes the `profiled` of a `BenchContext`. */
@@ -70,10 +113,11 @@ export function profiler(dir: string, print: (line: string) => void) {
         const file = join(dir, `${label}-${cluster.nodes[place]!.name}.cpuprofile`);
         await writeFile(file, JSON.stringify(profile));
       }
-      print(`what costs most during ${label}, percent of the time of all nodes:`);
-      for (const [name, percent] of selfShares(profiles).slice(0, told)) {
-        print(`  ${percent.toFixed(2).padStart(6)}  ${name}`);
-      }
+      const { functions, parts } = sharesOf(profiles);
+      print(`where the time of all nodes goes during ${label}, percent:`);
+      for (const [name, percent] of parts.slice(0, partsTold)) print(line(name, percent));
+      print('  functions by themselves:');
+      for (const [name, percent] of functions.slice(0, functionsTold)) print(line(name, percent));
       return result;
     } finally {
       for (const inspector of inspectors) inspector.close();

@@ -1,8 +1,10 @@
 /**
  * Durable submits a second, one task a request with 1, 64 and 256 requests under way, and in batches
- * of 100. Each level has a fresh cluster, so that all begin with an empty one. Afterwards the shards
- * are asked how many tasks they hold: not one acknowledged may be missing.
+ * of 100. Each level has a fresh cluster, so that all begin with an empty one; in a quick run they
+ * share one. Afterwards the shards are asked how many tasks they hold: not one acknowledged may be
+ * missing.
  */
+import type { BenchCluster } from '../cluster.ts';
 import { heldTasks, startHeldCluster, waitingDocument } from '../held-cluster.ts';
 import type { LoadResult } from '../load-job.ts';
 import type { BenchContext, Measured, Row } from '../measure.ts';
@@ -19,96 +21,106 @@ const levels = [
   { id: 'submits.batched', label: 'submits, batches of 100, 6 in flight', inFlight: 6, batch: 100 },
 ] as const;
 
-/** What the nodes did for the submits of one run, summed over the nodes. */
-const counted = [
-  'tsched_store_batches_total',
-  'tsched_loop_turns_total',
-  'tsched_net_frames_sent_total',
-  'tsched_net_bytes_sent_total',
-  'tsched_plans_total',
-] as const;
-
-async function countNow(cluster: Parameters<typeof runLoad>[0]): Promise<Record<string, number>> {
-  const counts: Record<string, number> = {};
-  for (const name of counted) counts[name] = await cluster.metricSum(name);
-  return counts;
+/** What the nodes have done so far, summed over the nodes. */
+async function workOf(cluster: BenchCluster) {
+  const shards = await cluster.shards();
+  return {
+    storeBatches: await cluster.metricSum('tsched_store_batches_total'),
+    loopTurns: await cluster.metricSum('tsched_loop_turns_total'),
+    frames: await cluster.metricSum('tsched_net_frames_out_total'),
+    frameBytes: await cluster.metricSum('tsched_net_bytes_out_total'),
+    plans: await cluster.metricSum('tsched_plans_total'),
+    logEntries: shards.reduce((sum, shard) => sum + shard.commit, 0),
+    cpuMicros: cluster.cpuMs() * 1_000,
+  };
 }
 
-function perSubmit(
-  before: Record<string, number>,
-  after: Record<string, number>,
-  submits: number,
-): Record<string, number> {
-  const shares = counted.map(name => [
-    name.replace(/^tsched_|_total$/g, ''),
-    rounded((after[name]! - before[name]!) / submits, 3),
-  ]);
-  return Object.fromEntries(shares);
-}
+type Work = Awaited<ReturnType<typeof workOf>>;
+
+const perSubmit = (before: Work, after: Work, submits: number): Record<string, number> =>
+  Object.fromEntries(
+    Object.entries(after).map(([name, value]) => [
+      name,
+      rounded((value - before[name as keyof Work]) / submits, 3),
+    ]),
+  );
 
 async function measureLevel(
   context: BenchContext,
+  cluster: BenchCluster,
+  heldBefore: number,
   level: (typeof levels)[number],
 ): Promise<{ row: Row; detail: object }> {
   const { options } = context;
-  const cluster = await startHeldCluster(options);
-  try {
-    const document = waitingDocument(specBytes);
-    const runs: (LoadResult & { nodesPerSubmit: Record<string, number> })[] = [];
-    let acknowledged = 0;
-    let uncertain = 0;
-    for (let run = 1; run <= options.runs; run++) {
-      const before = await countNow(cluster);
-      const result = await context.profiled(cluster, `${level.id}-${run}`, () =>
-        runLoad(cluster, {
-          inFlight: level.inFlight,
-          batch: level.batch,
-          document,
-          until: { kind: 'time', warmUpMs, measureMs: options.seconds * 1_000 },
-        }),
-      );
-      const after = await countNow(cluster);
-      acknowledged += result.acknowledgedInAll;
-      uncertain += result.broken * level.batch + result.refused;
-      runs.push({ ...result, nodesPerSubmit: perSubmit(before, after, result.acknowledgedInAll) });
-      const rate = rounded(result.acknowledged / (result.measuredMs / 1_000));
-      context.progress(`${level.label}: ${rate}/s, p50 ${result.p50Ms} ms, p99 ${result.p99Ms} ms`);
-    }
-    const { tasks: held, settled } = await heldTasks(cluster);
-    const lost = Math.max(0, acknowledged - held);
-    const strange = held - acknowledged > uncertain ? held - acknowledged : 0;
-    const rates = runs.map(run => run.acknowledged / (run.measuredMs / 1_000));
-    const refused = runs.reduce((sum, run) => sum + run.refused + run.broken, 0);
-    const notes = [
-      `p50 ${median(runs.map(run => run.p50Ms))} ms`,
-      `p99 ${median(runs.map(run => run.p99Ms))} ms`,
-      ...(lost > 0 ? [`LOST ${lost} ACKNOWLEDGED`] : []),
-      ...(strange > 0 ? [`${strange} MORE THAN SUBMITTED`] : []),
-      ...(settled > 0 ? [`${settled} ran meanwhile`] : []),
-      ...(refused > 0 ? [`${refused} refused`] : []),
-    ];
-    return {
-      row: {
-        id: level.id,
-        label: level.label,
-        value: rounded(median(rates)),
-        unit: '/s',
-        note: notes.join(', '),
-      },
-      detail: { runs, acknowledged, held, lost, settled },
-    };
-  } finally {
-    await cluster.stop();
+  const document = waitingDocument(specBytes);
+  const runs: (LoadResult & { nodesPerSubmit: Record<string, number> })[] = [];
+  let acknowledged = 0;
+  let uncertain = 0;
+  for (let run = 1; run <= options.runs; run++) {
+    const before = await workOf(cluster);
+    const result = await context.profiled(cluster, `${level.id}-${run}`, () =>
+      runLoad(cluster, {
+        inFlight: level.inFlight,
+        batch: level.batch,
+        document,
+        until: { kind: 'time', warmUpMs, measureMs: options.seconds * 1_000 },
+      }),
+    );
+    const after = await workOf(cluster);
+    acknowledged += result.acknowledgedInAll;
+    uncertain += result.broken * level.batch + result.refused;
+    runs.push({ ...result, nodesPerSubmit: perSubmit(before, after, result.acknowledgedInAll) });
+    const rate = rounded(result.acknowledged / (result.measuredMs / 1_000));
+    const cpu = rounded(runs.at(-1)!.nodesPerSubmit['cpuMicros']!);
+    context.progress(
+      `${level.label}: ${rate}/s, p50 ${result.p50Ms} ms, p99 ${result.p99Ms} ms, ` +
+        `CPU of all nodes ${cpu} µs each`,
+    );
   }
+  const { tasks, settled } = await heldTasks(cluster);
+  const held = tasks - heldBefore;
+  const lost = Math.max(0, acknowledged - held);
+  const strange = held - acknowledged > uncertain ? held - acknowledged : 0;
+  const rates = runs.map(run => run.acknowledged / (run.measuredMs / 1_000));
+  const refused = runs.reduce((sum, run) => sum + run.refused + run.broken, 0);
+  const notes = [
+    `p50 ${median(runs.map(run => run.p50Ms))} ms`,
+    `p99 ${median(runs.map(run => run.p99Ms))} ms`,
+    `CPU of all nodes ${rounded(median(runs.map(run => run.nodesPerSubmit['cpuMicros']!)))} µs each`,
+    ...(lost > 0 ? [`LOST ${lost} ACKNOWLEDGED`] : []),
+    ...(strange > 0 ? [`${strange} MORE THAN SUBMITTED`] : []),
+    ...(settled > 0 ? [`${settled} ran meanwhile`] : []),
+    ...(refused > 0 ? [`${refused} refused`] : []),
+  ];
+  return {
+    row: {
+      id: level.id,
+      label: level.label,
+      value: rounded(median(rates)),
+      unit: '/s',
+      note: notes.join(', '),
+    },
+    detail: { runs, acknowledged, held, lost, settled },
+  };
 }
 
 export async function measureSubmits(context: BenchContext): Promise<Measured> {
   const rows: Row[] = [];
   const detail: Record<string, object> = {};
-  for (const level of levels) {
-    const measured = await measureLevel(context, level);
-    rows.push(measured.row);
-    detail[level.id] = measured.detail;
+  let cluster: BenchCluster | undefined;
+  try {
+    for (const level of levels) {
+      if (!context.options.quick) await cluster?.stop();
+      if (cluster === undefined || !context.options.quick) {
+        cluster = await startHeldCluster(context.options);
+      }
+      const heldBefore = (await heldTasks(cluster)).tasks;
+      const measured = await measureLevel(context, cluster, heldBefore, level);
+      rows.push(measured.row);
+      detail[level.id] = measured.detail;
+    }
+  } finally {
+    await cluster?.stop();
   }
   return { rows, detail };
 }
