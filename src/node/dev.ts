@@ -78,8 +78,10 @@ async function bringUp(
   const members = numbers.filter((_, place) => known[place]).map(number => start(number));
   await Promise.all(members.map(untilReady));
   for (const number of numbers.filter((_, place) => !known[place])) {
+    const joinToken = await joinTokenOf(nodes[0]!.address, token);
+    // After the last wait: whoever ends the cluster would not know of a node that starts now.
     if (ending.aborted) return;
-    await untilReady(start(number, await joinTokenOf(nodes[0]!.address, token)));
+    await untilReady(start(number, joinToken));
   }
   const { address } = nodes[0]!;
   if (!(await untilHealthy(address, token, ending))) return;
