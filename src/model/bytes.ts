@@ -103,6 +103,28 @@ export class ByteWriter {
     return this;
   }
 
+  /** What `write` writes, length-prefixed: the bytes of `bytes(...)` without a writer of its own. */
+  nested(write: (writer: this) => void): this {
+    const start = this.#length;
+    this.u8(0);
+    write(this);
+    const end = this.#length;
+    const length = end - start - 1;
+    // Almost always the length takes the one byte that was left for it.
+    if (length < 0x80) this.#bytes[start] = length;
+    else {
+      // How many it takes is found by writing it behind.
+      this.varint(length);
+      const moved = this.#length - end - 1;
+      this.#reserve(moved);
+      this.#bytes.copyWithin(start + 1 + moved, start + 1, end);
+      this.#length = start;
+      this.varint(length);
+      this.#length = end + moved;
+    }
+    return this;
+  }
+
   /** Length-prefixed UTF-8. */
   text(value: string): this {
     const length = value.length;

@@ -107,8 +107,13 @@ export type ItemReply =
 
 const version = 1;
 
+/** Used by every encoding in turn: a batch of submits would make a new buffer grow many times. */
+let commandWriter = new ByteWriter(4_096);
+const commandWriterKeptMax = 256 * 1024;
+
 export function encodeShardCommand(command: ShardCommand): Uint8Array {
-  const writer = new ByteWriter(256).u8(version).u8(shardCommandKinds.indexOf(command.kind));
+  if (commandWriter.length > commandWriterKeptMax) commandWriter = new ByteWriter(4_096);
+  const writer = commandWriter.reset().u8(version).u8(shardCommandKinds.indexOf(command.kind));
   writer.varint(command.atMs).text(command.actor.name).text(command.actor.tenant);
   switch (command.kind) {
     case 'submit':

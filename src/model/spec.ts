@@ -108,13 +108,16 @@ export function readPairs(reader: ByteReader): [string, string][] {
   return reader.list(r => [r.text(limits.envBytesMax), r.text(limits.envBytesMax)], 10_000);
 }
 
+/** Used by every encoding in turn: a new buffer for each costs more than what is written to it. */
+let specWriter = new ByteWriter(4_096);
+const specWriterKeptMax = 64 * 1024;
+
 /** Bytes of a spec. Equal specs give equal bytes. */
 export function encodeSpec(spec: TaskSpec): Uint8Array {
-  const writer = new ByteWriter(256).u8(formatVersion);
+  if (specWriter.length > specWriterKeptMax) specWriter = new ByteWriter(4_096);
+  const writer = specWriter.reset().u8(formatVersion);
   const put = (tag: number, write: (body: ByteWriter) => void): void => {
-    const body = new ByteWriter(64);
-    write(body);
-    writer.varint(tag).bytes(body.finish());
+    writer.varint(tag).nested(write);
   };
   put(field.tenant, w => w.text(spec.tenant));
   put(field.owner, w => w.text(spec.owner));

@@ -207,4 +207,45 @@ describe('A writer', () => {
     source.fill(0);
     expect([hex(copy), hex(view)]).toEqual(['0a0b', '0000']);
   });
+
+  test('writes nested pieces as the bytes of a writer of their own', () => {
+    fc.assert(
+      fc.property(
+        fc.array(piece, { maxLength: 40 }),
+        fc.array(piece),
+        whole(3),
+        (inner, outer, depth) => {
+          let expected = written(inner);
+          for (let level = 0; level < depth; level++) {
+            expected = new ByteWriter(1).u8(7).bytes(expected).u8(9).finish();
+          }
+          const writeLevel = (writer: ByteWriter, level: number): void => {
+            if (level === 0) for (const given of inner) write(writer, given);
+            else
+              writer
+                .u8(7)
+                .nested(w => writeLevel(w, level - 1))
+                .u8(9);
+          };
+          const writer = new ByteWriter(1);
+          for (const given of outer) write(writer, given);
+          writer.nested(w => writeLevel(w, depth));
+          const whole_ = new ByteWriter(1).raw(written(outer)).bytes(expected).finish();
+          expect(hex(writer.finish())).toBe(hex(whole_));
+        },
+      ),
+    );
+  });
+
+  test('writes a nested piece of any length, however long its length is', () => {
+    for (const length of [0, 1, 126, 127, 128, 129, 16_383, 16_384, 70_000]) {
+      const body = new Uint8Array(length).fill(5);
+      const nested = new ByteWriter(1)
+        .u8(1)
+        .nested(w => w.raw(body))
+        .u8(2)
+        .finish();
+      expect(hex(nested)).toBe(hex(new ByteWriter(1).u8(1).bytes(body).u8(2).finish()));
+    }
+  });
 });
