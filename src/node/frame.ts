@@ -31,17 +31,20 @@ export interface FrameSink {
   advert(message: Uint8Array): void;
 }
 
+/** A buffer that grew beyond this is given back when its frame has left. */
+const keptBytesMax = 256 * 1024;
+
 /** Collects what goes to one peer. */
 export class FrameWriter {
-  #writer: ByteWriter | undefined;
+  #writer = new ByteWriter(1024);
 
   #section(kind: number): ByteWriter {
-    this.#writer ??= new ByteWriter(1024).u8(version);
+    if (this.#writer.length === 0) this.#writer.u8(version);
     return this.#writer.u8(kind);
   }
 
   get length(): number {
-    return this.#writer?.length ?? 0;
+    return this.#writer.length;
   }
 
   raft(group: number, toStore: number, message: Message): void {
@@ -70,8 +73,10 @@ export class FrameWriter {
 
   /** The frame, or `undefined` where nothing was written; the writer is empty afterwards. */
   take(): Uint8Array | undefined {
-    const frame = this.#writer?.finish();
-    this.#writer = undefined;
+    if (this.#writer.length === 0) return undefined;
+    const frame = this.#writer.finish();
+    if (frame.length > keptBytesMax) this.#writer = new ByteWriter(1024);
+    else this.#writer.reset();
     return frame;
   }
 }
