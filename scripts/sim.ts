@@ -6,9 +6,9 @@
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { describeOptions } from '../test/simulation/options.ts';
+import { circumstances, describeOptions, isCircumstances } from '../test/simulation/options.ts';
 import { type RunResult, runSeed } from '../test/simulation/run.ts';
-import { parseSeeds } from '../test/simulation/seeds.ts';
+import { type KeptSeed, parseSeeds } from '../test/simulation/seeds.ts';
 
 const HELP = `Usage: npm run sim -- [--seed N] [--count M]
 
@@ -18,6 +18,7 @@ size of the cluster, its load, which faults happen and when. The same seed gives
   --seed N      first seed (1 where --kept is not given)
   --count M     how many seeds, counting up; default 1
   --events E    events of the phase with faults; default drawn from the seed
+  --in NAME     in special circumstances: leases, lateFrames, storm, growth
   --kept        the seeds of test/simulation/seeds.txt, which failed once
   --keep-going  do not stop at the first failure
   --verbose     print the trace while it happens
@@ -30,7 +31,7 @@ time, 129 something wrong happened; with --keep-going that of the first failure.
 const exitCodes = { ok: 0, crash: 127, liveness: 128, correctness: 129 } as const;
 
 interface Arguments {
-  readonly seeds: readonly { readonly seed: number; readonly events: number | undefined }[];
+  readonly seeds: readonly Omit<KeptSeed, 'why'>[];
   readonly keepGoing: boolean;
   readonly verbose: boolean;
 }
@@ -50,6 +51,7 @@ function readArguments(argv: readonly string[]): Arguments | 'help' {
       seed: { type: 'string' },
       count: { type: 'string' },
       events: { type: 'string' },
+      in: { type: 'string' },
       kept: { type: 'boolean', default: false },
       'keep-going': { type: 'boolean', default: false },
       verbose: { type: 'boolean', short: 'v', default: false },
@@ -64,10 +66,14 @@ function readArguments(argv: readonly string[]): Arguments | 'help' {
     : [];
   const from = first ?? (values.kept ? undefined : 1);
   const events = readCount('events', values.events);
+  const where = values.in;
+  if (where !== undefined && !isCircumstances(where)) {
+    throw new Error(`--in takes one of ${Object.keys(circumstances).join(', ')}, not ${where}`);
+  }
   const drawn =
     from === undefined
       ? []
-      : Array.from({ length: count }, (_, at) => ({ seed: from + at, events }));
+      : Array.from({ length: count }, (_, at) => ({ seed: from + at, events, in: where }));
   return {
     seeds: [...kept, ...drawn],
     keepGoing: values['keep-going'],
@@ -77,7 +83,7 @@ function readArguments(argv: readonly string[]): Arguments | 'help' {
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
-function report(result: RunResult, spentMs: number, events: number | undefined): void {
+function report(result: RunResult, spentMs: number, wanted: Omit<KeptSeed, 'why'>): void {
   const { options, verdict, committed, starts, acknowledged } = result;
   const rate = Math.round((result.events / Math.max(1, spentMs)) * 1_000);
   print(
@@ -92,8 +98,9 @@ function report(result: RunResult, spentMs: number, events: number | undefined):
   for (const line of result.state) print(line);
   print('');
   print(`${verdict}: ${result.message}`);
-  const length = events === undefined ? '' : ` --events ${events}`;
-  print(`repeat it with: npm run sim -- --seed ${options.seed}${length} --verbose`);
+  const length = wanted.events === undefined ? '' : ` --events ${wanted.events}`;
+  const where = wanted.in === undefined ? '' : ` --in ${wanted.in}`;
+  print(`repeat it with: npm run sim -- --seed ${options.seed}${length}${where} --verbose`);
 }
 
 /** Runs the command; returns the exit code. */
@@ -111,14 +118,15 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
   const { seeds, keepGoing, verbose } = wanted;
   let code = 0;
-  for (const { seed, events } of seeds) {
+  for (const one of seeds) {
     const startedMs = performance.now();
-    const result = await runSeed(seed, {
-      events,
+    const result = await runSeed(one.seed, {
+      events: one.events,
+      in: one.in,
       begun: options => print(describeOptions(options)),
       echo: verbose ? print : undefined,
     });
-    report(result, performance.now() - startedMs, events);
+    report(result, performance.now() - startedMs, one);
     if (code === 0) code = exitCodes[result.verdict];
     if (code !== 0 && !keepGoing) break;
   }

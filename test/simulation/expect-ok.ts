@@ -3,17 +3,18 @@ import { type RunExtras, type RunResult, runSeed } from './run.ts';
 
 export async function expectOk(
   seed: number,
-  extras: Pick<RunExtras, 'events' | 'options'> = {},
+  extras: Pick<RunExtras, 'events' | 'in'> = {},
 ): Promise<RunResult> {
   const result = await runSeed(seed, extras);
   if (result.verdict === 'ok') return result;
   const length = extras.events === undefined ? '' : ` --events ${extras.events}`;
+  const where = extras.in === undefined ? '' : ` --in ${extras.in}`;
   throw new Error(
     [
       `seed ${seed}: ${result.verdict}: ${result.message}`,
       ...result.last.slice(-60),
       ...result.state,
-      `repeat it with: npm run sim -- --seed ${seed}${length} --verbose`,
+      `repeat it with: npm run sim -- --seed ${seed}${length}${where} --verbose`,
     ].join('\n'),
   );
 }

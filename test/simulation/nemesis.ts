@@ -4,6 +4,7 @@
  */
 import type { NodeId } from '../../src/model/ids.ts';
 import type { Random } from '../../src/ports/clock.ts';
+import { MemoryDisk } from '../../src/storage/memory-disk.ts';
 import type { SimCluster } from './cluster.ts';
 import type { FaultKind } from './options.ts';
 import type { SimNode } from './sim-node.ts';
@@ -16,6 +17,7 @@ export class Nemesis {
   /** Clients that ask a node just when it may be behind the rest. */
   readonly #probe: (node: SimNode) => void;
   #active = false;
+  #wiped = false;
   readonly #cuts = new Set<readonly Link[]>();
 
   constructor(cluster: SimCluster, probe: (node: SimNode) => void) {
@@ -98,6 +100,9 @@ export class Nemesis {
         this.#kill(node, kind === 'powerLoss');
         this.#bootLater(node);
         return;
+      case 'wipe':
+        this.#wipe(node);
+        return;
       case 'stop':
         this.#stop(node);
         return;
@@ -155,6 +160,21 @@ export class Nemesis {
     this.#cluster.time.after(this.#active ? drawnMs : 50, () => {
       if (!node.up) this.#cluster.boot(node);
     });
+  }
+
+  /**
+   * A machine loses its disk and comes back with an empty one, once in a run: that is a minority.
+   * Not the first, which alone can admit the others.
+   */
+  #wipe(node: SimNode): void {
+    if (this.#wiped || node === this.#cluster.nodes[0]) return;
+    this.#wiped = true;
+    this.#kill(node, true);
+    const disk = new MemoryDisk();
+    const { header } = node.disk;
+    if (header !== undefined) disk.header = { ...header, storeId: `${header.storeId} again` };
+    node.disk = disk;
+    this.#bootLater(node);
   }
 
   #stop(node: SimNode): void {

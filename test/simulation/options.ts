@@ -47,6 +47,7 @@ export const faultKinds = [
   'pause',
   'reset',
   'transfer',
+  'wipe',
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
@@ -55,8 +56,8 @@ const below = (random: Random, count: number): number =>
 
 const pick = <T>(random: Random, values: readonly T[]): T => values[below(random, values.length)]!;
 
-/** Everything that `seed` decides about a run; `events` replaces the length where it is given. */
-export function drawOptions(seed: number, events?: number | undefined): SimOptions {
+/** Everything that `seed` decides about a run. */
+export function drawOptions(seed: number): SimOptions {
   const random = seededRandom(seed, 'options');
   const coin = (): boolean => below(random, 2) === 0;
   const some = (value: () => number): number => (coin() ? value() : 0);
@@ -68,7 +69,7 @@ export function drawOptions(seed: number, events?: number | undefined): SimOptio
     nodes: pick(random, [1, 2, 3, 3, 3, 3, 3, 4, 5, 5]),
     shards: pick(random, [1, 1, 2, 2, 4]),
     growUnderLoad: below(random, 4) === 0,
-    events: events ?? 4_000 + below(random, 8_000),
+    events: 3_000 + below(random, 4_000),
     faultEveryMs: pick(random, longFaults ? [2_000, 4_000, 8_000] : [400, 1_000, 2_000, 4_000]),
     requestEveryMs: pick(random, longFaults ? [100, 300] : [20, 60, 200]),
     faults: quiet ? [] : faultKinds.filter(() => coin()),
@@ -86,17 +87,58 @@ export function drawOptions(seed: number, events?: number | undefined): SimOptio
   };
 }
 
-/** Circumstances in which partitions outlast leases, and tasks outlast partitions. */
-export const leasesMatter: Partial<SimOptions> = {
-  nodes: 3,
-  growUnderLoad: false,
-  longFaults: true,
-  longTaskPercent: 60,
-  faults: ['partition'],
-  faultEveryMs: 4_000,
-  requestEveryMs: 200,
-  events: 12_000,
-};
+/** Circumstances that the draw makes rarely: they replace what the seed says. */
+export const circumstances = {
+  /** Partitions outlast leases, and tasks outlast partitions. */
+  leases: {
+    nodes: 3,
+    growUnderLoad: false,
+    longFaults: true,
+    longTaskPercent: 60,
+    faults: ['partition'],
+    faultEveryMs: 4_000,
+    requestEveryMs: 200,
+    events: 12_000,
+  },
+  /** The same, with frames that come twice, late and in another order, and nodes that restart. */
+  lateFrames: {
+    nodes: 3,
+    growUnderLoad: false,
+    longFaults: true,
+    longTaskPercent: 60,
+    faults: ['crash', 'supervisorFreeze', 'bridge', 'transfer', 'stop'],
+    faultEveryMs: 4_000,
+    requestEveryMs: 200,
+    reorderPercent: 20,
+    duplicatePercent: 20,
+    delayMsMax: 2_000,
+    events: 20_000,
+  },
+  /** Everything at once, all the time. */
+  storm: {
+    nodes: 3,
+    faults: faultKinds,
+    faultEveryMs: 400,
+    longFaults: false,
+    failDiskPerMillion: 3_000,
+    dropPercent: 5,
+    duplicatePercent: 10,
+    reorderPercent: 20,
+    events: 12_000,
+  },
+  /** Five nodes join one after another while others fail. */
+  growth: {
+    nodes: 5,
+    growUnderLoad: true,
+    faults: ['crash', 'powerLoss', 'partition', 'pause', 'stop'],
+    faultEveryMs: 1_000,
+    events: 12_000,
+  },
+} as const satisfies Record<string, Partial<SimOptions>>;
+export type Circumstances = keyof typeof circumstances;
+
+export const isCircumstances = (name: string): name is Circumstances =>
+  Object.hasOwn(circumstances, name);
 
 /** One line that a person can read. */
 export function describeOptions(options: SimOptions): string {

@@ -9,7 +9,7 @@ import type { StoreOp } from '../../src/ports/store.ts';
 import { RaftLog } from '../../src/raft/raft-log.ts';
 import { FenceMemory } from '../../src/worker/fence-memory.ts';
 import type { Plants } from './cluster.ts';
-import { leasesMatter, type SimOptions } from './options.ts';
+import { circumstances, type SimOptions } from './options.ts';
 import { SimStore } from './sim-store.ts';
 
 export interface PlantedBug {
@@ -92,22 +92,31 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'anybody gets a vote, however old its log',
-    seed: 5,
+    seed: 1,
     says: /applied another entry|not within/,
     options: { nodes: 3, faults: ['crash', 'partition', 'transfer'], faultEveryMs: 400 },
     patch: () => replaceMethod(RaftLog.prototype, 'isUpToDate', () => () => true),
   },
   {
     name: 'a leader renews leases and answers reads without asking its majority',
-    seed: 19,
+    seed: 25,
     says: /was read as|was assigned with|not known any more|while .* lives/,
+    options: {
+      nodes: 3,
+      growUnderLoad: false,
+      faults: ['partition', 'pause'],
+      faultEveryMs: 1_000,
+      longFaults: false,
+      requestEveryMs: 20,
+      longTaskPercent: 5,
+    },
     patch: () => replaceMethod(DriveLoop.prototype, 'read', () => async () => undefined),
   },
   {
     name: 'supervisors let attempts live five times as long as their leases',
     seed: 45,
     says: /while .* lives/,
-    options: leasesMatter,
+    options: circumstances.leases,
     plants: {
       wrapRunner: runner =>
         altered(runner, {
@@ -167,7 +176,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'the clock of one machine runs three times as fast as the others',
     seed: 10,
     says: /while .* lives/,
-    options: leasesMatter,
+    options: circumstances.leases,
     plants: { clockRate: index => (index === 0 ? 3 : 1) },
   },
   {

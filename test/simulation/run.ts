@@ -9,7 +9,7 @@ import { decodeJoinToken } from '../../src/registry/join-token.ts';
 import { type Plants, SimCluster } from './cluster.ts';
 import { describeCluster } from './describe.ts';
 import { Nemesis } from './nemesis.ts';
-import { drawOptions, type SimOptions } from './options.ts';
+import { type Circumstances, circumstances, drawOptions, type SimOptions } from './options.ts';
 import { check, type Verdict, Violation } from './violation.ts';
 import { Workload } from './workload.ts';
 
@@ -40,6 +40,7 @@ export interface RunExtras {
   readonly echo?: ((line: string) => void) | undefined;
   readonly plants?: Plants | undefined;
   /** In place of what the seed draws. */
+  readonly in?: Circumstances | undefined;
   readonly options?: Partial<SimOptions> | undefined;
 }
 
@@ -48,7 +49,12 @@ const setupMs = 60_000;
 const livenessMs = 600_000;
 
 export async function runSeed(seed: number, extras: RunExtras = {}): Promise<RunResult> {
-  const options = { ...drawOptions(seed, extras.events), ...extras.options };
+  const options: SimOptions = {
+    ...drawOptions(seed),
+    ...(extras.in === undefined ? {} : circumstances[extras.in]),
+    ...(extras.events === undefined ? {} : { events: extras.events }),
+    ...extras.options,
+  };
   extras.begun?.(options);
   const cluster = new SimCluster(options, { echo: extras.echo, plants: extras.plants ?? {} });
   const rejected = (error: unknown): void =>
@@ -100,6 +106,12 @@ async function play(cluster: SimCluster): Promise<void> {
   );
   await settle(cluster);
   await readBack(cluster);
+  // Nothing may happen between this and the last look.
+  await cluster.until(
+    () => cluster.time.events % 64 === 0 && caughtUp(cluster),
+    30_000,
+    () => 'every replica has everything',
+  );
   cluster.final();
 }
 
@@ -189,11 +201,6 @@ async function settle(cluster: SimCluster): Promise<void> {
     () => `workers at rest: ${describeWorkers(cluster)}`,
   );
   await healthy(cluster, 60_000);
-  await cluster.until(
-    () => cluster.time.events % 64 === 0 && caughtUp(cluster),
-    30_000,
-    () => 'every replica has everything',
-  );
 }
 
 /** Nothing runs and nothing is held: whatever way its attempts ended. */

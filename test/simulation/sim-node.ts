@@ -47,7 +47,7 @@ export interface SimNodeOptions {
 
 export class SimNode {
   readonly id: NodeId;
-  readonly disk: MemoryDisk;
+  disk: MemoryDisk;
   readonly runner: SimRunner;
   readonly total: Resources;
   readonly clock: MachineClock;

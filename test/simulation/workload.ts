@@ -266,7 +266,7 @@ export class Workload {
 
   /** Asks a node that may not know yet that the world went on about what happened lately. */
   probe(node: SimNode): void {
-    for (const { request } of this.#known.slice(-5)) this.#get(node, request.id);
+    for (const { request } of this.#known.slice(-12)) this.#get(node, request.id);
   }
 
   #background(node: SimNode, ask: (api: NodeApi) => Promise<unknown>): void {
