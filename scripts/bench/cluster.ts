@@ -1,7 +1,7 @@
 /**
  * A cluster of real node processes on this machine, as an operator would start it: `cluster init`,
- * `cluster token`, `node start`. Whatever happens, `stopAll` leaves none of its processes and files:
- * nodes are ended by their process ids, supervisors by the record that their node keeps.
+ * `cluster token`, `node start`. Whatever happens, `stopAll` leaves none of its processes and
+ * files: nodes are ended by their process ids, supervisors by the record that their node keeps.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
@@ -115,7 +115,7 @@ export class BenchCluster {
     return stdout;
   }
 
-  /** What the CLI needs to reach this cluster; a profile of the user is neither read nor written. */
+  /** For the CLI: a profile of the user is neither read nor written. */
   #environment(): Record<string, string> {
     return {
       PATH: process.env['PATH'] ?? '',
@@ -124,7 +124,7 @@ export class BenchCluster {
     };
   }
 
-  /** Runs the CLI as a client of the first node; resolves with the time of the whole process, ms. */
+  /** Runs the CLI as a client of the first node; resolves with the time it took whole, ms. */
   async timeCli(args: readonly string[]): Promise<number> {
     const env = { ...this.#environment(), TSCHED_ADDR: this.address, TSCHED_TOKEN: this.#token };
     const beganMs = performance.now();

@@ -47,7 +47,8 @@ class Request {
     const path = job.batch === 1 ? '/v1/tasks' : '/v1/tasks/batch';
     this.bytes = Buffer.from(
       `POST ${path} HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer ${job.token}\r\n` +
-        `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+        'Content-Type: application/json\r\n' +
+        `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
     );
     const perTask = job.document.split(placeholder).length - 1;
     let at = this.bytes.indexOf(placeholder);
@@ -170,7 +171,8 @@ function observe(request: Request, status: number, body: Buffer, sentMs: number)
   acknowledgedInAll += accepted;
   if (accepted < request.tasks) {
     refused += request.tasks - accepted;
-    if (refusals.size < 5) refusals.add(`${status} ${body.toString('utf8', 0, 300)}`);
+    const from = Math.max(0, body.indexOf('"ok":false'));
+    if (refusals.size < 5) refusals.add(`${status} ${body.toString('utf8', from, from + 300)}`);
   }
   if (!counting) return;
   acknowledged += accepted;

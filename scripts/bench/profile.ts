@@ -1,6 +1,6 @@
 /**
- * CPU profiles of all nodes over the time that is measured: written as files that browsers' developer
- * tools open, and told as a list of the functions that cost most themselves.
+ * CPU profiles of all nodes over the time that is measured: written as files that browsers'
+ * developer tools open, and told as a list of the functions that cost most themselves.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

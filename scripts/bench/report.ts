@@ -122,8 +122,9 @@ export function render(report: Report): string {
   const { machine, options } = report;
   const gib = Math.round(machine.memoryBytes / 1024 ** 3);
   const head =
-    `${options.nodes} nodes on ${machine.cpus} x ${machine.cpu}, ${gib} GiB, Node ${machine.node}, ` +
-    `commit ${machine.commit}, data on ${machine.filesystem}; ${report.tookSeconds} s`;
+    `${options.nodes} nodes on ${machine.cpus} x ${machine.cpu}, ${gib} GiB, ` +
+    `Node ${machine.node}, commit ${machine.commit}, data on ${machine.filesystem}; ` +
+    `${report.tookSeconds} s`;
   const failures = Object.entries(report.failures).map(
     ([name, why]) => `!!! ${name} COULD NOT BE MEASURED: ${why} !!!`,
   );

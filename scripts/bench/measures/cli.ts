@@ -19,7 +19,9 @@ export async function measureCli(context: BenchContext): Promise<Measured> {
         label: '`tsched submit`, whole process, p50',
         value,
         unit: 'ms',
-        note: `fastest ${rounded(Math.min(...taken))} ms, slowest ${rounded(Math.max(...taken))} ms of ${calls}`,
+        note:
+          `fastest ${rounded(Math.min(...taken))} ms, slowest ${rounded(Math.max(...taken))} ms ` +
+          `of ${calls}`,
       },
     ],
     detail: { takenMs: taken.map(one => rounded(one, 1)) },

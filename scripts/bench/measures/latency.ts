@@ -51,7 +51,9 @@ export async function measureLatency(context: BenchContext): Promise<Measured> {
         label: 'idle, submit to start of its process, p50',
         value,
         unit: 'ms',
-        note: `p99 ${p99} ms of ${taken.length}, acknowledged after p50 ${rounded(percentile(answered, 0.5), 1)} ms`,
+        note:
+          `p99 ${p99} ms of ${taken.length}, acknowledged after p50 ` +
+          `${rounded(percentile(answered, 0.5), 1)} ms`,
       },
     ],
     detail: { p50Ms: value, p99Ms: p99, takenMs: taken.map(one => rounded(one, 2)) },

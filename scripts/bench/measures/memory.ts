@@ -54,7 +54,7 @@ export async function measureMemory(context: BenchContext): Promise<Measured> {
     return {
       rows: [
         {
-          // The bar stands for 100,000: what a shard keeps however few there are weighs more on fewer.
+          // The bar stands for 100,000: what a shard keeps in any case weighs more on fewer.
           id: options.quick ? 'memory.quick' : 'memory.live',
           label: `memory of a waiting task on a node, ${tasks} waiting`,
           value,

@@ -130,7 +130,8 @@ export async function measureNoop(context: BenchContext): Promise<Measured> {
       const { rate, seconds } = done;
       runs.push(done);
       context.progress(
-        `${kind.label}: ${rounded(rate)}/s (${done.tasks} in ${rounded(seconds, 1)} s), CPU each: ` +
+        `${kind.label}: ${rounded(rate)}/s (${done.tasks} in ${rounded(seconds, 1)} s), ` +
+          `CPU each: ` +
           `nodes ${done.cpuMicros} µs, supervisors ${done.supervisorCpuMicros} µs`,
       );
     }

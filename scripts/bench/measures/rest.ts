@@ -1,4 +1,4 @@
-/** A node that has nothing to do: its memory, its supervisor's, and the share of a core it takes. */
+/** A node that has nothing to do: its memory, its supervisor's, and its share of a core. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { processUsage } from '../../../src/worker/supervisor/processes.ts';
 import { supervisorPids } from '../cluster.ts';

@@ -1,8 +1,8 @@
 /**
- * Durable submits a second, one task a request with 1, 64 and 256 requests under way, and in batches
- * of 100. Each level has a fresh cluster, so that all begin with an empty one; in a quick run they
- * share one. Afterwards the shards are asked how many tasks they hold: not one acknowledged may be
- * missing.
+ * Durable submits a second, one task a request with 1, 64 and 256 requests under way, and in
+ * batches of 100. Each level has a fresh cluster, so that all begin with an empty one; in a quick
+ * run they share one. Afterwards the shards are asked how many tasks they hold: not one that was
+ * acknowledged may be missing.
  */
 import type { BenchCluster } from '../cluster.ts';
 import { heldTasks, startHeldCluster, waitingDocument } from '../held-cluster.ts';
@@ -83,10 +83,11 @@ async function measureLevel(
   const strange = held - acknowledged > uncertain ? held - acknowledged : 0;
   const rates = runs.map(run => run.acknowledged / (run.measuredMs / 1_000));
   const refused = runs.reduce((sum, run) => sum + run.refused + run.broken, 0);
+  const cpuMicros = median(runs.map(run => run.nodesPerSubmit['cpuMicros']!));
   const notes = [
     `p50 ${median(runs.map(run => run.p50Ms))} ms`,
     `p99 ${median(runs.map(run => run.p99Ms))} ms`,
-    `CPU of all nodes ${rounded(median(runs.map(run => run.nodesPerSubmit['cpuMicros']!)))} µs each`,
+    `CPU of all nodes ${rounded(cpuMicros)} µs each`,
     ...(lost > 0 ? [`LOST ${lost} ACKNOWLEDGED`] : []),
     ...(strange > 0 ? [`${strange} MORE THAN SUBMITTED`] : []),
     ...(settled > 0 ? [`${settled} ran meanwhile`] : []),
