@@ -103,7 +103,9 @@ export class ByteWriter {
     return this;
   }
 
-  /** What `write` writes, length-prefixed: the bytes of `bytes(...)` without a writer of its own. */
+  /**
+   * What `write` writes, length-prefixed: the bytes of `bytes(...)` without a writer of its own.
+   */
   nested(write: (writer: this) => void): this {
     const start = this.#length;
     this.u8(0);

@@ -1,8 +1,8 @@
 /**
- * Yamux, guarded against a way of its to end the process: it sends some frames where nobody can catch
- * what sending throws (a stream is opened in a microtask of its own, an abort sends a reset), and a
- * connection is closed for writing a moment before its muxer is told. Here a connection that cannot
- * be written to any more is aborted, which everybody hears who has a stream on it.
+ * Yamux, guarded against a way of its to end the process: it sends some frames where nobody can
+ * catch what sending throws (a stream is opened in a microtask of its own, an abort sends a reset),
+ * and a connection is closed for writing a moment before its muxer is told. Here a connection that
+ * cannot be written to any more is aborted, which everybody hears who has a stream on it.
  */
 import { yamux } from '@libp2p/yamux';
 import { assert } from '../model/assert.ts';

@@ -68,8 +68,8 @@ export class Peers {
     readonly transport: Transport;
   }) {
     this.#clock = deps.clock;
-    // An answer to a request of an earlier process of this node may still be on its way: it must not
-    // be taken for the answer to one of ours.
+    // An answer to a request of an earlier process of this node may still be on its way: it must
+    // not be taken for the answer to one of ours.
     this.#nextRequest = 1 + deps.random.uint32() * 2 ** 20;
     this.#log = deps.log;
     this.#transport = deps.transport;

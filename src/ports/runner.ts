@@ -5,8 +5,8 @@
  */
 import type { Outcome } from '../model/attempt.ts';
 import type { ShardId, TaskId } from '../model/ids.ts';
-import type { Run } from '../model/spec.ts';
 import type { Resources } from '../model/resources.ts';
+import type { Run } from '../model/spec.ts';
 
 /** `<task id>.<fence>`: names an attempt on this machine, and its directory. */
 export type AttemptKey = string;

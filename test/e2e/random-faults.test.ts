@@ -1,7 +1,7 @@
 /**
- * Random faults on five nodes under real work, drawn from a seed: processes are killed and stopped, a
- * node alone, its supervisor alone, or both as when a machine crashes. Only at full size (`npm run
- * e2e`); TSCHED_E2E_SEED repeats a run as far as real processes can be made to.
+ * Random faults on five nodes under real work, drawn from a seed: processes are killed and stopped,
+ * a node alone, its supervisor alone, or both as when a machine crashes. Only at full size (`npm
+ * run e2e`); TSCHED_E2E_SEED repeats a run as far as real processes can be made to.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';

@@ -178,7 +178,13 @@ describe('Words that are stored by their position', () => {
       'outOfMemory',
       'outputTooLarge',
     ]);
-    expect(refusals.slice(0, 4)).toEqual(['noRoom', 'wrongIncarnation', 'draining', 'noLease']);
+    expect(refusals.slice(0, 5)).toEqual([
+      'noRoom',
+      'wrongIncarnation',
+      'draining',
+      'noLease',
+      'waitedTooLong',
+    ]);
     expect(tiers.slice(0, 3)).toEqual(['basic', 'regular', 'premium']);
   });
 });

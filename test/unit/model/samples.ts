@@ -98,7 +98,7 @@ export const commands: Readonly<Record<string, ShardCommand>> = {
   unassign: {
     kind: 'unassign',
     ...stamp,
-    items: refusals.map((why, fence) => ({ taskId: sampleId, fence, why })),
+    items: refusals.slice(0, 4).map((why, fence) => ({ taskId: sampleId, fence, why })),
   },
   start: {
     kind: 'start',
