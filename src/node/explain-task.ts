@@ -4,8 +4,8 @@ import type { NodeView } from '../model/planning.ts';
 import type { TaskSpec } from '../model/spec.ts';
 import { sentence, verdicts } from '../placement/explain.ts';
 import type { Explanation } from '../ports/node-api.ts';
+import { demandOf } from '../shard/memory/spec-table.ts';
 import type { TaskRecord } from '../shard/record.ts';
-import { demandOf } from './shard-access.ts';
 
 export function explainTask(input: {
   readonly record: TaskRecord;

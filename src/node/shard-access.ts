@@ -4,13 +4,13 @@
  */
 import { type ErrorCode, TschedError } from '../model/errors.ts';
 import { type NodeId, type ShardId, slotOfId, type TaskId } from '../model/ids.ts';
-import type { Demand } from '../model/planning.ts';
 import type { SlotTable } from '../model/slots.ts';
 import { decodeSpec, type TaskSpec } from '../model/spec.ts';
 import type { TaskView } from '../model/task.ts';
 import type { Store } from '../ports/store.ts';
 import { specKey, taskKey } from '../shard/keys.ts';
 import type { ShardMachine } from '../shard/machine.ts';
+import { demandOf } from '../shard/memory/spec-table.ts';
 import { decodeTaskRow, type TaskRecord } from '../shard/record.ts';
 import { toView } from '../shard/view.ts';
 import type { NodeContext } from './context.ts';
@@ -165,17 +165,6 @@ export class ShardAccess {
     if (record.backedOff && record.readySinceMs > this.#context.clock.wallMs()) return 'BackOff';
     return this.#scheduler.reasonFor(demandOf(spec));
   }
-}
-
-export function demandOf(spec: TaskSpec): Demand {
-  const request = Object.values(spec.request).join(',');
-  const require = spec.require.map(([name, value]) => `${name}=${value}`).join(',');
-  return {
-    key: `${spec.tier}|${request}|${require}`,
-    tier: spec.tier,
-    request: spec.request,
-    require: spec.require,
-  };
 }
 
 /** `forbidden`: the node asked has not heard yet that this one is a member. */
