@@ -22,6 +22,7 @@ import { isSafeKey } from './supervisor/attempt-files.ts';
 import type { TreeKind } from './supervisor/process-tree.ts';
 import { toWireOrder } from './supervisor/protocol.ts';
 import { socketPath } from './supervisor/remains.ts';
+import type { StarterKind } from './supervisor/starter.ts';
 import { carefully, isCausedByTask } from './supervisor/task-files.ts';
 import { type News, SupervisorLink } from './supervisor-link.ts';
 import { endSupervisor, recordSupervisor, startSupervisor } from './supervisor-process.ts';
@@ -34,6 +35,8 @@ export interface ProcessRunnerOptions {
   readonly nodeName: string;
   /** Best way to hold an attempt's processes together that may be used; default `cgroup`. */
   readonly isolation?: TreeKind | undefined;
+  /** Best way to start processes that may be used; default `perl`. */
+  readonly starter?: StarterKind | undefined;
 }
 
 /** How long an old supervisor may take to answer before it is ended, and a new one to come up. */
@@ -50,6 +53,7 @@ class ProcessRunner implements Runner {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #isolation: TreeKind;
+  readonly #starter: StarterKind;
   #events: RunnerEvents | undefined;
   #link: SupervisorLink | undefined;
   /** Attempts that the supervisor has, or is about to have, and that did not end. */
@@ -62,6 +66,7 @@ class ProcessRunner implements Runner {
     this.#dataDir = options.dataDir;
     this.#clock = options.clock;
     this.#isolation = options.isolation ?? 'cgroup';
+    this.#starter = options.starter ?? 'perl';
     this.#log = options.log.child({ node: options.nodeName });
   }
 
@@ -155,7 +160,7 @@ class ProcessRunner implements Runner {
 
   async #startNew(): Promise<RunnerHello> {
     await endSupervisor(this.#dataDir, this.#clock);
-    const started = startSupervisor(this.#dataDir, this.#isolation);
+    const started = startSupervisor(this.#dataDir, this.#isolation, this.#starter);
     const startedMs = this.#clock.nowMs();
     for (;;) {
       try {

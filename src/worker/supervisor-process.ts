@@ -18,6 +18,7 @@ import type { TreeKind } from './supervisor/process-tree.ts';
 import { bootId, children, killByEnvironment, signal, startTicks } from './supervisor/processes.ts';
 import { openAttempts, readIfThere, removeBase } from './supervisor/remains.ts';
 import { initScript } from './supervisor/shell.ts';
+import type { StarterKind } from './supervisor/starter.ts';
 
 /** How long processes may take to die after SIGKILL before that is an error. */
 const dyingMs = 10_000;
@@ -83,16 +84,21 @@ export interface SupervisorStart {
 }
 
 /**
- * Starts a supervisor that isolates attempts as well as this machine allows, but not beyond `best`;
- * it is not known yet whether it will answer.
+ * Starts a supervisor that isolates and starts attempts as well as this machine allows, but not
+ * beyond `best` and `starter`; it is not known yet whether it will answer.
  */
-export function startSupervisor(dataDir: string, best: TreeKind): SupervisorStart {
+export function startSupervisor(
+  dataDir: string,
+  best: TreeKind,
+  starter: StarterKind,
+): SupervisorStart {
   const namespace =
     best === 'processGroup' ? { value: undefined, reason: 'switched off' } : probePidNamespace();
   // Source and build differ in the ending only; the supervisor is started from where this file is.
   const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const main = fileURLToPath(new URL(`./supervisor/main.${ending}`, import.meta.url));
-  const command = [process.execPath, ...nodeFlags, main, dataDir, JSON.stringify(namespace), best];
+  const order = [dataDir, JSON.stringify(namespace), best, starter];
+  const command = [process.execPath, ...nodeFlags, main, ...order];
   const [file = '', ...args] =
     namespace.value === undefined
       ? command

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { TreeKind } from '../../src/worker/supervisor/process-tree.ts';
+import type { StarterKind } from '../../src/worker/supervisor/starter.ts';
 import { Ear, orderOf } from '../conformance/runner.ts';
 import { ProcessWorld } from '../support/runner-world.ts';
 
@@ -28,9 +29,16 @@ const env = {
   EMPTY: '',
 };
 
-describe.each<TreeKind>(['cgroup', 'pidNamespace', 'processGroup'])('held by %s', best => {
+describe.each<[TreeKind, StarterKind]>([
+  ['cgroup', 'perl'],
+  ['cgroup', 'node'],
+  ['pidNamespace', 'perl'],
+  ['pidNamespace', 'node'],
+  ['processGroup', 'perl'],
+  ['processGroup', 'node'],
+])('held by %s, started by %s', (best, starter) => {
   test('a task has exactly its environment, and no process shows it as arguments', async () => {
-    const world = new ProcessWorld(best);
+    const world = new ProcessWorld(best, starter);
     const runner = world.runner();
     const ear = new Ear();
     try {

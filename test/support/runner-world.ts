@@ -8,6 +8,7 @@ import { silentLog } from '../../src/ports/log.ts';
 import type { Runner } from '../../src/ports/runner.ts';
 import { createProcessRunner } from '../../src/worker/process-runner.ts';
 import type { TreeKind } from '../../src/worker/supervisor/process-tree.ts';
+import type { StarterKind } from '../../src/worker/supervisor/starter.ts';
 import { endSupervisor } from '../../src/worker/supervisor-process.ts';
 import type { Behaviour, RunnerWorld } from '../conformance/runner.ts';
 
@@ -26,10 +27,12 @@ const patienceMs = 20_000;
 export class ProcessWorld implements RunnerWorld {
   readonly dataDir = mkdtempSync(join(tmpdir(), 'tsched-runner-'));
   readonly #isolation: TreeKind;
+  readonly #starter: StarterKind;
   readonly missing: Run = { kind: 'command', argv: ['/no/such/program'] };
 
-  constructor(isolation: TreeKind = 'cgroup') {
+  constructor(isolation: TreeKind = 'cgroup', starter: StarterKind = 'perl') {
     this.#isolation = isolation;
+    this.#starter = starter;
   }
 
   runner(): Runner {
@@ -39,6 +42,7 @@ export class ProcessWorld implements RunnerWorld {
       log: silentLog,
       nodeName: 'test',
       isolation: this.#isolation,
+      starter: this.#starter,
     });
   }
 

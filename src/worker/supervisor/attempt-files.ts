@@ -9,10 +9,8 @@
  */
 import {
   chmodSync,
-  closeSync,
   constants,
   mkdirSync,
-  openSync,
   readSync,
   renameSync,
   rmSync,
@@ -41,10 +39,10 @@ export interface OutputSizes {
   readonly stderr: number;
 }
 
+/** Paths of the output files, which the process makes when it opens them. */
 export interface OutputFiles {
-  /** File descriptors; to be closed once the process has them. */
-  readonly stdout: number;
-  readonly stderr: number;
+  readonly stdout: string;
+  readonly stderr: string;
 }
 
 const fixedNames = new Set(['stdout', 'stderr', 'work']);
@@ -77,7 +75,7 @@ export class AttemptFiles {
     return join(this.#root, key, 'work');
   }
 
-  /** Makes the directory with empty output files; the descriptors are the caller's. */
+  /** Makes the directory, with empty output files or none. */
   create(key: AttemptKey): OutputFiles {
     const directory = this.directory(key);
     const spare = this.#spare.pop();
@@ -86,12 +84,15 @@ export class AttemptFiles {
       mkdirSync(directory, { mode: 0o700 });
       mkdirSync(join(directory, 'work'), { mode: 0o700 });
     }
-    const stdout = openSync(join(directory, 'stdout'), 'a', 0o600);
-    try {
-      return { stdout, stderr: openSync(join(directory, 'stderr'), 'a', 0o600) };
-    } catch (error) {
-      closeSync(stdout);
-      throw error;
+    return { stdout: `${directory}/stdout`, stderr: `${directory}/stderr` };
+  }
+
+  /** Makes the output files of an attempt whose process never came to open them. */
+  complete(key: AttemptKey): void {
+    const directory = this.directory(key);
+    for (const name of ['stdout', 'stderr']) {
+      const flags = constants.O_WRONLY | constants.O_CREAT;
+      withFile(join(directory, name), { flags }, () => undefined);
     }
   }
 

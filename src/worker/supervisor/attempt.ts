@@ -4,24 +4,35 @@
  *
  * The supervisor drives it: `check` on every tick and before anything else is looked at.
  */
-import { closeSync } from 'node:fs';
-import { execa } from 'execa';
-import type { Outcome, OutcomeKind } from '../../model/attempt.ts';
+import { type Outcome, type OutcomeKind, systemOutcome } from '../../model/attempt.ts';
 import type { AttemptKey, FoundAttempt } from '../../ports/runner.ts';
 import { lossGraceMs } from '../lease.ts';
-import type { AttemptFiles, OutputSizes } from './attempt-files.ts';
-import { checkCommand, checkDirectory, StartFault } from './command.ts';
+import type { AttemptFiles, OutputFiles, OutputSizes } from './attempt-files.ts';
+import { bootMs } from './boot-clock.ts';
+import { checkCommand, checkDirectory, type StartFault } from './command.ts';
 import { makeTree, type ProcessTree, type TreeOptions } from './process-tree.ts';
-import { processUsage } from './processes.ts';
+import { isChildOf, processUsage } from './processes.ts';
 import type { WireOrder } from './protocol.ts';
+import type { Exit, Starter } from './starter.ts';
 
 export type EndKind = Extract<OutcomeKind, 'cancelled' | 'lost' | 'timedOut' | 'outputTooLarge'>;
 
-/** How a process ended: what `wait` said. */
-interface Exit {
-  readonly code: number | undefined;
-  readonly signal: string | undefined;
+export interface AttemptOptions {
+  readonly files: AttemptFiles;
+  readonly tree: TreeOptions;
+  readonly starter: Starter;
+  readonly deadline: number;
+  readonly nowBootMs: number;
 }
+
+export interface AttemptEvents {
+  /** There is a process; not told where none could be made. */
+  onStarted(attempt: Attempt): void;
+  /** The process that was started has ended, which is not yet the end of its tree. */
+  onExit(attempt: Attempt): void;
+}
+
+const noExit: Exit = { code: undefined, signal: undefined };
 
 const messages: Record<EndKind, string> = {
   cancelled: '',
@@ -37,91 +48,86 @@ export class Attempt {
   deadline: number;
   readonly #files: AttemptFiles;
   readonly #tree: ProcessTree;
+  readonly #starter: Starter;
   readonly #capAt: number;
   #pid = 0;
   #killAt: number | undefined;
   #endKind: EndKind | undefined;
   #endMessage: string | undefined;
   #exit: Exit | undefined;
+  /** Why there never was its command. */
+  #fault: StartFault | 'late' | undefined;
   /** From samples; exact figures replace them where there are any. */
   #peakMemoryBytes = 0;
   #userCpuMs = 0;
   #systemCpuMs = 0;
   #outOfMemory = false;
 
-  private constructor(
-    order: WireOrder,
-    files: AttemptFiles,
-    tree: ProcessTree,
-    deadline: number,
-    nowBootMs: number,
-  ) {
+  private constructor(order: WireOrder, tree: ProcessTree, options: AttemptOptions) {
     this.order = order;
-    this.#files = files;
+    this.#files = options.files;
     this.#tree = tree;
-    this.deadline = deadline;
-    this.#capAt = order.capMs > 0 ? nowBootMs + order.capMs : Number.POSITIVE_INFINITY;
+    this.#starter = options.starter;
+    this.deadline = options.deadline;
+    this.#capAt = order.capMs > 0 ? options.nowBootMs + order.capMs : Number.POSITIVE_INFINITY;
     this.startedAtMs = Date.now();
   }
 
   /**
-   * Starts the process; throws `StartFault` where that cannot be. `onExit` is called when the
-   * process that was started has ended, which is not yet the end of its tree.
+   * Asks for the process; throws `StartFault` where it is known already that it cannot be. It is
+   * an attempt from now on: what ends it before there is a process ends the process.
    */
-  static start(
-    order: WireOrder,
-    options: { files: AttemptFiles; tree: TreeOptions; deadline: number; nowBootMs: number },
-    onExit: (attempt: Attempt) => void,
-  ): Attempt {
+  static start(order: WireOrder, options: AttemptOptions, events: AttemptEvents): Attempt {
     const { files } = options;
     const { key, env } = order;
     const output = files.create(key);
     try {
       const cwd = order.cwd === '' ? files.work(key) : order.cwd;
-      checkDirectory(cwd);
+      if (order.cwd !== '') checkDirectory(cwd);
       const argv = commandOf(order, files);
-      checkCommand(argv, cwd, env);
-      const tree = makeTree(options.tree, argv, env);
-      const attempt = new Attempt(order, files, tree, options.deadline, options.nowBootMs);
-      attempt.#spawn(cwd, output, onExit);
+      const file = checkCommand(argv, cwd, env);
+      const tree = makeTree(options.tree, file, argv, env);
+      const attempt = new Attempt(order, tree, options);
+      attempt.#start(cwd, output, events);
       return attempt;
     } catch (error) {
       // Its directory is kept and removed like that of any attempt that is over.
+      files.complete(key);
       files.settle(key, { stdout: 0, stderr: 0 });
       throw error;
-    } finally {
-      closeSync(output.stdout);
-      closeSync(output.stderr);
     }
   }
 
-  #spawn(
-    cwd: string,
-    output: { stdout: number; stderr: number },
-    onExit: (attempt: Attempt) => void,
-  ): void {
-    const subprocess = execa(this.#tree.file, this.#tree.args, {
-      cwd,
-      env: this.order.env,
-      extendEnv: false,
-      stdin: 'ignore',
-      // The declared types know small descriptors only; any number is handed on as it is.
-      stdout: output.stdout as 1,
-      stderr: output.stderr as 1,
-      detached: true,
-      buffer: false,
-      cleanup: false,
-      reject: false,
-      forceKillAfterDelay: false,
-    });
-    this.#pid = subprocess.pid ?? 0;
-    void subprocess.then(result => {
-      this.#exit ??= { code: result.exitCode, signal: result.signal };
-      if (this.#pid !== 0) onExit(this);
-    });
-    if (this.#pid !== 0) return;
-    this.#tree.clear(0);
-    throw new StartFault('the system refused to start a process');
+  #start(cwd: string, output: OutputFiles, { onStarted, onExit }: AttemptEvents): void {
+    const { file, argv, cgroup } = this.#tree;
+    const { env } = this.order;
+    const { deadline } = this;
+    const over = (exit: Exit): void => {
+      this.#exit = exit;
+      onExit(this);
+    };
+    this.#starter.start(
+      { file, argv, env, cwd, cgroup, deadline, ...output },
+      {
+        started: pid => {
+          this.#pid = pid;
+          // What was to end it meanwhile had nobody to turn to.
+          if (this.#endKind !== undefined) this.#tree.terminate(pid);
+          this.check(bootMs());
+          onStarted(this);
+        },
+        failed: fault => {
+          this.#fault = fault;
+          over(noExit);
+        },
+        ended: over,
+      },
+    );
+  }
+
+  /** The process to send signals to: 0 once it was waited for, for its id may be another's then. */
+  get #target(): number {
+    return this.#pid !== 0 && isChildOf(this.#pid, this.#starter.pid) ? this.#pid : 0;
   }
 
   get key(): AttemptKey {
@@ -159,7 +165,7 @@ export class Attempt {
     }
     if (nowBootMs >= this.#capAt) this.end('timedOut', this.order.graceMs, nowBootMs);
     if (this.#killAt !== undefined && nowBootMs >= this.#killAt) {
-      this.#tree.kill(this.#pid);
+      this.#tree.kill(this.#target);
       // Should something slip through (a process on its way into the group), it is asked again.
       this.#killAt = nowBootMs + 100;
     }
@@ -173,12 +179,12 @@ export class Attempt {
     if (this.exited) return;
     const killAt = nowBootMs + graceMs;
     if (this.#endKind === undefined || (kind === 'lost' && this.#endKind !== 'lost')) {
-      if (this.#endKind === undefined && graceMs > 0) this.#tree.terminate(this.#pid);
+      if (this.#endKind === undefined && graceMs > 0) this.#tree.terminate(this.#target);
       this.#endKind = kind;
       this.#endMessage = message;
     }
     if (this.#killAt === undefined || killAt < this.#killAt) this.#killAt = killAt;
-    if (graceMs <= 0) this.#tree.kill(this.#pid);
+    if (graceMs <= 0) this.#tree.kill(this.#target);
   }
 
   /** Looks at what it uses; ends it where that is more than it may. */
@@ -215,19 +221,31 @@ export class Attempt {
   /** The outcome, once `clear` said true. Cuts the output to its limit. */
   settle(nowBootMs: number): Outcome {
     const produced = this.#files.sizes(this.key);
+    if (this.#fault !== undefined) return this.#failure(this.#fault, produced);
     const { outputBytesMax } = this.order;
     const truncated = produced.stdout + produced.stderr > outputBytesMax;
     if (truncated && this.#endKind === undefined) this.#endKind = 'outputTooLarge';
     const sizes = truncated ? this.#files.truncate(this.key, produced, outputBytesMax) : produced;
     // An end that is seen after the deadline came after it, as far as anybody can know.
     if (nowBootMs >= this.deadline) this.#endKind = 'lost';
+    // It may have been killed before it opened its output.
+    if (this.#exit?.signal !== undefined) this.#files.complete(this.key);
     const tail = this.#files.tail(this.key, sizes);
     this.#files.settle(this.key, sizes);
     return this.#outcome(sizes, truncated, tail);
   }
 
+  #failure(fault: StartFault | 'late', sizes: OutputSizes): Outcome {
+    this.#files.complete(this.key);
+    this.#files.settle(this.key, sizes);
+    const { startedAtMs } = this;
+    const kind = fault === 'late' ? 'lost' : (this.#endKind ?? 'startFailed');
+    const message = fault === 'late' ? 'its lease ended before it was started' : fault.message;
+    return { ...systemOutcome(kind, Date.now(), message), startedAtMs };
+  }
+
   #outcome(sizes: OutputSizes, outputTruncated: boolean, tail: string): Outcome {
-    const { code, signal } = this.#exit ?? { code: undefined, signal: undefined };
+    const { code, signal } = this.#exit ?? noExit;
     const kind = this.#endKind;
     const own = this.#outOfMemory ? 'outOfMemory' : code === 0 ? 'succeeded' : 'failed';
     return {

@@ -17,12 +17,13 @@ export class StartFault extends Error {
 
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? 'unknown';
 
-const explain = (what: string, code: string): StartFault => {
+export const explain = (what: string, code: string): StartFault => {
   const words: Record<string, string> = {
     ENOENT: 'no such file or directory',
     EACCES: 'permission denied',
     ENOTDIR: 'not a directory',
     ENOEXEC: 'not in a format that can be executed',
+    E2BIG: 'its arguments and environment are too large for this machine',
   };
   return new StartFault(`${what}: ${words[code] ?? 'cannot be used'} (${code})`);
 };
@@ -36,7 +37,8 @@ function executable(path: string): 'yes' | 'ENOENT' | 'EACCES' {
   return statSync(path).isFile() ? 'yes' : 'EACCES';
 }
 
-function find(name: string, cwd: string, path: string): string {
+/** Path of a program as the C library finds it; throws `StartFault`. */
+export function find(name: string, cwd: string, path: string): string {
   if (name === '') throw explain('cannot start an empty command', 'ENOENT');
   if (name.includes('/')) {
     const file = isAbsolute(name) ? name : join(cwd, name);
@@ -101,16 +103,22 @@ export function checkDirectory(cwd: string): void {
   if (!statSync(cwd).isDirectory()) throw explain(`working directory ${cwd}`, 'ENOTDIR');
 }
 
-/** Throws `StartFault` unless the command can be found, executed and understood. */
+/**
+ * Path of what to execute in `cwd`; throws `StartFault` unless the command can be found, executed
+ * and understood.
+ */
 export function checkCommand(
   argv: readonly string[],
   cwd: string,
   env: Readonly<Record<string, string>>,
-): void {
+): string {
   const name = argv[0] ?? '';
-  checkFormat(find(name, cwd, env['PATH'] ?? defaultPath), cwd);
+  const file = find(name, cwd, env['PATH'] ?? defaultPath);
+  checkFormat(file, cwd);
   const bad = [...argv, ...Object.keys(env), ...Object.values(env)].some(text =>
     text.includes('\0'),
   );
   if (bad) throw new StartFault('an argument or the environment contains a NUL character');
+  // A script is told the path that it is executed by.
+  return name.includes('/') ? name : file;
 }

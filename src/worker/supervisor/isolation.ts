@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { execaSync } from 'execa';
 import { accountMemory, baseCgroup, createCgroup, hasMemory, removeCgroup } from './cgroup.ts';
 import { CgroupPool } from './cgroup-pool.ts';
+import { find } from './command.ts';
 import type { TreeKind, TreeOptions } from './process-tree.ts';
 import { exactly, joinScript } from './shell.ts';
 
@@ -82,6 +83,8 @@ function probeExactShell(): boolean {
   return String(result.stdout).split('\n').sort().join('\n') === 'A=1\nTSCHED_X=two words';
 }
 
+const findUnshare = (): string => find('unshare', '/', process.env['PATH'] ?? '/usr/bin:/bin');
+
 export interface Isolation {
   readonly tree: TreeOptions;
   /** For `node show`. */
@@ -113,7 +116,7 @@ export function chooseIsolation(
     tree: {
       kind,
       pool: cgroup.value === undefined ? undefined : new CgroupPool(cgroup.value.base, exactMemory),
-      unshare: unshare ?? [],
+      unshare: { file: unshare === undefined ? '' : findUnshare(), args: unshare ?? [] },
       exactShell: probeExactShell(),
     },
     words: {

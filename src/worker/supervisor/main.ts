@@ -1,6 +1,7 @@
 /**
- * Entry of the supervisor process: `main.ts DATA_DIR NAMESPACE [BEST]`, where NAMESPACE is the JSON
- * of what the node probed about PID namespaces (`Probe`) and BEST the best `TreeKind` it may use.
+ * Entry of the supervisor process: `main.ts DATA_DIR NAMESPACE [BEST] [STARTER]`, where NAMESPACE
+ * is the JSON of what the node probed about PID namespaces (`Probe`), BEST the best `TreeKind` and
+ * STARTER the best `StarterKind` it may use.
  * Started by `supervisor-process.ts`.
  *
  * Listens on `<data>/supervisor.sock` (the directory is 0700). One node at a time: the newest wins.
@@ -12,6 +13,8 @@ import { Guard } from './guard.ts';
 import { closeInheritedFiles } from './inherited-files.ts';
 import { chooseIsolation, type Probe } from './isolation.ts';
 import { readJournal } from './journal.ts';
+import { NodeStarter } from './node-starter.ts';
+import { PerlStarter, probePerlStarter } from './perl-starter.ts';
 import type { TreeKind } from './process-tree.ts';
 import {
   abandonedMs,
@@ -92,7 +95,7 @@ function serve(dataDir: string, supervisor: Supervisor): void {
 }
 
 function main(): void {
-  const [dataDir, probed, best = 'cgroup'] = process.argv.slice(2);
+  const [dataDir, probed, best = 'cgroup', starterBest = 'perl'] = process.argv.slice(2);
   if (dataDir === undefined || probed === undefined) throw new Error('usage: main DATA_DIR PROBE');
   closeInheritedFiles();
   process.title = 'tsched-supervisor';
@@ -108,7 +111,12 @@ function main(): void {
   if (pool !== undefined) writeFileSync(join(dataDir, 'supervisor.cgroup'), pool.base);
   const guard =
     namespace.value === undefined ? new Guard(isolation.tree.pool?.base ?? '', fail) : undefined;
-  serve(dataDir, new Supervisor({ dataDir, isolation, inherited, guard, onFault: fail }));
+  const noPerl = starterBest === 'node' ? 'switched off' : probePerlStarter();
+  const starter =
+    noPerl === undefined
+      ? new PerlStarter(fail)
+      : new NodeStarter(noPerl, isolation.tree.exactShell);
+  serve(dataDir, new Supervisor({ dataDir, isolation, starter, inherited, guard, onFault: fail }));
 }
 
 main();

@@ -6,7 +6,7 @@
 import { cgroupPids, cgroupPopulated, killCgroup } from './cgroup.ts';
 import type { CgroupPool, PooledCgroup } from './cgroup-pool.ts';
 import { children, descendants, signal } from './processes.ts';
-import { exactly, initScript, joinScript } from './shell.ts';
+import { exactly, initScript } from './shell.ts';
 
 /** Undefined where only samples can say. */
 export interface TreeUsage {
@@ -17,10 +17,15 @@ export interface TreeUsage {
 }
 
 export interface ProcessTree {
-  /** What to spawn so that the command runs inside this tree. */
+  /** What to execute so that the command runs inside this tree. */
   readonly file: string;
-  readonly args: readonly string[];
-  /** Asks every process to end. `pid` is that of the process that was spawned. */
+  readonly argv: readonly string[];
+  /** Directory of the control group it has to be in, or ''. */
+  readonly cgroup: string;
+  /**
+   * Asks every process to end. `pid` is that of the process that was started; 0 where it is not
+   * known yet, or over.
+   */
   terminate(pid: number): void;
   /** Ends every process. */
   kill(pid: number): void;
@@ -48,39 +53,44 @@ export interface TreeOptions {
   readonly kind: TreeKind;
   /** For `cgroup`. */
   readonly pool: CgroupPool | undefined;
-  /** Arguments of `unshare` for `pidNamespace`. */
-  readonly unshare: readonly string[];
+  /** Path and arguments of `unshare` for `pidNamespace`. */
+  readonly unshare: { readonly file: string; readonly args: readonly string[] };
   /** The system's shell hands its environment on unchanged. */
   readonly exactShell: boolean;
 }
 
+/** `file` is the path of the program that `argv` names. */
 export function makeTree(
   options: TreeOptions,
+  file: string,
   argv: readonly string[],
   env: Readonly<Record<string, string>>,
 ): ProcessTree {
   const { kind, pool, exactShell, unshare } = options;
-  if (kind === 'cgroup' && pool !== undefined) {
-    return new CgroupTree(pool, exactly(argv, env, exactShell));
-  }
-  if (kind === 'pidNamespace') return new NamespaceTree(unshare, exactly(argv, env, exactShell));
-  return new GroupTree(argv);
+  if (kind === 'cgroup' && pool !== undefined) return new CgroupTree(pool, file, argv);
+  if (kind === 'processGroup') return new GroupTree(file, argv);
+  const inside = exactly(argv, env, exactShell);
+  const init = ['--', '/bin/sh', '-c', initScript, 'tsched-init'];
+  return new NamespaceTree(unshare.file, ['unshare', ...unshare.args, ...init, ...inside]);
 }
 
 class CgroupTree implements ProcessTree {
-  readonly file = '/bin/sh';
-  readonly args: readonly string[];
+  readonly file: string;
+  readonly argv: readonly string[];
+  readonly cgroup: string;
   readonly #pool: CgroupPool;
   readonly #group: PooledCgroup;
 
-  constructor(pool: CgroupPool, argv: readonly string[]) {
+  constructor(pool: CgroupPool, file: string, argv: readonly string[]) {
+    this.file = file;
+    this.argv = argv;
     this.#pool = pool;
     this.#group = pool.take();
-    this.args = ['-c', joinScript, this.#group.path, ...argv];
+    this.cgroup = this.#group.path;
   }
 
   terminate(pid: number): void {
-    // The spawned process may not have entered its group yet.
+    // The process that was started may not have entered its group yet.
     signal(pid, 'SIGTERM');
     for (const member of cgroupPids(this.#group.path)) {
       if (member !== pid) signal(member, 'SIGTERM');
@@ -104,17 +114,20 @@ class CgroupTree implements ProcessTree {
 }
 
 class NamespaceTree implements ProcessTree {
-  readonly file = 'unshare';
-  readonly args: readonly string[];
+  readonly file: string;
+  readonly argv: readonly string[];
+  readonly cgroup = '';
 
-  constructor(unshare: readonly string[], argv: readonly string[]) {
-    this.args = [...unshare, '--', '/bin/sh', '-c', initScript, 'tsched-init', ...argv];
+  constructor(file: string, argv: readonly string[]) {
+    this.file = file;
+    this.argv = argv;
   }
 
   terminate(pid: number): void {
     const [init] = children(pid);
-    // `unshare` itself must live on: its end would be the end of all without grace.
-    for (const member of init === undefined ? [] : descendants(init)) signal(member, 'SIGTERM');
+    // Once there is an init, `unshare` must live on: its end would be the end of all without grace.
+    if (init === undefined) signal(pid, 'SIGTERM');
+    else for (const member of descendants(init)) signal(member, 'SIGTERM');
   }
 
   kill(pid: number): void {
@@ -134,12 +147,12 @@ class NamespaceTree implements ProcessTree {
 
 class GroupTree implements ProcessTree {
   readonly file: string;
-  readonly args: readonly string[];
+  readonly argv: readonly string[];
+  readonly cgroup = '';
 
-  constructor(argv: readonly string[]) {
-    const [file = '', ...args] = argv;
+  constructor(file: string, argv: readonly string[]) {
     this.file = file;
-    this.args = args;
+    this.argv = argv;
   }
 
   terminate(pid: number): void {

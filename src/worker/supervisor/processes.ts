@@ -29,6 +29,10 @@ export function startTicks(pid: number): number | undefined {
 
 export const bootId = (): string => read('/proc/sys/kernel/random/boot_id').trim();
 
+/** Whether it is a child of `parent`, a zombie included: until it is waited for, the id is its. */
+export const isChildOf = (pid: number, parent: number): boolean =>
+  Number(statFields(pid)[1]) === parent;
+
 export function children(pid: number): number[] {
   const text = read(`/proc/${pid}/task/${pid}/children`);
   return text.split(' ').filter(Boolean).map(Number);
@@ -71,6 +75,8 @@ export function processUsage(pid: number, withCpu: boolean): ProcessUsage {
 
 /** Sends a signal to a process, or with a negative `pid` to a group; true where there was one. */
 export function signal(pid: number, name: NodeJS.Signals): boolean {
+  // To the kernel 0 is the group of whoever asks.
+  if (pid === 0) return false;
   try {
     process.kill(pid, name);
     return true;

@@ -19,6 +19,7 @@ import type { Guard } from './guard.ts';
 import type { Isolation } from './isolation.ts';
 import { Journal } from './journal.ts';
 import type { FromSupervisor, ToSupervisor, WireOrder } from './protocol.ts';
+import type { Starter } from './starter.ts';
 
 /** Attempts started in one turn of the event loop, so that pings and ends are not kept waiting. */
 const launchesPerTurn = 8;
@@ -32,6 +33,7 @@ const endedKeysMax = 65_536;
 export interface SupervisorOptions {
   readonly dataDir: string;
   readonly isolation: Isolation;
+  readonly starter: Starter;
   /** What earlier supervisors left in the journal; those without an outcome are dead by now. */
   readonly inherited: readonly FoundAttempt[];
   /** Ends the attempts should this process be killed; not needed in a PID namespace. */
@@ -42,6 +44,7 @@ export interface SupervisorOptions {
 export class Supervisor {
   readonly incarnation: string = randomUUID();
   readonly #isolation: Isolation;
+  readonly #starter: Starter;
   readonly #files: AttemptFiles;
   readonly #journal: Journal;
   readonly #guardian: Guard | undefined;
@@ -62,6 +65,7 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#isolation = options.isolation;
+    this.#starter = options.starter;
     this.#guardian = options.guard;
     const root = join(options.dataDir, 'attempts');
     this.#files = new AttemptFiles(root, new Set(), options.onFault);
@@ -96,7 +100,7 @@ export class Supervisor {
     return {
       incarnation: this.incarnation,
       found: [...running, ...coming, ...going, ...this.#ended.values()],
-      isolation: this.#isolation.words,
+      isolation: { ...this.#isolation.words, starter: this.#starter.words },
     };
   }
 
@@ -241,11 +245,13 @@ export class Supervisor {
     this.#journal.flush();
     this.#guardian?.add(order.key);
     try {
-      const options = { files: this.#files, tree, deadline, nowBootMs };
-      const attempt = Attempt.start(order, options, ended => this.#onExit(ended));
+      const options = { files: this.#files, starter: this.#starter, tree, deadline, nowBootMs };
+      const attempt = Attempt.start(order, options, {
+        onStarted: ({ key, startedAtMs }) => this.#tell?.({ kind: 'started', key, startedAtMs }),
+        onExit: ended => this.#onExit(ended),
+      });
       this.#attempts.set(order.key, attempt);
       this.#nextDue = Math.min(this.#nextDue, attempt.dueAt);
-      this.#tell?.({ kind: 'started', key: order.key, startedAtMs: attempt.startedAtMs });
       this.#timer ??= setInterval(() => this.#tick(), tickMs);
     } catch (error) {
       this.#guardian?.remove(order.key);

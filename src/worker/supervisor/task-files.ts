@@ -69,7 +69,7 @@ export function withFile<T>(
   work: (fd: number) => T,
 ): T | undefined {
   return unlessTask(() => {
-    const fd = openSync(path, how.flags | carefully);
+    const fd = openSync(path, how.flags | carefully, 0o600);
     try {
       const stats = fstatSync(fd);
       if (!stats.isFile() || (how.onlyName === true && stats.nlink > 1)) return undefined;
