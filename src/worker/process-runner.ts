@@ -4,7 +4,7 @@
  * or silent. Nothing here starts a process of a task, so the node's event loop never waits for one.
  */
 import { constants, mkdirSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { lstat, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Outcome, systemOutcome } from '../model/attempt.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -18,7 +18,7 @@ import type {
   RunnerEvents,
   RunnerHello,
 } from '../ports/runner.ts';
-import { isSafeKey } from './supervisor/attempt-files.ts';
+import { isSafeKey, noOutputPath } from './supervisor/attempt-files.ts';
 import type { TreeKind } from './supervisor/process-tree.ts';
 import { toWireOrder } from './supervisor/protocol.ts';
 import { socketPath } from './supervisor/remains.ts';
@@ -112,27 +112,15 @@ class ProcessRunner implements Runner {
     if (!isSafeKey(key)) return undefined;
     // Asked before the file is read: what is written after the read belongs to a later answer.
     const ended = !this.#live.has(key);
-    let file: Awaited<ReturnType<typeof open>>;
-    try {
-      file = await open(
-        join(this.#dataDir, 'attempts', key, stream),
-        constants.O_RDONLY | carefully,
-      );
-    } catch (error) {
-      if (isCausedByTask(error)) return undefined;
-      throw error;
-    }
-    try {
-      const stats = await file.stat();
-      if (!stats.isFile()) return undefined;
-      const { size } = stats;
-      const wanted = Math.min(maxBytes, chunkBytesMax, Math.max(0, size - offset));
-      const bytes = new Uint8Array(wanted);
-      const { bytesRead } = await file.read(bytes, 0, wanted, offset);
-      return { bytes: bytes.subarray(0, bytesRead), size, ended };
-    } finally {
-      await file.close();
-    }
+    const root = join(this.#dataDir, 'attempts');
+    const chunk = await readChunk(
+      join(root, key, stream),
+      offset,
+      Math.min(maxBytes, chunkBytesMax),
+    );
+    if (chunk !== undefined) return { ...chunk, ended };
+    const silent = await isThere(noOutputPath(root, key));
+    return silent ? { bytes: new Uint8Array(0), size: 0, ended } : undefined;
   }
 
   async stop(options: { readonly end: boolean }): Promise<void> {
@@ -223,6 +211,43 @@ class ProcessRunner implements Runner {
     queueMicrotask(() => {
       if (!this.#stopped) this.#events?.onEnded(order.key, { ...outcome, exitCode: 0 });
     });
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (isCausedByTask(error)) return false;
+    throw error;
+  }
+}
+
+/** Part of an output file; `undefined` where there is none, or none any more. */
+async function readChunk(
+  path: string,
+  offset: number,
+  maxBytes: number,
+): Promise<Pick<OutputChunk, 'bytes' | 'size'> | undefined> {
+  try {
+    const file = await open(path, constants.O_RDONLY | carefully);
+    try {
+      const stats = await file.stat();
+      if (!stats.isFile()) return undefined;
+      const { size } = stats;
+      const wanted = Math.min(maxBytes, Math.max(0, size - offset));
+      const bytes = new Uint8Array(wanted);
+      const { bytesRead } = await file.read(bytes, 0, wanted, offset);
+      // Files of an attempt that is over may be used again: by now it may be another one's output.
+      if ((await lstat(path)).ino !== stats.ino) return undefined;
+      return { bytes: bytes.subarray(0, bytesRead), size };
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (isCausedByTask(error)) return undefined;
+    throw error;
   }
 }
 

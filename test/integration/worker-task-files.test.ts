@@ -85,11 +85,34 @@ describe('a task that', () => {
     expect(outcome.message).toContain('CR LF');
   });
 
-  test('cannot start leaves an empty directory that counts like any other', async () => {
+  test('writes nothing keeps no directory, and its output is empty, also later', async () => {
     const order = orderOf({ kind: 'command', argv: ['/no/such/program'] });
+    const silent = orderOf(shell('exit 0'));
+    const loud = orderOf(shell('echo loud'));
     expect((await run(order)).kind).toBe('startFailed');
-    expect(readdirSync(join(attempts(), order.key)).sort()).toEqual(['stderr', 'stdout', 'work']);
-    expect((await outputOf(order.key))?.size).toBe(0);
+    expect((await run(silent)).kind).toBe('succeeded');
+    expect((await run(loud)).tail).toBe('loud\n');
+    const kept = new Set(readdirSync(attempts()));
+    expect([order, silent, loud].map(({ key }) => kept.has(key))).toEqual([false, false, true]);
+    world.killSupervisor();
+    await world.until('another supervisor', () => ear.supervisors.length > 0);
+    runner.renew([{ shard: 1, sentBootMs: world.bootMs() }]);
+    for (const { key } of [order, silent]) {
+      const chunk = await outputOf(key);
+      expect([chunk?.size, chunk?.ended]).toEqual([0, true]);
+    }
+    expect((await outputOf(loud.key))?.size).toBe(5);
+    expect(await outputOf('00000000000000000000.9')).toBeUndefined();
+  });
+
+  test('follows one without output in its files finds nothing of it there', async () => {
+    const first = orderOf(shell('exit 0'));
+    await run(first);
+    const second = orderOf(shell('ls -A . ..; wc -c <../stdout; echo second'));
+    expect((await run(second)).exitCode).toBe(0);
+    expect((await outputOf(first.key))?.size).toBe(0);
+    const text = new TextDecoder().decode((await outputOf(second.key))?.bytes);
+    expect(text).toBe('.:\n\n..:\nstderr\nstdout\nwork\n27\nsecond\n');
   });
 
   test('is started has its files for its owner only', async () => {

@@ -5,12 +5,17 @@
  * Output is opened before exec with O_APPEND and written by the process itself, so neither the
  * node's nor the supervisor's death loses a line. Kept are the newest 10,000 attempts or 1 GiB; the
  * directory of an attempt that goes is used again for a new one, since making inodes is what costs.
+ * An attempt that wrote nothing keeps no directory at all: one more name of an empty file,
+ * `.none-<key>`, says that there was no output.
  * What a task may have done to its files is the business of `task-files.ts`.
  */
 import {
   chmodSync,
+  closeSync,
   constants,
+  linkSync,
   mkdirSync,
+  openSync,
   readSync,
   renameSync,
   rmSync,
@@ -23,6 +28,7 @@ import type { AttemptKey } from '../../ports/runner.ts';
 import {
   entriesOf,
   fileSize,
+  isCausedByTask,
   isDirectory,
   removeTree,
   truncateFile,
@@ -45,6 +51,14 @@ export interface OutputFiles {
   readonly stderr: string;
 }
 
+/** The empty file, and what begins its further names, one for each attempt without output. */
+const noneName = '.none';
+const nonePrefix = `${noneName}-`;
+
+/** Path that is there for an ended attempt without output, which has no directory. */
+export const noOutputPath = (root: string, key: AttemptKey): string =>
+  join(root, `${nonePrefix}${key}`);
+
 const fixedNames = new Set(['stdout', 'stderr', 'work']);
 
 /** Attempt keys name directories: nothing that could leave `attempts` passes. */
@@ -53,18 +67,24 @@ export const isSafeKey = (key: string): boolean => /^[A-Za-z0-9][A-Za-z0-9._-]{0
 export class AttemptFiles {
   readonly #root: string;
   readonly #onFault: (error: unknown) => void;
+  readonly #held: boolean;
   /** Ended attempts, oldest first, with the size of their output. */
   readonly #kept = new Map<AttemptKey, number>();
   #keptBytes = 0;
   #spare: string[] = [];
   #spareCount = 0;
 
-  /** `live` are attempts that still run; all others found count as ended. */
-  constructor(root: string, live: ReadonlySet<AttemptKey>, onFault: (error: unknown) => void) {
+  /**
+   * All attempts found count as ended. `held` says that nothing of an ended attempt can live on and
+   * write to its files, which may then be used again at once.
+   */
+  constructor(root: string, held: boolean, onFault: (error: unknown) => void) {
     this.#root = root;
+    this.#held = held;
     this.#onFault = onFault;
     mkdirSync(root, { recursive: true, mode: 0o700 });
-    this.#scan(live);
+    closeSync(openSync(join(root, noneName), 'w', 0o600));
+    this.#scan();
   }
 
   directory(key: AttemptKey): string {
@@ -141,11 +161,34 @@ export class AttemptFiles {
     return text ?? '';
   }
 
-  /** The attempt is over: its working directory goes, its output stays until it is the oldest. */
+  /**
+   * The attempt is over: what is in its working directory goes, its output stays until it is the
+   * oldest.
+   */
   settle(key: AttemptKey, sizes: OutputSizes): void {
-    this.#note(key, sizes.stdout + sizes.stderr);
-    this.#emptyWork(this.work(key));
+    const bytes = sizes.stdout + sizes.stderr;
+    this.#note(key, bytes);
+    if (bytes > 0 || !this.#reuse(key)) this.#emptyWork(this.work(key));
     this.#retain();
+  }
+
+  /**
+   * Frees the directory of an attempt without output for the next one, where nothing is in it.
+   * There is always an answer about its output: the note is made before the files go.
+   */
+  #reuse(key: AttemptKey): boolean {
+    const directory = this.directory(key);
+    if (!this.#held || this.#spare.length >= spareMax) return false;
+    if (entriesOf(directory)?.length !== fixedNames.size || !emptied(directory)) return false;
+    try {
+      linkSync(join(this.#root, noneName), noOutputPath(this.#root, key));
+    } catch (error) {
+      // A file system without second names, or one that has no more of them: the directory stays.
+      if (isCausedByTask(error) || isWithoutLinks(error)) return false;
+      throw error;
+    }
+    this.#recycle(directory);
+    return true;
   }
 
   #note(key: AttemptKey, bytes: number): void {
@@ -158,15 +201,17 @@ export class AttemptFiles {
       if (this.#kept.size <= keptAttemptsMax && this.#keptBytes <= keptBytesMax) break;
       this.#kept.delete(key);
       this.#keptBytes -= bytes;
-      this.#recycle(this.directory(key));
+      if (bytes === 0) rmSync(noOutputPath(this.#root, key), { force: true });
+      if (isDirectory(this.directory(key))) this.#remove(this.directory(key));
     }
   }
 
+  #remove(directory: string): void {
+    if (this.#spare.length < spareMax && emptied(directory)) this.#recycle(directory);
+    else this.#discard(directory);
+  }
+
   #recycle(directory: string): void {
-    if (this.#spare.length >= spareMax || !emptied(directory)) {
-      this.#discard(directory);
-      return;
-    }
     const spare = join(this.#root, `.spare-${this.#spareCount++}`);
     renameSync(directory, spare);
     this.#spare.push(spare);
@@ -185,12 +230,16 @@ export class AttemptFiles {
     for (const { name } of entries ?? []) this.#discard(join(work, name));
   }
 
-  #scan(live: ReadonlySet<AttemptKey>): void {
+  #scan(): void {
     const ended: { key: AttemptKey; at: number; bytes: number }[] = [];
     for (const { name } of entriesOf(this.#root) ?? []) {
       const directory = join(this.#root, name);
-      if (!isSafeKey(name) || !isDirectory(directory)) this.#discard(directory);
-      else if (!live.has(name)) {
+      if (name === noneName) continue;
+      const silent = name.startsWith(nonePrefix) ? name.slice(nonePrefix.length) : undefined;
+      // All its names have the same time: those attempts count as the oldest.
+      if (silent !== undefined) ended.push({ key: silent, at: 0, bytes: 0 });
+      else if (!isSafeKey(name) || !isDirectory(directory)) this.#discard(directory);
+      else {
         const sizes = this.sizes(name);
         const at = statSync(directory).mtimeMs;
         ended.push({ key: name, at, bytes: sizes.stdout + sizes.stderr });
@@ -201,6 +250,11 @@ export class AttemptFiles {
     this.#retain();
   }
 }
+
+const isWithoutLinks = (error: unknown): boolean =>
+  ['EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(
+    (error as NodeJS.ErrnoException).code ?? '',
+  );
 
 /** Makes the directory of a removed attempt as new; false where the task has left it otherwise. */
 function emptied(directory: string): boolean {

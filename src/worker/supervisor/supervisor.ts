@@ -68,7 +68,8 @@ export class Supervisor {
     this.#starter = options.starter;
     this.#guardian = options.guard;
     const root = join(options.dataDir, 'attempts');
-    this.#files = new AttemptFiles(root, new Set(), options.onFault);
+    const held = options.isolation.tree.kind !== 'processGroup';
+    this.#files = new AttemptFiles(root, held, options.onFault);
     for (const attempt of options.inherited) {
       const lost = 'its supervisor ended before it did';
       const outcome = attempt.outcome ?? {
