@@ -49,6 +49,48 @@ test('a stream on a connection that can no longer be written to fails, and nothi
   }
 });
 
+test('a stream carries far more than its window although acknowledgements are saved up', async () => {
+  const [left, right] = [await startHost(), await startHost()];
+  const pieceBytes = 1_000;
+  const total = 8 * 1024 * pieceBytes;
+  const all = Promise.withResolvers<number>();
+  let received = 0;
+  let sum = 0;
+  await right.handle('/test/flow', stream => {
+    stream.addEventListener('message', event => {
+      for (const byte of event.data.subarray()) sum = (sum * 31 + byte) >>> 0;
+      received += event.data.byteLength;
+      if (received === total) all.resolve(sum);
+    });
+  });
+  const connection = await left.dial(right.getMultiaddrs());
+  const stream = await connection.newStream('/test/flow');
+  let expected = 0;
+  for (let sent = 0; sent < total; sent += pieceBytes) {
+    const piece = new Uint8Array(pieceBytes).map((_, at) => sent * 7 + at);
+    for (const byte of piece) expected = (expected * 31 + byte) >>> 0;
+    if (!stream.send(piece)) await stream.onDrain({ signal: AbortSignal.timeout(5_000) });
+  }
+  expect(await all.promise).toBe(expected);
+});
+
+test('a message of many windows arrives whole', async () => {
+  const [left, right] = [await startHost(), await startHost()];
+  const bytes = 3 * 1024 * 1024;
+  const all = Promise.withResolvers<number>();
+  let received = 0;
+  await right.handle('/test/large', stream => {
+    stream.addEventListener('message', event => {
+      received += event.data.byteLength;
+      if (received === bytes) all.resolve(received);
+    });
+  });
+  const connection = await left.dial(right.getMultiaddrs());
+  const stream = await connection.newStream('/test/large');
+  stream.send(new Uint8Array(bytes));
+  expect(await all.promise).toBe(bytes);
+});
+
 test('a stream on a whole connection is opened as ever', async () => {
   const [left, right] = [await startHost(), await startHost()];
   const connection = await left.dial(right.getMultiaddrs());
