@@ -161,7 +161,8 @@ const readId = (reader: ByteReader): TaskId => reader.text(32) as TaskId;
 
 /** Throws `DecodeError` for another version, an unknown kind or malformed bytes. */
 export function decodeShardCommand(bytes: Uint8Array): ShardCommand {
-  const reader = new ByteReader(bytes);
+  // One copy for all specs in it, which are views into that: what is decoded outlives the input.
+  const reader = new ByteReader(bytes.slice());
   reader.version(version, 'shard command');
   const command = readCommand(reader);
   reader.end('shard command');
@@ -212,8 +213,8 @@ const readFence = (reader: ByteReader): FenceItem => ({
 });
 
 const readSpecEntry = (reader: ByteReader): { digest: Uint8Array; bytes: Uint8Array } => ({
-  digest: reader.raw(16).slice(),
-  bytes: reader.bytesCopy(limits.specBytesMax),
+  digest: reader.raw(16),
+  bytes: reader.bytes(limits.specBytesMax),
 });
 
 const readSubmit = (reader: ByteReader): SubmitItem => ({

@@ -171,7 +171,8 @@ const readScript = (reader: ByteReader): Run => ({
   args: reader.list(text),
 });
 
-function readField(tag: number, body: ByteReader, draft: Draft): void {
+/** Reads one field; false for a tag that is none. */
+function readField(tag: number, body: ByteReader, draft: Draft): boolean {
   switch (tag) {
     case field.tenant:
       draft.tenant = text(body);
@@ -219,47 +220,87 @@ function readField(tag: number, body: ByteReader, draft: Draft): void {
       draft.backoff = { initialMs: body.varint(), maxMs: body.varint() };
       break;
     default:
-      readNumber(tag, body, draft);
+      return readNumber(tag, body, draft);
   }
-  body.end(`task spec, field ${tag}`);
+  return true;
 }
 
-function readNumber(tag: number, body: ByteReader, draft: Draft): void {
+function readNumber(tag: number, body: ByteReader, draft: Draft): boolean {
   if (tag === field.attempts) draft.attempts = body.varint();
   else if (tag === field.capMs) draft.capMs = body.varint();
   else if (tag === field.graceMs) draft.graceMs = body.varint();
   else if (tag === field.leaseMs) draft.leaseMs = body.varint();
   else if (tag === field.outputBytesMax) draft.outputBytesMax = body.varint();
-  else throw new DecodeError(`task spec: unknown field ${tag}`);
+  else return false;
+  return true;
 }
+
+/** Reads the fields of a spec, those in `passed` by their length only. */
+function readFields(bytes: Uint8Array, draft: Draft, passed?: ReadonlySet<number>): void {
+  const reader = new ByteReader(bytes);
+  reader.version(formatVersion, 'task spec');
+  while (reader.remaining > 0) {
+    const tag = reader.varint();
+    const length = reader.varint();
+    if (length > limits.specBytesMax) throw new DecodeError(`task spec: field of ${length} bytes`);
+    const end = reader.offset + length;
+    if (passed?.has(tag)) reader.skip(length);
+    else if (!readField(tag, reader, draft)) {
+      throw new DecodeError(`task spec: unknown field ${tag}`);
+    }
+    const left = end - reader.offset;
+    if (left !== 0) {
+      const what = left > 0 ? `${left} bytes too many` : `${-left} bytes too few`;
+      throw new DecodeError(`task spec, field ${tag}: ${what}`);
+    }
+  }
+}
+
+const emptyDraft = (): Draft => ({
+  tenant: 'default',
+  owner: '',
+  name: '',
+  run: { kind: 'null' },
+  env: [],
+  cwd: '',
+  tier: 'basic',
+  request: noResources,
+  limit: undefined,
+  labels: [],
+  require: [],
+  idempotencyKey: undefined,
+  attempts: 1,
+  backoff: { initialMs: 0, maxMs: 0 },
+  capMs: 0,
+  graceMs: limits.graceMsDefault,
+  leaseMs: limits.leaseMsDefault,
+  outputBytesMax: limits.outputBytesDefault,
+});
 
 /** Reads what `encodeSpec` wrote; an unknown field or version is a `DecodeError`. */
 export function decodeSpec(bytes: Uint8Array): TaskSpec {
-  const reader = new ByteReader(bytes);
-  reader.version(formatVersion, 'task spec');
-  const draft: Draft = {
-    tenant: 'default',
-    owner: '',
-    name: '',
-    run: { kind: 'null' },
-    env: [],
-    cwd: '',
-    tier: 'basic',
-    request: noResources,
-    limit: undefined,
-    labels: [],
-    require: [],
-    idempotencyKey: undefined,
-    attempts: 1,
-    backoff: { initialMs: 0, maxMs: 0 },
-    capMs: 0,
-    graceMs: limits.graceMsDefault,
-    leaseMs: limits.leaseMsDefault,
-    outputBytesMax: limits.outputBytesDefault,
-  };
-  while (reader.remaining > 0) {
-    const tag = reader.varint();
-    readField(tag, new ByteReader(reader.bytes(limits.specBytesMax)), draft);
-  }
+  const draft = emptyDraft();
+  readFields(bytes, draft);
   return { ...draft, limit: draft.limit ?? draft.request };
+}
+
+/** What a shard decides from. The rest of a spec is for the node that runs it. */
+export type SpecTerms = Pick<
+  TaskSpec,
+  'tenant' | 'tier' | 'request' | 'require' | 'idempotencyKey' | 'attempts' | 'backoff' | 'leaseMs'
+>;
+
+const notTerms: ReadonlySet<number> = new Set([
+  ...[field.owner, field.name, field.command, field.script, field.nullRun, field.env, field.cwd],
+  ...[field.limit, field.labels, field.capMs, field.graceMs, field.outputBytesMax],
+]);
+
+/**
+ * As `decodeSpec`, but of the fields that a shard has no use for only the lengths are looked at:
+ * every replica reads every spec, and most of its bytes are its command.
+ */
+export function decodeSpecTerms(bytes: Uint8Array): SpecTerms {
+  const draft = emptyDraft();
+  readFields(bytes, draft, notTerms);
+  return draft;
 }

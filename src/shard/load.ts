@@ -5,7 +5,7 @@
  */
 import { assert } from '../model/assert.ts';
 import { DecodeError } from '../model/bytes.ts';
-import { decodeSpec } from '../model/spec.ts';
+import { decodeSpecTerms } from '../model/spec.ts';
 import { rowKind } from './keys.ts';
 import { isSettledCode, stateCode } from './memory/task-table.ts';
 import { decodeMeta, type Meta } from './meta.ts';
@@ -86,7 +86,7 @@ function loadSpec(state: ShardState, key: Uint8Array, value: Uint8Array): void {
   const digest = new Uint32Array(4);
   for (let word = 0; word < digest.length; word++) digest[word] = view.getUint32(1 + word * 4);
   const spec = state.specs.find(digest);
-  if (spec >= 0) state.specs.learn(spec, decodeSpec(value));
+  if (spec >= 0) state.specs.learn(spec, decodeSpecTerms(value));
 }
 
 function queueWaiting(state: ShardState): void {

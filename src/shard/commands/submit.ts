@@ -21,7 +21,7 @@
 import type { ItemReply, ShardCommand, SubmitItem } from '../../model/command.ts';
 import { slotOfId } from '../../model/ids.ts';
 import { limits } from '../../model/limits.ts';
-import { decodeSpec } from '../../model/spec.ts';
+import { decodeSpecTerms } from '../../model/spec.ts';
 import { digestLength } from '../keys.ts';
 import { idWordCount, unpackId } from '../memory/id-words.ts';
 import { type KeyHash, keyOf, type Traits } from '../memory/spec-table.ts';
@@ -58,7 +58,7 @@ export function prepareSpecs(state: ShardState, command: Submit): PreparedSpec[]
     if (known >= 0) {
       return { digest, bytes, traits: state.specs.traits(known), key: state.specs.key(known) };
     }
-    const spec = decodeSpec(bytes);
+    const spec = decodeSpecTerms(bytes);
     return { digest, bytes, traits: state.specs.internTraits(spec), key: keyOf(spec) };
   });
 }

@@ -11,7 +11,7 @@ import { limits } from '../../model/limits.ts';
 import type { Demand } from '../../model/planning.ts';
 import { noResources, resourceNames } from '../../model/resources.ts';
 import { hashText, keySlot, mix32 } from '../../model/slots.ts';
-import type { Backoff, TaskSpec } from '../../model/spec.ts';
+import type { Backoff, SpecTerms } from '../../model/spec.ts';
 import { digestLength, hexDigits } from '../keys.ts';
 
 /** What apply needs of a spec. Interned: equal traits are one object. */
@@ -51,7 +51,7 @@ export function hashKey(tenant: string, key: string): KeyHash {
 }
 
 /** Key hash of a spec that has an idempotency key. */
-export const keyOf = (spec: TaskSpec): KeyHash | undefined =>
+export const keyOf = (spec: SpecTerms): KeyHash | undefined =>
   spec.idempotencyKey === undefined ? undefined : hashKey(spec.tenant, spec.idempotencyKey);
 
 /** Texts one after the other, each behind its length: no two lists give the same text. */
@@ -59,7 +59,7 @@ const joined = (texts: readonly string[]): string => texts.map(t => `${t.length}
 
 const compare = (left: string, right: string): number => (left < right ? -1 : left > right ? 1 : 0);
 
-export function demandOf(spec: TaskSpec): Demand {
+export function demandOf(spec: SpecTerms): Demand {
   const require = [...spec.require].sort(
     (left, right) => compare(left[0], right[0]) || compare(left[1], right[1]),
   );
@@ -68,7 +68,7 @@ export function demandOf(spec: TaskSpec): Demand {
   return { key, tier: spec.tier, request: spec.request, require };
 }
 
-const hasTraits = (spec: TaskSpec, traits: Traits): boolean =>
+const hasTraits = (spec: SpecTerms, traits: Traits): boolean =>
   spec.tenant === traits.tenant &&
   spec.tier === traits.demand.tier &&
   spec.attempts === traits.attempts &&
@@ -170,7 +170,7 @@ export class SpecTable {
     return this.add(digest, unknownTraits(), undefined);
   }
 
-  learn(spec: number, content: TaskSpec): void {
+  learn(spec: number, content: SpecTerms): void {
     const traits = this.internTraits(content);
     traits.uses++;
     this.#traits[spec] = traits;
@@ -208,7 +208,7 @@ export class SpecTable {
   }
 
   /** Traits of a spec as the one object that equal specs share; not counted until `add`. */
-  internTraits(spec: TaskSpec): Traits {
+  internTraits(spec: SpecTerms): Traits {
     // Specs that follow one another mostly differ in their command only: no text is built for
     // those.
     const newest = this.#newestTraits;
@@ -218,7 +218,7 @@ export class SpecTable {
     return traits;
   }
 
-  #internByText(spec: TaskSpec): Traits {
+  #internByText(spec: SpecTerms): Traits {
     const wanted = demandOf(spec);
     const { attempts, backoff, leaseMs, tenant } = spec;
     const numbers = `${attempts},${backoff.initialMs},${backoff.maxMs},${leaseMs}`;
@@ -265,6 +265,12 @@ export class SpecTable {
   /** First 32 bits of the digest. */
   digestWord(spec: number): number {
     return this.#digests[spec * digestWords]!;
+  }
+
+  /** Writes the four words of the digest to `out`. */
+  copyDigest(spec: number, out: Uint32Array): void {
+    const at = spec * digestWords;
+    for (let word = 0; word < digestWords; word++) out[word] = this.#digests[at + word]!;
   }
 
   digestHex(spec: number): string {
