@@ -10,7 +10,9 @@
  *   5 inbox     source shard u16, sequence u48 reserved: messages from other shards
  */
 import { assert } from '../model/assert.ts';
+import type { ByteWriter } from '../model/bytes.ts';
 import { idLength, type TaskId } from '../model/ids.ts';
+import { characterCode } from './memory/id-words.ts';
 
 export const rowKind = { meta: 1, task: 2, spec: 3, outbox: 4, inbox: 5 } as const;
 
@@ -28,6 +30,14 @@ export function taskKey(id: TaskId): Uint8Array {
     key[position + 1] = id.charCodeAt(position);
   }
   return key;
+}
+
+/** As `taskKey`, of an ID given as words. */
+export function writeTaskKey(writer: ByteWriter, words: Uint32Array): void {
+  writer.u8(rowKind.task);
+  for (const word of words) {
+    for (let shift = 20; shift >= 0; shift -= 5) writer.u8(characterCode(word, shift));
+  }
 }
 
 /** All task rows, in ID order. */

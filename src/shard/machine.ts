@@ -23,13 +23,13 @@ import { applySubmit, type PreparedSpec, prepareSpecs } from './commands/submit.
 import { applyUnassign } from './commands/unassign.ts';
 import type { Applied } from './effects.ts';
 import { checkState } from './invariants.ts';
-import { digestBytes, metaKey, specKey, taskKey } from './keys.ts';
+import { digestBytes, digestLength, metaKey, specKey, taskKey, writeTaskKey } from './keys.ts';
 import { loadRows, type StateRow } from './load.ts';
 import { rowsInIdOrder } from './memory/id-order.ts';
 import { idWordCount, packId } from './memory/id-words.ts';
 import { isSettledCode, stateCode } from './memory/task-table.ts';
 import { encodeMeta } from './meta.ts';
-import { encodeTaskRow, type TaskRecord } from './record.ts';
+import { type TaskRecord, writeTaskRow } from './record.ts';
 import { ShardState } from './state.ts';
 import type { Turn } from './turn.ts';
 
@@ -142,11 +142,7 @@ export class ShardMachine {
       assert(bytes, 'the bytes of a spec stay until they are stored');
       rows.push([specKey(state.specs.digestHex(spec)), bytes]);
     }
-    const writer = new ByteWriter(1_024);
-    for (const row of taken.rows) {
-      const record = state.record(row);
-      rows.push([taskKey(record.id), encodeTaskRow(record, writer)]);
-    }
+    for (const row of encodeRows(state, taken.rows)) rows.push(row);
     return { applied: this.#applied, rows, token: taken.token };
   }
 
@@ -305,6 +301,35 @@ export class ShardMachine {
   checkInvariants(): void {
     checkState(this.#state);
   }
+}
+
+/**
+ * Keys and values of tasks. They are views into one buffer: hundreds of tasks a flush are usual,
+ * and memory of its own for each costs more than what is written to it.
+ */
+function encodeRows(
+  state: ShardState,
+  rows: readonly number[],
+): (readonly [key: Uint8Array, value: Uint8Array])[] {
+  const { table, specs } = state;
+  const words = new Uint32Array(idWordCount);
+  const digest = new Uint32Array(digestLength / 4);
+  const writer = new ByteWriter(128 * rows.length);
+  const ends: number[] = [];
+  for (const row of rows) {
+    table.copyWords(row, words);
+    specs.copyDigest(table.spec(row), digest);
+    writeTaskKey(writer, words);
+    ends.push(writer.length);
+    writeTaskRow(writer, words, digest, state.recordBody(row));
+    ends.push(writer.length);
+  }
+  const bytes = writer.finish();
+  return rows.map((_, place) => {
+    const start = place === 0 ? 0 : ends[place * 2 - 1]!;
+    const middle = ends[place * 2]!;
+    return [bytes.subarray(start, middle), bytes.subarray(middle, ends[place * 2 + 1]!)];
+  });
 }
 
 function applyCommand(turn: Turn, command: ShardCommand, specs: PreparedSpec[]): ItemReply[] {

@@ -80,16 +80,35 @@ function readAttempt(reader: ByteReader): AttemptRecord {
   };
 }
 
-/** Value of a task's row. A writer that is given is used from its beginning. */
-export function encodeTaskRow(record: TaskRecord, writer = new ByteWriter(256)): Uint8Array {
-  writer.reset();
+/** A task without what names it and its spec: those are words in memory and in the row. */
+export type TaskRecordBody = Omit<TaskRecord, 'id' | 'digest'>;
+
+/** Value of a task's row. */
+export function encodeTaskRow(record: TaskRecord): Uint8Array {
+  const words = new Uint32Array(idWordCount);
+  packId(record.id, words);
+  const bytes = digestBytes(record.digest);
+  const view = new DataView(bytes.buffer);
+  const digest = Uint32Array.from({ length: digestLength / 4 }, (_, word) =>
+    view.getUint32(word * 4),
+  );
+  const writer = new ByteWriter(256);
+  writeTaskRow(writer, words, digest, record);
+  return writer.finish();
+}
+
+/** Writes the value of a row whose task and spec are given as words. */
+export function writeTaskRow(
+  writer: ByteWriter,
+  words: Uint32Array,
+  digest: Uint32Array,
+  record: TaskRecordBody,
+): void {
   const { keyHash } = record;
   const flags = (keyHash ? keyedFlag : 0) | (record.backedOff ? backedOffFlag : 0);
   writer.u8(version).u8(taskStates.indexOf(record.state)).u8(flags);
-  const words = new Uint32Array(idWordCount);
-  packId(record.id, words);
   for (const word of words) writer.u32(word);
-  writer.raw(digestBytes(record.digest));
+  for (const word of digest) writer.u32(word);
   if (keyHash) writer.u32(keyHash.high).u32(keyHash.low);
   writer.text(record.tenant).varint(record.fence).varint(record.runs).varint(record.lost);
   writer.varint(record.submittedAtMs).varint(record.readySinceMs);
@@ -101,7 +120,7 @@ export function encodeTaskRow(record: TaskRecord, writer = new ByteWriter(256)):
   writer.list(record.avoid, (w, node) => w.text(node));
   writer.list(record.attempts, writeAttempt);
   writer.optional(record.outcome, writeOutcome);
-  return writer.text(record.reason).finish();
+  writer.text(record.reason);
 }
 
 /** What loading needs of every row, settled or not. */

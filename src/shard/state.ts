@@ -23,7 +23,7 @@ import type { AttemptRecord } from './memory/task-detail.ts';
 import { isSettledCode, stateCode, TaskTable } from './memory/task-table.ts';
 import type { Meta } from './meta.ts';
 import { ReadyQueue } from './ready.ts';
-import type { TaskRecord } from './record.ts';
+import type { TaskRecord, TaskRecordBody } from './record.ts';
 
 /** Most that one command alone can move state time (DESIGN 4). */
 const timeJumpMaxMs = 60_000;
@@ -296,13 +296,17 @@ export class ShardState {
 
   record(row: number): TaskRecord {
     const { table, specs } = this;
+    const digest = specs.digestHex(table.spec(row));
+    return { id: table.id(row), digest, ...this.recordBody(row) };
+  }
+
+  recordBody(row: number): TaskRecordBody {
+    const { table, specs } = this;
     const detail = table.detail(row);
     const spec = table.spec(row);
     const key = specs.key(spec);
     const attempts = detail?.ended ?? [];
     return {
-      id: table.id(row),
-      digest: specs.digestHex(spec),
       keyHash: key && { high: key.high, low: key.low },
       tenant: specs.traits(spec).tenant,
       state: taskStates[table.state(row)]!,

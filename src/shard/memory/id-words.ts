@@ -38,31 +38,33 @@ export function packId(id: string, out: Uint32Array): boolean {
   return true;
 }
 
-const character = (word: number, shift: number): number => codeOf[(word >>> shift) & 31]!;
+/** Code of the character that `shift` bits of a word stand behind. */
+export const characterCode = (word: number, shift: number): number =>
+  codeOf[(word >>> shift) & 31]!;
 
 /** The text of an ID. Bits beyond the 25 of a word are ignored. */
 export function unpackId(a: number, b: number, c: number, d: number): TaskId {
   return String.fromCharCode(
-    character(a, 20),
-    character(a, 15),
-    character(a, 10),
-    character(a, 5),
-    character(a, 0),
-    character(b, 20),
-    character(b, 15),
-    character(b, 10),
-    character(b, 5),
-    character(b, 0),
-    character(c, 20),
-    character(c, 15),
-    character(c, 10),
-    character(c, 5),
-    character(c, 0),
-    character(d, 20),
-    character(d, 15),
-    character(d, 10),
-    character(d, 5),
-    character(d, 0),
+    characterCode(a, 20),
+    characterCode(a, 15),
+    characterCode(a, 10),
+    characterCode(a, 5),
+    characterCode(a, 0),
+    characterCode(b, 20),
+    characterCode(b, 15),
+    characterCode(b, 10),
+    characterCode(b, 5),
+    characterCode(b, 0),
+    characterCode(c, 20),
+    characterCode(c, 15),
+    characterCode(c, 10),
+    characterCode(c, 5),
+    characterCode(c, 0),
+    characterCode(d, 20),
+    characterCode(d, 15),
+    characterCode(d, 10),
+    characterCode(d, 5),
+    characterCode(d, 0),
   ) as TaskId;
 }
 
