@@ -3,7 +3,7 @@
  * IDs, until the answer is known or the time is up. Repeating is safe: apply knows a task by its
  * ID.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { DecodeError } from '../model/bytes.ts';
 import type { Actor, ItemReply, SubmitItem } from '../model/command.ts';
 import { type ErrorCode, TschedError } from '../model/errors.ts';
@@ -296,7 +296,7 @@ function codeOf(error: unknown): ErrorCode {
 }
 
 const digestOf = (bytes: Uint8Array): Uint8Array =>
-  new Uint8Array(createHash('sha256').update(bytes).digest().subarray(0, 16));
+  new Uint8Array(hash('sha256', bytes, 'buffer').subarray(0, 16));
 
 function encodeWithDigest(spec: TaskSpec): Encoded {
   const bytes = encodeSpec(spec);
