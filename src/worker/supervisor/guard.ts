@@ -19,6 +19,8 @@ const script = [
   '  esac',
   'done',
   '[ -z "$0" ] || echo 1 >"$0/cgroup.kill"',
+  // The starter ends with the supervisor; what it forked last shows its environment by then.
+  'sleep 0.1 || sleep 1',
   'pass=0',
   'found=yes',
   'while [ "$found" = yes ] && [ "$pass" -lt 1000 ]; do',

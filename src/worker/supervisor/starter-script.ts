@@ -133,16 +133,15 @@ while (1) {
   POSIX::_exit(1) unless defined $read || $! == POSIX::EAGAIN();
   my $over = defined $read;
   POSIX::_exit(0) if $over && !$drain;
-  my $started = 0;
-  while (length $in >= 4 && $started < 8) {
-    my $end = 4 + unpack 'N', $in;
-    last if length $in < $end;
+  # One at a time: the end of the input is seen before another is started.
+  my $end = length $in < 4 ? 4 : 4 + unpack 'N', $in;
+  my $started = $end > 4 && length $in >= $end;
+  if ($started) {
     start(substr $in, 4, $end - 4);
     substr $in, 0, $end, '';
-    $started++;
+    # What was asked with much must not stay large: that is what forking costs by.
+    undef $in, $in = '' if $in eq '';
   }
-  # What was asked with much must not stay large: that is what forking costs by.
-  undef $in, $in = '' if $started && $in eq '';
   reap();
   flush();
   next if $started;
