@@ -125,6 +125,8 @@ export async function measureNoop(context: BenchContext): Promise<Measured> {
   const cluster = await context.idleCluster();
   for (const kind of kinds(context)) {
     const runs: Run[] = [];
+    // The first seconds of a cluster show Node's compiler; a quick run shows them, too.
+    if (!options.quick) await runOnce(context, cluster, kind, `${kind.id}-warm-up`);
     for (let run = 1; run <= options.runs; run++) {
       const done = await runOnce(context, cluster, kind, `${kind.id}-${run}`);
       const { rate, seconds } = done;
