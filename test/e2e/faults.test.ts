@@ -14,15 +14,15 @@ import { until } from '../support/until.ts';
 const full = process.env['TSCHED_E2E'] === 'full';
 const limitMs = 600_000;
 const faultMs = 60_000;
-const tasks = 600;
+const tasks = 2_000;
 const amounts = ['--cpu', '4', '--memory', '4GiB'];
 const flags = (): string[] => [
   ...['--listen', '/ip4/127.0.0.1/tcp/0', '--http', '127.0.0.1:0'],
   ...amounts,
 ];
 
-/** Three seconds on the average, so that the work lasts longer than the fault. */
-const tenths = (number: number): number => (number % 25 === 0 ? 200 : 10 + (number % 30));
+/** 1.6 seconds on the average, some 20, so that the work lasts longer than the fault. */
+const tenths = (number: number): number => (number % 50 === 0 ? 200 : 3 + (number % 20));
 
 /** Lets the fault last, while every node that answers takes a task and tasks get done. */
 async function work(cluster: RealCluster, workload: FileWorkload): Promise<void> {
