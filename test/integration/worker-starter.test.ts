@@ -1,9 +1,10 @@
 /** What starts the processes of attempts: exact about what goes in and about what comes out. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Outcome } from '../../src/model/attempt.ts';
 import type { AttemptKey, AttemptOrder, Runner, RunnerHello } from '../../src/ports/runner.ts';
+import type { TreeKind } from '../../src/worker/supervisor/process-tree.ts';
 import type { StarterKind } from '../../src/worker/supervisor/starter.ts';
 import { Ear, orderOf } from '../conformance/runner.ts';
 import { ProcessWorld } from '../support/runner-world.ts';
@@ -13,8 +14,8 @@ let runner: Runner;
 let ear: Ear;
 let hello: RunnerHello;
 
-async function begin(starter: StarterKind): Promise<void> {
-  world = new ProcessWorld('cgroup', starter);
+async function begin(starter: StarterKind, best: TreeKind = 'cgroup'): Promise<void> {
+  world = new ProcessWorld(best, starter);
   runner = world.runner();
   ear = new Ear();
   hello = await runner.start(ear.events);
@@ -164,20 +165,38 @@ describe.each<StarterKind>(['perl', 'node'])('a process started by %s', starter 
   });
 });
 
-describe('the starter', () => {
-  beforeEach(() => begin('perl'));
+/** Whether a process of this machine, zombies apart, has `mark` among its arguments. */
+const lives = (mark: string): boolean =>
+  readdirSync('/proc').some(name => {
+    if (!/^\d+$/.test(name)) return false;
+    try {
+      return readFileSync(`/proc/${name}/cmdline`, 'latin1').split('\0').includes(mark);
+    } catch (error) {
+      if (error instanceof Error) return false;
+      throw error;
+    }
+  });
 
-  test('that is killed takes its attempts along; another supervisor takes over', async () => {
-    const key = shell('setsid sleep 700125 & sleep 700125');
-    await world.until('the start', () => ear.started.includes(key));
+test.each<TreeKind>(['cgroup', 'pidNamespace', 'processGroup'])(
+  'a starter that is killed takes the attempts along, each held by a %s',
+  async best => {
+    await begin('perl', best);
+    const mark = `700125.${process.pid}`;
+    const key = shell(`setsid sleep ${mark} & sleep ${mark}`);
+    await world.until('the processes', () => ear.started.includes(key) && lives(mark));
     process.kill(starterPid(), 'SIGKILL');
     await world.until('another supervisor', () => ear.supervisors.length > 0);
+    expect(lives(mark)).toBe(false);
     const found = ear.supervisors[0]?.found.find(attempt => attempt.key === key);
     expect(found?.outcome?.kind).toBe('lost');
     expect(supervisorLog()).toMatch(/the starter of the attempts has ended \(SIGKILL\)/);
     runner.renew([{ shard: 1, sentBootMs: world.bootMs() }]);
     expect((await end(shell('exit 4'))).exitCode).toBe(4);
-  });
+  },
+);
+
+describe('the starter', () => {
+  beforeEach(() => begin('perl'));
 
   test('does not hear what is for the node, and leaves no zombie', async () => {
     const pid = starterPid();
@@ -185,6 +204,15 @@ describe('the starter', () => {
     for (let round = 0; round < 20; round++) expect((await end(shell('exit 3'))).exitCode).toBe(3);
     expect(starterPid()).toBe(pid);
     expect(childrenOf(pid)).toEqual([]);
+  });
+
+  test('that owes an answer for ten seconds is given up, and its supervisor with it', async () => {
+    process.kill(starterPid(), 'SIGSTOP');
+    const key = shell('exit 0');
+    await world.until('another supervisor', () => ear.supervisors.length > 0);
+    const found = ear.supervisors[0]?.found.find(attempt => attempt.key === key);
+    expect(found?.outcome?.kind).toBe('lost');
+    expect(supervisorLog()).toMatch(/the starter of the attempts does not answer/);
   });
 
   test('that was stopped starts nothing whose lease ended meanwhile', async () => {
