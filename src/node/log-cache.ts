@@ -16,7 +16,7 @@ import {
 } from '../raft/message.ts';
 
 /** Entries of one group kept in memory, bytes. What is older is read from the store. */
-const cacheBytesMax = 256 * 1024;
+const cacheBytesMax = 128 * 1024;
 
 interface TermRun {
   readonly first: number;

@@ -10,7 +10,7 @@ import { ByteWriter } from '../model/bytes.ts';
 import { type RecordKind, sealOf, versions } from './record.ts';
 
 /** Buffers that grew beyond this by an unusual batch are given back after it. */
-const keepBytesMax = 16 * 1024 * 1024;
+const keepBytesMax = 2 * 1024 * 1024;
 const removed = -1;
 
 export class BatchBuffer {
