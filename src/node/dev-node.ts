@@ -41,11 +41,12 @@ export function spawnDevNode(
     process.argv[1]!,
     ...['node', 'start', '--data-dir', dir, '--name', name],
     ...['--listen', '/ip4/127.0.0.1/tcp/0', '--http', `127.0.0.1:${http}`, '--tier', 'premium'],
-    ...(joinToken === undefined ? [] : ['--join', joinToken]),
   ];
   const logFile = join(options.dir, `${name}.log`);
   // A group of its own: Ctrl-C in a terminal reaches this process only, which ends them in order.
   const child = spawn(process.execPath, args, {
+    // Arguments can be read by everybody on the machine, and the token is a secret.
+    env: { ...process.env, ...(joinToken === undefined ? {} : { TSCHED_JOIN: joinToken }) },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });

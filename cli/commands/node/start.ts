@@ -27,7 +27,10 @@ export default class NodeStart extends BaseCommand {
   static override flags = {
     'data-dir': string({ description: 'directory of this node', required: true, helpValue: 'DIR' }),
     join: string({
-      description: 'join token, as `tsched cluster token -q` prints it',
+      description:
+        'join token, as `tsched cluster token -q` prints it; everybody on the machine can read an ' +
+        'argument, only this user the environment',
+      env: 'TSCHED_JOIN',
       helpValue: 'TOKEN',
     }),
     listen: string({
