@@ -17,11 +17,11 @@ const colored = (task: TaskView, screen: Screen): string => {
 };
 
 function whyLine(task: TaskView): string | undefined {
-  if (task.outcome !== undefined && task.state !== 'succeeded') {
-    return describeOutcome(task.outcome);
-  }
-  if (task.reason !== undefined && task.reason !== '') return oneLine(task.reason);
-  return undefined;
+  const reason = task.reason === undefined || task.reason === '' ? undefined : oneLine(task.reason);
+  if (task.outcome === undefined || task.state === 'succeeded') return reason;
+  // What the process did, and what a person gave as the reason.
+  const ended = describeOutcome(task.outcome);
+  return reason === undefined || ended.includes(reason) ? ended : `${ended} (${reason})`;
 }
 
 /** `06f… failed   exit code 2`, one line of a progress report or of `wait`. */

@@ -171,6 +171,12 @@ describe('a task', () => {
     expect(line).toBe('3w2zhjxg  x ⏎ fake  succeeded  running');
   });
 
+  test('the reason somebody gave for cancelling it is shown beside how its process ended', () => {
+    const ended = outcome({ kind: 'cancelled', signal: 'SIGTERM' });
+    const view = task({ state: 'cancelled', outcome: ended, reason: 'not wanted' });
+    expect(renderTask(view, screen)).toContain('cancelled: SIGTERM (not wanted)');
+  });
+
   test('a view that no majority confirmed says so', () => {
     expect(renderTask(task({ stale: true }), screen)).toContain('may be out of date');
   });
