@@ -27,8 +27,8 @@ import type { Scheduler } from './scheduler.ts';
 import type { SubmitBatch } from './submit-queue.ts';
 import { within } from './within.ts';
 
-/** A cluster without a majority has to say so within 5 s. */
-const writeTimeoutMs = 4_500;
+/** A cluster without a majority has to say so within 5 s, the start of the CLI included. */
+const writeTimeoutMs = 4_200;
 const repeatMs = 40;
 /** `forbidden`: the node asked has not heard yet that this one is a member. */
 const passing: readonly ErrorCode[] = ['notLeader', 'nodeUnreachable', 'starting', 'forbidden'];

@@ -121,7 +121,7 @@ describe('a dead node', () => {
     await second.kill();
     const refused = await cluster.run(['submit', '-q', '--', 'true'], survivor);
     expect([6, 8], refused.stderr).toContain(refused.code);
-    expect(refused.ms).toBeLessThan(6_000);
+    expect(refused.ms).toBeLessThan(5_000);
     expect(refused.stderr).toMatch(/^error: /);
     await first.start();
     const id = await until('a submit is accepted again', async () => {
