@@ -3,7 +3,15 @@
  * memory (`MemoryLog`) or with synchronous reads. It shows what the driver was handed by `ready()`
  * and has stored; entries that are handed out but not stored yet the core keeps itself.
  */
-import type { ConfState, Entry, HardState, Index, ReplicaId, SnapshotMeta, Term } from './message.ts';
+import type {
+  ConfState,
+  Entry,
+  HardState,
+  Index,
+  ReplicaId,
+  SnapshotMeta,
+  Term,
+} from './message.ts';
 
 export interface LogReader {
   /** State as of start. `hard.commit` may be behind what was committed, never ahead of the log. */
