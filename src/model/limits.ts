@@ -64,7 +64,11 @@ export const limits = {
   /** One piece of a snapshot on the wire, and what its stream may carry a second. */
   snapshotChunkBytes: 256 * kib,
   snapshotBytesPerSecond: 32 * mib,
-  snapshotHeaderBytesMax: 256 * kib,
+  /** Pieces under way that the receiver has not confirmed. */
+  snapshotWindow: 8,
+  /** Messages of a bulk stream, and how many of them may wait to be read. */
+  bulkMessageBytesMax: 512 * kib,
+  bulkMessagesMax: 32,
   /** One row of a group's state, key and value. */
   rowBytesMax: 8 * mib,
   /** Snapshots that a node sends and takes in at a time. */
@@ -82,5 +86,7 @@ assert(limits.scriptBytesMax < limits.specBytesMax, 'a script fits its spec');
 assert(limits.specBytesMax < limits.rpcBytesMax, 'a spec fits a request between nodes');
 assert(limits.rpcBytesMax < limits.frameBytesMax, 'a request fits a frame');
 assert(limits.logBytesSpare < limits.logBytesMax, 'a log is truncated before it is too long');
+assert(limits.snapshotChunkBytes < limits.bulkMessageBytesMax, 'a piece fits a message');
+assert(limits.snapshotWindow < limits.bulkMessagesMax, 'what is under way may wait');
 assert(limits.specBytesMax < limits.rowBytesMax, 'a spec fits a row');
 assert(limits.leaseMsMin <= limits.leaseMsDefault, 'the default lease is allowed');
