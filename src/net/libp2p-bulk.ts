@@ -4,6 +4,7 @@
  * on beside it.
  */
 import type { Libp2p } from 'libp2p';
+import { assert } from '../model/assert.ts';
 import { DecodeError } from '../model/bytes.ts';
 import { TschedError } from '../model/errors.ts';
 import type { NodeId } from '../model/ids.ts';
@@ -81,6 +82,7 @@ class Libp2pBulkStream implements BulkStream {
   }
 
   async send(message: Uint8Array): Promise<void> {
+    assert(message.length > 0, 'a message has content: without, it would be a keep-alive');
     const bytes = new Uint8Array(frameHeaderBytes + message.length);
     new DataView(bytes.buffer).setUint32(0, message.length);
     bytes.set(message, frameHeaderBytes);

@@ -13,8 +13,9 @@ export interface BulkStream {
   /** The proven other side. */
   readonly peer: NodeId;
   /**
-   * Resolves when there is room for the next message. The buffer belongs to the stream afterwards.
-   * Rejects with `nodeUnreachable` once the stream is broken or ended here.
+   * Sends 1 to `limits.bulkMessageBytesMax` bytes. Resolves when there is room for the next
+   * message; the buffer belongs to the stream afterwards. Rejects with `nodeUnreachable` once the
+   * stream is broken or ended here.
    */
   send(message: Uint8Array): Promise<void>;
   /**

@@ -3,6 +3,7 @@
  * arrive in order or not at all: what meets a cut link stalls for good, as a connection does whose
  * packets are swallowed, and a break is noticed by each end after a while of its own.
  */
+import { assert } from '../../src/model/assert.ts';
 import { TschedError } from '../../src/model/errors.ts';
 import type { NodeId } from '../../src/model/ids.ts';
 import { limits } from '../../src/model/limits.ts';
@@ -49,6 +50,7 @@ export class SimBulkEnd implements BulkStream {
   }
 
   send(message: Uint8Array): Promise<void> {
+    assert(message.length > 0, 'a message has content');
     if (this.#state !== 'open' || message.length > limits.bulkMessageBytesMax) {
       return Promise.reject(broken(this.peer));
     }
