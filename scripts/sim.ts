@@ -18,7 +18,8 @@ size of the cluster, its load, which faults happen and when. The same seed gives
   --seed N      first seed (1 where --kept is not given)
   --count M     how many seeds, counting up; default 1
   --events E    events of the phase with faults; default drawn from the seed
-  --in NAME     in special circumstances: leases, lateFrames, storm, growth
+  --in NAME     in special circumstances: leases, lateFrames, storm, growth,
+                shortLogs
   --kept        the seeds of test/simulation/seeds.txt, which failed once
   --keep-going  do not stop at the first failure
   --verbose     print the trace while it happens

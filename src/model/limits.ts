@@ -54,6 +54,28 @@ export const limits = {
   /** State rows of a group that may wait for their flush. */
   dirtyRowsMax: 5_000,
   dirtyBytesMax: 8 * mib,
+  /** Entries of a group's log that stay behind its newest truncation. */
+  logEntriesKept: 2_000,
+  /** What may be dropped of a log is dropped once it is more than either of these. */
+  logEntriesSpare: 10_000,
+  logBytesSpare: 8 * mib,
+  /** Bytes of a log beyond which followers that lag are left to a snapshot. */
+  logBytesMax: 64 * mib,
+  /** One piece of a snapshot on the wire, and what its stream may carry a second. */
+  snapshotChunkBytes: 256 * kib,
+  snapshotBytesPerSecond: 32 * mib,
+  /** Pieces under way that the receiver has not confirmed. */
+  snapshotWindow: 8,
+  /** Messages of a bulk stream, and how many of them may wait to be read. */
+  bulkMessageBytesMax: 512 * kib,
+  bulkMessagesMax: 32,
+  /** One row of a group's state, key and value. */
+  rowBytesMax: 8 * mib,
+  /** Snapshots that a node sends and takes in at a time. */
+  snapshotsOut: 2,
+  snapshotsIn: 1,
+  /** A transfer that does not move for so long is given up. */
+  snapshotStallMs: 60_000,
   /** Submits waiting for consensus on one node. */
   submitsInFlightMax: 20_000,
   shardsMax: 4_096,
@@ -63,4 +85,8 @@ export const limits = {
 assert(limits.scriptBytesMax < limits.specBytesMax, 'a script fits its spec');
 assert(limits.specBytesMax < limits.rpcBytesMax, 'a spec fits a request between nodes');
 assert(limits.rpcBytesMax < limits.frameBytesMax, 'a request fits a frame');
+assert(limits.logBytesSpare < limits.logBytesMax, 'a log is truncated before it is too long');
+assert(limits.snapshotChunkBytes < limits.bulkMessageBytesMax, 'a piece fits a message');
+assert(limits.snapshotWindow < limits.bulkMessagesMax, 'what is under way may wait');
+assert(limits.specBytesMax < limits.rowBytesMax, 'a spec fits a row');
 assert(limits.leaseMsMin <= limits.leaseMsDefault, 'the default lease is allowed');

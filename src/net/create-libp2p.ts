@@ -5,9 +5,11 @@
 import type { Libp2pOptions } from 'libp2p';
 import type { NodeId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
+import type { BulkTransport } from '../ports/bulk.ts';
 import type { Log } from '../ports/log.ts';
 import type { Gossip, Transport } from '../ports/transport.ts';
 import { swarmKeyOf } from './keys.ts';
+import { Libp2pBulk } from './libp2p-bulk.ts';
 import { Libp2pGossip } from './libp2p-gossip.ts';
 import { Libp2pTransport } from './libp2p-transport.ts';
 import { advertTopic, timing } from './protocols.ts';
@@ -30,7 +32,8 @@ export interface NetOptions {
 export interface Net {
   readonly transport: Transport;
   readonly gossip: Gossip;
-  /** Stops both. */
+  readonly bulk: BulkTransport;
+  /** Stops all of them. */
   stop(): Promise<void>;
 }
 
@@ -134,8 +137,8 @@ const connectionLimits = {
 };
 
 /**
- * Makes a node's transport and gossip. Nothing listens before `transport.start`. Rejects on a key
- * that cannot be read; `transport.start` rejects where no address can be listened on.
+ * Makes what a node speaks to others with. Nothing listens before `transport.start`. Rejects on a
+ * key that cannot be read; `transport.start` rejects where no address can be listened on.
  */
 export async function createNet(options: NetOptions): Promise<Net> {
   const [
@@ -207,10 +210,13 @@ export async function createNet(options: NetOptions): Promise<Net> {
     patienceMs: options.gossipPatienceMs ?? timing.gossipPatienceMs,
     hostCounters: () => heard,
   });
+  const bulk = new Libp2pBulk(host, { log: options.log, mayConnect: options.mayConnect });
   return {
     transport,
     gossip,
+    bulk,
     stop: async () => {
+      await bulk.stop();
       await gossip.stop();
       await transport.stop();
     },

@@ -6,6 +6,9 @@
 /** Length-prefixed frames in one direction: the opener writes, the other side only reads. */
 export const framesProtocol = '/tsched/frames/1';
 
+/** Length-prefixed messages in both directions, one stream per transfer. */
+export const bulkProtocol = '/tsched/bulk/1';
+
 /** The only topic that a node subscribes to or lets others subscribe to. */
 export const advertTopic = '/tsched/advert/1';
 
@@ -23,6 +26,8 @@ export const timing = {
   dialMs: 5_000,
   addressDialMs: 2_000,
   openStreamMs: 2_000,
+  /** How long the end of a bulk stream may take. */
+  closeStreamMs: 10_000,
   /** Quiet links carry a keep-alive at this pace; a link this silent is taken down. */
   keepAliveMs: 1_000,
   silenceMs: 3_000,

@@ -6,7 +6,7 @@
 import { ByteReader, ByteWriter } from '../model/bytes.ts';
 import type { NodeId } from '../model/ids.ts';
 import { hashText } from '../model/slots.ts';
-import type { ConfState } from '../raft/message.ts';
+import type { ConfState, ReplicaId } from '../raft/message.ts';
 
 /** Where a replica of a group lives. */
 export interface Member {
@@ -31,6 +31,13 @@ export const noConf: ConfState = {
   learnersNext: [],
   autoLeave: false,
 };
+
+/** Whether a replica has a seat, of whichever kind. */
+export const isSeated = (conf: ConfState, id: ReplicaId): boolean =>
+  conf.voters.includes(id) ||
+  conf.votersOutgoing.includes(id) ||
+  conf.learners.includes(id) ||
+  conf.learnersNext.includes(id);
 
 const version = 1;
 

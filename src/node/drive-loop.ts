@@ -15,32 +15,32 @@
 import { TschedError } from '../model/errors.ts';
 import type { NodeId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
-import type { Clock, Random } from '../ports/clock.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
-import type { Store, StoreImage } from '../ports/store.ts';
+import type { StoreImage, StoreOp } from '../ports/store.ts';
 import type { Message } from '../raft/message.ts';
 import { BatchWriter, type WrittenPart } from './batch-writer.ts';
-import { decodeDescriptor, storeMark } from './descriptor.ts';
-import { campaignWithout } from './failover.ts';
+import { storeMark } from './descriptor.ts';
+import type { DriveObserver, DriveParts } from './drive-parts.ts';
+import { nodeLost } from './failover.ts';
 import { considerFlush, isFlushDue } from './flush-policy.ts';
 import type { Peers } from './peers.ts';
 import type { Applied } from './pending-proposals.ts';
-import type { GroupMachine, Replica } from './replica.ts';
-import { allRows, emptySeed, makeReplica, mayCreate, type ReplicaSeed } from './replica-maker.ts';
+import type { Replica } from './replica.ts';
+import type { IncomingState } from './replica-batch.ts';
+import {
+  emptySeed,
+  makeReplica,
+  mayCreate,
+  type ReplicaSeed,
+  storedSeed,
+} from './replica-maker.ts';
 
 /**
  * One tick is one heartbeat: all groups of a node beat in the same turn, so that their heartbeats
  * leave in one frame per peer.
  */
 export const tickMs = 200;
-
-export interface DriveObserver {
-  applied(replica: Replica, index: number, effects: readonly unknown[]): void;
-  roleChanged(replica: Replica): void;
-  confChanged(replica: Replica): void;
-  /** A broken invariant or a command this program does not know: the process has to end. */
-  fatal(error: unknown): void;
-}
 
 interface Inbound {
   readonly from: NodeId;
@@ -49,17 +49,16 @@ interface Inbound {
 }
 
 export class DriveLoop {
+  readonly #parts: DriveParts;
   readonly #clock: Clock;
-  readonly #random: Random;
   readonly #log: Log;
-  readonly #store: Store;
   readonly #peers: Peers;
   readonly #observer: DriveObserver;
-  readonly #machineFor: (group: number) => GroupMachine;
   readonly #writer: BatchWriter;
   readonly #replicas = new Map<number, Replica>();
   readonly #tombstones = new Map<number, number>();
-  #mark = 0;
+  /** Marks this node's store, in messages. */
+  mark = 0;
   #inbox: Inbound[] = [];
   #dirty: Replica[] = [];
   #turnPlanned = false;
@@ -67,50 +66,29 @@ export class DriveLoop {
   #stopped = false;
   #cancelTick: () => void = () => undefined;
   #lastTurnMs = 0;
-  readonly counters = { turns: 0, batches: 0, ticks: 0, applied: 0, stalls: 0 };
+  readonly counters = { turns: 0, batches: 0, ticks: 0, applied: 0, stalls: 0, truncations: 0 };
 
-  constructor(deps: {
-    readonly clock: Clock;
-    readonly random: Random;
-    readonly log: Log;
-    readonly store: Store;
-    readonly peers: Peers;
-    readonly observer: DriveObserver;
-    readonly machineFor: (group: number) => GroupMachine;
-  }) {
-    this.#clock = deps.clock;
-    this.#random = deps.random;
-    this.#log = deps.log;
-    this.#store = deps.store;
-    this.#writer = new BatchWriter(deps.store);
-    this.#peers = deps.peers;
-    this.#observer = deps.observer;
-    this.#machineFor = deps.machineFor;
+  constructor(parts: DriveParts) {
+    this.#parts = parts;
+    this.#clock = parts.clock;
+    this.#log = parts.log;
+    this.#writer = new BatchWriter(parts.store);
+    this.#peers = parts.peers;
+    this.#observer = parts.observer;
   }
 
   /** Builds every replica from what the store holds. */
   async recover(image: StoreImage): Promise<void> {
-    this.#mark = storeMark(image.header.storeId);
+    this.mark = storeMark(image.header.storeId);
     for (const [group, id] of image.tombstones) this.#tombstones.set(group, id);
+    const { store, machineFor } = this.#parts;
     for (const found of image.groups) {
-      const machine = this.#machineFor(found.group);
-      const rows = await allRows(this.#store, found.group);
-      machine.load(rows, found.applied);
-      this.#addReplica({
-        group: found.group,
-        descriptor: decodeDescriptor(found.descriptor),
-        machine,
-        hard: found.hard,
-        lastIndex: found.lastIndex,
-        applied: found.applied,
-        appliedTerm: found.appliedTerm,
-        fresh: false,
-      });
+      this.#addReplica(await storedSeed(store, found, machineFor(found.group)));
     }
   }
 
   #addReplica(seed: ReplicaSeed): Replica {
-    const replica = makeReplica(seed, this.#store, this.#random, {
+    const replica = makeReplica(seed, this.#parts.store, this.#parts.random, {
       applied: (changed, index, effects) => {
         this.counters.applied++;
         this.#observer.applied(changed, index, effects);
@@ -125,6 +103,7 @@ export class DriveLoop {
         } else if (!changed.leading) changed.leadingSinceMs = 0;
         this.#observer.roleChanged(changed);
       },
+      maySend: (from, to) => this.#parts.snapshots.maySend(from, to),
     });
     replica.heardMs = this.#clock.nowMs();
     this.#replicas.set(seed.group, replica);
@@ -188,18 +167,20 @@ export class DriveLoop {
    */
   receive(from: NodeId, group: number, toStore: number, message: Message): void {
     if (this.#stopped || group > limits.shardsMax) return;
-    if (toStore !== 0 && toStore !== this.#mark) return;
+    if (toStore !== 0 && toStore !== this.mark) return;
+    // Its rows come on a stream, and the message with them.
+    if (message.type === 'MsgSnap') return;
     let replica = this.#replicas.get(group);
     if (replica === undefined || replica.id !== message.to) {
       const removed = this.#tombstones.get(group) ?? 0;
-      if (toStore !== this.#mark || !mayCreate(message, replica?.id ?? 0, removed)) return;
+      if (toStore !== this.mark || !mayCreate(message, replica?.id ?? 0, removed)) return;
       if (replica !== undefined) {
         // The old one has to be gone from the disk first; the leader will send again.
         this.#remove(replica);
         this.plan();
         return;
       }
-      replica = this.#addReplica(emptySeed(group, message.to, this.#machineFor(group)));
+      replica = this.#addReplica(emptySeed(group, message.to, this.#parts.machineFor(group)));
     }
     const sender = replica.member(message.from);
     if (sender === undefined) {
@@ -233,21 +214,14 @@ export class DriveLoop {
     this.plan();
   }
 
-  /**
-   * The connection to a peer closed; `refused` says that its process is gone, and then groups that
-   * it led elect another leader at once.
-   */
+  /** The connection to a peer closed, as `nodeLost` says. */
   peerDown(peer: NodeId, refused: boolean): void {
-    for (const replica of this.#replicas.values()) {
-      for (const { replicaId, node } of replica.members()) {
-        if (node === peer) replica.core.reportUnreachable(replicaId);
-      }
-      if (refused) {
-        campaignWithout(replica, peer, this.#clock, () => {
-          if (!this.#stopped) this.touch(replica);
-        });
-      }
-    }
+    nodeLost(this.#replicas.values(), peer, refused, {
+      clock: this.#clock,
+      campaigned: replica => {
+        if (!this.#stopped) this.touch(replica);
+      },
+    });
     this.plan();
   }
 
@@ -327,14 +301,25 @@ export class DriveLoop {
     this.counters.ticks++;
     for (const replica of this.#replicas.values()) {
       replica.core.tick();
-      if (isFlushDue(replica, nowMs) || replica.core.hasReady()) this.#queue(replica);
+      const truncates = replica.truncate(this.#parts.logLimits);
+      if (truncates) this.counters.truncations++;
+      if (truncates || isFlushDue(replica, nowMs) || replica.core.hasReady()) this.#queue(replica);
     }
   }
 
   /** Puts the replica's state into the next batch, and resolves when that is durable. */
   flush(replica: Replica): Promise<void> {
+    return this.#writeOf(replica, () => replica.flush());
+  }
+
+  /** Puts an operation on what is staged into the next batch, and resolves when it is durable. */
+  put(replica: Replica, op: StoreOp): Promise<void> {
+    return this.#writeOf(replica, () => replica.stage(op));
+  }
+
+  #writeOf(replica: Replica, prepare: () => void): Promise<void> {
     if (!this.#drives(replica)) return Promise.reject(gone(replica));
-    replica.flush();
+    prepare();
     this.#queue(replica);
     return new Promise(resolve => {
       this.#writer.onWritten(resolve);
@@ -342,10 +327,26 @@ export class DriveLoop {
     });
   }
 
+  /** A whole state is staged: the core decides on `message`, and `incoming` is told. */
+  install(replica: Replica, incoming: IncomingState, message: Message): void {
+    if (!this.#drives(replica)) {
+      incoming.settle(false);
+      return;
+    }
+    replica.heardMs = this.#clock.nowMs();
+    try {
+      replica.offer(incoming, message);
+      this.touch(replica);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
   #send(replica: Replica, message: Message): void {
     const member = replica.member(message.to);
     if (member === undefined || member.node === this.#peers.self) return;
-    this.#peers.to(member.node).raft(replica.group, member.mark, message);
+    if (message.type === 'MsgSnap') this.#parts.snapshots.send(replica, message);
+    else this.#peers.to(member.node).raft(replica.group, member.mark, message);
   }
 
   #write(dirty: readonly Replica[]): void {

@@ -14,7 +14,7 @@ import type { Replica } from './replica.ts';
 const campaignStepMs = 100;
 
 /** `campaigned` is called when this replica began an election. */
-export function campaignWithout(
+function campaignWithout(
   replica: Replica,
   leader: NodeId,
   clock: Clock,
@@ -34,4 +34,22 @@ export function campaignWithout(
     core.campaign();
     campaigned();
   });
+}
+
+/**
+ * The connection to a node closed; `refused` says that its process is gone, and then groups that it
+ * led elect another leader at once.
+ */
+export function nodeLost(
+  replicas: Iterable<Replica>,
+  node: NodeId,
+  refused: boolean,
+  loop: { readonly clock: Clock; campaigned(replica: Replica): void },
+): void {
+  for (const replica of replicas) {
+    for (const member of replica.members()) {
+      if (member.node === node) replica.core.reportUnreachable(member.replicaId);
+    }
+    if (refused) campaignWithout(replica, node, loop.clock, () => loop.campaigned(replica));
+  }
 }

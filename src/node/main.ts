@@ -256,6 +256,7 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
       store,
       transport: net.transport,
       gossip: net.gossip,
+      bulk: net.bulk,
       runner,
     },
     settings: {

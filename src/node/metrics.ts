@@ -4,6 +4,7 @@ import type { Gossip, Transport } from '../ports/transport.ts';
 import type { DriveLoop } from './drive-loop.ts';
 import type { Peers } from './peers.ts';
 import type { Scheduler } from './scheduler.ts';
+import type { SnapshotCounters } from './snapshots.ts';
 import type { WorkerHost } from './worker-host.ts';
 
 export interface MetricSources {
@@ -13,6 +14,7 @@ export interface MetricSources {
   readonly peers: Peers;
   readonly transport: Transport;
   readonly gossip: Gossip;
+  readonly snapshots: SnapshotCounters;
   readonly submitsInFlight: number;
   readonly counters: {
     readonly submitted: number;
@@ -54,6 +56,7 @@ export function metricsOf(sources: MetricSources): Metrics {
     live += counts.assigned + counts.running;
   }
   const metrics = [
+    ...logMetrics(sources),
     counter('loop_turns', 'Turns of the drive loop.', loop.counters.turns),
     counter('loop_stalls', 'Turns that came more than a second late.', loop.counters.stalls),
     counter('store_batches', 'Synced batches written.', loop.counters.batches),
@@ -81,4 +84,25 @@ export function metricsOf(sources: MetricSources): Metrics {
     }
   }
   return metrics;
+}
+
+function logMetrics({ loop, snapshots }: MetricSources): Metric[] {
+  let entries = 0;
+  let bytes = 0;
+  for (const { log } of loop.replicas()) {
+    entries += log.lastIndex() - log.firstIndex() + 1;
+    bytes += log.size.bytes;
+  }
+  const failed = snapshots.sendFailed + snapshots.receiveFailed;
+  return [
+    gauge('log_entries', 'Entries in the logs of the replicas here.', entries),
+    gauge('log_bytes', 'Bytes of those entries.', bytes),
+    counter('log_truncations', 'Times that a log was truncated.', loop.counters.truncations),
+    counter('snapshots_sent', 'Whole states that other nodes took.', snapshots.sent),
+    counter('snapshots_received', 'Whole states taken from other nodes.', snapshots.received),
+    counter('snapshots_failed', 'Snapshots that broke off or were refused.', failed),
+    counter('snapshot_bytes_out', 'Bytes of snapshots sent.', snapshots.bytesOut),
+    counter('snapshot_bytes_in', 'Bytes of snapshots received.', snapshots.bytesIn),
+    gauge('snapshots_running', 'Snapshots under way, in and out.', snapshots.running),
+  ];
 }

@@ -1,11 +1,13 @@
 /** What a node is made of: its settings, its ports, and how it tells that it ends. */
 import type { NodeId } from '../model/ids.ts';
 import type { Resources, Tier } from '../model/resources.ts';
+import type { BulkTransport } from '../ports/bulk.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { Runner } from '../ports/runner.ts';
 import type { Store } from '../ports/store.ts';
 import type { Gossip, Transport } from '../ports/transport.ts';
+import type { LogLimits } from './log-policy.ts';
 
 export interface NodeSettings {
   readonly name: string;
@@ -16,6 +18,8 @@ export interface NodeSettings {
   readonly zone: string;
   readonly httpAddress: string;
   readonly networkKey: Uint8Array;
+  /** How long logs may get; the usual limits where it is not given. */
+  readonly logLimits?: LogLimits | undefined;
   /** From the join token, for the first registration. */
   readonly joinSecret?: Uint8Array | undefined;
   /** Nodes to dial before the registry is known here. */
@@ -29,6 +33,7 @@ export interface NodePorts {
   readonly store: Store;
   readonly transport: Transport;
   readonly gossip: Gossip;
+  readonly bulk: BulkTransport;
   readonly runner: Runner;
 }
 

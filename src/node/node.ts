@@ -18,19 +18,22 @@ import { ClusterReads } from './cluster-reads.ts';
 import { background, type NodeContext } from './context.ts';
 import { DriveLoop } from './drive-loop.ts';
 import { EventsFeed } from './events-feed.ts';
+import type { GroupMachine } from './group-machine.ts';
 import { IdDraw } from './id-draw.ts';
 import { LeaderBalance } from './leader-balance.ts';
 import { LeaderDirectory } from './leader-directory.ts';
+import { standardLog } from './log-policy.ts';
 import { Membership } from './membership.ts';
 import { metricsOf } from './metrics.ts';
 import type { NodeEnd, NodePorts, NodeSettings } from './node-parts.ts';
 import { Peers, type Standing } from './peers.ts';
 import { Registration } from './registration.ts';
 import { RegistryClient } from './registry-client.ts';
-import type { GroupMachine, Replica } from './replica.ts';
+import type { Replica } from './replica.ts';
 import { Scheduler } from './scheduler.ts';
 import { ShardAccess } from './shard-access.ts';
 import { ShardLeader } from './shard-leader.ts';
+import { Snapshots } from './snapshots.ts';
 import { TaskList } from './task-list.ts';
 import { TaskOutput } from './task-output.ts';
 import { TaskReads } from './task-reads.ts';
@@ -53,6 +56,7 @@ export class TschedNode {
   readonly #peers: Peers;
   readonly #membership: Membership;
   readonly #balance: LeaderBalance;
+  readonly #snapshots: Snapshots;
   readonly #wire: WorkerWire;
   readonly #advertiser: Advertiser;
   readonly #directory: LeaderDirectory;
@@ -83,7 +87,12 @@ export class TschedNode {
       log,
       store,
       peers: this.#peers,
-      machineFor: group => machineFor(group),
+      machineFor,
+      snapshots: {
+        maySend: (replica, to) => this.#snapshots.maySend(replica, to),
+        send: (replica, message) => this.#snapshots.send(replica, message),
+      },
+      logLimits: settings.logLimits ?? standardLog,
       observer: {
         applied: (replica, _index, effects) => this.#applied(replica, effects),
         roleChanged: replica => this.#roleChanged(replica),
@@ -102,6 +111,17 @@ export class TschedNode {
       leaderOf: group => this.#directory.leaderOf(group),
     };
     this.registry = new RegistryClient(this.context);
+    this.#snapshots = new Snapshots({
+      ports,
+      loop: this.loop,
+      clusterId: image.header.clusterId,
+      machineFor,
+      connected: node => this.#peers.connected(node),
+      mayTell: (node, group) => {
+        const standing = this.#standingOf(node);
+        return standing === 'member' || (standing === 'unknown' && group === registryGroup);
+      },
+    });
     const wire = new WorkerWire({
       context: this.context,
       worker: () => this.worker,
@@ -239,6 +259,7 @@ export class TschedNode {
           peers: this.#peers,
           transport,
           gossip: ports.gossip,
+          snapshots: this.#snapshots.counters(),
           submitsInFlight: this.#writes.inFlight,
           counters: this.#counters,
         }),
@@ -271,6 +292,7 @@ export class TschedNode {
       },
       node => this.#standingOf(node),
     );
+    await this.#snapshots.start();
     await gossip.start((author, message) => this.scheduler.advertised(author, message));
     await this.worker.start(this.#image.bootCount);
     this.loop.start();
@@ -358,6 +380,7 @@ export class TschedNode {
     this.scheduler.stop();
     for (const leader of [...this.scheduler.leaders()]) leader.stop();
     await this.worker.stop({ end: options.endTasks });
+    await this.#snapshots.stop();
     await this.loop.stop();
     this.#peers.stop();
     await this.#ports.gossip.stop();

@@ -66,6 +66,15 @@ export class PendingProposals {
     }
   }
 
+  /** The state came as a whole: which entries it holds up to `applied` is not known. */
+  skipped(applied: number): void {
+    for (const [index, { proposal }] of this.#byIndex) {
+      if (index > applied) continue;
+      this.#byIndex.delete(index);
+      proposal.reject(this.#unknown('was overtaken by a whole state'));
+    }
+  }
+
   /** The replica is gone from here; its group goes on. */
   abandon(): void {
     for (const { proposal } of this.#byIndex.values()) {

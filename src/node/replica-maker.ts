@@ -1,12 +1,13 @@
 /** Building a replica: its consensus core over the log that the store holds, its machine loaded. */
 import type { Random } from '../ports/clock.ts';
-import type { Row, Store } from '../ports/store.ts';
+import type { GroupImage, Row, Store } from '../ports/store.ts';
 import { RaftCore } from '../raft/core.ts';
 import type { HardState, Message, ReplicaId } from '../raft/message.ts';
 import { productionConfig } from '../raft/production.ts';
-import { type Descriptor, noConf } from './descriptor.ts';
-import { LogCache, readTermRuns } from './log-cache.ts';
-import { type GroupMachine, Replica, type ReplicaEvents } from './replica.ts';
+import { type Descriptor, decodeDescriptor, noConf } from './descriptor.ts';
+import type { GroupMachine } from './group-machine.ts';
+import { LogCache, readOutline } from './log-cache.ts';
+import { Replica, type ReplicaEvents } from './replica.ts';
 
 /** What a replica begins from. */
 export interface ReplicaSeed {
@@ -15,11 +16,23 @@ export interface ReplicaSeed {
   /** With the rows of `applied`. */
   readonly machine: GroupMachine;
   readonly hard: HardState;
+  readonly firstIndex: number;
   readonly lastIndex: number;
+  readonly truncatedTerm: number;
   readonly applied: number;
   readonly appliedTerm: number;
   /** The descriptor is not on the disk yet. */
   readonly fresh: boolean;
+}
+
+/** What the store holds of a group, its rows loaded into `machine`. */
+export async function storedSeed(
+  store: Store,
+  image: GroupImage,
+  machine: GroupMachine,
+): Promise<ReplicaSeed> {
+  machine.load(await allRows(store, image.group), image.applied);
+  return { ...image, descriptor: decodeDescriptor(image.descriptor), machine, fresh: false };
 }
 
 /** A replica that knows nothing yet: its leader tells it. */
@@ -32,7 +45,9 @@ export const emptySeed = (
   descriptor: { replicaId, confIndex: 0, conf: noConf, members: [] },
   machine,
   hard: { term: 0, vote: 0, commit: 0 },
+  firstIndex: 1,
   lastIndex: 0,
+  truncatedTerm: 0,
   applied: 0,
   appliedTerm: 0,
   fresh: true,
@@ -44,9 +59,9 @@ export function makeReplica(
   random: Random,
   events: ReplicaEvents,
 ): Replica {
-  const { group, descriptor, machine, hard, lastIndex, applied, appliedTerm, fresh } = seed;
-  const runs = readTermRuns(store, group, lastIndex);
-  const log = new LogCache({ group, store, hard, conf: descriptor.conf, lastIndex, runs });
+  const { group, descriptor, machine, hard, applied, appliedTerm, fresh } = seed;
+  const outline = readOutline(store, group, seed);
+  const log = new LogCache({ group, store, hard, conf: descriptor.conf, outline });
   const core = new RaftCore(
     productionConfig({
       id: descriptor.replicaId,
@@ -82,7 +97,7 @@ export function mayCreate(message: Message, present: ReplicaId, removed: Replica
 const pageRows = 4_096;
 
 /** Every state row of a group, in key order. */
-export async function allRows(store: Store, group: number): Promise<Row[]> {
+async function allRows(store: Store, group: number): Promise<Row[]> {
   const rows: Row[] = [];
   const to = new Uint8Array(64).fill(0xff);
   let from: Uint8Array = new Uint8Array(0);

@@ -9,43 +9,17 @@ import type { NodeId } from '../model/ids.ts';
 import type { StoreOp } from '../ports/store.ts';
 import { decodeConfChange } from '../raft/codec.ts';
 import type { RaftCore } from '../raft/core.ts';
-import type { ConfState, Entry, HardState, Message } from '../raft/message.ts';
-import type { PersistToken, Ready } from '../raft/ready.ts';
-import {
-  type Descriptor,
-  decodeMembers,
-  encodeDescriptor,
-  type Member,
-  storeMark,
-} from './descriptor.ts';
+import type { ConfState, Entry, Message, ReplicaId, SnapshotMeta } from '../raft/message.ts';
+import type { Ready } from '../raft/ready.ts';
+import { type Descriptor, decodeMembers, isSeated, type Member } from './descriptor.ts';
+import type { GroupMachine } from './group-machine.ts';
 import type { LogCache } from './log-cache.ts';
+import type { LogLimits } from './log-policy.ts';
+import { type KnownMember, Members } from './members.ts';
 import { type Applied, PendingProposals, type Proposal } from './pending-proposals.ts';
 import { ReadWaiters } from './read-waiters.ts';
-
-/** What the drive loop needs of a state machine; the shard's and the registry's both are one. */
-export interface GroupMachine {
-  readonly dirtyRows: number;
-  readonly dirtyBytes: number;
-  load(rows: Iterable<readonly [Uint8Array, Uint8Array]>, applied: number): void;
-  apply(
-    index: number,
-    data: Uint8Array,
-  ): { readonly replies: readonly unknown[]; readonly effects: readonly unknown[] };
-  takeFlush(maxRows: number):
-    | {
-        readonly rows: readonly (readonly [Uint8Array, Uint8Array | undefined])[];
-        readonly token: number;
-      }
-    | undefined;
-  flushed(token: number): void;
-  digest(): number;
-}
-
-const isSeated = (conf: ConfState, id: number): boolean =>
-  conf.voters.includes(id) ||
-  conf.votersOutgoing.includes(id) ||
-  conf.learners.includes(id) ||
-  conf.learnersNext.includes(id);
+import { type IncomingState, ReplicaBatch } from './replica-batch.ts';
+import { pointOf } from './truncation.ts';
 
 export interface ReplicaEvents {
   /** Entries were applied; `effects` are the machine's. */
@@ -53,13 +27,22 @@ export interface ReplicaEvents {
   /** The configuration changed; false in `member` where this replica is not part of it any more. */
   confChanged(replica: Replica, member: boolean): void;
   roleChanged(replica: Replica): void;
+  /** Whether a whole state could be sent to that replica now. */
+  maySend(replica: Replica, to: ReplicaId): boolean;
+}
+
+/** What the disk holds of the state. */
+interface Durable {
+  readonly applied: number;
+  readonly appliedTerm: number;
+  readonly conf: ConfState;
 }
 
 export class Replica {
   readonly group: number;
   readonly core: RaftCore;
   readonly log: LogCache;
-  readonly machine: GroupMachine;
+  machine: GroupMachine;
   descriptor: Descriptor;
   applied: number;
   appliedTerm: number;
@@ -78,23 +61,22 @@ export class Replica {
   heardMs = 0;
 
   readonly #events: ReplicaEvents;
-  readonly #members = new Map<number, { node: NodeId; storeId: string; mark: number }>();
+  readonly #members = new Members();
   readonly #proposals: Proposal[] = [];
   readonly #pending: PendingProposals;
   readonly #reads = new ReadWaiters();
 
-  // Work for the next batch.
-  #entries: Entry[] = [];
-  #hard: HardState | undefined;
-  #tokens: PersistToken[] = [];
+  /** Work for the next batch. */
+  #next = new ReplicaBatch();
   /** Receipts not given back yet, those of the batch in flight included. */
   #tokensOut = 0;
-  #after: Message[] = [];
-  #state: Extract<StoreOp, { kind: 'state' }>[] = [];
-  #flushTokens: number[] = [];
   /** States that were taken from the machine and are not durable yet. */
   #statesOut = 0;
-  #descriptorDirty = false;
+  #durable: Durable;
+  /** Staged, and about to be offered to the core, which may not want it. */
+  #offered: IncomingState | undefined;
+  /** The core has taken it; it replaces log and machine when its batch is durable. */
+  #installing: IncomingState | undefined;
 
   constructor(options: {
     readonly group: number;
@@ -118,7 +100,13 @@ export class Replica {
     this.flushedIndex = options.applied;
     this.#events = options.events;
     this.#pending = new PendingProposals(options.group, () => this.#notLeader());
-    this.#descriptorDirty = options.fresh;
+    if (options.fresh) this.#next.descriptor = options.descriptor;
+    this.#durable = {
+      applied: options.applied,
+      appliedTerm: options.appliedTerm,
+      conf: options.descriptor.conf,
+    };
+    this.log.offer = to => this.#snapshotFor(to);
     for (const member of options.descriptor.members) this.learnMember(member);
   }
 
@@ -131,26 +119,16 @@ export class Replica {
     return this.core.lead === 0 ? undefined : this.#members.get(this.core.lead)?.node;
   }
 
-  member(
-    id: number,
-  ): { readonly node: NodeId; readonly storeId: string; readonly mark: number } | undefined {
+  member(id: number): KnownMember | undefined {
     return this.#members.get(id);
   }
 
   members(): Member[] {
-    return [...this.#members].map(([replicaId, { node, storeId }]) => ({
-      replicaId,
-      node,
-      storeId,
-    }));
+    return this.#members.list();
   }
 
   learnMember(member: Member): void {
-    this.#members.set(member.replicaId, {
-      node: member.node,
-      storeId: member.storeId,
-      mark: member.storeId === '' ? 0 : storeMark(member.storeId),
-    });
+    this.#members.learn(member);
   }
 
   propose(data: Uint8Array): Promise<Applied> {
@@ -208,18 +186,80 @@ export class Replica {
       if (ready.soft !== undefined) this.#onSoft();
       this.#checkLeading();
     }
+    // It is out of date, or names other members: the core has said so to its sender.
+    this.#offered?.settle(false);
+    this.#offered = undefined;
+  }
+
+  /** A whole state is staged: `message` tells the core of it, which decides. */
+  offer(incoming: IncomingState, message: Message): void {
+    this.#offered?.settle(false);
+    this.#offered = incoming;
+    this.core.step(message);
+  }
+
+  /** Adds to what is staged, or drops it. */
+  stage(op: StoreOp): void {
+    this.#next.staging.push(op);
+  }
+
+  /** A received state is about to replace what there is: nothing else of it is written. */
+  get installing(): boolean {
+    return this.#installing !== undefined;
+  }
+
+  #beginInstall(snapshot: SnapshotMeta): void {
+    const incoming = this.#offered;
+    assert(incoming?.index === snapshot.index, `group ${this.group}: no state ${snapshot.index}`);
+    this.#offered = undefined;
+    this.#statesOut -= this.#next.states.length;
+    this.#next.replaceBy(incoming);
+    this.#installing = incoming;
+    this.dirtySinceMs = 0;
+    for (const member of incoming.descriptor.members) this.learnMember(member);
+  }
+
+  /** The state on the disk is the received one from here on, in memory too. */
+  #install(incoming: IncomingState): void {
+    this.#installing = undefined;
+    this.log.restart(incoming.index, incoming.term);
+    this.machine = incoming.machine;
+    this.applied = incoming.index;
+    this.appliedTerm = incoming.term;
+    this.flushedIndex = incoming.index;
+    this.descriptor = incoming.descriptor;
+    const { members, conf } = incoming.descriptor;
+    this.#members.keep(new Set());
+    for (const member of members) this.learnMember(member);
+    this.#durable = { applied: incoming.index, appliedTerm: incoming.term, conf };
+    this.#pending.skipped(incoming.index);
+  }
+
+  /** What a replica that needs more than the log has can be sent: the state on the disk. */
+  #snapshotFor(to: ReplicaId): SnapshotMeta | 'unavailable' {
+    const { applied, appliedTerm, conf } = this.#durable;
+    if (applied === 0 || !isSeated(conf, to) || !this.#events.maySend(this, to)) {
+      return 'unavailable';
+    }
+    return { index: applied, term: appliedTerm, conf };
+  }
+
+  /** Drops what the log can do without; true where the next batch has to say so. */
+  truncate(max: LogLimits): boolean {
+    if (this.installing) return false;
+    const point = pointOf(this, this.#durable.applied, max);
+    if (point === undefined) return false;
+    this.#next.truncation = this.log.truncate(point);
+    return true;
   }
 
   #takePersist(ready: Ready, send: (message: Message) => void): void {
     const { persist } = ready;
     if (persist === undefined) return;
-    const first = persist.entries[0];
-    if (first !== undefined) {
-      const keep = this.#entries.findIndex(entry => entry.index >= first.index);
-      if (keep >= 0) this.#entries.length = keep;
-      for (const entry of persist.entries) this.#entries.push(entry);
-    }
-    if (persist.hard !== undefined) this.#hard = persist.hard;
+    if (persist.snapshot !== undefined) this.#beginInstall(persist.snapshot);
+    const next = this.#next;
+    next.append(persist.entries);
+    if (persist.hard !== undefined) next.hard = persist.hard;
     if (!persist.mustSync && persist.entries.length === 0 && this.#tokensOut === 0) {
       // All that the answers promise is on the disk. A commit index is found again by itself after
       // a restart: it is written with the next batch, and costs none of its own.
@@ -227,9 +267,9 @@ export class Replica {
       for (const message of ready.msgsAfterPersist) send(message);
       return;
     }
-    this.#tokens.push(persist.token);
+    next.tokens.push(persist.token);
     this.#tokensOut++;
-    for (const message of ready.msgsAfterPersist) this.#after.push(message);
+    for (const message of ready.msgsAfterPersist) next.after.push(message);
   }
 
   #apply(entries: readonly Entry[]): void {
@@ -272,11 +312,9 @@ export class Replica {
     // A new replica replays the configurations from before it was added: it was not removed by
     // them.
     const seated = isSeated(this.descriptor.conf, this.id);
-    if (seated) {
-      for (const id of [...this.#members.keys()]) if (!present.has(id)) this.#members.delete(id);
-    }
+    if (seated) this.#members.keep(present);
     this.descriptor = { replicaId: this.id, confIndex: entry.index, conf, members };
-    this.#descriptorDirty = true;
+    this.#next.descriptor = this.descriptor;
     // Together with the state at exactly this index: a replay never meets the change again.
     this.flush();
     this.#events.confChanged(this, !seated || present.has(this.id));
@@ -300,11 +338,12 @@ export class Replica {
 
   /** Puts all dirty rows, and the index they stand for, into the next batch. */
   flush(): void {
+    if (this.installing) return;
     const flush = this.machine.takeFlush(Number.MAX_SAFE_INTEGER);
     if (flush === undefined && this.flushedIndex === this.applied) return;
-    if (flush !== undefined) this.#flushTokens.push(flush.token);
+    if (flush !== undefined) this.#next.flushTokens.push(flush.token);
     this.#statesOut++;
-    this.#state.push({
+    this.#next.states.push({
       kind: 'state',
       group: this.group,
       applied: this.applied,
@@ -317,40 +356,35 @@ export class Replica {
 
   /** Step 6: this replica's part of the batch, and what to do when it is durable. */
   takeBatch(ops: StoreOp[]): (() => readonly Message[]) | undefined {
-    if (this.#tokens.length === 0 && this.#state.length === 0 && !this.#descriptorDirty) {
-      return undefined;
+    const batch = this.#next;
+    if (batch.idle) return undefined;
+    this.#next = new ReplicaBatch();
+    batch.addTo(ops, this.group);
+    return () => this.#written(batch);
+  }
+
+  #written(batch: ReplicaBatch): readonly Message[] {
+    if (batch.install !== undefined) this.#install(batch.install);
+    this.log.append(batch.entries);
+    this.#tokensOut -= batch.tokens.length;
+    this.#statesOut -= batch.states.length;
+    const { conf } = batch.install?.descriptor ?? batch.descriptor ?? this.#durable;
+    const { applied, appliedTerm } = batch.states.at(-1) ?? this.#durable;
+    this.#durable = { applied, appliedTerm, conf };
+    for (const token of batch.tokens) this.core.persisted(token);
+    for (const token of batch.flushTokens) this.machine.flushed(token);
+    if (batch.install !== undefined) {
+      batch.install.settle(true);
+      this.#events.confChanged(this, true);
+      this.#events.applied(this, this.applied, []);
     }
-    const { group } = this;
-    if (this.#descriptorDirty) {
-      ops.push({ kind: 'descriptor', group, value: encodeDescriptor(this.descriptor) });
-      this.#descriptorDirty = false;
-    }
-    const entries = this.#entries;
-    if (entries.length > 0) ops.push({ kind: 'entries', group, entries });
-    if (this.#hard !== undefined) ops.push({ kind: 'hard', group, hard: this.#hard });
-    for (const state of this.#state) ops.push(state);
-    const tokens = this.#tokens;
-    const after = this.#after;
-    const flushTokens = this.#flushTokens;
-    const states = this.#state.length;
-    this.#entries = [];
-    this.#hard = undefined;
-    this.#tokens = [];
-    this.#after = [];
-    this.#state = [];
-    this.#flushTokens = [];
-    return () => {
-      this.log.append(entries);
-      this.#tokensOut -= tokens.length;
-      this.#statesOut -= states;
-      for (const token of tokens) this.core.persisted(token);
-      for (const token of flushTokens) this.machine.flushed(token);
-      return after;
-    };
+    return batch.after;
   }
 
   /** Everything that waits is told that this replica will not answer. */
   abandon(): void {
+    this.#offered?.settle(false);
+    this.#installing?.settle(false);
     this.#pending.abandon();
     for (const proposal of this.#proposals.splice(0)) proposal.reject(this.#notLeader());
     this.#reads.abandon(this.#notLeader());

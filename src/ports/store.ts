@@ -35,6 +35,35 @@ export type StoreOp =
       readonly appliedTerm: number;
       readonly rows: readonly (readonly [key: Uint8Array, value: Uint8Array | undefined])[];
     }
+  /**
+   * Entries up to `index`, whose term is `term`, are gone: at most the applied index. The first
+   * index moves with the batch, the space comes back some time later.
+   */
+  | {
+      readonly kind: 'truncate';
+      readonly group: number;
+      readonly index: number;
+      readonly term: number;
+    }
+  /**
+   * Rows of a snapshot that is being received. They stand beside the state and are seen by
+   * `stagedRows` alone; what is staged and not installed is gone with the next open.
+   */
+  | { readonly kind: 'stage'; readonly group: number; readonly rows: readonly Row[] }
+  /** Drops what is staged; nothing where nothing is. */
+  | { readonly kind: 'unstage'; readonly group: number }
+  /**
+   * What is staged becomes the state of the group as of entry `index`, in one step: the rows, the
+   * applied index, the descriptor, and an empty log that begins behind it. The batch brings a hard
+   * state with a commit index of at least `index` where the stored one is below.
+   */
+  | {
+      readonly kind: 'install';
+      readonly group: number;
+      readonly index: number;
+      readonly term: number;
+      readonly descriptor: Uint8Array;
+    }
   /** Forgets the group but leaves a tombstone: replica ids up to this one never act again here. */
   | { readonly kind: 'remove'; readonly group: number; readonly tombstone: number }
   /** A small record of the node itself, for example the shard map it last saw. */
@@ -47,6 +76,8 @@ export interface GroupImage {
   readonly hard: HardState;
   readonly firstIndex: number;
   readonly lastIndex: number;
+  /** Term of the entry before `firstIndex`; 0 where the log begins at index 1. */
+  readonly truncatedTerm: number;
   readonly applied: number;
   readonly appliedTerm: number;
 }
@@ -63,6 +94,21 @@ export interface StoreImage {
 
 export type Row = readonly [key: Uint8Array, value: Uint8Array];
 
+/** Rows of one group in key order, as they stood when the reading began. */
+export interface RowReading {
+  /** The next rows: at least one, then up to about `maxBytes`; none at the end. */
+  next(maxBytes: number): Promise<Row[]>;
+  /** Gives up what the reading holds; twice does no harm. */
+  close(): Promise<void>;
+}
+
+/** The whole state of a group at one durable batch, whatever is written meanwhile. */
+export interface GroupReading extends RowReading {
+  readonly descriptor: Uint8Array;
+  readonly applied: number;
+  readonly appliedTerm: number;
+}
+
 export interface Store {
   /** Opens and checks; throws `TschedError` (`dataDirInUse`, `storageFault`, `dataDirEmpty`). */
   open(onFault: (error: Error) => void): Promise<StoreImage>;
@@ -74,6 +120,13 @@ export interface Store {
     group: number,
     range: { from: Uint8Array; to: Uint8Array; limit: number; reverse?: boolean | undefined },
   ): Promise<Row[]>;
+  /**
+   * A consistent reading of a group that exists. It has to be closed: until then the disk keeps
+   * what it reads. Rejections of its methods are faults of the store.
+   */
+  readGroup(group: number): GroupReading;
+  /** The rows that are staged for a group, those that are durable. */
+  stagedRows(group: number): RowReading;
   /** Log entries `lo <= index < hi`, at least one, stopping once `maxBytes` are reached. */
   entries(group: number, lo: number, hi: number, maxBytes: number): Entry[];
   close(): Promise<void>;

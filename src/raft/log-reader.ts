@@ -3,7 +3,15 @@
  * memory (`MemoryLog`) or with synchronous reads. It shows what the driver was handed by `ready()`
  * and has stored; entries that are handed out but not stored yet the core keeps itself.
  */
-import type { ConfState, Entry, HardState, Index, SnapshotMeta, Term } from './message.ts';
+import type {
+  ConfState,
+  Entry,
+  HardState,
+  Index,
+  ReplicaId,
+  SnapshotMeta,
+  Term,
+} from './message.ts';
 
 export interface LogReader {
   /** State as of start. `hard.commit` may be behind what was committed, never ahead of the log. */
@@ -19,6 +27,9 @@ export interface LogReader {
    * empty. `fetching`: not in memory, being loaded; the driver then calls `entriesReady`.
    */
   entries(lo: Index, hi: Index, maxBytes: number): readonly Entry[] | 'compacted' | 'fetching';
-  /** The newest snapshot that can be sent, or `unavailable` for now. */
-  snapshotMeta(): SnapshotMeta | 'unavailable';
+  /**
+   * The newest snapshot that can be sent to `to`, or `unavailable` for now: it is asked again at
+   * that replica's next sign of life.
+   */
+  snapshotMeta(to: ReplicaId): SnapshotMeta | 'unavailable';
 }

@@ -12,6 +12,7 @@ import {
   type Entry,
   entryBytes,
   type Index,
+  type ReplicaId,
   type SnapshotMeta,
   type Term,
 } from './message.ts';
@@ -260,8 +261,8 @@ export class RaftLog {
     return false;
   }
 
-  snapshotMeta(): SnapshotMeta | 'unavailable' {
-    return this.unstable.snapshot ?? this.#reader.snapshotMeta();
+  snapshotMeta(to: ReplicaId): SnapshotMeta | 'unavailable' {
+    return this.unstable.snapshot ?? this.#reader.snapshotMeta(to);
   }
 
   /** Starts over from a received snapshot, which is committed by definition. */

@@ -38,7 +38,7 @@ export function sendAppend(replica: Replica, peer: Progress, evenIfEmpty: boolea
 function sendSnapshot(replica: Replica, peer: Progress): boolean {
   // A replica that is down cannot take a snapshot: wait for a sign of life.
   if (!peer.recentActive) return false;
-  const snapshot = replica.log.snapshotMeta();
+  const snapshot = replica.log.snapshotMeta(peer.id);
   if (snapshot === 'unavailable') return false;
   peer.becomeSnapshot(snapshot.index);
   const message = newMessage('MsgSnap', replica.id, peer.id, replica.term);

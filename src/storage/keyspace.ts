@@ -6,16 +6,17 @@
  *   01 seq:u48                    batch witness
  *   02 group:u32                  descriptor
  *   03 group                      hard state
+ *   04 group                      where the log begins
  *   05 group                      applied index of the state rows
  *   06 group gen:u32 first:u48    log record: a run of entries, `first` is the index of its first
  *   07 group                      tombstone
  *   08 name                       record of the node itself
  *   10 group gen:u32 key          state row
  *
- * `gen` counts the lives of a group on this node. Rows and log of a removed group are cleared some
- * time after the batch that removed it; a new life never sees them, because it has another `gen`.
- * Numbers are never used for something else: 04 (truncated log) and 20 (snapshot staging) are kept
- * for what their names say.
+ * `gen` counts the lives of a group on this node; the descriptor says which one it is in. Rows and
+ * log of a removed group are cleared some time after the batch that removed it; a new life never
+ * sees them, because it has another `gen`. A snapshot that is being received is the group's next
+ * life: its rows stand under a fresh `gen`, and the descriptor moves there when they are complete.
  */
 import { ByteWriter } from '../model/bytes.ts';
 
@@ -24,6 +25,7 @@ export const prefixes = {
   witness: 0x01,
   descriptor: 0x02,
   hard: 0x03,
+  truncated: 0x04,
   applied: 0x05,
   log: 0x06,
   tombstone: 0x07,
@@ -32,7 +34,7 @@ export const prefixes = {
 } as const;
 
 /** Prefixes with one small record per group, told apart by the number alone. */
-export type GroupPrefix = 'descriptor' | 'hard' | 'applied' | 'tombstone';
+export type GroupPrefix = 'descriptor' | 'hard' | 'truncated' | 'applied' | 'tombstone';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -70,23 +72,33 @@ export function keyOf(write: (writer: ByteWriter) => ByteWriter): Uint8Array {
   return write(new ByteWriter(32)).finish();
 }
 
-/** Everything under one prefix byte: `gte` and `lt` of a range. */
-export const prefixRange = (prefix: number): { gte: Uint8Array; lt: Uint8Array } => ({
+export interface KeyRange {
+  readonly gte: Uint8Array;
+  readonly lt: Uint8Array;
+}
+
+/** Everything under one prefix byte. */
+export const prefixRange = (prefix: number): KeyRange => ({
   gte: Uint8Array.of(prefix),
   lt: Uint8Array.of(prefix + 1),
 });
 
 /** Everything of one life of a group in `06` or `10`. */
-export function lifeRange(
-  prefix: 'log' | 'row',
-  group: number,
-  gen: number,
-): { gte: Uint8Array; lt: Uint8Array } {
+export function lifeRange(prefix: 'log' | 'row', group: number, gen: number): KeyRange {
   const bound = (part: number): Uint8Array =>
     keyOf(writer => writer.u8(prefixes[prefix]).u32(group).u32(part));
   // Generations stay far below 2^32: one more per removal of the group from this node.
   return { gte: bound(gen), lt: bound(gen + 1) };
 }
+
+/** Log records of one life that start at `from` or behind it, and before `to`. */
+export const logRange = (group: number, gen: number, from: number, to?: number): KeyRange => ({
+  gte: keyOf(writer => writeLogKey(writer, group, gen, from)),
+  lt:
+    to === undefined
+      ? lifeRange('log', group, gen).lt
+      : keyOf(writer => writeLogKey(writer, group, gen, to)),
+});
 
 export interface ParsedLifeKey {
   readonly group: number;
@@ -107,7 +119,7 @@ export function parseLogFirst(key: Uint8Array): number | undefined {
   return view.getUint16(rowKeyOffset) * 2 ** 32 + view.getUint32(rowKeyOffset + 2);
 }
 
-/** Group of a key in `02`, `03`, `05` or `07`. */
+/** Group of a key in `02` to `05` or `07`. */
 export function parseGroupKey(key: Uint8Array): number | undefined {
   if (key.length !== 5) return undefined;
   return new DataView(key.buffer, key.byteOffset, key.byteLength).getUint32(1);
@@ -134,6 +146,7 @@ export function describeKey(key: Uint8Array): string {
   if (group !== undefined) {
     if (key[0] === prefixes.descriptor) return `descriptor of group ${group}`;
     if (key[0] === prefixes.hard) return `hard state of group ${group}`;
+    if (key[0] === prefixes.truncated) return `beginning of the log of group ${group}`;
     if (key[0] === prefixes.applied) return `applied index of group ${group}`;
     if (key[0] === prefixes.tombstone) return `tombstone of group ${group}`;
   }

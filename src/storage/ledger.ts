@@ -5,8 +5,8 @@
  * next open.
  *
  * Rules, asserted: entries are contiguous, terms do not fall, nothing at or below the commit index
- * is overwritten, applied <= commit <= last index, and no term in the log is above the hard
- * state's.
+ * is overwritten, applied <= commit <= last index, no term in the log is above the hard state's,
+ * what was applied is truncated only, and a snapshot is installed only beyond what is committed.
  */
 import { assert } from '../model/assert.ts';
 import type { StoreOp } from '../ports/store.ts';
@@ -18,7 +18,9 @@ const noHard: HardState = { term: 0, vote: 0, commit: 0 };
 export class GroupLedger {
   readonly group: number;
   hard: HardState = noHard;
-  readonly first = 1;
+  /** First index of the log, and the term of the entry before it. */
+  first = 1;
+  truncatedTerm = 0;
   last = 0;
   lastTerm = 0;
   applied = 0;
@@ -62,6 +64,33 @@ export class GroupLedger {
     this.lastTerm = term;
   }
 
+  truncate(index: number, term: number): void {
+    assert(
+      index >= this.first - 1 && index <= this.applied,
+      `group ${this.group}: truncation to ${index} of [${this.first}, ${this.applied}]`,
+    );
+    assert(
+      term >= this.truncatedTerm && term <= this.appliedTerm,
+      `group ${this.group}: truncation to term ${term}, applied ${this.appliedTerm}`,
+    );
+    this.first = index + 1;
+    this.truncatedTerm = term;
+  }
+
+  install(index: number, term: number): void {
+    assert(
+      index > this.#committed && index > this.applied && term >= this.appliedTerm,
+      `group ${this.group}: snapshot of ${index}, committed ${this.#committed}`,
+    );
+    this.first = index + 1;
+    this.truncatedTerm = term;
+    this.last = index;
+    this.lastTerm = term;
+    this.applied = index;
+    this.appliedTerm = term;
+    this.readable = index;
+  }
+
   setApplied(applied: number, appliedTerm: number): void {
     assert(
       applied >= this.applied && appliedTerm >= this.appliedTerm,
@@ -82,6 +111,9 @@ export class GroupLedger {
   /** What contradicts itself in this group, or `undefined`. */
   contradiction(): string | undefined {
     const { group, hard, last, lastTerm, applied } = this;
+    if (applied < this.first - 1) {
+      return `group ${group}: applied ${applied}, but the log begins at ${this.first}`;
+    }
     if (hard.commit > last) return `group ${group}: commit ${hard.commit} is after last ${last}`;
     if (applied > hard.commit) {
       return `group ${group}: applied ${applied} is after commit ${hard.commit}`;
@@ -143,11 +175,13 @@ export class Ledgers {
 
   #stageGroup(
     ledger: GroupLedger,
-    op: Extract<StoreOp, { kind: 'hard' | 'entries' | 'state' }>,
+    op: Exclude<StoreOp, { kind: 'meta' | 'descriptor' | 'remove' }>,
   ): void {
     if (op.kind === 'hard') ledger.setHard(op.hard);
     else if (op.kind === 'state') ledger.setApplied(op.applied, op.appliedTerm);
-    else if (op.entries.length > 0) ledger.append(op.entries);
+    else if (op.kind === 'truncate') ledger.truncate(op.index, op.term);
+    else if (op.kind === 'install') ledger.install(op.index, op.term);
+    else if (op.kind === 'entries' && op.entries.length > 0) ledger.append(op.entries);
     this.#touched.add(ledger);
   }
 

@@ -5,15 +5,18 @@
  * checked when they are read. Nothing is repaired here: damage is thrown (Alagappan et al.,
  * "Protocol-aware recovery", FAST 2018: cutting a damaged log can lose what was committed).
  *
- * Rows and log of removed groups that were not cleared before the process ended are found by their
- * generation and given back as `leftovers`.
+ * What was not cleared before the process ended is given back as `leftovers`: lives that no
+ * descriptor stands for (removed groups, snapshots that were never installed), and records of
+ * truncated entries.
  */
 import type { GroupImage } from '../ports/store.ts';
 import { StoreDamage } from './damage.ts';
 import {
   describeKey,
+  type KeyRange,
   keyOf,
   lifeRange,
+  logRange,
   parseGroupKey,
   parseLifeKey,
   parseLogFirst,
@@ -34,24 +37,22 @@ import {
   readHard,
   readHeader,
   readTombstone,
+  readTruncation,
   type StoredDescriptor,
   type StoredHeader,
   type StoredTombstone,
+  type StoredTruncation,
   unseal,
 } from './record.ts';
-
-export interface LeftoverLife {
-  readonly prefix: 'log' | 'row';
-  readonly group: number;
-  readonly gen: number;
-}
 
 export interface LoadedStore {
   readonly header: StoredHeader;
   readonly groups: readonly { image: GroupImage; ledger: GroupLedger; log: LogIndex }[];
   readonly tombstones: Map<number, StoredTombstone>;
   readonly meta: Map<string, Uint8Array>;
-  readonly leftovers: readonly LeftoverLife[];
+  readonly leftovers: readonly KeyRange[];
+  /** Highest generation of each group that has keys or may have some. */
+  readonly newestGens: ReadonlyMap<number, number>;
 }
 
 const pageSize = 1000;
@@ -87,6 +88,16 @@ export async function loadStore(db: Database): Promise<LoadedStore> {
     const { applied, appliedTerm } = decodeBody(key, body, readApplied);
     Object.assign(ledgerOf(key), { applied, appliedTerm });
   });
+  const truncations = new Map<number, StoredTruncation>();
+  await eachBody(db, 'truncated', (key, body) => {
+    const stored = decodeBody(key, body, readTruncation);
+    const ledger = ledgerOf(key);
+    ledger.first = stored.index + 1;
+    ledger.last = stored.index;
+    ledger.truncatedTerm = stored.term;
+    ledger.lastTerm = stored.term;
+    truncations.set(ledger.group, stored);
+  });
   const tombstones = new Map<number, StoredTombstone>();
   await eachBody(db, 'tombstone', (key, body) => {
     tombstones.set(groupOf(key), decodeBody(key, body, readTombstone));
@@ -96,15 +107,28 @@ export async function loadStore(db: Database): Promise<LoadedStore> {
     meta.set(parseMetaKey(key), body.slice());
   });
   const groups: LoadedStore['groups'][number][] = [];
-  for (const [group, stored] of descriptors) {
+  const leftovers: KeyRange[] = [];
+  for (const [group, { gen, descriptor }] of descriptors) {
     const ledger = ledgers.get(group)!;
-    const log = { gen: stored.gen, starts: await loadLog(db, ledger, stored.gen) };
+    const truncation = truncations.get(group);
+    const log = { gen, starts: await loadLog(db, ledger, gen, truncation) };
+    if (truncation !== undefined) leftovers.push(logRange(group, gen, 0, truncation.from));
     const contradiction = ledger.contradiction();
     if (contradiction !== undefined) throw new StoreDamage(contradiction);
-    groups.push({ image: imageOf(ledger, stored.descriptor), ledger, log });
+    groups.push({ image: imageOf(ledger, descriptor), ledger, log });
   }
-  const leftovers = await findLeftovers(db, descriptors);
-  return { header, groups, tombstones, meta, leftovers };
+  const newestGens = new Map<number, number>();
+  const note = (group: number, gen: number): void => {
+    newestGens.set(group, Math.max(gen, newestGens.get(group) ?? 0));
+  };
+  for (const known of [descriptors, tombstones]) {
+    for (const [group, { gen }] of known) note(group, gen);
+  }
+  for (const { prefix, group, gen } of await findDeadLives(db, descriptors)) {
+    note(group, gen);
+    leftovers.push(lifeRange(prefix, group, gen));
+  }
+  return { header, groups, tombstones, meta, leftovers, newestGens };
 }
 
 function imageOf(ledger: GroupLedger, descriptor: Uint8Array): GroupImage {
@@ -114,6 +138,7 @@ function imageOf(ledger: GroupLedger, descriptor: Uint8Array): GroupImage {
     hard: ledger.hard,
     firstIndex: ledger.first,
     lastIndex: ledger.last,
+    truncatedTerm: ledger.truncatedTerm,
     applied: ledger.applied,
     appliedTerm: ledger.appliedTerm,
   };
@@ -154,32 +179,48 @@ export async function eachRecord(
 }
 
 /** Walks the log of one group into its ledger and answers where its records start. */
-async function loadLog(db: Database, ledger: GroupLedger, gen: number): Promise<number[]> {
+async function loadLog(
+  db: Database,
+  ledger: GroupLedger,
+  gen: number,
+  truncation: StoredTruncation | undefined,
+): Promise<number[]> {
   const starts: number[] = [];
   let previous: Uint8Array = new Uint8Array();
-  await eachRecord(db, lifeRange('log', ledger.group, gen), (key, value) => {
+  const from = truncation?.from ?? 1;
+  await eachRecord(db, logRange(ledger.group, gen, from), (key, value) => {
     const first = parseLogFirst(key);
     if (first === undefined) throw new StoreDamage(`${describeKey(key)}: not a key of a log`);
-    if (first > ledger.last + 1 || first < ledger.first) {
+    if (first > ledger.last + 1 || (starts.length === 0 && first !== from)) {
       throw new StoreDamage(
         `${describeKey(key)}: entries ${ledger.last + 1} to ${first - 1} are missing`,
       );
     }
-    const before = starts.at(-1);
-    const termBefore =
-      before === undefined || first === ledger.last + 1
-        ? ledger.lastTerm
-        : termAt(previous, before, first - 1);
     const body = unseal('log', key, value);
     const run = walkRun(key, body, first);
-    if (run.baseTerm < termBefore) {
-      throw new StoreDamage(`${describeKey(key)}: term ${run.baseTerm} after term ${termBefore}`);
+    const before = starts.at(-1);
+    if (first < ledger.first) {
+      // The record that the truncation cut through: it has to know the last entry that is gone.
+      if (run.last < ledger.last || termAt(body, first, ledger.last) !== ledger.truncatedTerm) {
+        throw new StoreDamage(`${describeKey(key)}: it does not hold entry ${ledger.last}`);
+      }
+    } else {
+      const termBefore =
+        before === undefined || first === ledger.last + 1
+          ? ledger.lastTerm
+          : termAt(previous, before, first - 1);
+      if (run.baseTerm < termBefore) {
+        throw new StoreDamage(`${describeKey(key)}: term ${run.baseTerm} after term ${termBefore}`);
+      }
     }
     starts.push(first);
     previous = body;
     ledger.last = run.last;
     ledger.lastTerm = run.lastTerm;
   });
+  if (starts.length === 0 && from < ledger.first) {
+    throw new StoreDamage(`the log of group ${ledger.group}: the record at index ${from} is gone`);
+  }
   ledger.settle();
   return starts;
 }
@@ -213,12 +254,18 @@ function termAt(body: Uint8Array, first: number, index: number): number {
   return found;
 }
 
+interface DeadLife {
+  readonly prefix: 'log' | 'row';
+  readonly group: number;
+  readonly gen: number;
+}
+
 /** Lives in `06` and `10` that no descriptor stands for. Costs a seek per group, not a scan. */
-async function findLeftovers(
+async function findDeadLives(
   db: Database,
   descriptors: ReadonlyMap<number, StoredDescriptor>,
-): Promise<LeftoverLife[]> {
-  const leftovers: LeftoverLife[] = [];
+): Promise<DeadLife[]> {
+  const found: DeadLife[] = [];
   for (const prefix of ['log', 'row'] as const) {
     const iterator = db.keys(prefixRange(prefixes[prefix]));
     try {
@@ -228,12 +275,12 @@ async function findLeftovers(
         const life = parseLifeKey(key);
         if (life === undefined) throw new StoreDamage(`${describeKey(key)}: the key is too short`);
         const { group, gen } = life;
-        if (descriptors.get(group)?.gen !== gen) leftovers.push({ prefix, group, gen });
+        if (descriptors.get(group)?.gen !== gen) found.push({ prefix, group, gen });
         iterator.seek(lifeRange(prefix, group, gen).lt);
       }
     } finally {
       await iterator.close();
     }
   }
-  return leftovers;
+  return found;
 }

@@ -17,8 +17,19 @@ export type Database = Level<Uint8Array, Uint8Array>;
 /** Where a group's log records are, and which life of the group they belong to. */
 export interface LogIndex {
   readonly gen: number;
-  /** First index of each log record, ascending; those of the batch in flight included. */
+  /**
+   * First index of each log record, ascending; those of the batch in flight included. The first one
+   * may hold entries that are truncated.
+   */
   readonly starts: number[];
+}
+
+/** Drops the records that hold nothing beyond `index`; answers where the first one left starts. */
+export function dropRecords(log: LogIndex, index: number): number {
+  const position = positionOf(log.starts, index + 1);
+  if (position < 0) return index + 1;
+  log.starts.splice(0, position);
+  return log.starts[0]!;
 }
 
 /** Adds the records of an append to a batch, and the removal of those that it makes stale. */

@@ -12,7 +12,16 @@
 import { assert } from '../model/assert.ts';
 import type { TschedError } from '../model/errors.ts';
 import type { Log } from '../ports/log.ts';
-import type { Row, Store, StoreHeader, StoreImage, StoreMaker, StoreOp } from '../ports/store.ts';
+import type {
+  GroupReading,
+  Row,
+  RowReading,
+  Store,
+  StoreHeader,
+  StoreImage,
+  StoreMaker,
+  StoreOp,
+} from '../ports/store.ts';
 import type { Entry } from '../raft/message.ts';
 import { BatchBuffer } from './batch-buffer.ts';
 import { StoreDamage, toStorageError } from './damage.ts';
@@ -23,11 +32,12 @@ import {
   openDatabase,
   syncDirectory,
 } from './data-dir.ts';
-import { keyOf, lifeRange, rowKeyOffset, writeHeaderKey, writeRowKey } from './keyspace.ts';
+import { type KeyRange, keyOf, rowKeyOffset, writeHeaderKey, writeRowKey } from './keyspace.ts';
 import { Ledgers } from './ledger.ts';
 import { LevelGroups } from './level-groups.ts';
-import { type LeftoverLife, type LoadedStore, loadStore } from './level-loader.ts';
+import { type LoadedStore, loadStore } from './level-loader.ts';
 import { type Database, readEntries } from './level-log.ts';
+import { LevelRows, readLevelGroup } from './level-reading.ts';
 import { type StoredHeader, unseal, writeHeader } from './record.ts';
 import { scanWals } from './wal-scan.ts';
 import { checkWitnesses, encodeWitness } from './witness.ts';
@@ -59,6 +69,7 @@ class LevelStore implements Store, StoreMaker {
   #inFlight: Promise<void> | undefined;
   #clearing: Promise<void> = Promise.resolve();
   readonly #rangeReads = new Set<Promise<Row[]>>();
+  readonly #readings = new Set<LevelRows>();
   /** Number of the last batch. */
   #seq = 0;
 
@@ -95,7 +106,7 @@ class LevelStore implements Store, StoreMaker {
       this.#takeIn(loaded);
       this.#db = db;
       this.#onFault = onFault;
-      this.#clearLives(loaded.leftovers);
+      this.#clearRanges(loaded.leftovers);
       log.info('store opened', { directory, bootCount: header.bootCount });
       return toImage(loaded, header);
     } catch (error) {
@@ -150,7 +161,7 @@ class LevelStore implements Store, StoreMaker {
     const db = this.#opened();
     assert(this.#inFlight === undefined, 'one batch in flight');
     this.#batch.reset();
-    const dead: LeftoverLife[] = [];
+    const dead: KeyRange[] = [];
     for (const op of ops) {
       this.#ledgers.stage(op);
       this.#groups.encode(this.#batch, op, dead);
@@ -160,7 +171,7 @@ class LevelStore implements Store, StoreMaker {
       () => {
         this.#inFlight = undefined;
         this.#ledgers.settle();
-        this.#clearLives(dead);
+        this.#clearRanges(dead);
         done();
       },
       error => {
@@ -205,17 +216,17 @@ class LevelStore implements Store, StoreMaker {
   }
 
   /**
-   * Clears rows and logs of removed groups, not synced and not waited for: until it is through, and
-   * if it is lost, they lie under a generation that nobody reads.
+   * Clears what means nothing any more, not synced and not waited for: until it is through, and if
+   * it is lost, it lies under a generation that nobody reads, or before the beginning of a log.
    */
-  #clearLives(lives: readonly LeftoverLife[]): void {
-    if (lives.length === 0) return;
+  #clearRanges(ranges: readonly KeyRange[]): void {
+    if (ranges.length === 0) return;
     const db = this.#opened();
     this.#clearing = this.#clearing
       .then(async () => {
-        for (const life of lives) {
+        for (const range of ranges) {
           if (this.#failure !== undefined) return;
-          await db.clear(lifeRange(life.prefix, life.group, life.gen));
+          await db.clear(range);
         }
       })
       .catch(error => {
@@ -257,6 +268,33 @@ class LevelStore implements Store, StoreMaker {
     }
   }
 
+  readGroup(group: number): GroupReading {
+    this.#ledgers.of(group);
+    return this.#reading(db => {
+      const { reading, rows } = readLevelGroup(db, group, this.#readingHooks);
+      this.#readings.add(rows);
+      return reading;
+    });
+  }
+
+  stagedRows(group: number): RowReading {
+    const gen = this.#groups.stagedGenOf(group);
+    // Nothing is staged: nothing lies under a generation that does not exist.
+    const life = { group, gen: gen ?? 0 };
+    return this.#reading(db => {
+      const rows = new LevelRows(db, db.snapshot(), life, this.#readingHooks);
+      this.#readings.add(rows);
+      return rows;
+    });
+  }
+
+  readonly #readingHooks = {
+    fault: (error: unknown): Error => this.#fault(error),
+    onClose: (reading: LevelRows): void => {
+      this.#readings.delete(reading);
+    },
+  };
+
   entries(group: number, lo: number, hi: number, maxBytes: number): Entry[] {
     this.#ledgers.of(group).assertReadable(lo, hi);
     const log = this.#groups.logOf(group);
@@ -272,6 +310,7 @@ class LevelStore implements Store, StoreMaker {
     await this.#clearing;
     // LevelDB would break them off with an error; each one's caller hears of its own.
     await Promise.allSettled(this.#rangeReads);
+    await Promise.allSettled([...this.#readings].map(reading => reading.close()));
     await db.close();
   }
 

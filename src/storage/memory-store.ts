@@ -5,7 +5,16 @@
  */
 import { assert } from '../model/assert.ts';
 import { TschedError } from '../model/errors.ts';
-import type { Row, Store, StoreHeader, StoreImage, StoreMaker, StoreOp } from '../ports/store.ts';
+import type {
+  GroupReading,
+  Row,
+  RowReading,
+  Store,
+  StoreHeader,
+  StoreImage,
+  StoreMaker,
+  StoreOp,
+} from '../ports/store.ts';
 import { type Entry, entryBytes } from '../raft/message.ts';
 import { GroupLedger, Ledgers } from './ledger.ts';
 import { MemoryDisk } from './memory-disk.ts';
@@ -16,6 +25,10 @@ export interface MemoryStoreOptions {
   /** Runs the end of a write later, never at once; `setImmediate` by default. */
   readonly schedule?: ((finish: () => void) => void) | undefined;
 }
+
+const noBytes = new Uint8Array(0);
+/** Above every key that a machine makes. */
+const behindAll = new Uint8Array(64).fill(0xff);
 
 interface Flight {
   readonly ops: readonly StoreOp[];
@@ -63,14 +76,17 @@ export class MemoryStore implements Store, StoreMaker {
     if (disk.locked) throw new TschedError('dataDirInUse', 'this memory is open already');
     disk.locked = true;
     disk.bootCount++;
+    disk.sweep();
     this.#state = 'open';
     this.#onFault = onFault;
     const image = disk.image(disk.header);
     for (const group of image.groups) {
       const ledger = new GroupLedger(group.group);
-      const { hard, lastIndex, applied, appliedTerm } = group;
-      const lastTerm = disk.groups.get(group.group)?.log.at(-1)?.term ?? 0;
-      Object.assign(ledger, { hard, last: lastIndex, lastTerm, applied, appliedTerm });
+      const { hard, firstIndex: first, lastIndex: last, truncatedTerm } = group;
+      const { applied, appliedTerm } = group;
+      const lastTerm = disk.groups.get(group.group)?.log.at(-1)?.term ?? truncatedTerm;
+      const bounds = { first, truncatedTerm, last, lastTerm };
+      Object.assign(ledger, { hard, ...bounds, applied, appliedTerm });
       ledger.settle();
       this.#ledgers.add(ledger);
     }
@@ -122,14 +138,45 @@ export class MemoryStore implements Store, StoreMaker {
     return this.disk.groups.get(group)?.rows.range(range) ?? [];
   }
 
+  readGroup(group: number): GroupReading {
+    this.#assertReadable();
+    const stored = this.disk.groups.get(group);
+    assert(stored !== undefined, `group ${group} is not in the store`);
+    const { descriptor, applied, appliedTerm } = stored;
+    const rows = stored.rows.range({ from: noBytes, to: behindAll, limit: Number.MAX_VALUE });
+    return { descriptor, applied, appliedTerm, ...this.#readingOf(rows) };
+  }
+
+  stagedRows(group: number): RowReading {
+    this.#assertReadable();
+    return this.#readingOf([...(this.disk.groups.get(group)?.staged ?? [])]);
+  }
+
+  #readingOf(rows: readonly Row[]): RowReading {
+    let at = 0;
+    return {
+      next: async maxBytes => {
+        this.#assertReadable();
+        const from = at;
+        for (let bytes = 0; at < rows.length && bytes < maxBytes; at++) {
+          bytes += rows[at]![0].length + rows[at]![1].length;
+        }
+        return rows.slice(from, at);
+      },
+      close: async () => undefined,
+    };
+  }
+
   entries(group: number, lo: number, hi: number, maxBytes: number): Entry[] {
     this.#assertReadable();
     this.#ledgers.of(group).assertReadable(lo, hi);
-    const log = this.disk.groups.get(group)?.log ?? [];
+    const stored = this.disk.groups.get(group);
+    const log = stored?.log ?? [];
+    const before = (stored?.truncated.index ?? 0) + 1;
     const found: Entry[] = [];
     let bytes = 0;
     for (let index = lo; index < hi; index++) {
-      const entry = log[index - 1]!;
+      const entry = log[index - before]!;
       bytes += entryBytes(entry);
       if (found.length > 0 && bytes > maxBytes) break;
       found.push(entry);
@@ -185,6 +232,10 @@ export class MemoryStore implements Store, StoreMaker {
 /** The caller may use its buffers and lists again once `write` has returned. */
 function ownCopy(op: StoreOp): StoreOp {
   switch (op.kind) {
+    case 'stage':
+      return { ...op, rows: op.rows.map(([key, value]) => [key.slice(), value.slice()] as const) };
+    case 'install':
+      return { ...op, descriptor: op.descriptor.slice() };
     case 'state':
       return { ...op, rows: op.rows.map(([key, value]) => [key.slice(), value?.slice()] as const) };
     case 'descriptor':

@@ -17,6 +17,7 @@ export const versions = {
   witness: 1,
   descriptor: 1,
   hard: 1,
+  truncated: 1,
   applied: 1,
   log: 1,
   tombstone: 1,
@@ -107,6 +108,28 @@ export const readHard = (reader: ByteReader): HardState => ({
   term: reader.u48(),
   vote: reader.u48(),
   commit: reader.u48(),
+});
+
+/** Where a log begins. */
+export interface StoredTruncation {
+  /** Last entry that is gone, and its term. */
+  readonly index: number;
+  readonly term: number;
+  /**
+   * First index of the oldest record that still counts. It may hold entries up to `index` as well.
+   * Records that start before it are waste: they are cleared without a sync, so that any part of
+   * them may still lie around, and an old tail could pass for the end of the log.
+   */
+  readonly from: number;
+}
+
+export const writeTruncation = (writer: ByteWriter, value: StoredTruncation): ByteWriter =>
+  writer.u48(value.index).u48(value.term).u48(value.from);
+
+export const readTruncation = (reader: ByteReader): StoredTruncation => ({
+  index: reader.u48(),
+  term: reader.u48(),
+  from: reader.u48(),
 });
 
 export interface StoredApplied {

@@ -35,6 +35,12 @@ export class SortedRows {
     this.#rows.set(text, { key, value });
   }
 
+  copy(): SortedRows {
+    const other = new SortedRows();
+    for (const { key, value } of this.#rows.values()) other.set(key, value);
+    return other;
+  }
+
   range(range: {
     from: Uint8Array;
     to: Uint8Array;

@@ -11,11 +11,13 @@ import type { Entry } from '../../src/raft/message.ts';
 
 export interface StoreSubject {
   handle(): Store & StoreMaker;
+  /** What a machine would find that lost its power now: what is durable, and nothing else. */
+  afterPowerLoss(): Promise<StoreSubject>;
   dispose(): Promise<void>;
 }
 
-const header = { clusterId: 'cluster', nodeId: 'node', storeId: 'store' };
-const text = (value: string): Uint8Array => new TextEncoder().encode(value);
+export const header = { clusterId: 'cluster', nodeId: 'node', storeId: 'store' };
+export const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
 
 const entry = (index: number, term: number, payload: Uint8Array | string = ''): Entry => ({
@@ -26,27 +28,27 @@ const entry = (index: number, term: number, payload: Uint8Array | string = ''): 
 });
 
 /** Entries `from..to` of one term; what they carry says who they are. */
-const run = (from: number, to: number, term: number, label = 'e'): Entry[] =>
+export const run = (from: number, to: number, term: number, label = 'e'): Entry[] =>
   Array.from({ length: to - from + 1 }, (_, position) =>
     entry(from + position, term, `${label}${from + position}/${term}`),
   );
 
-const descriptor = (group: number, value = 'd'): StoreOp => ({
+export const descriptor = (group: number, value = 'd'): StoreOp => ({
   kind: 'descriptor',
   group,
   value: text(value),
 });
-const hard = (group: number, term: number, vote: number, commit: number): StoreOp => ({
+export const hard = (group: number, term: number, vote: number, commit: number): StoreOp => ({
   kind: 'hard',
   group,
   hard: { term, vote, commit },
 });
-const append = (group: number, entries: readonly Entry[]): StoreOp => ({
+export const append = (group: number, entries: readonly Entry[]): StoreOp => ({
   kind: 'entries',
   group,
   entries,
 });
-const state = (
+export const state = (
   group: number,
   rows: readonly (readonly [string | Uint8Array, string | Uint8Array | undefined])[],
   applied = 0,
@@ -62,26 +64,26 @@ const state = (
   ]),
 });
 
-const write = (store: Store, ops: readonly StoreOp[]): Promise<void> =>
+export const write = (store: Store, ops: readonly StoreOp[]): Promise<void> =>
   new Promise(resolve => store.write(ops, resolve));
 
-const noFault = (error: Error): void => {
+export const noFault = (error: Error): void => {
   throw error;
 };
 
-const label = (value: Uint8Array | undefined): string | undefined =>
+export const label = (value: Uint8Array | undefined): string | undefined =>
   value === undefined ? undefined : new TextDecoder().decode(value);
 
 const everything = { from: bytes(), to: bytes(0xff, 0xff, 0xff), limit: 1_000_000 };
 
-const rowTexts = async (
+export const rowTexts = async (
   store: Store,
   group: number,
   range: { from: Uint8Array; to: Uint8Array; limit: number; reverse?: boolean } = everything,
 ): Promise<string[]> =>
   (await store.rows(group, range)).map(([key, value]) => `${label(key)}=${label(value)}`);
 
-const plain = (entries: readonly Entry[]): unknown[] =>
+export const plain = (entries: readonly Entry[]): unknown[] =>
   entries.map(({ term, index, type, data }) => ({ term, index, type, data: [...data] }));
 
 export function storeSuite(name: string, makeSubject: () => Promise<StoreSubject>): void {
@@ -242,6 +244,7 @@ export function storeSuite(name: string, makeSubject: () => Promise<StoreSubject
             hard: { term: 1, vote: 0, commit: 0 },
             firstIndex: 1,
             lastIndex: 0,
+            truncatedTerm: 0,
             applied: 0,
             appliedTerm: 0,
           },
@@ -251,6 +254,7 @@ export function storeSuite(name: string, makeSubject: () => Promise<StoreSubject
             hard: { term: 3, vote: 2, commit: 2 },
             firstIndex: 1,
             lastIndex: 3,
+            truncatedTerm: 0,
             applied: 2,
             appliedTerm: 3,
           },

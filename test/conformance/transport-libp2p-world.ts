@@ -40,6 +40,7 @@ export function libp2pWorld(mayConnect: (peer: string) => boolean = () => true):
       id: net.transport.self,
       transport: net.transport,
       gossip: net.gossip,
+      bulk: net.bulk,
       crash: async () => {
         const [first] = net.transport.addresses();
         if (first !== undefined) address = first.slice(0, first.indexOf('/p2p/'));

@@ -74,6 +74,8 @@ export function simWorld(faults: Partial<SimNetFaults> = {}, seed = 1): TestWorl
       while (!condition()) {
         if (clock.nowMs() > deadlineMs) throw new Error(`did not happen: ${what}`);
         clock.run(1);
+        // What was promised goes on between two instants.
+        await new Promise<void>(resolve => setImmediate(resolve));
       }
     },
     close: async () => undefined,

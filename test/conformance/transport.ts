@@ -5,12 +5,14 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { NodeId } from '../../src/model/ids.ts';
 import { limits } from '../../src/model/limits.ts';
+import type { BulkTransport } from '../../src/ports/bulk.ts';
 import type { Gossip, Transport } from '../../src/ports/transport.ts';
 
 export interface TestNode {
   readonly id: NodeId;
   readonly transport: Transport;
   readonly gossip: Gossip;
+  readonly bulk: BulkTransport;
   /** Ends the process of this node. */
   crash(): Promise<void>;
   /** A new process of the same node at the same address; not started yet. */

@@ -5,6 +5,7 @@
  */
 import type { NodeId } from '../../src/model/ids.ts';
 import type { Resources } from '../../src/model/resources.ts';
+import type { LogLimits } from '../../src/node/log-policy.ts';
 import { bootstrapOps } from '../../src/node/make-cluster.ts';
 import type { Random } from '../../src/ports/clock.ts';
 import type { Runner } from '../../src/ports/runner.ts';
@@ -168,6 +169,7 @@ export class SimCluster {
       world: this.#world,
       wrapRunner: wrapRunner === undefined ? undefined : runner => wrapRunner(runner, this.time),
       makeStore: this.#plants.makeStore,
+      logLimits: shortLog(this.options.logEntriesKept),
     });
     this.nodes.push(node);
     return node;
@@ -271,6 +273,11 @@ export class SimCluster {
     throw outcome?.error;
   }
 }
+
+const shortLog = (entriesKept: number): LogLimits | undefined =>
+  entriesKept === 0
+    ? undefined
+    : { entriesKept, entriesSpare: 2 * entriesKept, bytesSpare: 50_000, bytesMax: 100_000 };
 
 function asViolation(error: unknown): Violation {
   if (error instanceof Violation) return error;

@@ -33,6 +33,8 @@ export interface SimOptions {
   readonly longTaskPercent: number;
   /** Partitions and pauses outlast leases. */
   readonly longFaults: boolean;
+  /** Entries that stay when a log is truncated, which is soon; 0 for the usual limits. */
+  readonly logEntriesKept: number;
 }
 
 export const faultKinds = [
@@ -84,6 +86,8 @@ export function drawOptions(seed: number): SimOptions {
     failDiskPerMillion: quiet ? 0 : some(() => below(random, 300)),
     longTaskPercent: pick(random, longFaults ? [5, 60, 60] : [5, 5, 50]),
     longFaults,
+    // Of a stream of its own: the other draws of a seed stay as they were.
+    logEntriesKept: pick(seededRandom(seed, 'log'), [0, 2, 10, 50]),
   };
 }
 
@@ -124,6 +128,17 @@ export const circumstances = {
     dropPercent: 5,
     duplicatePercent: 10,
     reorderPercent: 20,
+    events: 12_000,
+  },
+  /** Logs so short that whoever misses a moment is sent the state. */
+  shortLogs: {
+    nodes: 3,
+    shards: 2,
+    faults: ['crash', 'powerLoss', 'partition', 'pause', 'stop', 'transfer', 'reset', 'wipe'],
+    faultEveryMs: 1_000,
+    requestEveryMs: 20,
+    resetPerTenThousand: 20,
+    logEntriesKept: 2,
     events: 12_000,
   },
   /** Five nodes join one after another while others fail. */

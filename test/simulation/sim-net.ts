@@ -9,10 +9,13 @@
  * call, because the real transport reuses them too.
  */
 import { assert } from '../../src/model/assert.ts';
+import { TschedError } from '../../src/model/errors.ts';
 import type { NodeId } from '../../src/model/ids.ts';
 import { limits } from '../../src/model/limits.ts';
+import type { BulkStream, BulkTransport } from '../../src/ports/bulk.ts';
 import type { Clock, Random } from '../../src/ports/clock.ts';
 import type { Gossip, Transport, TransportEvents } from '../../src/ports/transport.ts';
+import { SimBulkEnd } from './sim-bulk.ts';
 
 export interface SimNetFaults {
   /** Of 100 frames so many are lost, sent twice, or overtaken, without the connection ending. */
@@ -58,6 +61,7 @@ export interface SimNetOptions {
 export interface SimPorts {
   readonly transport: Transport;
   readonly gossip: Gossip;
+  readonly bulk: BulkTransport;
 }
 
 /** One direction of a connection. */
@@ -74,6 +78,8 @@ interface SimConnection {
   /** False as soon as frames stop flowing; each end learns of it later. */
   open: boolean;
   readonly lanes: ReadonlyMap<SimNode, Lane>;
+  /** Ends of the streams that it carries. */
+  readonly streams: Set<SimBulkEnd>;
 }
 
 export class SimNet {
@@ -99,7 +105,7 @@ export class SimNet {
     assert(!this.#nodes.has(id), `${id} runs already`);
     const node = new SimNode(id, this);
     this.#nodes.set(id, node);
-    return { transport: node.transport, gossip: node.gossip };
+    return { transport: node.transport, gossip: node.gossip, bulk: node.bulk };
   }
 
   /** As `join`: what a restarted process gets. */
@@ -199,6 +205,36 @@ export class SimNet {
       if (a === undefined || b === undefined || !this.#possible(from, to)) return;
       if (!a.wanted.has(to) && !b.wanted.has(from)) return;
       if (!this.#connections.has(pair)) this.#open(a, b);
+    });
+  }
+
+  /** Opens a stream, as far as the connection allows. */
+  openStream(from: SimNode, to: NodeId): Promise<BulkStream> {
+    return new Promise((resolve, reject) => {
+      const gone = (): void =>
+        reject(new TschedError('nodeUnreachable', `no connection from ${from.id} to ${to}`));
+      const connection = from.running ? this.laneOf(from, to)?.connection : undefined;
+      if (connection === undefined) return gone();
+      this.#scheduler.after(this.delayMs(), () => {
+        const other = connection.a === from ? connection.b : connection.a;
+        const whole = connection.open && !this.isCut(from.id, to) && !this.isCut(to, from.id);
+        if (!whole || other.onStream === undefined) return gone();
+        const wire = {
+          nowMs: () => this.#scheduler.nowMs(),
+          after: (delayMs: number, fire: () => void) => this.#scheduler.after(delayMs, fire),
+          delayMs: () => this.delayMs(),
+          breaks: () => this.draw(10_000) < this.faults.resetPerTenThousand,
+          open: () => connection.open,
+          cut: (a: NodeId, b: NodeId) => this.isCut(a, b),
+        };
+        const near = new SimBulkEnd(from.id, to, wire);
+        const far = new SimBulkEnd(to, from.id, wire);
+        near.join(far);
+        far.join(near);
+        connection.streams.add(near).add(far);
+        other.onStream(far);
+        resolve(near);
+      });
     });
   }
 
@@ -315,7 +351,7 @@ export class SimNet {
       [a, lane()],
       [b, lane()],
     ]);
-    const connection: SimConnection = { a, b, open: true, lanes };
+    const connection: SimConnection = { a, b, open: true, lanes, streams: new Set() };
     this.#connections.set(pairOf(a.id, b.id), connection);
     for (const [node, lane] of lanes) {
       const peer = node === a ? b.id : a.id;
@@ -332,6 +368,11 @@ export class SimNet {
     if (!connection.open) return;
     connection.open = false;
     const { a, b } = connection;
+    for (const stream of connection.streams) {
+      const noticeMs = slowly ? this.faults.silenceMs : 1 + this.draw(this.faults.refusalMsMax);
+      this.#scheduler.after(noticeMs, () => stream.abort());
+    }
+    connection.streams.clear();
     let waiting = connection.lanes.size;
     const pair = pairOf(a.id, b.id);
     for (const [node, lane] of connection.lanes) {
@@ -380,6 +421,8 @@ class SimNode {
   #accept: ((author: NodeId, message: Uint8Array) => boolean) | undefined;
   readonly transport: Transport;
   readonly gossip: Gossip;
+  readonly bulk: BulkTransport;
+  onStream: ((stream: BulkStream) => void) | undefined;
   readonly #frames = {
     framesIn: 0,
     framesOut: 0,
@@ -395,6 +438,15 @@ class SimNode {
     this.#net = net;
     this.transport = this.#makeTransport();
     this.gossip = this.#makeGossip();
+    this.bulk = {
+      start: async onStream => {
+        this.onStream = onStream;
+      },
+      open: peer => net.openStream(this, peer),
+      stop: async () => {
+        this.onStream = undefined;
+      },
+    };
   }
 
   receive(from: NodeId, frame: Uint8Array): void {

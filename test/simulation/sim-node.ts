@@ -4,6 +4,7 @@
  */
 import type { NodeId } from '../../src/model/ids.ts';
 import type { Resources, Tier } from '../../src/model/resources.ts';
+import type { LogLimits } from '../../src/node/log-policy.ts';
 import { TschedNode } from '../../src/node/node.ts';
 import type { Random } from '../../src/ports/clock.ts';
 import type { Log } from '../../src/ports/log.ts';
@@ -43,6 +44,7 @@ export interface SimNodeOptions {
   /** Stands between the node and its supervisor; for planted bugs. */
   readonly wrapRunner?: ((runner: Runner) => Runner) | undefined;
   readonly makeStore?: typeof createSimStore | undefined;
+  readonly logLimits?: LogLimits | undefined;
 }
 
 export class SimNode {
@@ -110,6 +112,7 @@ export class SimNode {
           world.sent(this, peer, frame),
         ),
         gossip: process.gossip(inner.gossip),
+        bulk: process.bulk(inner.bulk),
         runner: process.runner(wrapRunner(runner)),
       },
       settings: {
@@ -121,6 +124,7 @@ export class SimNode {
         zone: '',
         httpAddress: '',
         networkKey: new Uint8Array(32),
+        logLimits: this.#options.logLimits,
         joinSecret: this.#options.joinSecret,
         bootstrap: this.#options.bootstrap,
       },

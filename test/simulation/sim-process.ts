@@ -4,6 +4,7 @@
  * nothing, a paused one (SIGSTOP) gets all of it in a burst when it goes on. Its clock is its
  * machine's, which may run fast or slow.
  */
+import type { BulkStream, BulkTransport } from '../../src/ports/bulk.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Runner, RunnerEvents } from '../../src/ports/runner.ts';
 import type { Gossip, Transport, TransportEvents } from '../../src/ports/transport.ts';
@@ -125,6 +126,31 @@ export class SimProcess {
         return inner.send(peer, frame);
       },
       counters: () => inner.counters(),
+      stop: () => inner.stop(),
+    };
+  }
+
+  /** What `work` comes to, told when this process runs; a dead one never hears of it. */
+  #told<T>(work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      work.then(
+        value => this.enter(() => resolve(value)),
+        (error: unknown) => this.enter(() => reject(error)),
+      );
+    });
+  }
+
+  bulk(inner: BulkTransport): BulkTransport {
+    const outer = (stream: BulkStream): BulkStream => ({
+      peer: stream.peer,
+      send: message => this.#told(stream.send(message)),
+      next: () => this.#told(stream.next()),
+      end: () => stream.end(),
+      abort: () => stream.abort(),
+    });
+    return {
+      start: onStream => inner.start(stream => this.enter(() => onStream(outer(stream)))),
+      open: async peer => outer(await this.#told(inner.open(peer))),
       stop: () => inner.stop(),
     };
   }

@@ -33,7 +33,7 @@ export class PromisesChecker implements Checker {
       const kept = hard.term === message.term && hard.vote === message.to;
       check(kept || hard.term > message.term, () => `${said()} granted before it was durable`);
     } else if (message.type === 'MsgAppResp') {
-      const last = stored?.log.length ?? 0;
+      const last = (stored?.truncated.index ?? 0) + (stored?.log.length ?? 0);
       check(last >= message.index, () => `${said()} acknowledges ${message.index}, has ${last}`);
       const term = stored?.hard.term ?? 0;
       check(term >= message.term, () => `${said()} sent while its term on disk is ${term}`);

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { noConf } from '../../../src/node/descriptor.ts';
-import { LogCache, readTermRuns } from '../../../src/node/log-cache.ts';
+import { LogCache, readOutline } from '../../../src/node/log-cache.ts';
 import type { Store } from '../../../src/ports/store.ts';
 import { countWithin, type Entry } from '../../../src/raft/message.ts';
 
@@ -31,11 +31,22 @@ function storeOf(log: Entry[]): { readonly store: Store; reads: number } {
 function open(log: Entry[]): { readonly cache: LogCache; readonly counted: { reads: number } } {
   const counted = storeOf(log);
   const { store } = counted;
-  const runs = readTermRuns(store, 1, log.length);
+  const bounds = { firstIndex: 1, lastIndex: log.length, truncatedTerm: 0 };
+  const outline = readOutline(store, 1, bounds);
   const hard = { term: 1, vote: 0, commit: 0 };
-  const cache = new LogCache({ group: 1, store, hard, conf: noConf, lastIndex: log.length, runs });
+  const cache = new LogCache({ group: 1, store, hard, conf: noConf, outline });
   counted.reads = 0;
   return { cache, counted };
+}
+
+/** Goes on where the log was truncated to `index`: as a restart does. */
+function reopen(log: Entry[], index: number): LogCache {
+  const { store } = storeOf(log);
+  const truncatedTerm = log[index - 1]?.term ?? 0;
+  const bounds = { firstIndex: index + 1, lastIndex: log.length, truncatedTerm };
+  const hard = { term: 1, vote: 0, commit: 0 };
+  const outline = readOutline(store, 1, bounds);
+  return new LogCache({ group: 1, store, hard, conf: noConf, outline });
 }
 
 /** What the store does with an append. */
@@ -44,15 +55,18 @@ function put(log: Entry[], entries: readonly Entry[]): void {
   log.push(...entries);
 }
 
-function expectSame(cache: LogCache, log: readonly Entry[]): void {
-  expect(cache.lastIndex()).toBe(log.length);
-  expect(cache.term(0)).toBe(0);
+/** The cache shows `log` behind `truncated`. */
+function expectSame(cache: LogCache, log: readonly Entry[], truncated = 0): void {
+  expect([cache.firstIndex(), cache.lastIndex()]).toEqual([truncated + 1, log.length]);
+  expect(cache.term(truncated)).toBe(log[truncated - 1]?.term ?? 0);
   expect(cache.term(log.length + 1)).toBe('unavailable');
-  for (const entry of log) expect(cache.term(entry.index)).toBe(entry.term);
+  for (const { index, term } of log) {
+    expect(cache.term(index)).toBe(index < truncated ? 'compacted' : term);
+  }
 }
 
 describe('the log of a group', () => {
-  test('reads like a plain array through appends, overwrites and trims', () => {
+  test('reads like a plain array through appends, overwrites, trims and truncations', () => {
     const append = fc.record({
       /** How far it reaches back, a share of the log. */
       back: fc.oneof(fc.constant(0), fc.double({ min: 0, max: 1, noNaN: true })),
@@ -61,6 +75,8 @@ describe('the log of a group', () => {
         maxLength: 8,
       }),
       newTerm: fc.boolean(),
+      /** How far the log is truncated afterwards, a share of what it holds. */
+      truncate: fc.oneof(fc.constant(0), fc.double({ min: 0, max: 1, noNaN: true })),
     });
     const read = fc.tuple(fc.nat(60), fc.nat(12), fc.constantFrom(1, 200, 100_000, 1e9));
     fc.assert(
@@ -73,15 +89,24 @@ describe('the log of a group', () => {
           for (let index = 1; index <= before; index++) log.push(entryOf(index, 1));
           const { cache } = open(log);
           let term = 1;
-          for (const { back, sizes, newTerm } of appends) {
+          let truncated = 0;
+          for (const { back, sizes, newTerm, truncate } of appends) {
             if (newTerm || back > 0) term++;
-            const first = log.length + 1 - Math.floor(back * log.length);
+            const first = log.length + 1 - Math.floor(back * (log.length - truncated));
             const entries = sizes.map((bytes, place) => entryOf(first + place, term, bytes));
             put(log, entries);
             cache.append(entries);
-            expectSame(cache, log);
+            const count = Math.floor(truncate * (log.length - truncated));
+            if (count > 0) {
+              truncated += count;
+              const { term: last } = log[truncated - 1]!;
+              expect(cache.truncate(truncated)).toEqual({ index: truncated, term: last });
+            }
+            expectSame(cache, log, truncated);
+            expect(cache.entries(truncated, log.length + 1, 1)).toBe('compacted');
+            if (truncated === log.length) continue;
             for (const [from, count, maxBytes] of reads) {
-              const lo = 1 + (from % log.length);
+              const lo = truncated + 1 + (from % (log.length - truncated));
               const hi = Math.min(log.length + 1, lo + 1 + count);
               const slice = log.slice(lo - 1, hi - 1);
               expect(cache.entries(lo, hi, maxBytes)).toEqual(
@@ -89,7 +114,7 @@ describe('the log of a group', () => {
               );
             }
           }
-          expectSame(open(log).cache, log);
+          expectSame(reopen(log, truncated), log, truncated);
         },
       ),
       { numRuns: 150 },
@@ -108,6 +133,27 @@ describe('the log of a group', () => {
     expect(counted.reads).toBe(0);
     expect(cache.entries(1, 3, 1e9)).toHaveLength(2);
     expect(counted.reads).toBe(1);
+  });
+
+  test('begins anew behind a snapshot', () => {
+    const log = [entryOf(1, 1), entryOf(2, 1), entryOf(3, 2)];
+    const { cache } = open(log);
+    cache.restart(50, 4);
+    expect([cache.firstIndex(), cache.lastIndex()]).toEqual([51, 50]);
+    expect([cache.term(49), cache.term(50), cache.term(51)]).toEqual([
+      'compacted',
+      4,
+      'unavailable',
+    ]);
+    cache.append([entryOf(51, 4), entryOf(52, 5)]);
+    expect(cache.entries(51, 53, 1e9)).toEqual([entryOf(51, 4), entryOf(52, 5)]);
+    expect(cache.term(52)).toBe(5);
+    expect(cache.size.bytes).toBe(2 * (1 + 16));
+  });
+
+  test('offers no snapshot before it is told which', () => {
+    const { cache } = open([]);
+    expect(cache.snapshotMeta(2)).toBe('unavailable');
   });
 
   test('gives one entry at least, however large it is', () => {

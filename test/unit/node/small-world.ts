@@ -4,6 +4,7 @@
  */
 import type { NodeId, TaskId } from '../../../src/model/ids.ts';
 import { encodeSpec, type TaskSpec } from '../../../src/model/spec.ts';
+import type { LogLimits } from '../../../src/node/log-policy.ts';
 import { bootstrapOps } from '../../../src/node/make-cluster.ts';
 import { TschedNode } from '../../../src/node/node.ts';
 import type { Clock } from '../../../src/ports/clock.ts';
@@ -64,6 +65,7 @@ export interface SmallWorldOptions {
   readonly seed?: number;
   /** How long a write to a disk takes. */
   readonly writeMs?: number;
+  readonly logLimits?: LogLimits;
 }
 
 export class SmallWorld {
@@ -73,10 +75,12 @@ export class SmallWorld {
   readonly fatals: unknown[] = [];
   readonly #seed: number;
   readonly #shards: number;
+  readonly #logLimits: LogLimits | undefined;
 
   constructor(options: SmallWorldOptions = {}) {
     this.#seed = options.seed ?? 1;
     this.#shards = options.shards ?? 2;
+    this.#logLimits = options.logLimits;
     this.net = createSimNet({
       scheduler: {
         nowMs: () => this.time.nowMs,
@@ -120,10 +124,19 @@ export class SmallWorld {
     const random = seededRandom(this.#seed, id);
     const store = createSimStore({ scheduler: this.time, random, faults: this.faults, disk });
     const image = await this.within(store.open(error => this.fatals.push(error)));
-    const { transport, gossip } = this.net.join(id);
+    const { transport, gossip, bulk } = this.net.join(id);
     const clock = this.time.clock(() => true);
     const node = new TschedNode({
-      ports: { clock, random, log: silentLog, store, transport, gossip, runner: idleRunner(clock) },
+      ports: {
+        clock,
+        random,
+        log: silentLog,
+        store,
+        transport,
+        gossip,
+        bulk,
+        runner: idleRunner(clock),
+      },
       settings: {
         name: id,
         version: '0',
@@ -133,6 +146,7 @@ export class SmallWorld {
         zone: '',
         httpAddress: '',
         networkKey: new Uint8Array(32),
+        logLimits: this.#logLimits,
         joinSecret: join?.secret,
         bootstrap: (join?.contacts ?? []).map(contact => ({
           node: contact,

@@ -27,6 +27,7 @@ import {
   readHard,
   readHeader,
   readTombstone,
+  readTruncation,
   unseal,
   versions,
   writeApplied,
@@ -34,6 +35,7 @@ import {
   writeHard,
   writeHeader,
   writeTombstone,
+  writeTruncation,
 } from '../../../src/storage/record.ts';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
@@ -92,6 +94,11 @@ const samples = {
     key: (writer: ByteWriter) => writeGroupKey(writer, 'hard', 258),
     value: (writer: ByteWriter) => writeHard(writer, { term: 7, vote: 3, commit: 2 ** 40 }),
     golden: '0300000102=01000000000007000000000003010000000000feeed922',
+  },
+  truncated: {
+    key: (writer: ByteWriter) => writeGroupKey(writer, 'truncated', 258),
+    value: (writer: ByteWriter) => writeTruncation(writer, { index: 290, term: 6, from: 281 }),
+    golden: '0400000102=0100000000012200000000000600000000011918bc9246',
   },
   applied: {
     key: (writer: ByteWriter) => writeGroupKey(writer, 'applied', 258),
@@ -162,6 +169,7 @@ describe('stored formats', () => {
     expect(read('header', readHeader)).toMatchObject({ clusterId: 'c1', bootCount: 300 });
     expect(read('descriptor', readDescriptor)).toEqual({ gen: 2, descriptor: text('me') });
     expect(read('hard', readHard)).toEqual({ term: 7, vote: 3, commit: 2 ** 40 });
+    expect(read('truncated', readTruncation)).toEqual({ index: 290, term: 6, from: 281 });
     expect(read('applied', readApplied)).toEqual({ applied: 301, appliedTerm: 7 });
     expect(read('tombstone', readTombstone)).toEqual({ replica: 12, gen: 2 });
     expect(body('meta').body).toEqual(text('bytes'));
@@ -219,6 +227,7 @@ describe('stored formats', () => {
       'batch witness 258',
       'descriptor of group 258',
       'hard state of group 258',
+      'beginning of the log of group 258',
       'applied index of group 258',
       'log record of group 258 at index 300',
       'tombstone of group 258',

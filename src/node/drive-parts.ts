@@ -1,0 +1,37 @@
+/** What the drive loop is given, and whom it tells. */
+import type { Clock, Random } from '../ports/clock.ts';
+import type { Log } from '../ports/log.ts';
+import type { Store } from '../ports/store.ts';
+import type { Message, ReplicaId } from '../raft/message.ts';
+import type { GroupMachine } from './group-machine.ts';
+import type { LogLimits } from './log-policy.ts';
+import type { Peers } from './peers.ts';
+import type { Replica } from './replica.ts';
+
+export interface DriveObserver {
+  applied(replica: Replica, index: number, effects: readonly unknown[]): void;
+  roleChanged(replica: Replica): void;
+  confChanged(replica: Replica): void;
+  /** A broken invariant or a command this program does not know: the process has to end. */
+  fatal(error: unknown): void;
+}
+
+/** How a whole state leaves for another node. */
+interface SnapshotWay {
+  maySend(replica: Replica, to: ReplicaId): boolean;
+  /** `message` is a `MsgSnap`; the core is told when the transfer is over. */
+  send(replica: Replica, message: Message): void;
+}
+
+export interface DriveParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly store: Store;
+  readonly peers: Peers;
+  readonly observer: DriveObserver;
+  readonly machineFor: (group: number) => GroupMachine;
+  readonly snapshots: SnapshotWay;
+  /** How long logs may get. */
+  readonly logLimits: LogLimits;
+}
