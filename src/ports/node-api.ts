@@ -114,7 +114,9 @@ export interface ReplicaSummary {
   readonly leading: boolean;
   readonly term: number;
   readonly applied: number;
-  /** Of the state after `applied`, 8 hex digits: equal on every replica that has applied as much. */
+  /**
+   * Of the state after `applied`, 8 hex digits: equal on every replica that has applied as much.
+   */
   readonly digest: string;
 }
 
