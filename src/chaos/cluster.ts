@@ -20,6 +20,7 @@ import { until } from './until.ts';
 const run = promisify(execFile);
 const goneMs = 10_000;
 const wholeMs = 90_000;
+const tokenMs = 20_000;
 const ports = { http: 7070, peer: 7071 };
 
 /** CPUs and memory that each node offers: more than there are, tasks of a run being small. */
@@ -77,6 +78,7 @@ export class ChaosCluster {
 
   async #makeNodes(): Promise<void> {
     const { scenario, program, smallDisks } = this.#settings;
+    const guard = await deathGuard();
     for (let number = 1; number <= scenario.nodes; number++) {
       const dir = join(this.dir, `n${number}`);
       if (smallDisks) {
@@ -87,7 +89,7 @@ export class ChaosCluster {
         new NodeProcess({
           ...{ number, dir, program, configDir: join(this.dir, 'config') },
           flags: [...this.#addressFlags(number), ...amounts, ...scenario.flags],
-          prefix: this.network?.prefix(number) ?? [],
+          prefix: [...(this.network?.prefix(number) ?? []), ...guard],
           env: await this.#clockEnv(number),
           onEnd: (node, how, asked) => this.#onEnd(node, how, asked),
         }),
@@ -138,12 +140,30 @@ export class ChaosCluster {
     return this.nodes[number - 1]!;
   }
 
+  /** A join token of any node that gives one. */
   async joinToken(): Promise<string> {
-    const node = this.nodes.find(one => one.awake);
-    if (node === undefined) throw new Error('no node runs that could give a join token');
-    const { status, body } = await this.call(node, '/v1/cluster/join-token', { body: {} });
-    if (status !== 200) throw new Error(`no join token: ${JSON.stringify(body)}`);
-    return (body as { token: string }).token;
+    let why = 'no node runs';
+    const ask = async (node: NodeProcess): Promise<string | undefined> => {
+      try {
+        const { status, body } = await this.call(node, '/v1/cluster/join-token', { body: {} });
+        if (status === 200) return (body as { token: string }).token;
+        why = JSON.stringify(body);
+      } catch (error) {
+        why = String(error);
+      }
+      return undefined;
+    };
+    let turn = 0;
+    const token = await until(
+      () => {
+        const awake = this.nodes.filter(node => node.awake);
+        const node = awake[turn++ % Math.max(1, awake.length)];
+        return node === undefined ? undefined : ask(node);
+      },
+      { limitMs: tokenMs, pollMs: 200, signal: this.#settings.signal },
+    );
+    if (token === undefined) throw new Error(`no node gives a join token: ${why}`);
+    return token;
   }
 
   call(node: NodeProcess, path: string, options: { body?: unknown; limitMs?: number } = {}) {
@@ -161,14 +181,17 @@ export class ChaosCluster {
   /** Until every shard is replicated as it should be, and led from its part of the nodes. */
   async #untilWhole(): Promise<boolean> {
     const { scenario, signal } = this.#settings;
-    const whole = await until(
-      async () => {
+    const isWhole = async (): Promise<boolean> => {
+      try {
         const { body } = await this.call(this.nodes[0]!, '/v1/cluster/health');
         const health = body as { ok: boolean; nodesUp: number; shardsGrowing: number };
         return health.ok && health.nodesUp >= scenario.nodes && health.shardsGrowing === 0;
-      },
-      { limitMs: wholeMs, pollMs: 200, signal },
-    );
+      } catch {
+        // Not in time, on a machine that is busy: asked again.
+        return false;
+      }
+    };
+    const whole = await until(isWhole, { limitMs: wholeMs, pollMs: 200, signal });
     return whole === true;
   }
 
@@ -197,5 +220,17 @@ export class ChaosCluster {
       // It does not answer: then it is ended the hard way.
     }
     await node.kill();
+  }
+}
+
+/** In front of a node, so that it ends with this process even where that is killed with -9. */
+async function deathGuard(): Promise<string[]> {
+  const guard = ['setpriv', '--pdeathsig', 'KILL'];
+  try {
+    await run(guard[0]!, [...guard.slice(1), 'true']);
+    return guard;
+  } catch {
+    // An older util-linux, or none: then only what ends in order cleans up.
+    return [];
   }
 }

@@ -62,7 +62,7 @@ export const faultKinds = {
     does: 'is stopped in order and started again, one node after the other',
     promise: 'submits are taken all the time',
     lasts: false,
-    away: true,
+    away: false,
     returns: true,
   },
   restartStorm: {

@@ -35,8 +35,8 @@ ${verdict === 'skipped' ? lacksTable(report) : body(report)}
 `;
 }
 
-const origin = ({ nodes, shards, seed, startedAt, version }: Report): string =>
-  `${nodes} nodes, ${shards} shards · seed ${seed} · ${startedAt} · tsched ${version}`;
+const origin = ({ nodes, shards, seed, startedAt, version, endMs }: Report): string =>
+  `${nodes} nodes, ${shards} shards · seed ${seed} · ${inSeconds(endMs)} · ${startedAt} · tsched ${version}`;
 
 const body = (report: Report): string => `${totals(report)}
 <h2>What happened</h2>
@@ -61,7 +61,7 @@ const keys = `<p>${[
   key('p99', '99 %'),
 ].join('')}</p>`;
 
-function totals({ totals: sum, endMs }: Report): string {
+function totals({ totals: sum }: Report): string {
   const time = (ms: number | undefined): string => (ms === undefined ? '–' : inSeconds(ms));
   const cells: [string, string][] = [
     [String(sum.acked), `of ${sum.submitted} submits acknowledged`],
@@ -70,8 +70,8 @@ function totals({ totals: sum, endMs }: Report): string {
     [`${time(sum.ackP50Ms)} / ${time(sum.ackP99Ms)}`, 'to an acknowledgement, median / 99 %'],
     [time(sum.slowestAckRecoveryMs), 'slowest recovery: next acknowledged submit'],
     [time(sum.slowestLedRecoveryMs), 'slowest recovery: every shard led'],
+    [time(sum.longestSilenceMs), 'longest time without an acknowledgement'],
     [String(sum.replicasCompared), 'comparisons of replicas'],
-    [time(endMs), 'whole run'],
   ];
   const boxes = cells.map(
     ([value, meaning]) =>

@@ -53,6 +53,8 @@ export interface Totals {
   readonly attempts: number;
   readonly lostAttempts: number;
   readonly replicasCompared: number;
+  /** Longest time without any acknowledgement while work was submitted. */
+  readonly longestSilenceMs: number;
   readonly ackP50Ms?: number | undefined;
   readonly ackP99Ms?: number | undefined;
   readonly slowestAckRecoveryMs?: number | undefined;
@@ -96,6 +98,7 @@ const noTotals: Totals = {
   attempts: 0,
   lostAttempts: 0,
   replicasCompared: 0,
+  longestSilenceMs: 0,
 };
 
 const headOf = ({ scenario, seed, startedAt, version }: ReportInput) => ({
@@ -191,11 +194,20 @@ function totalsOf(history: History, measured: readonly Recovery[]): Totals {
     attempts: [...livesOf(history.lines).values()].flat().length,
     lostAttempts: tasks.reduce((sum, task) => sum + task.lost, 0),
     replicasCompared: history.comparison.compared,
+    longestSilenceMs: longestSilence(history),
     ackP50Ms: quantile(latencies, 0.5),
     ackP99Ms: quantile(latencies, 0.99),
     slowestAckRecoveryMs: slowest(measured.map(one => one.ackMs)),
     slowestLedRecoveryMs: slowest(measured.map(one => one.ledMs)),
   };
+}
+
+function longestSilence({ submits }: History): number {
+  const atMs = submits
+    .flatMap(({ ackedMs }) => (ackedMs === undefined ? [] : [ackedMs]))
+    .sort((left, right) => left - right);
+  const gaps = atMs.slice(1).map((at, place) => at - atMs[place]!);
+  return Math.round(Math.max(0, ...gaps));
 }
 
 /** The value that this share of all is not above; `undefined` of nothing. */

@@ -195,6 +195,7 @@ test('a report tells what happened, in this structure', () => {
         "ackP99Ms": 10,
         "acked": 2,
         "attempts": 3,
+        "longestSilenceMs": 1000,
         "lostAttempts": 1,
         "replicasCompared": 40,
         "settled": 2,
