@@ -44,6 +44,11 @@ const settledStates = ['succeeded', 'failed', 'cancelled', 'aborted'];
 
 const checks: readonly Check[] = [
   {
+    name: 'taken',
+    promise: 'Every submit was acknowledged in the end',
+    run: checkTaken,
+  },
+  {
     name: 'kept',
     promise: 'Every acknowledged task exists and has settled',
     run: checkKept,
@@ -79,6 +84,17 @@ export function checkHistory(history: History, bounds: CheckBounds): CheckResult
       cases: cases.slice(0, casesMax),
     };
   });
+}
+
+/** Whatever is repeated long enough is taken once everything has healed. */
+function checkTaken({ history }: Seen): Finding {
+  const open = history.submits.filter(submit => submit.ackedMs === undefined);
+  const cases = open.map(
+    ({ number, begunMs, tries }) =>
+      `task ${number} was tried ${tries} times since ${Math.round(begunMs)} ms, in vain`,
+  );
+  const { length } = history.submits;
+  return { cases, looked: length, what: `${length} submits` };
 }
 
 function checkKept({ history }: Seen): Finding {

@@ -41,6 +41,7 @@ export class Workload {
   readonly #open = new Set<Promise<void>>();
   #program = '';
   #giveUp = false;
+  #failure: unknown;
 
   constructor(
     cluster: ChaosCluster,
@@ -79,6 +80,7 @@ export class Workload {
       const waitMs = dueMs - performance.now();
       if (waitMs > 0) await pause(waitMs, this.#signal);
       while (this.#open.size >= openMax) await pause(20, this.#signal);
+      if (this.#failure !== undefined) throw this.#failure;
       this.#begin(this.#drawKind());
     }
   }
@@ -93,7 +95,8 @@ export class Workload {
     const deadlineMs = performance.now() + limitMs;
     while (this.#open.size > 0 && performance.now() < deadlineMs) await pause(20, this.#signal);
     this.#giveUp = true;
-    await Promise.all(this.#open);
+    await Promise.allSettled(this.#open);
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   /**
@@ -135,8 +138,10 @@ export class Workload {
     this.submits.push(record);
     const work: Promise<void> = this.#submit(record).finally(() => this.#open.delete(work));
     this.#open.add(work);
-    // Told by the run, which is waiting for an interruption as well.
-    work.catch(() => this.abandon());
+    work.catch((error: unknown) => {
+      this.#failure ??= error;
+      this.abandon();
+    });
   }
 
   async #submit(record: Open): Promise<void> {

@@ -12,9 +12,17 @@ const failing = (changes: Partial<History>): string[] =>
 test('a run in which everything held is green in every check', () => {
   const checks = checkHistory(past(), bounds);
   expect(checks.map(check => check.name)).toEqual([
-    ...['kept', 'once', 'alone', 'fenced', 'same', 'recovered', 'stood', 'clean'],
+    ...['taken', 'kept', 'once', 'alone', 'fenced', 'same', 'recovered', 'stood', 'clean'],
   ]);
   expect(checks.filter(check => !check.ok)).toEqual([]);
+});
+
+test('a submit that was never acknowledged is told', () => {
+  const [first, second] = past().submits;
+  const refused = { ...second!, tries: 9, ackedMs: undefined };
+  expect(failing({ submits: [first!, refused] })[0]).toBe(
+    'taken: task 2 was tried 9 times since 2100 ms, in vain',
+  );
 });
 
 test('an acknowledged task that is not there is lost', () => {
@@ -39,7 +47,7 @@ test('one key that became two tasks is not kept', () => {
 
 test('a run that acknowledged nothing shows nothing', () => {
   const found = failing({ submits: [], tasks: new Map(), lines: [] });
-  expect(found).toEqual(expect.arrayContaining(['kept', 'once', 'alone', 'fenced']));
+  expect(found).toEqual(expect.arrayContaining(['taken', 'kept', 'once', 'alone', 'fenced']));
 });
 
 test('a second outcome beside the one that settled the task is one too many', () => {
