@@ -195,17 +195,23 @@ export class ChaosCluster {
     return whole === true;
   }
 
-  /** Ends every process and takes away everything; resolves with what did not end by itself. */
-  async end(): Promise<string[]> {
+  /**
+   * Ends every process, `inOrder` or at once, and takes away everything; resolves with what was
+   * left after that.
+   */
+  async end(inOrder: boolean): Promise<string[]> {
     for (const node of this.nodes) if (node.alive) node.resume();
-    await Promise.all(this.nodes.map(node => this.#endNode(node)));
+    const endNode = (node: NodeProcess) => (inOrder ? this.#endNode(node) : node.kill());
+    await Promise.all(this.nodes.map(endNode));
     for (const node of this.nodes) node.killSupervisor();
     await until(() => processesWritingTo(this.dir).length === 0, { limitMs: goneMs });
     const left = processesWritingTo(this.dir);
     const told = left.map(describeProcess);
     for (const pid of left) killHard(pid);
     await this.network?.remove();
-    for (const dir of this.#mounted) await unmountSmallDisk(dir);
+    for (const dir of this.#mounted) {
+      await unmountSmallDisk(dir).catch((error: unknown) => told.push(`${dir}: ${String(error)}`));
+    }
     await rm(this.dir, { recursive: true, force: true, maxRetries: 3 });
     return told;
   }

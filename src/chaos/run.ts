@@ -112,11 +112,11 @@ class Run {
       seen = await this.#observe(cluster);
     } catch (error) {
       this.#ending.abort();
-      await cluster.end();
+      await cluster.end(false);
       throw error;
     }
     this.#step('taking the cluster down');
-    return { ...seen, leftovers: await cluster.end() };
+    return { ...seen, leftovers: await cluster.end(true) };
   }
 
   async #observe(cluster: ChaosCluster): Promise<Seen> {
@@ -130,7 +130,7 @@ class Run {
     observer.begin();
     try {
       const timeline = new Timeline({
-        ...{ cluster, observer, shards: scenario.shards, ...clock },
+        ...{ cluster, observer, ...clock },
         onFault: text => this.#options.onNews({ kind: 'fault', atMs: this.#sinceStartMs(), text }),
         probe: () => workload.probe(),
       });

@@ -18,7 +18,6 @@ import { Interrupted, pause } from './until.ts';
 export interface TimelineSettings {
   readonly cluster: ChaosCluster;
   readonly observer: Observer;
-  readonly shards: number;
   readonly signal: AbortSignal;
   readonly sinceStartMs: () => number;
   /** Told when a fault begins and when it is over. */

@@ -131,3 +131,8 @@ describe('what ships with the program', () => {
     expect(faultNames.filter(kind => !used.includes(kind))).toEqual([]);
   });
 });
+
+test('every kind of fault has its line in the reference', () => {
+  const page = readFileSync(new URL('../../../docs/reference/faults.md', import.meta.url), 'utf8');
+  expect(faultNames.filter(kind => !page.includes(`| \`${kind}\` |`))).toEqual([]);
+});
