@@ -12,6 +12,7 @@ export const exitCodes = {
   6: 'no quorum, or no node could be reached',
   7: 'refused: rate, quota, or no node can ever run it',
   8: 'outcome unknown: repeating with the same ID is safe',
+  9: 'skipped: this machine cannot do it',
   74: 'storage fault of the node',
 } as const;
 

@@ -47,6 +47,7 @@ export function oclifOptions(): Interfaces.Options {
         additionalVersionFlags: ['-v'],
         topics: {
           cluster: { description: 'Make a cluster, look at its health, let nodes join.' },
+          chaos: { description: 'Break a cluster of real nodes under load, and tell what held.' },
           node: { description: 'Start and stop nodes, list and show them.' },
         },
       },

@@ -1,8 +1,8 @@
 /**
- * Compiles src/ and cli/ to dist/, puts the page of the node beside its gateway, and writes the
- * command manifest that makes the CLI start fast.
+ * Compiles src/ and cli/ to dist/, puts the page of the node beside its gateway and the scenarios
+ * beside their engine, and writes the command manifest that makes the CLI start fast.
  */
-import { chmod, copyFile, readdir, rm, stat } from 'node:fs/promises';
+import { chmod, copyFile, cp, readdir, rm, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { bin, root, run } from './run.ts';
 
@@ -14,6 +14,10 @@ export async function main(_argv: readonly string[]): Promise<number> {
   if (code !== 0) return code;
   const pageCode = await buildPage(join(root, 'dist'));
   if (pageCode !== 0) return pageCode;
+  // Data that is read beside the code that reads it.
+  await cp(join(root, 'src/chaos/scenarios'), join(root, 'dist/src/chaos/scenarios'), {
+    recursive: true,
+  });
   await chmod(entry, 0o755);
   // What every command is, so that a start of the CLI need not load them all.
   return run(process.execPath, [join(root, 'dist/cli/manifest.js')]);

@@ -15,6 +15,10 @@ const subcommands: Record<string, Subcommand> = {
     summary: 'format, lint, types, tests, build, end to end',
     load: () => import('./check.ts'),
   },
+  chaos: {
+    summary: 'break real clusters: all scenarios, or those named',
+    load: () => import('./chaos.ts'),
+  },
   e2e: { summary: 'run the end-to-end tests at full size', load: () => import('./e2e.ts') },
   build: { summary: 'compile to dist/', load: () => import('./build.ts') },
   format: { summary: 'format all sources', load: () => import('./format.ts') },

@@ -30,7 +30,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const pure = ['model', 'raft', 'shard', 'registry', 'placement', 'routing'];
 const outer = ['storage', 'net', 'worker', 'gateway'];
 const rooms = [...pure, 'ports', ...outer, 'node'];
-const everyRoom = [...rooms, 'dashboard'];
+const everyRoom = [...rooms, 'dashboard', 'chaos'];
 
 const house: House = {
   rooms: {
@@ -48,6 +48,9 @@ const house: House = {
     node: rooms,
     // Runs in a browser: reaches the node through its HTTP API, and shares no code with it.
     dashboard: [],
+    // Drives clusters from outside: starts the program and speaks HTTP, and knows none of its
+    // rooms.
+    chaos: ['model'],
     cli: ['model'],
     scripts: [...everyRoom, 'cli', 'test'],
     test: [...everyRoom, 'cli', 'scripts'],
@@ -60,9 +63,11 @@ const house: House = {
     { from: /^src\/dashboard\//, to: /^src\/(model|ports)\//, only: 'types' },
     // `tsched node start` is a node; loaded only then, so that a client does not pay for LevelDB.
     { from: /^cli\/node-program\.ts$/, to: /^src\/node\/main\.ts$/, only: 'dynamic' },
+    // `tsched chaos` is the engine; the same again.
+    { from: /^cli\/chaos-program\.ts$/, to: /^src\/chaos\/main\.ts$/, only: 'dynamic' },
   ],
   walls: {
-    'node:': [...outer, 'node', 'cli', 'scripts', 'test'],
+    'node:': [...outer, 'node', 'chaos', 'cli', 'scripts', 'test'],
     libp2p: ['net', 'test'],
     '@libp2p/crypto': ['net', 'test'],
     '@libp2p/gossipsub': ['net', 'test'],

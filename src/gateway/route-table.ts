@@ -1,7 +1,12 @@
 /** Every route of the API. A route that is not here does not exist. */
 import type { Route } from './route.ts';
 import { cancelManyRoute, cancelRoute, retryRoute } from './routes/cancel.ts';
-import { clusterHealthRoute, joinTokenRoute, shardsRoute } from './routes/cluster.ts';
+import {
+  clusterHealthRoute,
+  joinTokenRoute,
+  replicasRoute,
+  shardsRoute,
+} from './routes/cluster.ts';
 import { eventsRoute } from './routes/events.ts';
 import { logsRoute } from './routes/logs.ts';
 import { healthRoute, metricsRoute, openapiRoute } from './routes/node-state.ts';
@@ -31,6 +36,7 @@ export const routes: readonly Route[] = [
   nodeRoute,
   stopNodeRoute,
   shardsRoute,
+  replicasRoute,
   clusterHealthRoute,
   joinTokenRoute,
   metricsRoute,

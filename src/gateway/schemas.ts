@@ -251,6 +251,18 @@ export const shardsSchema = object({
   ),
 });
 
+export const replicasSchema = object({
+  replicas: listOf(
+    object({
+      shard: described(whole, '0 is the registry.'),
+      leading: flag,
+      term: whole,
+      applied: described(whole, 'Index of the last entry that the state holds.'),
+      digest: described(text, 'Of that state: equal on every replica that has applied as much.'),
+    }),
+  ),
+});
+
 export const healthSchema = object({
   ready: flag,
   node: text,

@@ -61,6 +61,7 @@ export function createApi(parts: ApiParts): NodeApi {
     nodes: () => cluster.nodes(),
     node: idOrName => cluster.node(idOrName),
     shards: () => cluster.shards(),
+    replicas: () => cluster.replicas(),
     health: () => ({
       ready: parts.ready(),
       node: parts.context.nodeId,

@@ -1,7 +1,13 @@
 /** What is known of the cluster itself: nodes, shards, health. */
 import { TschedError } from '../model/errors.ts';
 import { type NodeId, registryGroup } from '../model/ids.ts';
-import type { ClusterHealth, NodeDetail, NodeSummary, ShardSummary } from '../ports/node-api.ts';
+import type {
+  ClusterHealth,
+  NodeDetail,
+  NodeSummary,
+  ReplicaSummary,
+  ShardSummary,
+} from '../ports/node-api.ts';
 import type { RegistryNode } from '../registry/state.ts';
 import type { ShardMachine } from '../shard/machine.ts';
 import type { NodeContext } from './context.ts';
@@ -138,6 +144,16 @@ export class ClusterReads {
       if (replica.group !== registryGroup && replica.leading) summaries.push(this.#shard(replica));
     }
     return summaries;
+  }
+
+  replicas(): ReplicaSummary[] {
+    return [...this.#context.loop.replicas()].map(replica => ({
+      shard: replica.group,
+      leading: replica.leading,
+      term: replica.core.term,
+      applied: replica.applied,
+      digest: (replica.machine.digest() >>> 0).toString(16).padStart(8, '0'),
+    }));
   }
 
   #shard(replica: Replica): ShardSummary {

@@ -107,6 +107,19 @@ export interface ShardSummary {
   readonly state: 'ok' | 'growing' | 'underReplicated' | 'noLeader';
 }
 
+/** A replica as its own node sees it, for comparing it with the others of its shard. */
+export interface ReplicaSummary {
+  /** 0 is the registry. */
+  readonly shard: number;
+  readonly leading: boolean;
+  readonly term: number;
+  readonly applied: number;
+  /**
+   * Of the state after `applied`, 8 hex digits: equal on every replica that has applied as much.
+   */
+  readonly digest: string;
+}
+
 export interface HealthView {
   /** The node takes tasks. */
   readonly ready: boolean;
@@ -178,6 +191,8 @@ export interface NodeApi {
   /** By id, or by name. */
   node(idOrName: string): Promise<NodeDetail>;
   shards(): Promise<ShardSummary[]>;
+  /** The replicas of this node, without asking any other. */
+  replicas(): readonly ReplicaSummary[];
   health(): HealthView;
   clusterHealth(): Promise<ClusterHealth>;
   /** A token with which another node can join. */

@@ -132,6 +132,7 @@ test.each([
   ['GET', '/v1/nodes', undefined],
   ['GET', '/v1/nodes/:id', undefined],
   ['GET', '/v1/shards', undefined],
+  ['GET', '/v1/replicas', undefined],
   ['GET', '/v1/cluster/health', undefined],
   ['POST', '/v1/cluster/join-token', undefined],
 ])('what %s %s answers to %j is as the document says', async (method, path, body) => {

@@ -30,6 +30,7 @@ import type {
   NodeSummary,
   OutputPage,
   OutputQuery,
+  ReplicaSummary,
   ShardSummary,
   SubmitReply,
   SubmitRequest,
@@ -444,6 +445,12 @@ export class FakeNodeApi implements NodeApi {
         state: 'ok',
       };
     });
+  }
+
+  replicas(): readonly ReplicaSummary[] {
+    return Array.from({ length: this.#shardCount + 1 }, (_, shard) => ({
+      ...{ shard, leading: shard === 1, term: 2, applied: 10, digest: '0123abcd' },
+    }));
   }
 
   health(): HealthView {

@@ -1,6 +1,12 @@
 /** The cluster as a whole: shards, health, joining. */
 import type { Route } from '../route.ts';
-import { clusterHealthSchema, joinTokenSchema, problemSchema, shardsSchema } from '../schemas.ts';
+import {
+  clusterHealthSchema,
+  joinTokenSchema,
+  problemSchema,
+  replicasSchema,
+  shardsSchema,
+} from '../schemas.ts';
 
 export const shardsRoute: Route = {
   method: 'GET',
@@ -11,6 +17,19 @@ export const shardsRoute: Route = {
   description: 'Leader, replicas, log position and tasks of each shard.',
   schema: { response: { 200: shardsSchema, 503: problemSchema } },
   run: async (_request, _reply, gateway) => ({ shards: await gateway.api.shards() }),
+};
+
+export const replicasRoute: Route = {
+  method: 'GET',
+  path: '/v1/replicas',
+  role: 'reader',
+  tag: 'cluster',
+  summary: 'List the replicas of this node',
+  description:
+    'As this node sees them, asking no other. Replicas of a shard that have applied the same ' +
+    'entries have the same digest.',
+  schema: { response: { 200: replicasSchema } },
+  run: (_request, _reply, gateway) => ({ replicas: gateway.api.replicas() }),
 };
 
 export const clusterHealthRoute: Route = {

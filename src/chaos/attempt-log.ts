@@ -1,0 +1,63 @@
+/**
+ * What attempts say of themselves: the program that every task of a run executes, and the reading
+ * of the one file into which all of them write. It is outside of the cluster and knows only the
+ * machine's monotonic clock, so overlaps are told whatever the cluster believes.
+ */
+import type { AttemptLine } from './history.ts';
+
+/** `$1` file, `$2` number of the task, `$3` half seconds to last, `$4` turns of work. */
+export const taskProgram = `#!/bin/sh
+log=$1 number=$2 halves=$3 turns=$4
+say() {
+  read -r up rest </proc/uptime
+  echo "$1 $number $TSCHED_TASK_ID $TSCHED_FENCE $up $TSCHED_NODE" >>"$log"
+}
+say start
+while [ "$turns" -gt 0 ]; do turns=$((turns - 1)); done
+while [ "$halves" -gt 0 ]; do sleep 0.5; say alive; halves=$((halves - 1)); done
+say end
+`;
+
+/** Lines that were cut short, by a full disk say, are left out. */
+export function readAttemptLog(text: string): AttemptLine[] {
+  return text.split('\n').flatMap(line => {
+    const [what, number, id, fence, upS, node, more] = line.split(' ');
+    if (what !== 'start' && what !== 'alive' && what !== 'end') return [];
+    if (node === undefined || id === undefined || more !== undefined) return [];
+    return [{ what, number: Number(number), id, fence: Number(fence), upS: Number(upS), node }];
+  });
+}
+
+/** One attempt, from its first to its last sign of life. */
+export interface AttemptLife {
+  readonly id: string;
+  readonly number: number;
+  readonly fence: number;
+  readonly node: string;
+  readonly fromS: number;
+  readonly toS: number;
+  readonly starts: number;
+  readonly ended: boolean;
+}
+
+/** Lives by the number of the task; those of one task in the order of their fences. */
+export function livesOf(lines: readonly AttemptLine[]): Map<number, AttemptLife[]> {
+  const byKey = new Map<string, AttemptLife>();
+  for (const { what, number, id, fence, upS, node } of lines) {
+    const key = `${number} ${id} ${fence}`;
+    const life = byKey.get(key);
+    byKey.set(key, {
+      ...{ id, number, fence, node: life?.node ?? node },
+      fromS: Math.min(life?.fromS ?? upS, upS),
+      toS: Math.max(life?.toS ?? upS, upS),
+      starts: (life?.starts ?? 0) + (what === 'start' ? 1 : 0),
+      ended: life?.ended === true || what === 'end',
+    });
+  }
+  const byNumber = new Map<number, AttemptLife[]>();
+  for (const life of byKey.values()) {
+    byNumber.set(life.number, [...(byNumber.get(life.number) ?? []), life]);
+  }
+  for (const lives of byNumber.values()) lives.sort((left, right) => left.fence - right.fence);
+  return byNumber;
+}

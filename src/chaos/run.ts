@@ -1,0 +1,256 @@
+/**
+ * A whole run: probe what the faults need, make the cluster, work and break it at once, heal, wait
+ * until everything has settled, compare, take everything down, and hold the promises against what
+ * was seen. However it ends, no process, mount or namespace of it is left.
+ */
+import { readFile } from 'node:fs/promises';
+import { abilitiesOf, findLacks, kindsOf, type Lack } from './abilities.ts';
+import { readAttemptLog } from './attempt-log.ts';
+import { type CheckResult, checkHistory } from './checks.ts';
+import { ChaosCluster } from './cluster.ts';
+import type { History, TaskRecord } from './history.ts';
+import type { ProgramEntry } from './node-process.ts';
+import { Observer } from './observer.ts';
+import { uptimeS } from './processes.ts';
+import type { Scenario } from './scenario.ts';
+import { planFaults } from './schedule.ts';
+import { Timeline } from './timeline.ts';
+import { Interrupted, pause, until } from './until.ts';
+import { Workload } from './workload.ts';
+
+const settledStates = ['succeeded', 'failed', 'cancelled', 'aborted'];
+const readersMax = 16;
+const readMs = 10_000;
+const levelMs = 30_000;
+const tickMs = 1_000;
+
+/** Told while a run is under way. */
+export type RunNews =
+  | { readonly kind: 'step'; readonly text: string }
+  | { readonly kind: 'fault'; readonly atMs: number; readonly text: string }
+  | {
+      readonly kind: 'tick';
+      readonly atMs: number;
+      readonly submitted: number;
+      readonly acked: number;
+      readonly led: number;
+      readonly shards: number;
+      readonly up: number;
+      readonly nodes: number;
+      readonly active: readonly string[];
+    };
+
+export interface RunOptions {
+  readonly scenario: Scenario;
+  readonly seed: number;
+  readonly program: ProgramEntry;
+  readonly signal: AbortSignal;
+  readonly onNews: (news: RunNews) => void;
+}
+
+export type RunResult =
+  | { readonly verdict: 'skipped'; readonly lacks: readonly Lack[] }
+  | {
+      readonly verdict: 'green' | 'red';
+      readonly history: History;
+      readonly checks: readonly CheckResult[];
+    };
+
+/** Runs the scenario; rejects with `Interrupted`, or where no cluster could be made. */
+export async function runScenario(options: RunOptions): Promise<RunResult> {
+  const { scenario, onNews } = options;
+  const kinds = kindsOf(scenario);
+  const lacks = await findLacks(kinds);
+  if (lacks.length > 0) return { verdict: 'skipped', lacks };
+  const run = new Run(options);
+  onNews({ kind: 'step', text: `starting ${scenario.nodes} nodes` });
+  const history = await run.live(kinds);
+  const checks = checkHistory(history, scenario.checks);
+  return { verdict: checks.every(check => check.ok) ? 'green' : 'red', history, checks };
+}
+
+/** What is known once the cluster is gone; the rest of the history was seen before. */
+type Seen = Omit<History, 'leftovers'>;
+
+interface Parts {
+  readonly observer: Observer;
+  readonly workload: Workload;
+  readonly timeline: Timeline;
+}
+
+class Run {
+  readonly #options: RunOptions;
+  /** Aborted by whoever started the run, or where a part of it fails: then all of it ends. */
+  readonly #ending = new AbortController();
+  readonly #signal: AbortSignal;
+  #startMs = performance.now();
+
+  constructor(options: RunOptions) {
+    this.#options = options;
+    this.#signal = AbortSignal.any([options.signal, this.#ending.signal]);
+  }
+
+  readonly #sinceStartMs = (): number => performance.now() - this.#startMs;
+
+  #step(text: string): void {
+    this.#options.onNews({ kind: 'step', text });
+  }
+
+  /** The run from the first to the last process. */
+  async live(kinds: Parameters<typeof abilitiesOf>[0]): Promise<History> {
+    const { scenario, seed, program } = this.#options;
+    const needs = abilitiesOf(kinds);
+    const cluster = await ChaosCluster.prepare({
+      ...{ scenario, seed, program, signal: this.#signal, sinceStartMs: this.#sinceStartMs },
+      network: needs.has('network'),
+      smallDisks: needs.has('smallDisk'),
+      movableClocks: kinds.includes('clockJump'),
+    });
+    let seen: Seen;
+    try {
+      await cluster.begin(text => this.#step(text));
+      seen = await this.#observe(cluster);
+    } catch (error) {
+      this.#ending.abort();
+      await cluster.end(false);
+      throw error;
+    }
+    this.#step('taking the cluster down');
+    return { ...seen, leftovers: await cluster.end(true) };
+  }
+
+  async #observe(cluster: ChaosCluster): Promise<Seen> {
+    const { scenario, seed } = this.#options;
+    const clock = { sinceStartMs: this.#sinceStartMs, signal: this.#signal };
+    const observer = new Observer(cluster, scenario.shards, clock.sinceStartMs);
+    const workload = new Workload(cluster, scenario, seed, clock);
+    await workload.prepare();
+    this.#startMs = performance.now();
+    const upAtStartS = uptimeS();
+    observer.begin();
+    try {
+      const timeline = new Timeline({
+        ...{ cluster, observer, ...clock },
+        onFault: text => this.#options.onNews({ kind: 'fault', atMs: this.#sinceStartMs(), text }),
+        probe: () => workload.probe(),
+      });
+      const { workEndMs, settledMs, tasks } = await this.#work(cluster, {
+        observer,
+        workload,
+        timeline,
+      });
+      this.#step('comparing the replicas');
+      const comparison = await observer.compareAtEnd(levelMs, this.#signal);
+      await workload.repeat();
+      return {
+        ...{ seed, nodes: scenario.nodes, shards: scenario.shards, upAtStartS, comparison },
+        ...{ endMs: this.#sinceStartMs(), workEndMs, settledMs, tasks },
+        submits: workload.submits,
+        lines: readAttemptLog(await readFile(workload.logFile, 'utf8')),
+        faults: timeline.records.toSorted((left, right) => left.number - right.number),
+        leaders: observer.samples,
+        spans: timeline.spans,
+        unexpectedEnds: cluster.unexpectedEnds,
+      };
+    } finally {
+      workload.abandon();
+      await observer.end();
+    }
+  }
+
+  /** Works and breaks at once, then heals and waits for what was acknowledged. */
+  async #work(cluster: ChaosCluster, parts: Parts) {
+    const { scenario, seed } = this.#options;
+    const { workload, timeline } = parts;
+    const ticking = this.#tick(cluster, parts);
+    const faults = planFaults(scenario, seed);
+    this.#step(`${scenario.rate} tasks a second; faults: ${faults.length}`);
+    // One that fails ends the other at its next step.
+    const both = [workload.run(), timeline.run(faults)];
+    for (const work of both) work.catch(() => this.#ending.abort());
+    const ended = await Promise.allSettled(both);
+    const failure = ended.find(one => one.status === 'rejected' && !isInterruption(one.reason));
+    if (failure?.status === 'rejected') throw failure.reason;
+    if (this.#signal.aborted) throw new Interrupted('interrupted');
+    await timeline.bringAllBack();
+    const workEndMs = this.#sinceStartMs();
+    this.#step('healed; waiting for every task to settle');
+    await workload.drain(scenario.checks.settleWithinMs);
+    const ids = workload.submits.flatMap(submit =>
+      submit.ackedMs === undefined ? [] : submit.id!,
+    );
+    const tasks = await this.#untilSettled(cluster, ids, scenario.checks.settleWithinMs);
+    ticking.abort();
+    return { workEndMs, settledMs: this.#sinceStartMs(), tasks };
+  }
+
+  #tick(cluster: ChaosCluster, parts: Parts): AbortController {
+    const ended = new AbortController();
+    const signal = AbortSignal.any([this.#signal, ended.signal]);
+    const loop = async (): Promise<void> => {
+      for (;;) {
+        this.#news(cluster, parts);
+        await pause(tickMs, signal);
+      }
+    };
+    // Ends by its signal only.
+    loop().catch(() => undefined);
+    return ended;
+  }
+
+  #news(cluster: ChaosCluster, parts: Parts): void {
+    this.#options.onNews({
+      kind: 'tick',
+      atMs: this.#sinceStartMs(),
+      submitted: parts.workload.submits.length,
+      acked: parts.workload.acked,
+      led: parts.observer.leaders().filter(leader => leader !== 0).length,
+      shards: this.#options.scenario.shards,
+      up: cluster.nodes.filter(node => node.awake).length,
+      nodes: cluster.nodes.length,
+      active: parts.timeline.active,
+    });
+  }
+
+  /** Every task as it is recorded once it has settled, or when the time is up. */
+  async #untilSettled(cluster: ChaosCluster, ids: readonly string[], limitMs: number) {
+    const tasks = new Map<string, TaskRecord | undefined>();
+    let open = [...new Set(ids)];
+    await until(
+      async () => {
+        const queue = [...open];
+        const still: string[] = [];
+        const read = async (): Promise<void> => {
+          for (let id = queue.pop(); id !== undefined; id = queue.pop()) {
+            const task = await this.#read(cluster, id);
+            if (task !== 'unknown') tasks.set(id, task);
+            const settled = typeof task === 'object' && settledStates.includes(task.state);
+            if (!settled) still.push(id);
+          }
+        };
+        await Promise.all(Array.from({ length: readersMax }, read));
+        open = still;
+        return open.length === 0;
+      },
+      { limitMs, pollMs: 500, signal: this.#signal },
+    );
+    return tasks;
+  }
+
+  /** `undefined` where the cluster says that there is no such task. */
+  async #read(cluster: ChaosCluster, id: string): Promise<TaskRecord | undefined | 'unknown'> {
+    const node = cluster.nodes.find(one => one.awake);
+    if (node === undefined) return 'unknown';
+    try {
+      const path = `/v1/tasks/${id}`;
+      const { status, body } = await cluster.call(node, path, { limitMs: readMs });
+      if (status === 404) return undefined;
+      return status === 200 ? (body as TaskRecord) : 'unknown';
+    } catch {
+      // Not answered: asked again.
+      return 'unknown';
+    }
+  }
+}
+
+const isInterruption = (error: unknown): boolean => error instanceof Interrupted;

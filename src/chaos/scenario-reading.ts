@@ -1,0 +1,323 @@
+/**
+ * Reads a scenario from a parsed document. Everything that is wrong with it is told at once, each
+ * with its place, and nothing here throws.
+ */
+import { parseSize } from '../model/resources.ts';
+import {
+  addUnknownField,
+  describeValue,
+  ProblemList,
+  pointerStep,
+  readCount,
+  readDuration,
+  type SpecProblem,
+} from '../model/spec-reading.ts';
+import { parseDuration } from '../model/time.ts';
+import { type FaultKind, faultNames, kindRow, optionNames } from './fault-kinds.ts';
+import {
+  type CheckBounds,
+  type FaultOptions,
+  type FaultPlan,
+  type RandomPlan,
+  type Scenario,
+  workKinds,
+} from './scenario.ts';
+import { parseTarget, type Target, targetGrammar } from './target.ts';
+
+export type ScenarioReading =
+  | { readonly ok: true; readonly scenario: Scenario }
+  | { readonly ok: false; readonly problems: readonly SpecProblem[] };
+
+const hourMs = 3_600_000;
+const faultsMax = 500;
+const anyLength = { min: 0, max: hourMs } as const;
+const someLength = { min: 1, max: hourMs } as const;
+
+const optionDefaults: FaultOptions = {
+  everyMs: 3_000,
+  delayMs: 50,
+  jitterMs: 10,
+  percent: 20,
+  rate: 1_000_000,
+  bytes: 3,
+  jumpMs: hourMs,
+  limitBytes: 1_048_576,
+};
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Reads one part of the document, noting what is wrong. */
+class Part {
+  readonly problems: ProblemList;
+  readonly pointer: string;
+  readonly fields: Fields;
+
+  constructor(problems: ProblemList, pointer: string, value: unknown, known: readonly string[]) {
+    this.problems = problems;
+    this.pointer = pointer;
+    const isMap = typeof value === 'object' && value !== null && !Array.isArray(value);
+    if (!isMap && value !== undefined) {
+      problems.add(pointer, `must be a map, not ${describeValue(value)}`);
+    }
+    this.fields = isMap ? (value as Fields) : {};
+    for (const name of Object.keys(this.fields)) {
+      if (!known.includes(name)) addUnknownField(problems, pointer, name, known);
+    }
+  }
+
+  has(name: string): boolean {
+    return this.fields[name] !== undefined;
+  }
+
+  /** The same part as if it had no such field. */
+  without(name: string): Part {
+    const { [name]: _, ...fields } = this.fields;
+    return new Part(this.problems, this.pointer, fields, Object.keys(fields));
+  }
+
+  at(name: string | number): string {
+    return this.pointer + pointerStep(name);
+  }
+
+  missing(name: string): undefined {
+    return this.problems.add(this.pointer, `has no \`${name}\``);
+  }
+
+  count(name: string, range: { readonly min: number; readonly max: number }): number | undefined {
+    if (!this.has(name)) return undefined;
+    return readCount(this.problems, this.at(name), this.fields[name], range);
+  }
+
+  duration(name: string, range: { readonly min: number; readonly max: number }) {
+    if (!this.has(name)) return undefined;
+    return readDuration(this.problems, this.at(name), this.fields[name], range);
+  }
+
+  /** `-30m`: a duration that may be negative. */
+  signedDuration(name: string): number | undefined {
+    if (!this.has(name)) return undefined;
+    const value = this.fields[name];
+    const match = typeof value === 'string' ? /^([+-]?)(.+)$/.exec(value.trim()) : null;
+    const length = match === null ? undefined : parseDuration(match[2]!);
+    if (length === undefined) {
+      const allowed = 'must be a duration such as "1h" or "-30m"';
+      return this.problems.add(this.at(name), `${allowed}, not ${describeValue(value)}`);
+    }
+    return match![1] === '-' ? -length : length;
+  }
+
+  size(name: string): number | undefined {
+    if (!this.has(name)) return undefined;
+    const value = this.fields[name];
+    const bytes = typeof value === 'string' ? parseSize(value) : value;
+    if (typeof bytes === 'number' && Number.isSafeInteger(bytes) && bytes > 0) return bytes;
+    const allowed = 'must be a size such as "1MiB"';
+    return this.problems.add(this.at(name), `${allowed}, not ${describeValue(value)}`);
+  }
+
+  text(name: string, pattern: RegExp, allowed: string): string | undefined {
+    if (!this.has(name)) return undefined;
+    const value = this.fields[name];
+    if (typeof value === 'string' && pattern.test(value)) return value;
+    return this.problems.add(this.at(name), `must be ${allowed}, not ${describeValue(value)}`);
+  }
+
+  /** One of a closed set. */
+  kind<Name extends string>(
+    pointer: string,
+    value: unknown,
+    known: readonly Name[],
+  ): Name | undefined {
+    const found = known.find(name => name === value);
+    if (found !== undefined) return found;
+    const list = known.join(', ');
+    return this.problems.add(pointer, `must be one of ${list}, not ${describeValue(value)}`);
+  }
+}
+
+/** Reads a whole scenario from a parsed YAML document. */
+export function readScenario(value: unknown): ScenarioReading {
+  const problems = new ProblemList();
+  const known = ['name', 'about', 'cluster', 'workload', 'faults', 'random', 'checks'];
+  const part = new Part(problems, '', value ?? null, known);
+  const name = part.text('name', /^[a-z0-9][a-z0-9-]{0,49}$/, 'a name such as `leader-kill`');
+  if (!part.has('name')) part.missing('name');
+  if (!part.has('faults') && !part.has('random')) part.missing('faults');
+  const about = part.text('about', /^[\s\S]{1,2000}$/, 'a sentence');
+  const cluster = readCluster(part);
+  const workload = readWorkload(part);
+  const faults = readFaults(part, cluster.nodes, cluster.shards);
+  const random = readRandom(part, cluster.nodes);
+  const checks = readChecks(part);
+  if (problems.found.length > 0) return { ok: false, problems: problems.found };
+  return {
+    ok: true,
+    scenario: {
+      name: name ?? 'unnamed',
+      about: (about ?? '').trim(),
+      ...cluster,
+      ...workload,
+      faults,
+      random,
+      checks,
+    },
+  };
+}
+
+function readCluster(whole: Part): Pick<Scenario, 'nodes' | 'shards' | 'flags'> {
+  const known = ['nodes', 'shards', 'flags'];
+  const part = new Part(whole.problems, whole.at('cluster'), whole.fields['cluster'], known);
+  const shards = part.count('shards', { min: 1, max: 256 }) ?? 16;
+  if ((shards & (shards - 1)) !== 0) {
+    part.problems.add(part.at('shards'), `must be a power of two, not the number ${shards}`);
+  }
+  const flags = part.fields['flags'] ?? [];
+  const areTexts = Array.isArray(flags) && flags.every(flag => typeof flag === 'string');
+  if (!areTexts) part.problems.add(part.at('flags'), 'must be a list of texts');
+  return {
+    nodes: part.count('nodes', { min: 1, max: 9 }) ?? 3,
+    shards,
+    flags: areTexts ? (flags as string[]) : [],
+  };
+}
+
+function readWorkload(whole: Part): Pick<Scenario, 'rate' | 'workMs' | 'kinds'> {
+  const known = ['rate', 'for', 'kinds'];
+  const part = new Part(whole.problems, whole.at('workload'), whole.fields['workload'], known);
+  const weights = new Part(part.problems, part.at('kinds'), part.fields['kinds'], workKinds);
+  const kinds = { quick: 0, short: 0, long: 0, busy: 0 };
+  for (const kind of workKinds) kinds[kind] = weights.count(kind, { min: 0, max: 100 }) ?? 0;
+  if (!part.has('kinds')) Object.assign(kinds, { quick: 6, short: 3, long: 1 });
+  else if (workKinds.every(kind => kinds[kind] === 0)) {
+    part.problems.add(part.at('kinds'), `must give a weight to one of ${workKinds.join(', ')}`);
+  }
+  return {
+    rate: part.count('rate', { min: 1, max: 1_000 }) ?? 20,
+    workMs: part.duration('for', { min: 1_000, max: hourMs }) ?? 30_000,
+    kinds,
+  };
+}
+
+function readOptions(part: Part): FaultOptions {
+  return {
+    everyMs: part.duration('every', { min: 500, max: hourMs }) ?? optionDefaults.everyMs,
+    delayMs: part.duration('delay', someLength) ?? optionDefaults.delayMs,
+    jitterMs: part.duration('jitter', anyLength) ?? optionDefaults.jitterMs,
+    percent: part.count('percent', { min: 1, max: 100 }) ?? optionDefaults.percent,
+    rate: part.size('rate') ?? optionDefaults.rate,
+    bytes: part.count('bytes', { min: 1, max: 10_000 }) ?? optionDefaults.bytes,
+    jumpMs: part.signedDuration('jump') ?? optionDefaults.jumpMs,
+    limitBytes: part.size('limit') ?? optionDefaults.limitBytes,
+  };
+}
+
+function readFaults(whole: Part, nodes: number, shards: number): FaultPlan[] {
+  const list = whole.fields['faults'] ?? [];
+  if (!Array.isArray(list) || list.length > faultsMax) {
+    whole.problems.add(whole.at('faults'), `must be a list of up to ${faultsMax} faults`);
+    return [];
+  }
+  return list
+    .map((value, place) => readFault(whole, `${whole.at('faults')}/${place}`, value, nodes, shards))
+    .filter(fault => fault !== undefined)
+    .sort((left, right) => left.atMs - right.atMs);
+}
+
+function readFault(
+  whole: Part,
+  pointer: string,
+  value: unknown,
+  nodes: number,
+  shards: number,
+): FaultPlan | undefined {
+  const known = ['at', 'for', 'kind', 'target', ...optionNames];
+  const part = new Part(whole.problems, pointer, value ?? null, known);
+  const kind = part.has('kind')
+    ? part.kind(part.at('kind'), part.fields['kind'], faultNames)
+    : part.missing('kind');
+  const atMs = part.has('at') ? part.duration('at', anyLength) : part.missing('at');
+  const forMs = part.duration('for', someLength) ?? 5_000;
+  const target = readTarget(part, nodes, shards);
+  if (kind !== undefined) refuseForeignFields(part, kind);
+  const options = readOptions(part);
+  if (kind === undefined || atMs === undefined || target === undefined) return undefined;
+  return { atMs, forMs: kindRow(kind).lasts ? forMs : 0, kind, target, options };
+}
+
+/** A field that means nothing to this kind is most likely meant for another one. */
+function refuseForeignFields(part: Part, kind: FaultKind): void {
+  const { options = [], lasts } = kindRow(kind);
+  for (const name of optionNames) {
+    if (part.has(name) && !options.includes(name)) {
+      part.problems.add(part.at(name), `\`${name}\` means nothing for ${kind}`);
+    }
+  }
+  if (part.has('for') && !lasts) {
+    part.problems.add(part.at('for'), `${kind} happens at an instant and has no \`for\``);
+  }
+}
+
+function readTarget(part: Part, nodes: number, shards: number): Target | undefined {
+  if (!part.has('target')) return { of: 'random', count: 1 };
+  const value = part.fields['target'];
+  const target = typeof value === 'string' ? parseTarget(value) : undefined;
+  const say = (message: string): undefined => part.problems.add(part.at('target'), message);
+  if (target === undefined) return say(`must be ${targetGrammar}, not ${describeValue(value)}`);
+  const named = target.of === 'nodes' ? target.numbers : [];
+  const unknown = named.find(number => number < 1 || number > nodes);
+  if (unknown !== undefined) return say(`names n${unknown}; the cluster has n1 to n${nodes}`);
+  if (target.of === 'random' && (target.count < 1 || target.count > nodes)) {
+    return say(`must draw 1 to ${nodes} nodes, not ${target.count}`);
+  }
+  if (target.of === 'leader' && (target.shard ?? 1) > shards) {
+    return say(`names shard ${target.shard}; the cluster has 1 to ${shards}`);
+  }
+  return target;
+}
+
+function readRandom(whole: Part, nodes: number): RandomPlan | undefined {
+  if (!whole.has('random')) return undefined;
+  const known = ['from', 'until', 'every', 'shortest', 'longest', 'kinds', 'atOnce'];
+  const part = new Part(whole.problems, whole.at('random'), whole.fields['random'], [
+    ...known,
+    ...optionNames,
+  ]);
+  const list = part.fields['kinds'] ?? ['kill', 'pause', 'crashMachine', 'killSupervisor'];
+  if (!Array.isArray(list) || list.length === 0) {
+    return part.problems.add(part.at('kinds'), 'must be a list of kinds of faults');
+  }
+  const kinds = list.map((value, place) =>
+    part.kind(`${part.at('kinds')}/${place}`, value, faultNames),
+  );
+  const fromMs = part.duration('from', anyLength) ?? 5_000;
+  const untilMs = part.has('until') ? part.duration('until', someLength) : part.missing('until');
+  const shortestMs = part.duration('shortest', someLength) ?? 500;
+  const longestMs = part.duration('longest', someLength) ?? 8_000;
+  if (untilMs !== undefined && untilMs <= fromMs) {
+    part.problems.add(part.at('until'), 'must be later than `from`');
+  }
+  if (longestMs < shortestMs) {
+    part.problems.add(part.at('longest'), 'must not be shorter than `shortest`');
+  }
+  const atOnceMax = Math.max(1, nodes);
+  return {
+    fromMs,
+    untilMs: untilMs ?? fromMs,
+    everyMs: part.duration('every', { min: 200, max: hourMs }) ?? 6_000,
+    shortestMs,
+    longestMs,
+    kinds: kinds.filter(kind => kind !== undefined),
+    atOnce: part.count('atOnce', { min: 1, max: atOnceMax }) ?? 1,
+    options: readOptions(part.without('every')),
+  };
+}
+
+function readChecks(whole: Part): CheckBounds {
+  const known = ['ackWithin', 'ledWithin', 'settleWithin'];
+  const part = new Part(whole.problems, whole.at('checks'), whole.fields['checks'], known);
+  return {
+    ackWithinMs: part.duration('ackWithin', someLength) ?? 10_000,
+    ledWithinMs: part.duration('ledWithin', someLength) ?? 10_000,
+    settleWithinMs: part.duration('settleWithin', someLength) ?? 90_000,
+  };
+}

@@ -1,0 +1,198 @@
+/**
+ * The work of a run: tasks at a steady rate, whatever happens to the nodes. Each is submitted under
+ * a key of its own and repeated at the next node until it is acknowledged, as a careful client
+ * does; how long that took, over all repeats, is what is recorded.
+ */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { taskProgram } from './attempt-log.ts';
+import type { ChaosCluster } from './cluster.ts';
+import { type Draw, makeDraw } from './draw.ts';
+import type { SubmitRecord } from './history.ts';
+import { type Scenario, type WorkKind, workKinds } from './scenario.ts';
+import { Interrupted, pause } from './until.ts';
+
+const tryMs = 5_000;
+const betweenTriesMs = 100;
+/** Submits that wait for an answer at a time; beyond that the work waits, as clients would. */
+const openMax = 500;
+
+/** Half seconds that a task sleeps, and turns that it computes. */
+const amountsOf: Readonly<Record<WorkKind, readonly [halves: number, turns: number]>> = {
+  quick: [0, 0],
+  short: [2, 0],
+  long: [16, 0],
+  busy: [0, 100_000],
+};
+
+type Open = { -readonly [Key in keyof SubmitRecord]: SubmitRecord[Key] } & {
+  readonly kind: WorkKind;
+};
+
+export class Workload {
+  readonly submits: Open[] = [];
+  readonly logFile: string;
+  readonly #cluster: ChaosCluster;
+  readonly #scenario: Scenario;
+  readonly #sinceStartMs: () => number;
+  readonly #signal: AbortSignal;
+  readonly #draw: Draw;
+  readonly #runKey: string;
+  readonly #open = new Set<Promise<void>>();
+  #program = '';
+  #giveUp = false;
+  #failure: unknown;
+
+  constructor(
+    cluster: ChaosCluster,
+    scenario: Scenario,
+    seed: number,
+    clock: { readonly sinceStartMs: () => number; readonly signal: AbortSignal },
+  ) {
+    this.#cluster = cluster;
+    this.#scenario = scenario;
+    this.#sinceStartMs = clock.sinceStartMs;
+    this.#signal = clock.signal;
+    this.#draw = makeDraw(seed, 2);
+    this.#runKey = `chaos-${seed}`;
+    this.logFile = join(cluster.dir, 'attempts.log');
+  }
+
+  get acked(): number {
+    let count = 0;
+    for (const submit of this.submits) if (submit.ackedMs !== undefined) count++;
+    return count;
+  }
+
+  async prepare(): Promise<void> {
+    this.#program = join(this.#cluster.dir, 'task.sh');
+    await writeFile(this.#program, taskProgram, { mode: 0o755 });
+    await writeFile(this.logFile, '');
+  }
+
+  /** Submits at the scenario's rate until its time is over. */
+  async run(): Promise<void> {
+    const { rate, workMs } = this.#scenario;
+    const beganMs = performance.now();
+    for (let count = 0; ; count++) {
+      const dueMs = beganMs + (count * 1_000) / rate;
+      if (dueMs - beganMs >= workMs) return;
+      const waitMs = dueMs - performance.now();
+      if (waitMs > 0) await pause(waitMs, this.#signal);
+      while (this.#open.size >= openMax) await pause(20, this.#signal);
+      if (this.#failure !== undefined) throw this.#failure;
+      this.#begin(this.#drawKind());
+    }
+  }
+
+  /** Two quick tasks for each shard, at once: they show which shards take tasks at this moment. */
+  probe(): void {
+    for (let count = 0; count < 2 * this.#scenario.shards; count++) this.#begin('quick');
+  }
+
+  /** Until every submit was acknowledged, or `limitMs` have passed. */
+  async drain(limitMs: number): Promise<void> {
+    const deadlineMs = performance.now() + limitMs;
+    while (this.#open.size > 0 && performance.now() < deadlineMs) await pause(20, this.#signal);
+    this.#giveUp = true;
+    await Promise.allSettled(this.#open);
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /**
+   * Submits once more what had to be repeated: the same key must be the same task. What is not
+   * answered is left as it is.
+   */
+  async repeat(): Promise<void> {
+    for (const record of this.submits.filter(({ tries, id }) => tries > 1 && id !== undefined)) {
+      const node = this.#cluster.nodes.find(one => one.awake);
+      if (node === undefined) return;
+      const body = this.#document(record.number, record.kind);
+      try {
+        const answer = await this.#cluster.call(node, '/v1/tasks', { body, limitMs: tryMs });
+        this.#note(record, answer.status, answer.body);
+      } catch {
+        // Not answered: nothing is known, and nothing is claimed.
+      }
+    }
+  }
+
+  /** Lets go of everything that waits. */
+  abandon(): void {
+    this.#giveUp = true;
+  }
+
+  #drawKind(): WorkKind {
+    const { kinds } = this.#scenario;
+    let left = this.#draw(workKinds.reduce((sum, kind) => sum + kinds[kind], 0));
+    for (const kind of workKinds) {
+      left -= kinds[kind];
+      if (left < 0) return kind;
+    }
+    return 'quick';
+  }
+
+  #begin(kind: WorkKind): void {
+    const number = this.submits.length + 1;
+    const record: Open = { number, kind, begunMs: this.#sinceStartMs(), tries: 0 };
+    this.submits.push(record);
+    const work: Promise<void> = this.#submit(record).finally(() => this.#open.delete(work));
+    this.#open.add(work);
+    work.catch((error: unknown) => {
+      this.#failure ??= error;
+      this.abandon();
+    });
+  }
+
+  async #submit(record: Open): Promise<void> {
+    const document = this.#document(record.number, record.kind);
+    while (!this.#giveUp) {
+      const awake = this.#cluster.nodes.filter(node => node.awake);
+      const node = awake[(record.number + record.tries) % Math.max(1, awake.length)];
+      record.tries++;
+      try {
+        if (node !== undefined) {
+          const options = { body: document, limitMs: tryMs };
+          const { status, body } = await this.#cluster.call(node, '/v1/tasks', options);
+          if (this.#note(record, status, body)) return;
+        }
+      } catch (error) {
+        if (error instanceof TypeError && error.message.startsWith('refused')) throw error;
+        // The node died, froze or is cut off: the next one is asked.
+      }
+      try {
+        await pause(betweenTriesMs, this.#signal);
+      } catch (error) {
+        if (error instanceof Interrupted) return;
+        throw error;
+      }
+    }
+  }
+
+  /** Whether the submit was acknowledged. */
+  #note(record: Open, status: number, body: unknown): boolean {
+    if (status === 400) throw new TypeError(`refused: ${JSON.stringify(body)}`);
+    if (status !== 200 && status !== 201) return false;
+    const { id, shard } = body as { id: string; shard?: number };
+    if (record.id !== undefined && record.id !== id) record.otherId = id;
+    record.id ??= id;
+    record.shard ??= shard;
+    record.ackedMs ??= this.#sinceStartMs();
+    return true;
+  }
+
+  #document(number: number, kind: WorkKind): Readonly<Record<string, unknown>> {
+    const [halves, turns] = amountsOf[kind];
+    const args = [this.logFile, number, halves, turns].map(String);
+    return {
+      name: `chaos-${kind}`,
+      command: ['/bin/sh', this.#program, ...args],
+      idempotencyKey: `${this.#runKey}-${number}`,
+      cpu: '100m',
+      memory: '8MiB',
+      disk: 0,
+      iops: 0,
+      bandwidth: 0,
+    };
+  }
+}
