@@ -61,6 +61,12 @@ export interface RegistryNode extends NodeRegistration {
   readonly sinceMs: number;
 }
 
+/** What was asked of a node that is draining. */
+export interface DrainRecord {
+  /** From when the node heard of it; what runs there then is ended. Without it, it may finish. */
+  readonly deadlineMs?: number | undefined;
+}
+
 export interface ReplicaSeat {
   readonly replicaId: number;
   readonly node: NodeId;
@@ -163,6 +169,8 @@ export class RegistryState {
   readonly replicas = new Map<number, ReplicaRecord>();
   readonly groups = new Map<GroupId, GroupRecord>();
   readonly settings = new Map<string, string>();
+  /** Of the nodes that are draining. */
+  readonly drains = new Map<NodeId, DrainRecord>();
   /** By sha256. */
   readonly tokens = new Map<string, TokenRecord>();
   readonly joinSecrets = new Map<string, JoinSecret>();
@@ -182,6 +190,21 @@ export class RegistryState {
   putNode(node: RegistryNode): void {
     this.nodes.set(node.id, node);
     this.touch(`n${node.id}`);
+  }
+
+  /** Moves a node to another state, at state time. */
+  setNodeState(node: RegistryNode, state: NodeState): void {
+    this.putNode({ ...node, state, sinceMs: this.nowMs });
+    if (state !== 'draining') this.dropDrain(node.id);
+  }
+
+  putDrain(id: NodeId, drain: DrainRecord): void {
+    this.drains.set(id, drain);
+    this.touch(`d${id}`);
+  }
+
+  dropDrain(id: NodeId): void {
+    if (this.drains.delete(id)) this.touch(`d${id}`);
   }
 
   dropNode(id: NodeId): void {

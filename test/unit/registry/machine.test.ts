@@ -80,7 +80,10 @@ describe('a node joins', () => {
     const feed = cluster('b');
     const node = registration('c', { name: 'name-b' });
     const join = () => feed.ask({ kind: 'registerNode', node, joinSecret: hex('b') });
-    expect(join()).toMatchObject({ ok: false, message: 'another node is named "name-b"' });
+    expect(join()).toMatchObject({
+      code: 'joinRefused',
+      message: expect.stringContaining('another node is named "name-b" (up, ID b)'),
+    });
     feed.ask({ kind: 'setNodeState', node: 'b', state: 'removed' });
     expect(join()).toMatchObject({ ok: true });
   });
@@ -112,8 +115,8 @@ describe('a node starts again', () => {
     const again = (bootCount: number, bootId: string) =>
       feed.ask({ kind: 'registerNode', node: registration('b', { bootCount, bootId }) });
     expect(again(5, 'x')).toMatchObject({ ok: true });
-    expect(again(5, 'y')).toMatchObject({ ok: false, code: 'dataDirForeign' });
-    expect(again(4, 'y')).toMatchObject({ ok: false, code: 'dataDirForeign' });
+    expect(again(5, 'y')).toMatchObject({ ok: false, code: 'storeRolledBack' });
+    expect(again(4, 'y')).toMatchObject({ ok: false, code: 'storeRolledBack' });
     expect(again(5, 'x')).toEqual({ ok: true, repeated: true });
   });
 
@@ -154,7 +157,10 @@ describe('a node starts again', () => {
     feed.ask({ kind: 'setNodeState', node: 'b', state: 'removed' });
     const node = registration('b', { bootCount: 2 });
     const reply = feed.ask({ kind: 'registerNode', node, joinSecret: hex('b') });
-    expect(reply).toMatchObject({ ok: false, message: 'node name-b was removed from the cluster' });
+    expect(reply).toMatchObject({
+      code: 'nodeRemoved',
+      message: 'node name-b was removed from the cluster',
+    });
     expect(feed.ask({ kind: 'setNodeState', node: 'b', state: 'up' })).toMatchObject({ ok: false });
   });
 });
