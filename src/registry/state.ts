@@ -156,6 +156,8 @@ export const registryLimits = {
   addressBytesMax: 256,
   /** Removed nodes remembered, so that they are told why they may not return. */
   removedNodesMax: 1_000,
+  /** Replaced stores remembered, so that none of them returns. */
+  spentStoresMax: 1_000,
   weightMax: 10_000,
   replicationMax: 7,
 } as const;
@@ -169,6 +171,8 @@ export class RegistryState {
   readonly replicas = new Map<number, ReplicaRecord>();
   readonly groups = new Map<GroupId, GroupRecord>();
   readonly settings = new Map<string, string>();
+  /** Stores that were replaced by another of the same node, with the state time of that. */
+  readonly spentStores = new Map<string, number>();
   /** Of the nodes that are draining. */
   readonly drains = new Map<NodeId, DrainRecord>();
   /** By sha256. */
@@ -196,6 +200,19 @@ export class RegistryState {
   setNodeState(node: RegistryNode, state: NodeState): void {
     this.putNode({ ...node, state, sinceMs: this.nowMs });
     if (state !== 'draining') this.dropDrain(node.id);
+  }
+
+  /** A store may never speak again; the oldest are forgotten where there are too many. */
+  spendStore(storeId: string): void {
+    this.spentStores.set(storeId, this.nowMs);
+    this.touch(`x${storeId}`);
+    if (this.spentStores.size <= registryLimits.spentStoresMax) return;
+    const [oldest] = [...this.spentStores].sort(
+      ([left, leftMs], [right, rightMs]) => leftMs - rightMs || byText(left, right),
+    );
+    if (oldest === undefined) return;
+    this.spentStores.delete(oldest[0]);
+    this.touch(`x${oldest[0]}`);
   }
 
   putDrain(id: NodeId, drain: DrainRecord): void {

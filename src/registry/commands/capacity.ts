@@ -41,16 +41,20 @@ export function objectionTo(
   if (open === 0) {
     return `${node.name} is the last node that is up: nobody could take over what it holds`;
   }
-  const size = sizeFor(open, state.cluster?.replication ?? 1);
+  const replication = state.cluster?.replication ?? 1;
+  const { voters: left } = sizeFor(open, replication);
+  // What a shard that is still growing is to have counts as what it has.
+  const { voters: due } = sizeFor(open + 1, replication);
   const shrinking = state
     .groupsByNumber()
-    .filter(group => group.group !== registryGroup && group.voters.length > size.voters);
+    .filter(({ group, voters }) => group !== registryGroup && Math.max(voters.length, due) > left);
   const [first] = shrinking;
   if (force || first === undefined) return undefined;
-  const shards = rangesOf(shrinking.map(group => group.group));
+  const shards = rangesOf(shrinking.map(({ group }) => group));
+  const now = Math.max(first.voters.length, due);
   return (
     `without ${node.name} only ${open} node${open === 1 ? '' : 's'} could hold replicas: shards ` +
-    `${shards} would go from ${first.voters.length} voters to ${size.voters}; ` +
+    `${shards} would go from ${now} voters to ${left}; ` +
     'add a node first, or say --force'
   );
 }

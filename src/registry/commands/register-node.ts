@@ -7,6 +7,7 @@
  *   known, same boot          repeated, or an update of addresses and resources
  *   known, another store      its disk was wiped: its replicas are dead and have to be replaced, it
  *                             becomes `joining`, or stays `draining`
+ *   known, a store it had before    refused: its replicas were replaced meanwhile
  *   removed                   refused
  *
  * Replies: ok, `joinRefused` (secret, name taken, too many nodes), `nodeRemoved`,
@@ -39,6 +40,12 @@ export function applyRegisterNode(
   const known = state.nodes.get(node.id);
   if (known?.state === 'removed') {
     return refused('nodeRemoved', `node ${known.name} was removed from the cluster`);
+  }
+  if (state.spentStores.has(node.storeId)) {
+    return refused(
+      'storeRolledBack',
+      `the store of ${node.name} was given up: the node has been started with another since`,
+    );
   }
   const namesake = state.nodeByName(node.name);
   if (namesake !== undefined && namesake.id !== node.id) {
@@ -113,6 +120,7 @@ function replaceStore(
   { node }: RegisterNode,
   effects: RegistryEffect[],
 ): RegistryReply {
+  state.spendStore(known.storeId);
   const died: number[] = [];
   for (const replica of state.replicasById()) {
     if (replica.node !== known.id || replica.storeId === node.storeId) continue;

@@ -52,7 +52,7 @@ describe('a drain', () => {
     spread(feed, ['a', 'b', 'c']);
     expect(drain(feed, 'c')).toMatchObject({
       code: 'tooFewNodes',
-      message: expect.stringMatching(/only 2 nodes .* shards 1-2 would go from 3 voters to 1/),
+      message: expect.stringMatching(/only 2 nodes .* shards 1-4 would go from 3 voters to 1/),
     });
     expect(feed.machine.node('c')?.state).toBe('up');
     expect(drain(feed, 'c', { force: true })).toMatchObject({ ok: true });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { DecodeError } from '../../../src/model/bytes.ts';
+import { encodeRegistryCommand } from '../../../src/registry/command.ts';
 import { RegistryMachine } from '../../../src/registry/machine.ts';
 import { bootstrap, cluster, Feed, hex, registration } from './builders.ts';
 
@@ -143,6 +144,24 @@ describe('a node starts again', () => {
     expect(feed.machine.replicaOwner(7)).toBeUndefined();
     expect(feed.machine.node('b')?.state).toBe('joining');
     expect(allocate(1)).toMatchObject({ ok: false });
+  });
+
+  test('with a store that it gave up it is refused', () => {
+    const feed = cluster('b');
+    feed.ask({ kind: 'registerNode', node: registration('b', { storeId: 'store-b2' }) });
+    const back = registration('b', { bootCount: 9, bootId: 'z' });
+    expect(feed.ask({ kind: 'registerNode', node: back })).toMatchObject({
+      code: 'storeRolledBack',
+      message: expect.stringContaining('was given up'),
+    });
+    expect(feed.machine.node('b')?.storeId).toBe('store-b2');
+    // Also after a restart from the rows on the disk.
+    const loaded = new RegistryMachine();
+    loaded.load(rowsOf(feed.machine), feed.machine.applied);
+    const { actor, atMs } = { actor: { name: '', tenant: '' }, atMs: feed.atMs };
+    const command = encodeRegistryCommand({ kind: 'registerNode', node: back, actor, atMs });
+    const { replies } = loaded.apply(feed.machine.applied + 1, command);
+    expect(replies).toMatchObject([{ code: 'storeRolledBack' }]);
   });
 
   test('declared dead it is up again', () => {
