@@ -45,6 +45,7 @@ export interface NodeProgram {
     dataDir: string;
     shards: number;
     name?: string;
+    deadAfterMs?: number;
   }): Promise<{ clusterId: string; nodeId: string; tokenFile: string }>;
   /** Asks the running node of a data directory. */
   localJoinToken(dataDir: string): Promise<string>;

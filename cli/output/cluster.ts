@@ -1,5 +1,5 @@
 /** The cluster: health, the table of shards, and the few lines of `tsched status` without an ID. */
-import type { ClusterState, NodeRow, ShardRow } from '../wire.ts';
+import type { ClusterState, MovesRow, NodeRow, ShardRow } from '../wire.ts';
 import { loadPercent } from './nodes.ts';
 import { paint, type Screen } from './screen.ts';
 import { type Column, renderTable } from './table.ts';
@@ -54,12 +54,37 @@ export function renderShards(
   return renderTable(columns, shards, screen);
 }
 
+const otherStates = (health: ClusterState): string[] =>
+  Object.entries(health.nodesByState ?? {})
+    .filter(([state]) => state !== 'up')
+    .map(([state, count]) => `${count} ${oneLine(state)}`);
+
+/** `shard 3   +node-d (voter later)  -node-a`, a line each, and how much that is. */
+export function renderMoves(moves: readonly MovesRow[], screen: Screen): string {
+  if (moves.length === 0) return 'nothing to move: every replica is where it should be';
+  const columns: readonly Column<MovesRow>[] = [
+    {
+      title: 'SHARD',
+      right: true,
+      cell: move => (move.shard === 0 ? 'registry' : String(move.shard)),
+    },
+    { title: 'ADD', cell: move => names(move.adds) },
+    { title: 'REMOVE', cell: move => names(move.removes) },
+    { title: 'PROMOTE', cell: move => names(move.promotes) },
+    { title: 'DEMOTE', cell: move => names(move.demotes) },
+  ];
+  const copies = moves.reduce((sum, move) => sum + move.adds.length, 0);
+  return `${renderTable(columns, moves, screen)}\n${plural(copies, 'replica')} to be copied`;
+}
+
+const names = (nodes: readonly string[]): string => nodes.map(oneLine).join(',') || '-';
+
 export function renderHealth(health: ClusterState, screen: Screen): string {
   const word = health.ok ? paint(screen, 'green', 'ok') : paint(screen, 'red', 'NOT OK');
   const without = health.shardsWithoutLeader.length;
   const parts = [
     `cluster ${word}`,
-    `${health.nodesUp} of ${plural(health.nodes, 'node')} up`,
+    [`${health.nodesUp} of ${plural(health.nodes, 'node')} up`, ...otherStates(health)].join(', '),
     `${plural(health.shards, 'shard')}, replication ${health.replication}`,
   ];
   if (without > 0) parts.push(`${plural(without, 'shard')} without a leader`);

@@ -1,11 +1,18 @@
 /** Every route of the API. A route that is not here does not exist. */
 import type { Route } from './route.ts';
 import { cancelManyRoute, cancelRoute, retryRoute } from './routes/cancel.ts';
-import { clusterHealthRoute, joinTokenRoute, shardsRoute } from './routes/cluster.ts';
+import { clusterHealthRoute, joinTokenRoute, movesRoute, shardsRoute } from './routes/cluster.ts';
 import { eventsRoute } from './routes/events.ts';
 import { logsRoute } from './routes/logs.ts';
 import { healthRoute, metricsRoute, openapiRoute } from './routes/node-state.ts';
-import { nodeRoute, nodesRoute, stopNodeRoute } from './routes/nodes.ts';
+import {
+  drainNodeRoute,
+  nodeRoute,
+  nodesRoute,
+  removeNodeRoute,
+  stopNodeRoute,
+  undrainNodeRoute,
+} from './routes/nodes.ts';
 import { submitRoute } from './routes/submit.ts';
 import { submitBatchRoute } from './routes/submit-batch.ts';
 import { submitStreamRoute } from './routes/submit-stream.ts';
@@ -29,9 +36,13 @@ export const routes: readonly Route[] = [
   eventsRoute,
   nodesRoute,
   nodeRoute,
+  drainNodeRoute,
+  undrainNodeRoute,
+  removeNodeRoute,
   stopNodeRoute,
   shardsRoute,
   clusterHealthRoute,
+  movesRoute,
   joinTokenRoute,
   metricsRoute,
   openapiRoute,

@@ -71,7 +71,7 @@ interface Prepared {
 async function prepare(dir: DataDir, join: string | undefined, log: Log): Promise<Prepared> {
   if (!(await dir.hasStore())) {
     if (join === undefined) {
-      if ((await dir.read('node.key')) !== undefined) throw brokenOff(dir);
+      if ((await dir.read('node.key')) !== undefined) throw withoutStore(dir);
       throw new TschedError(
         'dataDirEmpty',
         `${dir.path} holds no node: make a cluster with \`tsched cluster init --data-dir ${dir.path}\`, ` +
@@ -139,6 +139,14 @@ const brokenOff = (dir: DataDir): TschedError =>
     `the making of ${dir.path} was broken off: delete it, then make or join a cluster again`,
   );
 
+const withoutStore = (dir: DataDir): TschedError =>
+  new TschedError(
+    'dataDirForeign',
+    `${dir.path} holds the key of a node and no store: its store is lost, or its making was broken ` +
+      'off. What it held is replaced from other nodes: join again with --join TOKEN (`tsched cluster ' +
+      'token` prints it), or delete the directory',
+  );
+
 /** Throws where the store cannot be the one that this start means. */
 function checkImage(
   dir: DataDir,
@@ -198,6 +206,14 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
   const fatal = (error: unknown): void => {
     const message = error instanceof Error ? error.message : String(error);
     const code = error instanceof TschedError ? error.code : 'internal';
+    if (code === 'nodeRemoved' && node?.ready === true) {
+      // What an administrator asked for: it ends in order, and a supervising program that starts
+      // again only what failed lets it be.
+      log.warn('the node was removed from the cluster: it ends', { name });
+      process.stdout.write(`${message}: it ends; its data directory has no more use\n`);
+      stopNode({ endTasks: true, handOver: false }).catch(fail);
+      return;
+    }
     log.error('the node cannot go on', {
       code,
       why: message,
@@ -217,13 +233,13 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
   const image = await store.open(fatal);
   undo.push(() => store.close());
   checkImage(dir, image, nodeId, prepared.join);
-  let mayConnect: (peer: string) => boolean = () => true;
   const net = await createNet({
     privateKey: prepared.privateKey,
     networkKey: prepared.networkKey,
     listen: await keepPorts(dir, options.listen),
     log: log.child({ room: 'net' }),
-    mayConnect: peer => mayConnect(peer),
+    // A node that was removed has to be told so; it is heard for nothing else (`Standing`).
+    mayConnect: () => true,
   });
   const runner = createProcessRunner({
     dataDir: options.dataDir,
@@ -277,10 +293,6 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
     },
   });
   const running = node;
-  mayConnect = peer => {
-    const known = running.registry.machine()?.node(peer);
-    return known?.state !== 'removed';
-  };
   let stopping: Promise<void> | undefined;
   stopNode = how => {
     stopping ??= (async () => {
