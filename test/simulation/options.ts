@@ -33,6 +33,8 @@ export interface SimOptions {
   readonly longTaskPercent: number;
   /** Partitions and pauses outlast leases. */
   readonly longFaults: boolean;
+  /** A node silent for this long is declared dead; the default of the program where missing. */
+  readonly deadAfterMs?: number | undefined;
 }
 
 export const faultKinds = [
