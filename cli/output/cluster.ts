@@ -1,4 +1,5 @@
 /** The cluster: health, the table of shards, and the few lines of `tsched status` without an ID. */
+import type { RecoveryPlan } from '../node-program.ts';
 import type { ClusterState, MovesRow, NodeRow, ShardRow } from '../wire.ts';
 import { loadPercent } from './nodes.ts';
 import { paint, type Screen } from './screen.ts';
@@ -75,6 +76,42 @@ export function renderMoves(moves: readonly MovesRow[], screen: Screen): string 
   ];
   const copies = moves.reduce((sum, move) => sum + move.adds.length, 0);
   return `${renderTable(columns, moves, screen)}\n${plural(copies, 'replica')} to be copied`;
+}
+
+const recoveryWords = {
+  keep: 'has its majority: left as it is',
+  recover: 'goes on with this store alone',
+  elsewhere: 'goes on with another store',
+} as const;
+
+/** What `cluster unsafe-recover` does, or would do, a line for each group that is not left alone. */
+export function renderRecovery(plan: RecoveryPlan, carriedOut: boolean, screen: Screen): string {
+  type Row = RecoveryPlan['groups'][number];
+  const columns: readonly Column<Row>[] = [
+    {
+      title: 'SHARD',
+      right: true,
+      cell: row => (row.group === 0 ? 'registry' : String(row.group)),
+    },
+    { title: 'VOTERS', cell: row => names(row.voters) },
+    { title: 'SURVIVOR', cell: row => oneLine(row.survivor ?? '-') },
+    { title: '', cell: row => recoveryWords[row.plan] },
+  ];
+  const rows = plan.groups.filter(row => row.plan !== 'keep');
+  const kept = plan.groups.length - rows.length;
+  const recovered = rows.filter(row => row.plan === 'recover').length;
+  const elsewhere = [
+    ...new Set(rows.flatMap(row => (row.plan === 'elsewhere' ? [row.survivor ?? '?'] : []))),
+  ];
+  const lines = [
+    `node ${oneLine(plan.node)}; lost: ${names(plan.lost)}`,
+    ...(rows.length === 0 ? [] : [renderTable(columns, rows, screen)]),
+    `${plural(recovered, 'group')} ${carriedOut ? 'recovered' : 'to recover'}, ${kept} left as they are`,
+  ];
+  if (elsewhere.length > 0) {
+    lines.push(`run it on the data directory of ${names(elsewhere)} too, with the same --lost`);
+  }
+  return lines.join('\n');
 }
 
 const names = (nodes: readonly string[]): string => nodes.map(oneLine).join(',') || '-';

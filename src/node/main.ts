@@ -4,6 +4,7 @@ import { statfs } from 'node:fs/promises';
 import { availableParallelism, hostname, totalmem } from 'node:os';
 import { createGateway } from '../gateway/server.ts';
 import { TschedError } from '../model/errors.ts';
+import { registryGroup } from '../model/ids.ts';
 import type { Resources, Tier } from '../model/resources.ts';
 import { programVersion } from '../model/version.ts';
 import { createNet } from '../net/create-libp2p.ts';
@@ -21,6 +22,7 @@ import { realClock, realRandom } from './real-clock.ts';
 
 export { runDev } from './dev.ts';
 export { initCluster } from './make-cluster.ts';
+export { recoverUnsafely } from './unsafe-recover.ts';
 
 /** Exit code of a node whose disk failed (DESIGN 2). */
 const storageExit = 74;
@@ -164,8 +166,15 @@ function checkImage(
   if (join !== undefined && join.clusterId !== header.clusterId) {
     refuse(`${dir.path} holds a node of another cluster than the join token`);
   }
-  if (join === undefined && groups.length === 0) {
+  if (join === undefined && groups.length === 0 && image.tombstones.size === 0) {
     throw brokenOff(dir);
+  }
+  if (join === undefined && !groups.some(({ group }) => group === registryGroup)) {
+    throw new TschedError(
+      'nodeRemoved',
+      `the node in ${dir.path} has left the registry: it was removed from its cluster. Where ` +
+        '`tsched node list` still shows it, start it once with --join TOKEN',
+    );
   }
 }
 

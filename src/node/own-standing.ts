@@ -56,6 +56,8 @@ export class OwnStanding {
   #registryOpenMs: number | undefined;
   #open = false;
   #over = false;
+  /** Nodes of the cluster, as far as this one was told. */
+  #known: readonly NodeId[] = [];
   #drainingSinceMs: number | undefined;
 
   constructor(deps: {
@@ -88,12 +90,14 @@ export class OwnStanding {
   round(): void {
     if (this.#over) return;
     if (!this.#open) this.#consider();
-    const own = this.#registry.machine()?.node(this.#context.nodeId);
+    const machine = this.#registry.machine();
+    if (machine?.cluster() !== undefined) this.#known = machine.nodes().map(({ id }) => id);
+    const own = machine?.node(this.#context.nodeId);
     if (own?.state === 'removed') {
       this.#end(new TschedError('nodeRemoved', `node ${own.name} was removed from the cluster`));
       return;
     }
-    this.#drain(own?.state === 'draining');
+    if (own !== undefined) this.#drain(own.state === 'draining');
     if (!this.#open || this.#forgotten()) this.#askPeers();
   }
 
@@ -117,10 +121,14 @@ export class OwnStanding {
     if (!worker.reactor.draining || (late && worker.reactor.running > 0)) worker.drain(true, late);
   }
 
-  /** The registry's leader has not spoken to this node's replica for long. */
+  /**
+   * The registry's leader has not spoken to this node's replica for long, or took it away: a node
+   * that is removed loses it before it has looked at what the registry says last.
+   */
   #forgotten(): boolean {
     const replica = this.#context.loop.replica(registryGroup);
-    if (replica === undefined || replica.core.role === 'leader') return false;
+    if (replica === undefined) return this.#known.length > 0;
+    if (replica.core.role === 'leader') return false;
     return this.#context.clock.nowMs() - replica.heardMs > silenceMs;
   }
 
@@ -150,7 +158,7 @@ export class OwnStanding {
   #askPeers(): void {
     const { clock, peers, nodeId } = this.#context;
     const nowMs = clock.nowMs();
-    for (const { id } of this.#registry.machine()?.nodes() ?? []) {
+    for (const id of this.#known) {
       if (id === nodeId || !peers.connected(id)) continue;
       if (nowMs - (this.#asked.get(id) ?? Number.NEGATIVE_INFINITY) < againMs) continue;
       this.#asked.set(id, nowMs);

@@ -17,8 +17,8 @@ async function settledWorld(count: number, deadAfterMs = 10_000) {
 /** Whether nothing is to move, by the word of every node. */
 const isWhole = (nodes: readonly TschedNode[]): boolean =>
   nodes.every(node => {
-    const machine = node.registry.machine();
-    return machine !== undefined && machine.groups().every(group => settled(nodes, group.group));
+    const groups = node.registry.machine()?.groups() ?? [];
+    return groups.length > 0 && groups.every(group => settled(nodes, group.group));
   });
 
 /** A group has an odd number of voters, each of them on one of these nodes, and one leads. */
