@@ -99,6 +99,7 @@ export function renderRecovery(plan: RecoveryPlan, carriedOut: boolean, screen: 
   ];
   const rows = plan.groups.filter(row => row.plan !== 'keep');
   const kept = plan.groups.length - rows.length;
+  const done = carriedOut ? 'recovered' : 'to recover';
   const recovered = rows.filter(row => row.plan === 'recover').length;
   const elsewhere = [
     ...new Set(rows.flatMap(row => (row.plan === 'elsewhere' ? [row.survivor ?? '?'] : []))),
@@ -106,7 +107,7 @@ export function renderRecovery(plan: RecoveryPlan, carriedOut: boolean, screen: 
   const lines = [
     `node ${oneLine(plan.node)}; lost: ${names(plan.lost)}`,
     ...(rows.length === 0 ? [] : [renderTable(columns, rows, screen)]),
-    `${plural(recovered, 'group')} ${carriedOut ? 'recovered' : 'to recover'}, ${kept} left as they are`,
+    `${plural(recovered, 'group')} ${done}, ${kept} left as they are`,
   ];
   if (elsewhere.length > 0) {
     lines.push(`run it on the data directory of ${names(elsewhere)} too, with the same --lost`);

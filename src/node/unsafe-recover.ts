@@ -1,7 +1,7 @@
 /**
- * `tsched cluster unsafe-recover`: makes groups that have lost the majority of their voters for good
- * go on with what one surviving store holds. Offline, on one data directory; it may lose tasks that
- * were acknowledged, forget outcomes, and give fencing numbers again that were given before.
+ * `tsched cluster unsafe-recover`: makes groups that have lost the majority of their voters for
+ * good go on with what one surviving store holds. Offline, on one data directory; it may lose tasks
+ * that were acknowledged, forget outcomes, and give fencing numbers again that were given before.
  *
  * For each group that can have no leader any more without the lost nodes, one survivor is chosen:
  * the voter of the lowest replica id, or the learner of the lowest where no voter is left, so that
