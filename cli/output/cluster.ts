@@ -84,7 +84,7 @@ const recoveryWords = {
   elsewhere: 'goes on with another store',
 } as const;
 
-/** What `cluster unsafe-recover` does, or would do, a line for each group that is not left alone. */
+/** What `cluster unsafe-recover` does, or would do: a line for each group not left alone. */
 export function renderRecovery(plan: RecoveryPlan, carriedOut: boolean, screen: Screen): string {
   type Row = RecoveryPlan['groups'][number];
   const columns: readonly Column<Row>[] = [

@@ -210,12 +210,14 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
     finish = resolve;
     fail = reject;
   });
+  /** It was a member: what ends it then is no failure of the start. */
+  let tookTasks = false;
   // Whoever started the node hears of it; during the start nobody listens yet.
   stopped.catch(() => undefined);
   const fatal = (error: unknown): void => {
     const message = error instanceof Error ? error.message : String(error);
     const code = error instanceof TschedError ? error.code : 'internal';
-    if (code === 'nodeRemoved' && node?.ready === true) {
+    if (code === 'nodeRemoved' && tookTasks) {
       // What an administrator asked for: it ends in order, and a supervising program that starts
       // again only what failed lets it be.
       log.warn('the node was removed from the cluster: it ends', { name });
@@ -317,12 +319,15 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
   undo.push(() => running.stop({ endTasks: false, handOver: false }));
   await running.start();
   await dir.write('http.address', `${httpAddress}\n`, 0o644);
+  const ready = untilReady(running, dir, stopped).then(() => {
+    tookTasks = true;
+  });
   return {
     httpAddress,
     addresses: net.transport.addresses(),
     nodeId,
     name,
-    ready: untilReady(running, dir, stopped),
+    ready,
     stopped,
     stop: how => stopNode({ endTasks: how?.endTasks === true, handOver: true }),
   };

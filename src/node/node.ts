@@ -115,7 +115,10 @@ export class TschedNode {
       random,
       log,
       send: (node, message, encode) => wire.tellWorker(node, message, encode),
-      connected: node => this.#peers.connected(node),
+      // The node says itself that it is draining; the registry knows where it cannot.
+      connected: node =>
+        this.#peers.connected(node) &&
+        !['draining', 'removed'].includes(this.registry.machine()?.node(node)?.state ?? ''),
     });
     this.#directory = new LeaderDirectory({
       loop: this.loop,
