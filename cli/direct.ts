@@ -17,7 +17,7 @@ export interface FoundCommand {
 }
 
 const isWord = (text: string | undefined): text is string =>
-  text !== undefined && /^[a-z]{1,20}$/.test(text);
+  text !== undefined && /^[a-z][a-z-]{0,19}$/.test(text);
 
 /** Questions about the program itself are for oclif. */
 function asksForHelp(argv: readonly string[]): boolean {

@@ -39,13 +39,32 @@ export interface RunningNode {
   stop(options?: { endTasks?: boolean }): Promise<void>;
 }
 
+/** What is done with each group of a store whose other nodes are lost; 0 is the registry. */
+export interface RecoveryPlan {
+  readonly node: string;
+  readonly lost: readonly string[];
+  readonly groups: readonly {
+    readonly group: number;
+    readonly plan: 'keep' | 'recover' | 'elsewhere';
+    readonly voters: readonly string[];
+    readonly survivor?: string | undefined;
+  }[];
+}
+
 export interface NodeProgram {
   startNode(options: NodeOptions): Promise<RunningNode>;
   initCluster(options: {
     dataDir: string;
     shards: number;
     name?: string;
+    deadAfterMs?: number;
   }): Promise<{ clusterId: string; nodeId: string; tokenFile: string }>;
+  /** Of a node that does not run; without `carryOut` it only says what it would do. */
+  recoverUnsafely(options: {
+    dataDir: string;
+    lost: string[];
+    carryOut: boolean;
+  }): Promise<RecoveryPlan>;
   /** Asks the running node of a data directory. */
   localJoinToken(dataDir: string): Promise<string>;
   runDev(

@@ -35,10 +35,32 @@ export interface TaskPage {
   readonly missingShards: readonly number[];
 }
 
+/** How far a node that is draining has come. */
+export interface DrainProgress {
+  readonly replicasLeft: number;
+  readonly leadsLeft: number;
+  readonly attemptsLeft?: number | undefined;
+  readonly deadlineMs?: number | undefined;
+  readonly drained: boolean;
+}
+
+/** What is still to be moved in one shard; nodes by name. */
+export interface MovesRow {
+  /** 0 is the registry. */
+  readonly shard: number;
+  readonly adds: readonly string[];
+  readonly removes: readonly string[];
+  readonly promotes: readonly string[];
+  readonly demotes: readonly string[];
+}
+
 export interface NodeRow {
   readonly id: string;
   readonly name: string;
   readonly state: string;
+  readonly stateSinceMs: number;
+  readonly reachable: boolean;
+  readonly drain?: DrainProgress | undefined;
   readonly self: boolean;
   readonly tier: Tier;
   readonly total: Resources;
@@ -78,6 +100,7 @@ export interface ClusterState {
   readonly ok: boolean;
   readonly nodes: number;
   readonly nodesUp: number;
+  readonly nodesByState: Readonly<Record<string, number>>;
   readonly shards: number;
   readonly shardsWithoutLeader: readonly number[];
   readonly shardsGrowing: number;

@@ -1,10 +1,11 @@
 /** Nodes: the table of `node list` and the page of `node show`. */
 import { formatSize, type Resources } from '../../src/model/resources.ts';
-import type { NodeCard, NodeRow } from '../wire.ts';
+import { formatDuration } from '../../src/model/time.ts';
+import type { DrainProgress, NodeCard, NodeRow } from '../wire.ts';
 import { span } from './age.ts';
 import { paint, type Screen } from './screen.ts';
 import { type Column, renderTable } from './table.ts';
-import { oneLine } from './text.ts';
+import { oneLine, plural } from './text.ts';
 
 const cpus = (milli: number): string => String(Math.round(milli / 100) / 10);
 
@@ -22,13 +23,35 @@ export function loadPercent(node: Pick<NodeRow, 'total' | 'free'>): number | und
 const freeOf = (node: NodeRow, name: keyof Resources, show: (amount: number) => string): string =>
   `${node.free === undefined ? '?' : show(Math.max(0, node.free[name]))}/${show(node.total[name])}`;
 
+/** `up`, `draining, 12 left`, `draining, away`, `drained`, `dead`. */
+function stateOf({ state, drain, reachable }: NodeRow): string {
+  if (drain === undefined) return oneLine(state);
+  if (drain.drained) return 'drained';
+  return `${oneLine(state)}, ${reachable ? `${leftOf(drain)} left` : 'away'}`;
+}
+
+const leftOf = (drain: DrainProgress): number => drain.replicasLeft + (drain.attemptsLeft ?? 0);
+
+/** What is left to do before a node is drained, in words. */
+export function drainText(drain: DrainProgress): string {
+  if (drain.drained) return 'drained: stop it, or remove it';
+  const attempts =
+    drain.attemptsLeft === undefined ? 'attempts not known' : plural(drain.attemptsLeft, 'attempt');
+  const deadline =
+    drain.deadlineMs === undefined ? '' : `, ended after ${formatDuration(drain.deadlineMs)}`;
+  return (
+    `${plural(drain.leadsLeft, 'leadership')}, ${plural(drain.replicasLeft, 'replica')}, ` +
+    `${attempts}${deadline} left`
+  );
+}
+
 export function renderNodeList(nodes: readonly NodeRow[], screen: Screen): string {
   if (nodes.length === 0) return 'no nodes';
   const columns: readonly Column<NodeRow>[] = [
     { title: 'NODE', cell: node => `${oneLine(node.name)}${node.self ? ' *' : ''}` },
     {
       title: 'STATE',
-      cell: node => node.state,
+      cell: stateOf,
       paint: node => (node.state === 'up' ? 'green' : 'yellow'),
     },
     { title: 'TIER', cell: node => node.tier },
@@ -81,6 +104,9 @@ export function renderNode(node: NodeCard, screen: Screen): string {
   const lines: [string, string][] = [
     ['id', node.id],
     ['version', oneLine(node.version)],
+    ...(node.drain === undefined
+      ? []
+      : [['drain', drainText(node.drain)] satisfies [string, string]]),
     ['tier', node.tier],
     ['load', load === undefined ? 'not known' : `${load}%`],
     ...amountLines(node),
@@ -96,7 +122,7 @@ export function renderNode(node: NodeCard, screen: Screen): string {
     lines.push([oneLine(name), oneLine(value)]);
   }
   const width = Math.max(...lines.map(([name]) => name.length));
-  const title = `${paint(screen, 'bold', oneLine(node.name))}  ${node.state}`;
+  const title = `${paint(screen, 'bold', oneLine(node.name))}  ${stateOf(node)}`;
   const body = lines.map(
     ([name, value]) => `  ${paint(screen, 'dim', name.padEnd(width))}  ${value}`,
   );

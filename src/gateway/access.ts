@@ -78,6 +78,9 @@ export function refuseForeign(
 
 const bearer = /^Bearer +([\x21-\x7e]{1,1024})$/i;
 
+/** The token of a request that was authorized. */
+export const tokenIn = (header: string | undefined): string => bearer.exec(header ?? '')?.[1] ?? '';
+
 /** The identity behind the bearer token; throws `unauthorized` or `forbidden`. */
 export function authorize(api: NodeApi, header: string | undefined, needed: Role): Identity {
   if (header === undefined) {

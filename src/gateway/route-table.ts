@@ -4,13 +4,21 @@ import { cancelManyRoute, cancelRoute, retryRoute } from './routes/cancel.ts';
 import {
   clusterHealthRoute,
   joinTokenRoute,
+  movesRoute,
   replicasRoute,
   shardsRoute,
 } from './routes/cluster.ts';
 import { eventsRoute } from './routes/events.ts';
 import { logsRoute } from './routes/logs.ts';
 import { healthRoute, metricsRoute, openapiRoute } from './routes/node-state.ts';
-import { nodeRoute, nodesRoute, stopNodeRoute } from './routes/nodes.ts';
+import {
+  drainNodeRoute,
+  nodeRoute,
+  nodesRoute,
+  removeNodeRoute,
+  stopNodeRoute,
+  undrainNodeRoute,
+} from './routes/nodes.ts';
 import { submitRoute } from './routes/submit.ts';
 import { submitBatchRoute } from './routes/submit-batch.ts';
 import { submitStreamRoute } from './routes/submit-stream.ts';
@@ -34,10 +42,14 @@ export const routes: readonly Route[] = [
   eventsRoute,
   nodesRoute,
   nodeRoute,
+  drainNodeRoute,
+  undrainNodeRoute,
+  removeNodeRoute,
   stopNodeRoute,
   shardsRoute,
   replicasRoute,
   clusterHealthRoute,
+  movesRoute,
   joinTokenRoute,
   metricsRoute,
   openapiRoute,

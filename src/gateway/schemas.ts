@@ -205,10 +205,24 @@ export const eventSchema = object({
   'outcome?': { enum: outcomeKinds },
 });
 
+const drainView = object({
+  replicasLeft: whole,
+  leadsLeft: whole,
+  'attemptsLeft?': described(whole, 'Running and queued; missing where the node is not heard.'),
+  'deadlineMs?': described(whole, 'What runs this long after the node heard of it is ended.'),
+  drained: described(flag, 'Nothing is left: the node may be stopped and removed.'),
+});
+
 const nodeSummary = {
   id: text,
   name: text,
-  state: text,
+  state: described(
+    { enum: ['joining', 'up', 'suspected', 'draining', 'dead', 'removed'] },
+    '`suspected`: up, and cannot be reached from the node that answers.',
+  ),
+  stateSinceMs: instant,
+  reachable: described(flag, 'From the node that answers.'),
+  'drain?': drainView,
   self: flag,
   tier: { enum: tiers },
   total: resources,
@@ -263,6 +277,18 @@ export const replicasSchema = object({
   ),
 });
 
+export const movesSchema = object({
+  moves: listOf(
+    object({
+      shard: described(whole, '0 is the registry.'),
+      adds: described(texts, 'Nodes that get a replica.'),
+      removes: described(texts, 'Nodes that give one up.'),
+      promotes: described(texts, 'Nodes whose replica begins to vote.'),
+      demotes: described(texts, 'Nodes whose replica stops voting.'),
+    }),
+  ),
+});
+
 export const healthSchema = object({
   ready: flag,
   node: text,
@@ -275,6 +301,7 @@ export const clusterHealthSchema = object({
   ok: flag,
   nodes: whole,
   nodesUp: whole,
+  nodesByState: { type: 'object', additionalProperties: whole },
   shards: whole,
   shardsWithoutLeader: listOf(whole),
   shardsGrowing: whole,

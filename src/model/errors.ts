@@ -148,6 +148,30 @@ export const errorTable = {
     'The cursor points before the events that are kept',
     'Start again without a cursor.',
   ),
+  tooFewNodes: row(
+    409,
+    1,
+    'Too few nodes would be left',
+    'Add a node first; `--force` does it all the same where that is safe.',
+  ),
+  notDrained: row(
+    409,
+    1,
+    'The node is neither drained nor dead',
+    'Drain it first: `tsched node drain ID --wait`.',
+  ),
+  nodeRemoved: row(
+    410,
+    1,
+    'The node was removed from the cluster',
+    'Its data directory has no more use: delete it, and join with a new one and a join token.',
+  ),
+  storeRolledBack: row(
+    409,
+    74,
+    'The data directory is an older copy',
+    'It has forgotten what it promised: delete its `store`, and join again with --join TOKEN.',
+  ),
   joinRefused: row(
     403,
     1,

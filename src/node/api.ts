@@ -5,6 +5,8 @@ import { TschedError } from '../model/errors.ts';
 import type { TaskId } from '../model/ids.ts';
 import type { NodeApi, SubmitReply } from '../ports/node-api.ts';
 import { encodeJoinToken } from '../registry/join-token.ts';
+import { Administration } from './administration.ts';
+import { bearerOf } from './bearer.ts';
 import type { ClusterReads } from './cluster-reads.ts';
 import type { NodeContext } from './context.ts';
 import type { EventsFeed } from './events-feed.ts';
@@ -39,6 +41,7 @@ export interface ApiParts {
 
 export function createApi(parts: ApiParts): NodeApi {
   const { writes, reads, list, output, feed, cluster } = parts;
+  const administration = new Administration(parts);
   const submit: NodeApi['submit'] = async (requests, actor) => {
     const replies = await writes.submit(requests, actor);
     parts.submitted(replies.filter(reply => reply.ok).length);
@@ -58,8 +61,11 @@ export function createApi(parts: ApiParts): NodeApi {
     output: query => output.output(query),
     explain: id => reads.explain(id),
     events: (cursor, filter, signal) => feed.events(cursor, filter, signal),
-    nodes: () => cluster.nodes(),
+    nodes: options => cluster.nodes(options),
     node: idOrName => cluster.node(idOrName),
+    drainNode: (idOrName, options, token) => administration.drain(idOrName, options, token),
+    removeNode: (idOrName, options, token) => administration.remove(idOrName, options, token),
+    moves: without => cluster.moves(without),
     shards: () => cluster.shards(),
     replicas: () => cluster.replicas(),
     health: () => ({
@@ -80,11 +86,8 @@ function authenticate(parts: ApiParts, token: string): ReturnType<NodeApi['authe
   if (machine?.cluster() === undefined) {
     throw new TschedError('starting', 'this node has not joined its cluster yet');
   }
-  // The hash is looked up, not the token: the time it takes says nothing about other tokens.
-  const record = machine.token(sha256Hex(Buffer.from(token)));
+  const record = bearerOf(machine, token, parts.context.clock.wallMs());
   if (record === undefined) return undefined;
-  const { expiresAtMs } = record;
-  if (expiresAtMs !== undefined && expiresAtMs <= parts.context.clock.wallMs()) return undefined;
   return { name: record.name, tenant: record.tenant, role: record.role };
 }
 

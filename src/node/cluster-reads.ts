@@ -1,20 +1,28 @@
 /** What is known of the cluster itself: nodes, shards, health. */
 import { TschedError } from '../model/errors.ts';
 import { type NodeId, registryGroup } from '../model/ids.ts';
+import type { NodeView } from '../model/planning.ts';
 import type {
   ClusterHealth,
+  DrainView,
   NodeDetail,
   NodeSummary,
   ReplicaSummary,
+  ShardMoves,
   ShardSummary,
 } from '../ports/node-api.ts';
+import type { RegistryMachine } from '../registry/machine.ts';
 import type { RegistryNode } from '../registry/state.ts';
+import { movesOf } from '../routing/moves.ts';
 import type { ShardMachine } from '../shard/machine.ts';
+import { healthOf } from './cluster-health.ts';
 import type { NodeContext } from './context.ts';
 import type { Membership } from './membership.ts';
+import { deadAfterOf } from './node-watch.ts';
 import type { RegistryClient } from './registry-client.ts';
 import type { Replica } from './replica.ts';
 import type { Scheduler } from './scheduler.ts';
+import { seatsNow, targetsOf } from './targets.ts';
 
 const askMs = 1_500;
 /** An advertisement this old is not shown as the present. */
@@ -47,22 +55,29 @@ export class ClusterReads {
     return this.#registry.machine()?.node(id)?.name ?? id.slice(-8);
   }
 
-  #nodes(): RegistryNode[] {
+  #machine(): RegistryMachine {
     const machine = this.#registry.machine();
-    if (machine === undefined)
+    if (machine?.cluster() === undefined)
       throw new TschedError('starting', 'this node has not joined its cluster yet');
-    return machine.nodes().filter(node => node.state !== 'removed');
+    return machine;
   }
 
-  async nodes(): Promise<NodeSummary[]> {
-    return this.#nodes().map(node => this.#summary(node));
+  #nodes(): RegistryNode[] {
+    return this.#machine()
+      .nodes()
+      .filter(node => node.state !== 'removed');
+  }
+
+  async nodes(options: { readonly all?: boolean | undefined } = {}): Promise<NodeSummary[]> {
+    const nodes = options.all === true ? this.#machine().nodes() : this.#nodes();
+    return nodes.map(node => this.#summary(node));
   }
 
   #summary(node: RegistryNode): NodeSummary {
     const view = this.#scheduler.views().find(one => one.advertisement.node === node.id);
     const self = node.id === this.#context.nodeId;
     const fresh = view !== undefined && view.ageMs <= freshMs ? view : undefined;
-    const connected = this.#context.peers.connected(node.id);
+    const reachable = this.#context.peers.connected(node.id) || fresh !== undefined;
     let replicas = 0;
     for (const group of this.#registry.machine()?.groups() ?? []) {
       if ([...group.voters, ...group.learners].some(seat => seat.node === node.id)) replicas++;
@@ -70,7 +85,10 @@ export class ClusterReads {
     return {
       id: node.id,
       name: node.name,
-      state: node.state === 'up' && !connected && fresh === undefined ? 'unreachable' : node.state,
+      state: node.state === 'up' && !reachable ? 'suspected' : node.state,
+      stateSinceMs: node.sinceMs,
+      reachable,
+      drain: node.state === 'draining' ? this.#drain(node, fresh, reachable) : undefined,
       self,
       tier: node.tier,
       total: node.total,
@@ -85,13 +103,53 @@ export class ClusterReads {
     };
   }
 
-  async node(idOrName: string): Promise<NodeDetail> {
+  #drain(node: RegistryNode, fresh: NodeView | undefined, reachable: boolean): DrainView {
+    const machine = this.#machine();
+    const replicasLeft = machine.seatsOf(node.id).length;
+    const advertised = fresh?.advertisement;
+    const attemptsLeft =
+      advertised === undefined ? undefined : advertised.running + advertised.queued;
+    return {
+      replicasLeft,
+      leadsLeft: advertised?.leads.length ?? 0,
+      attemptsLeft,
+      deadlineMs: machine.drain(node.id)?.deadlineMs,
+      // What ran on a node that is gone is declared lost by the leaders of its shards.
+      drained: replicasLeft === 0 && (attemptsLeft === 0 || !reachable),
+    };
+  }
+
+  /** By id, name or the end of an id; removed nodes last. Throws `unknownNode`. */
+  find(idOrName: string): RegistryNode {
     const wanted = idOrName === 'self' ? this.#context.nodeId : idOrName;
-    const nodes = this.#nodes();
+    const all = this.#machine().nodes();
+    const nodes = [
+      ...all.filter(one => one.state !== 'removed'),
+      ...all.filter(one => one.state === 'removed'),
+    ];
     const node =
       nodes.find(one => one.id === wanted || one.name === wanted) ??
       nodes.find(one => wanted.length >= 6 && one.id.endsWith(wanted));
     if (node === undefined) throw new TschedError('unknownNode', `there is no node "${idOrName}"`);
+    return node;
+  }
+
+  /** What is still to be moved, or would be `without` a node. */
+  async moves(without?: string): Promise<ShardMoves[]> {
+    const machine = this.#machine();
+    const left = without === undefined ? undefined : this.find(without).id;
+    const names = (ids: readonly NodeId[]): string[] => ids.map(id => this.nodeName(id));
+    return movesOf(seatsNow(machine), targetsOf(machine, left)).map(moves => ({
+      shard: moves.group,
+      adds: names(moves.adds),
+      removes: names(moves.removes),
+      promotes: names(moves.promotes),
+      demotes: names(moves.demotes),
+    }));
+  }
+
+  async node(idOrName: string): Promise<NodeDetail> {
+    const node = this.find(idOrName);
     return {
       ...this.#summary(node),
       addresses: node.addresses,
@@ -222,40 +280,15 @@ export class ClusterReads {
   async health(): Promise<ClusterHealth> {
     const nodes = await this.nodes();
     const shards = await this.shards();
-    const leaderless = shards.filter(shard => shard.state === 'noLeader');
-    const growing = shards.filter(shard => shard.state === 'growing');
-    const lagging = shards.filter(shard => shard.state === 'underReplicated');
-    const down = nodes.filter(node => node.state === 'unreachable');
-    const registryLeader = this.#context.leaderOf(registryGroup);
-    const problems: string[] = [];
-    for (const node of down) problems.push(`node ${node.name} cannot be reached: start it again`);
-    if (leaderless.length > 0) {
-      problems.push(
-        `${leaderless.length} of ${shards.length} shards have no leader: their tasks stand still until a majority of their nodes is back`,
-      );
-    }
-    if (registryLeader === undefined) problems.push('the registry has no leader: no node can join');
-    if (growing.length > 0) problems.push(`${growing.length} shards are still being replicated`);
-    if (lagging.length > 0)
-      problems.push(`${lagging.length} shards have a replica that lags or is gone`);
-    const warnings =
-      nodes.length < 3
-        ? [
-            `with ${nodes.length} node${nodes.length === 1 ? '' : 's'} no failure is survived: three are needed`,
-          ]
-        : [];
     const registry = this.#context.loop.replica(registryGroup);
     const registryGrown =
       registry === undefined || !registry.leading || this.#shardState(registry) === 'ok';
-    return {
-      ok: problems.length === 0 && registryGrown,
-      nodes: nodes.length,
-      nodesUp: nodes.length - down.length,
-      shards: shards.length,
-      shardsWithoutLeader: leaderless.map(shard => shard.shard),
-      shardsGrowing: growing.length,
-      replication: Math.min(...shards.map(shard => shard.voters.length)),
-      problems: [...problems, ...warnings],
-    };
+    return healthOf({
+      nodes,
+      shards,
+      registryLed: this.#context.leaderOf(registryGroup) !== undefined,
+      registryGrown,
+      deadAfterMs: deadAfterOf(this.#machine()),
+    });
   }
 }

@@ -3,6 +3,7 @@
  * of them away before the node stops. Whom to ask is decided in `routing`.
  */
 import type { GroupId, NodeId } from '../model/ids.ts';
+import type { RegistryMachine } from '../registry/machine.ts';
 import { shouldTransfer, transferTarget } from '../routing/leaders.ts';
 import type { NodeContext } from './context.ts';
 import type { Replica } from './replica.ts';
@@ -13,10 +14,37 @@ const balanceMs = 250;
 export class LeaderBalance {
   readonly #context: NodeContext;
   readonly #transferredMs = new Map<GroupId, number>();
+  readonly #machine: () => RegistryMachine | undefined;
   #balancedMs = 0;
 
-  constructor(context: NodeContext) {
+  constructor(context: NodeContext, machine: () => RegistryMachine | undefined) {
     this.#context = context;
+    this.#machine = machine;
+  }
+
+  /** Whether a node is on its way out: it is handed no leadership, and hands over its own. */
+  #leaves(node: NodeId): boolean {
+    const state = this.#machine()?.node(node)?.state;
+    return state === 'draining' || state === 'removed';
+  }
+
+  /**
+   * Where this node is on its way out: hands the leadership of the group to the ready voter that
+   * leads least. False where there is none, or this node stays.
+   */
+  handOff(replica: Replica): boolean {
+    if (!this.#leaves(this.#context.nodeId)) return false;
+    const led = this.#ledBy();
+    const ready = [...this.#readyToLead(replica)].sort(
+      ([left, one], [right, other]) =>
+        (led.get(left) ?? 0) - (led.get(right) ?? 0) || one.id - other.id,
+    );
+    for (const [, { id }] of ready) {
+      if (!replica.core.transferLeader(id)) continue;
+      this.#context.loop.touch(replica);
+      return true;
+    }
+    return false;
   }
 
   /** Hands single leaderships to nodes that lead fewer. */
@@ -75,6 +103,7 @@ export class LeaderBalance {
       if (!voters.has(progress.id) || progress.id === replica.id) continue;
       const node = replica.member(progress.id)?.node;
       if (node === undefined || !this.#context.peers.connected(node)) continue;
+      if (this.#leaves(node)) continue;
       if (!progress.recentActive || progress.state !== 'replicate') continue;
       ready.set(node, { id: progress.id, lag: replica.core.lastIndex - progress.match });
     }

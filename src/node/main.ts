@@ -4,6 +4,7 @@ import { statfs } from 'node:fs/promises';
 import { availableParallelism, hostname, totalmem } from 'node:os';
 import { createGateway } from '../gateway/server.ts';
 import { TschedError } from '../model/errors.ts';
+import { registryGroup } from '../model/ids.ts';
 import type { Resources, Tier } from '../model/resources.ts';
 import { programVersion } from '../model/version.ts';
 import { createNet } from '../net/create-libp2p.ts';
@@ -21,6 +22,7 @@ import { realClock, realRandom } from './real-clock.ts';
 
 export { runDev } from './dev.ts';
 export { initCluster } from './make-cluster.ts';
+export { recoverUnsafely } from './unsafe-recover.ts';
 
 /** Exit code of a node whose disk failed (DESIGN 2). */
 const storageExit = 74;
@@ -71,7 +73,7 @@ interface Prepared {
 async function prepare(dir: DataDir, join: string | undefined, log: Log): Promise<Prepared> {
   if (!(await dir.hasStore())) {
     if (join === undefined) {
-      if ((await dir.read('node.key')) !== undefined) throw brokenOff(dir);
+      if ((await dir.read('node.key')) !== undefined) throw withoutStore(dir);
       throw new TschedError(
         'dataDirEmpty',
         `${dir.path} holds no node: make a cluster with \`tsched cluster init --data-dir ${dir.path}\`, ` +
@@ -139,6 +141,14 @@ const brokenOff = (dir: DataDir): TschedError =>
     `the making of ${dir.path} was broken off: delete it, then make or join a cluster again`,
   );
 
+const withoutStore = (dir: DataDir): TschedError =>
+  new TschedError(
+    'dataDirForeign',
+    `${dir.path} holds the key of a node and no store: its store is lost, or its making was broken ` +
+      'off. What it held is replaced from other nodes: join again with --join TOKEN (`tsched cluster ' +
+      'token` prints it), or delete the directory',
+  );
+
 /** Throws where the store cannot be the one that this start means. */
 function checkImage(
   dir: DataDir,
@@ -156,8 +166,15 @@ function checkImage(
   if (join !== undefined && join.clusterId !== header.clusterId) {
     refuse(`${dir.path} holds a node of another cluster than the join token`);
   }
-  if (join === undefined && groups.length === 0) {
+  if (join === undefined && groups.length === 0 && image.tombstones.size === 0) {
     throw brokenOff(dir);
+  }
+  if (join === undefined && !groups.some(({ group }) => group === registryGroup)) {
+    throw new TschedError(
+      'nodeRemoved',
+      `the node in ${dir.path} has left the registry: it was removed from its cluster. Where ` +
+        '`tsched node list` still shows it, start it once with --join TOKEN',
+    );
   }
 }
 
@@ -193,11 +210,21 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
     finish = resolve;
     fail = reject;
   });
+  /** It was a member: what ends it then is no failure of the start. */
+  let tookTasks = false;
   // Whoever started the node hears of it; during the start nobody listens yet.
   stopped.catch(() => undefined);
   const fatal = (error: unknown): void => {
     const message = error instanceof Error ? error.message : String(error);
     const code = error instanceof TschedError ? error.code : 'internal';
+    if (code === 'nodeRemoved' && tookTasks) {
+      // What an administrator asked for: it ends in order, and a supervising program that starts
+      // again only what failed lets it be.
+      log.warn('the node was removed from the cluster: it ends', { name });
+      process.stdout.write(`${message}: it ends; its data directory has no more use\n`);
+      stopNode({ endTasks: true, handOver: false }).catch(fail);
+      return;
+    }
     log.error('the node cannot go on', {
       code,
       why: message,
@@ -217,13 +244,13 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
   const image = await store.open(fatal);
   undo.push(() => store.close());
   checkImage(dir, image, nodeId, prepared.join);
-  let mayConnect: (peer: string) => boolean = () => true;
   const net = await createNet({
     privateKey: prepared.privateKey,
     networkKey: prepared.networkKey,
     listen: await keepPorts(dir, options.listen),
     log: log.child({ room: 'net' }),
-    mayConnect: peer => mayConnect(peer),
+    // A node that was removed has to be told so; it is heard for nothing else (`Standing`).
+    mayConnect: () => true,
   });
   const runner = createProcessRunner({
     dataDir: options.dataDir,
@@ -278,10 +305,6 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
     },
   });
   const running = node;
-  mayConnect = peer => {
-    const known = running.registry.machine()?.node(peer);
-    return known?.state !== 'removed';
-  };
   let stopping: Promise<void> | undefined;
   stopNode = how => {
     stopping ??= (async () => {
@@ -297,12 +320,15 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
   undo.push(() => running.stop({ endTasks: false, handOver: false }));
   await running.start();
   await dir.write('http.address', `${httpAddress}\n`, 0o644);
+  const ready = untilReady(running, dir, stopped).then(() => {
+    tookTasks = true;
+  });
   return {
     httpAddress,
     addresses: net.transport.addresses(),
     nodeId,
     name,
-    ready: untilReady(running, dir, stopped),
+    ready,
     stopped,
     stop: how => stopNode({ endTasks: how?.endTasks === true, handOver: true }),
   };

@@ -4,6 +4,7 @@ import { TschedError } from '../model/errors.ts';
 import { registryGroup } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
 import { noResources } from '../model/resources.ts';
+import { formatDuration } from '../model/time.ts';
 import { programVersion } from '../model/version.ts';
 import { newNetworkKey, newPrivateKey, nodeIdOf } from '../net/keys.ts';
 import { silentLog } from '../ports/log.ts';
@@ -15,6 +16,7 @@ import { bootstrapReplicaId } from '../registry/commands/bootstrap.ts';
 import { createLevelStore } from '../storage/level-store.ts';
 import { DataDir } from './data-dir.ts';
 import { encodeDescriptor, encodeMembers, noConf } from './descriptor.ts';
+import { deadAfterMsMin, deadAfterSetting } from './node-watch.ts';
 import { sha256Hex } from './sha256.ts';
 
 const replicationDefault = 3;
@@ -23,6 +25,8 @@ export interface InitOptions {
   readonly dataDir: string;
   readonly shards: number;
   readonly name?: string | undefined;
+  /** How long a node may be silent before it is replaced. */
+  readonly deadAfterMs?: number | undefined;
 }
 
 /** The first log entries of every group of a new cluster; pure but for the bytes of the command. */
@@ -36,6 +40,7 @@ export function bootstrapOps(options: {
   readonly replication: number;
   readonly atMs: number;
   readonly adminTokenSha256: string;
+  readonly deadAfterMs?: number | undefined;
 }): StoreOp[] {
   const { nodeId, storeId, atMs } = options;
   const ops: StoreOp[] = [];
@@ -89,6 +94,16 @@ export function bootstrapOps(options: {
         ],
       });
       entries.push({ term: 1, index: 2, type: 0, data });
+      if (options.deadAfterMs !== undefined) {
+        const setting = encodeRegistryCommand({
+          kind: 'setSetting',
+          atMs,
+          actor: { name: `node:${nodeId}`, tenant: '' },
+          name: deadAfterSetting,
+          value: String(options.deadAfterMs),
+        });
+        entries.push({ term: 1, index: 3, type: 0, data: setting });
+      }
     }
     const descriptor = { replicaId, confIndex: 0, conf: noConf, members: [] };
     ops.push({ kind: 'descriptor', group, value: encodeDescriptor(descriptor) });
@@ -111,6 +126,14 @@ export async function initCluster(
     throw new TschedError(
       'badRequest',
       `--shards must be a power of two up to ${limits.shardsMax}, not ${shards}`,
+    );
+  }
+  const { deadAfterMs = deadAfterMsMin } = options;
+  if (!(deadAfterMs >= deadAfterMsMin)) {
+    throw new TschedError(
+      'badRequest',
+      `--dead-after must be at least ${formatDuration(deadAfterMsMin)}`,
+      { field: 'dead-after' },
     );
   }
   const dir = new DataDir(options.dataDir);
@@ -149,6 +172,7 @@ async function fill(
     replication: replicationDefault,
     atMs: Date.now(),
     adminTokenSha256: sha256Hex(Buffer.from(token)),
+    deadAfterMs: options.deadAfterMs,
   });
   await dir.write('node.key', privateKey, 0o600);
   await dir.write('network.key', newNetworkKey(), 0o600);

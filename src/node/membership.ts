@@ -10,16 +10,17 @@
 import { assert } from '../model/assert.ts';
 import { type GroupId, type NodeId, registryGroup } from '../model/ids.ts';
 import type { ConfChange, ConfOperation } from '../raft/message.ts';
-import type { RegistryMachine } from '../registry/machine.ts';
 import type { RegistryNode } from '../registry/state.ts';
 import type { Target } from '../routing/rendezvous.ts';
-import { targetPlacement } from '../routing/target-placement.ts';
 import { background, type NodeContext } from './context.ts';
 import { encodeMembers, type Member } from './descriptor.ts';
 import type { LeaderBalance } from './leader-balance.ts';
+import { NodeWatch } from './node-watch.ts';
+import type { OwnStanding } from './own-standing.ts';
 import type { RegistryClient } from './registry-client.ts';
 import { wasRemoved } from './removed-replica.ts';
 import type { Replica } from './replica.ts';
+import { targetsOf } from './targets.ts';
 
 const paceMs = 250;
 /** A learner this close to the leader's last entry is caught up (DESIGN 5). */
@@ -36,6 +37,8 @@ export class Membership {
   #targets: ReadonlyMap<GroupId, Target> = new Map();
   #targetsIndex = -1;
   readonly #balance: LeaderBalance;
+  readonly #standing: OwnStanding;
+  readonly #watch: NodeWatch;
   #stopped = false;
   #cancel: () => void = () => undefined;
 
@@ -43,10 +46,13 @@ export class Membership {
     readonly context: NodeContext;
     readonly registry: RegistryClient;
     readonly balance: LeaderBalance;
+    readonly standing: OwnStanding;
   }) {
     this.#context = options.context;
     this.#registry = options.registry;
     this.#balance = options.balance;
+    this.#standing = options.standing;
+    this.#watch = new NodeWatch(options.context, options.registry);
   }
 
   start(): void {
@@ -67,17 +73,17 @@ export class Membership {
   /** Where the replicas of every group should be, by the registry as it is here. */
   targets(): ReadonlyMap<GroupId, Target> {
     const machine = this.#registry.machine();
-    const cluster = machine?.cluster();
-    if (machine === undefined || cluster === undefined) return new Map();
+    if (machine?.cluster() === undefined) return new Map();
     const index = this.#registry.appliedIndex;
     if (index !== this.#targetsIndex) {
-      this.#targets = targetsOf(machine, cluster.replication);
+      this.#targets = targetsOf(machine);
       this.#targetsIndex = index;
     }
     return this.#targets;
   }
 
   #round(): void {
+    this.#standing.round();
     const machine = this.#registry.machine();
     if (machine?.cluster() === undefined) return;
     const targets = this.targets();
@@ -85,30 +91,19 @@ export class Membership {
       if (node.id === this.#context.nodeId || node.state === 'removed') continue;
       this.#context.peers.connect(node.id, node.addresses);
     }
-    if (this.#registry.leading) this.#admit(machine.nodes());
+    this.#watch.round(machine);
     const moving = new Set<GroupId>();
     for (const replica of [...this.#context.loop.replicas()]) {
       if (!replica.leading) this.#considerForgotten(replica);
       else {
         this.#report(replica);
         const target = targets.get(replica.group);
-        if (target !== undefined && this.#move(replica, target)) moving.add(replica.group);
+        if (this.#balance.handOff(replica)) moving.add(replica.group);
+        else if (target !== undefined && this.#move(replica, target)) moving.add(replica.group);
       }
     }
     // Who leads a group that is changing is decided by what changes.
     this.#balance.round(moving);
-  }
-
-  /** The registry's leader takes a node for up once it is connected to it. */
-  #admit(nodes: readonly RegistryNode[]): void {
-    for (const node of nodes) {
-      if (node.state !== 'joining' || !this.#context.peers.connected(node.id)) continue;
-      background(
-        this.#context,
-        'admit a node',
-        this.#registry.propose({ kind: 'setNodeState', node: node.id, state: 'up' }),
-      );
-    }
   }
 
   /** Tells the registry where the replicas of a group led here are, when it does not know. */
@@ -319,40 +314,4 @@ export class Membership {
       this.#context.loop.dropReplica(replica);
     }
   }
-}
-
-/** The target of every group; seats on a store that is gone do not count as present. */
-function targetsOf(machine: RegistryMachine, replication: number): Map<GroupId, Target> {
-  const alive = (
-    seats: readonly { readonly replicaId: number; readonly node: NodeId }[],
-  ): NodeId[] =>
-    seats
-      .filter(seat => machine.replicaOwner(seat.replicaId)?.dead !== true)
-      .map(seat => seat.node);
-  const nodes = machine.nodes().filter(node => node.state !== 'removed');
-  const targets = targetPlacement({
-    replication,
-    nodes: nodes.map(node => ({
-      id: node.id,
-      weight: node.weight,
-      zone: node.zone,
-      eligible: node.state === 'up',
-      lost: node.state === 'dead',
-    })),
-    groups: machine.groups().map(group => ({
-      group: group.group,
-      voters: alive(group.voters),
-      learners: alive(group.learners),
-    })),
-  });
-  const registry = targets.get(registryGroup);
-  if (registry !== undefined) {
-    // Every node follows the registry, so that it knows the cluster without asking (ADR).
-    const voters = new Set(registry.voters);
-    const learners = nodes
-      .filter(node => node.state === 'up' && !voters.has(node.id))
-      .map(node => node.id);
-    targets.set(registryGroup, { ...registry, learners });
-  }
-  return targets;
 }

@@ -26,6 +26,7 @@ import { standardLog } from './log-policy.ts';
 import { Membership } from './membership.ts';
 import { metricsOf } from './metrics.ts';
 import type { NodeEnd, NodePorts, NodeSettings } from './node-parts.ts';
+import { OwnStanding } from './own-standing.ts';
 import { Peers, type Standing } from './peers.ts';
 import { Registration } from './registration.ts';
 import { RegistryClient } from './registry-client.ts';
@@ -55,6 +56,7 @@ export class TschedNode {
   readonly #end: NodeEnd;
   readonly #peers: Peers;
   readonly #membership: Membership;
+  readonly #ownStanding: OwnStanding;
   readonly #balance: LeaderBalance;
   readonly #snapshots: Snapshots;
   readonly #wire: WorkerWire;
@@ -133,7 +135,10 @@ export class TschedNode {
       random,
       log,
       send: (node, message, encode) => wire.tellWorker(node, message, encode),
-      connected: node => this.#peers.connected(node),
+      // The node says itself that it is draining; the registry knows where it cannot.
+      connected: node =>
+        this.#peers.connected(node) &&
+        !['draining', 'removed'].includes(this.registry.machine()?.node(node)?.state ?? ''),
     });
     this.#directory = new LeaderDirectory({
       loop: this.loop,
@@ -174,11 +179,22 @@ export class TschedNode {
         this.#advertiser.soon();
       },
     });
-    this.#balance = new LeaderBalance(this.context);
+    this.#balance = new LeaderBalance(this.context, () => this.registry.machine());
+    const { storeId } = image.header;
+    const bootId = `${random.uint32().toString(16)}${random.uint32().toString(16)}`;
+    this.#ownStanding = new OwnStanding({
+      context: this.context,
+      registry: this.registry,
+      worker: () => this.worker,
+      store: { storeId, bootCount: image.bootCount, bootId },
+      registered: () => this.#registration.done,
+      ended: error => this.#end.fatal(error),
+    });
     this.#membership = new Membership({
       context: this.context,
       registry: this.registry,
       balance: this.#balance,
+      standing: this.#ownStanding,
     });
     const table = () => this.registry.machine()?.slotTable() ?? [];
     const draw = new IdDraw({
@@ -269,7 +285,7 @@ export class TschedNode {
       registry: this.registry,
       settings,
       image,
-      bootId: `${random.uint32().toString(16)}${random.uint32().toString(16)}`,
+      bootId,
       refused: error => this.#end.fatal(error),
     });
   }
@@ -280,7 +296,9 @@ export class TschedNode {
     await this.loop.recover(this.#image);
     await this.#peers.start(
       {
-        raft: (from, group, toStore, message) => this.loop.receive(from, group, toStore, message),
+        raft: (from, group, toStore, message) => {
+          if (this.#ownStanding.hears(group)) this.loop.receive(from, group, toStore, message);
+        },
         toWorker: (from, bytes) => this.#wire.onToWorker(from, bytes),
         fromWorker: (from, bytes) => this.#wire.onFromWorker(from, bytes),
         advert: (from, bytes) => void this.scheduler.advertised(from, bytes),
@@ -293,7 +311,10 @@ export class TschedNode {
       node => this.#standingOf(node),
     );
     await this.#snapshots.start();
-    await gossip.start((author, message) => this.scheduler.advertised(author, message));
+    await gossip.start(
+      (author, message) =>
+        this.#standingOf(author) !== 'removed' && this.scheduler.advertised(author, message),
+    );
     await this.worker.start(this.#image.bootCount);
     this.loop.start();
     for (const replica of this.loop.replicas()) {

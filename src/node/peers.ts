@@ -54,6 +54,7 @@ export class Peers {
   readonly #dirty: NodeId[] = [];
   readonly #handlers = new Map<string, { handle: RequestHandler; open: boolean }>();
   readonly #waiting = new Map<number, Waiting>();
+  readonly #heardMs = new Map<NodeId, number>();
   /** Who may say anything but what is open to everybody in the network. */
   #standingOf: (node: NodeId) => Standing = () => 'member';
   #nextRequest: number;
@@ -193,6 +194,11 @@ export class Peers {
     return peer === this.self || this.#transport.connected(peer);
   }
 
+  /** When the last frame of `peer` came, on the monotonic clock. */
+  heardMs(peer: NodeId): number | undefined {
+    return this.#heardMs.get(peer);
+  }
+
   addresses(): string[] {
     return this.#transport.addresses();
   }
@@ -210,6 +216,7 @@ export class Peers {
 
   #onFrame(from: NodeId, frame: Uint8Array, sink: PeerSink): void {
     if (this.#stopped) return;
+    this.#heardMs.set(from, this.#clock.nowMs());
     const standing = this.#standingOf(from);
     const member = standing === 'member';
     try {

@@ -2,16 +2,19 @@
  * Commands to the registry, from any node: proposed here where this node leads group 0, else sent
  * to the leader, which stamps them.
  */
-import { DecodeError } from '../model/bytes.ts';
+import { ByteReader, ByteWriter, DecodeError } from '../model/bytes.ts';
+import type { Actor } from '../model/command.ts';
 import { type ErrorCode, TschedError } from '../model/errors.ts';
 import { type NodeId, registryGroup } from '../model/ids.ts';
 import {
   decodeRegistryCommand,
   encodeRegistryCommand,
   type RegistryCommand,
+  type RegistryCommandKind,
 } from '../registry/command.ts';
 import type { RegistryMachine } from '../registry/machine.ts';
 import type { RegistryReply } from '../registry/state.ts';
+import { bearerOf } from './bearer.ts';
 import type { NodeContext } from './context.ts';
 import { within } from './within.ts';
 
@@ -21,9 +24,20 @@ type Unstamped = RegistryCommand extends infer C
     : never
   : never;
 
+interface Delivery {
+  readonly method: string;
+  readonly payload: () => Uint8Array;
+  /** The same at this node, where it leads the registry. */
+  readonly here: () => Promise<RegistryReply>;
+}
+
+/** What an administrator may ask for through any node. */
+const forAdministrators: ReadonlySet<RegistryCommandKind> = new Set(['drainNode', 'removeNode']);
+const tokenBytesMax = 1_024;
 const timeoutMs = 4_000;
 /** Asking again would not change them. */
 const final: readonly ErrorCode[] = ['forbidden', 'badRequest', 'tooLarge'];
+const actorOf = (node: NodeId): Actor => ({ name: `node:${node}`, tenant: '' });
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -35,8 +49,15 @@ export class RegistryClient {
     context.peers.handle('registry', async (from, payload) => {
       const command = decodeRegistryCommand(payload);
       refuseAlien(command, from);
-      return encoder.encode(JSON.stringify(await this.#here(command, from)));
+      return encoder.encode(JSON.stringify(await this.#here(command, actorOf(from))));
     });
+    context.peers.handle('administer', async (_from, payload) => {
+      const reader = new ByteReader(payload);
+      const token = reader.text(tokenBytesMax);
+      const command = decodeRegistryCommand(reader.bytes());
+      return encoder.encode(JSON.stringify(await this.#administered(command, token)));
+    });
+    context.peers.answer('registryLeader', () => ({ leader: context.leaderOf(registryGroup) }));
   }
 
   /** The registry's machine here; `undefined` until this node holds a replica of group 0. */
@@ -57,39 +78,94 @@ export class RegistryClient {
    * Proposes, and repeats that until there is an answer. Rejects with `noQuorum` where no leader of
    * the registry could be reached in time, with `outcomeUnknown` where one was and did not answer.
    */
-  async propose(command: Unstamped): Promise<RegistryReply> {
-    const { clock, peers, nodeId } = this.#context;
+  propose(command: Unstamped): Promise<RegistryReply> {
     const stamped = { ...command, atMs: 0, actor: { name: '', tenant: '' } } as RegistryCommand;
+    return this.#deliver({
+      method: 'registry',
+      payload: () => encodeRegistryCommand(stamped),
+      here: () => this.#here(stamped, actorOf(this.#context.nodeId)),
+    });
+  }
+
+  /**
+   * A command of an administrator. The registry's leader judges the bearer token by itself: a node
+   * of the cluster is not thereby an administrator. A refusal is an error.
+   */
+  async administer(command: Unstamped, token: string): Promise<void> {
+    const stamped = { ...command, atMs: 0, actor: { name: '', tenant: '' } } as RegistryCommand;
+    const reply = await this.#deliver({
+      method: 'administer',
+      payload: () => new ByteWriter(256).text(token).bytes(encodeRegistryCommand(stamped)).finish(),
+      here: () => this.#administered(stamped, token),
+    });
+    if (!reply.ok) throw new TschedError(reply.code, reply.message);
+  }
+
+  async #administered(command: RegistryCommand, token: string): Promise<RegistryReply> {
+    const machine = this.machine();
+    if (machine === undefined || !this.leading) {
+      throw new TschedError('notLeader', 'this node does not lead the registry');
+    }
+    const bearer = bearerOf(machine, token, this.#context.clock.wallMs());
+    if (bearer?.role !== 'admin' || !forAdministrators.has(command.kind)) {
+      throw new TschedError('forbidden', `the token does not allow this ${command.kind}`);
+    }
+    return this.#here(command, { name: bearer.name, tenant: bearer.tenant });
+  }
+
+  async #deliver(asked: Delivery): Promise<RegistryReply> {
+    const { clock, peers, nodeId } = this.#context;
     const deadlineMs = clock.nowMs() + timeoutMs;
     const late = (): TschedError =>
       new TschedError('outcomeUnknown', 'the registry did not confirm in time');
     let unknown = false;
+    let hinted: NodeId | undefined;
     for (;;) {
       const leftMs = deadlineMs - clock.nowMs();
       if (leftMs <= 0) {
         if (unknown) throw late();
         throw new TschedError('noQuorum', 'the registry has no leader that can be reached');
       }
-      const leader = this.#context.leaderOf(registryGroup);
+      const leader = hinted ?? this.#context.leaderOf(registryGroup);
       try {
         if (leader === nodeId && this.leading) {
-          return await within(clock, this.#here(stamped, nodeId), leftMs, late);
+          return await within(clock, asked.here(), leftMs, late);
         }
         if (leader !== undefined && leader !== nodeId) {
-          const payload = encodeRegistryCommand(stamped);
           const limitMs = Math.min(leftMs, 2_000);
-          const answer = await peers.request(leader, 'registry', payload, limitMs);
+          const answer = await peers.request(leader, asked.method, asked.payload(), limitMs);
           return JSON.parse(decoder.decode(answer)) as RegistryReply;
         }
       } catch (error) {
         if (!(error instanceof TschedError) || final.includes(error.code)) throw error;
         if (error.code === 'outcomeUnknown') unknown = true;
       }
+      hinted = await this.#hint();
       await new Promise<void>(resolve => clock.after(100, resolve));
     }
   }
 
-  async #here(command: RegistryCommand, from: NodeId): Promise<RegistryReply> {
+  /**
+   * Who leads the registry, by the word of another node: the replica of one that was away for long
+   * may believe in a leader of then.
+   */
+  async #hint(): Promise<NodeId | undefined> {
+    const { peers, nodeId, random } = this.#context;
+    const others = (this.machine()?.nodes() ?? []).filter(
+      ({ id }) => id !== nodeId && peers.connected(id),
+    );
+    const peer = others[random.uint32() % Math.max(1, others.length)];
+    if (peer === undefined) return undefined;
+    try {
+      const { leader } = await peers.ask<{ leader?: NodeId }>(peer.id, 'registryLeader', {}, 500);
+      return leader;
+    } catch (error) {
+      if (error instanceof TschedError) return undefined;
+      throw error;
+    }
+  }
+
+  async #here(command: RegistryCommand, actor: Actor): Promise<RegistryReply> {
     const replica = this.#context.loop.replica(registryGroup);
     if (replica?.leading !== true) {
       throw new TschedError('notLeader', 'this node does not lead the registry');
@@ -97,7 +173,7 @@ export class RegistryClient {
     const stamped = {
       ...command,
       atMs: this.#context.clock.wallMs(),
-      actor: { name: `node:${from}`, tenant: '' },
+      actor,
     } as RegistryCommand;
     const data = encodeRegistryCommand(stamped);
     refuseUnreadable(data);
@@ -136,6 +212,8 @@ function refuseAlien(command: RegistryCommand, from: NodeId): void {
     case 'putToken':
     case 'dropToken':
     case 'setSetting':
+    case 'drainNode':
+    case 'removeNode':
       break;
   }
   throw new TschedError('forbidden', `a node may not ask for this ${command.kind}`);

@@ -97,7 +97,7 @@ export function mayCreate(message: Message, present: ReplicaId, removed: Replica
 const pageRows = 4_096;
 
 /** Every state row of a group, in key order. */
-async function allRows(store: Store, group: number): Promise<Row[]> {
+export async function allRows(store: Store, group: number): Promise<Row[]> {
   const rows: Row[] = [];
   const to = new Uint8Array(64).fill(0xff);
   let from: Uint8Array = new Uint8Array(0);

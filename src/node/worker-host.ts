@@ -110,8 +110,16 @@ export class WorkerHost {
     this.#perform(this.#reactor.onMessage(message, from, this.#context.clock.bootMs()));
   }
 
-  drain(on: boolean): void {
-    this.#perform(this.#reactor.drain(on));
+  /** While draining it takes nothing; with `endRunning`, what runs is ended and runs elsewhere. */
+  drain(on: boolean, endRunning = false): void {
+    const changed = this.#reactor.draining !== on;
+    const actions = this.#reactor.drain(on, endRunning);
+    this.#perform(actions);
+    if (!changed || actions.length > 0 || this.#stopped) return;
+    // Nothing to do is to be told too: others place by it.
+    this.#version++;
+    this.#advertised = undefined;
+    this.#changed(this.advertisement());
   }
 
   #perform(actions: readonly WorkerAction[]): void {

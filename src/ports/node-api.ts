@@ -66,10 +66,31 @@ export interface OutputPage {
   readonly ended: boolean;
 }
 
+/** How far a node that is draining has come. */
+export interface DrainView {
+  readonly replicasLeft: number;
+  readonly leadsLeft: number;
+  /** Running and queued; missing where the node cannot be asked. */
+  readonly attemptsLeft?: number | undefined;
+  /** What runs this long after the node heard of it is ended; missing where it may finish. */
+  readonly deadlineMs?: number | undefined;
+  /** Nothing is left: it may be stopped and removed. */
+  readonly drained: boolean;
+}
+
 export interface NodeSummary {
   readonly id: string;
   readonly name: string;
+  /**
+   * The registry's `joining`, `up`, `draining`, `dead` or `removed`; `suspected` for one that is up
+   * and cannot be reached from the node that answers.
+   */
   readonly state: string;
+  /** State time at which the registry's state began. */
+  readonly stateSinceMs: number;
+  /** From the node that answers. */
+  readonly reachable: boolean;
+  readonly drain?: DrainView | undefined;
   readonly self: boolean;
   readonly tier: Tier;
   readonly total: Resources;
@@ -120,6 +141,16 @@ export interface ReplicaSummary {
   readonly digest: string;
 }
 
+/** What is still to be moved in one group; nodes by name. */
+export interface ShardMoves {
+  /** 0 is the registry. */
+  readonly shard: number;
+  readonly adds: readonly string[];
+  readonly removes: readonly string[];
+  readonly promotes: readonly string[];
+  readonly demotes: readonly string[];
+}
+
 export interface HealthView {
   /** The node takes tasks. */
   readonly ready: boolean;
@@ -133,6 +164,8 @@ export interface ClusterHealth {
   readonly ok: boolean;
   readonly nodes: number;
   readonly nodesUp: number;
+  /** How many are in which state; only those that occur. */
+  readonly nodesByState: Readonly<Record<string, number>>;
   readonly shards: number;
   readonly shardsWithoutLeader: readonly number[];
   readonly shardsGrowing: number;
@@ -187,9 +220,31 @@ export interface NodeApi {
     filter: { readonly tenant?: string | undefined; readonly taskId?: TaskId | undefined },
     signal: AbortSignal,
   ): AsyncIterable<{ readonly cursor: string; readonly event: TaskEvent }>;
-  nodes(): Promise<NodeSummary[]>;
+  /** Without those that were removed, unless `all` is said. */
+  nodes(options?: { readonly all?: boolean | undefined }): Promise<NodeSummary[]>;
   /** By id, or by name. */
   node(idOrName: string): Promise<NodeDetail>;
+  /**
+   * Begins or ends the draining of a node. `token` is the administrator's, judged again by the
+   * registry's leader.
+   */
+  drainNode(
+    idOrName: string,
+    options: {
+      readonly on: boolean;
+      readonly deadlineMs?: number | undefined;
+      readonly force: boolean;
+    },
+    token: string,
+  ): Promise<NodeDetail>;
+  /** A drained or dead node leaves for good. */
+  removeNode(
+    idOrName: string,
+    options: { readonly force: boolean },
+    token: string,
+  ): Promise<NodeDetail>;
+  /** Replicas that are not where they should be, or would not be `without` one node. */
+  moves(without?: string | undefined): Promise<ShardMoves[]>;
   shards(): Promise<ShardSummary[]>;
   /** The replicas of this node, without asking any other. */
   replicas(): readonly ReplicaSummary[];

@@ -88,6 +88,22 @@ export type RegistryCommand = Stamped &
         readonly name: string;
         readonly value?: string | undefined;
       }
+    | {
+        /** Takes everything away from a node before it leaves, or with `on` false stops that. */
+        readonly kind: 'drainNode';
+        readonly node: NodeId;
+        readonly on: boolean;
+        /** What still runs there this long after it heard of it is ended; without it, nothing. */
+        readonly deadlineMs?: number | undefined;
+        /** Also where shards are left with fewer voters than they have. */
+        readonly force: boolean;
+      }
+    | {
+        /** A drained or dead node leaves for good. */
+        readonly kind: 'removeNode';
+        readonly node: NodeId;
+        readonly force: boolean;
+      }
   );
 
 export type RegistryCommandKind = RegistryCommand['kind'];
@@ -108,6 +124,8 @@ export const registryCommandKinds = [
   'dropToken',
   'putJoinSecret',
   'setSetting',
+  'drainNode',
+  'removeNode',
 ] as const satisfies readonly RegistryCommandKind[];
 
 const version = 1;
@@ -157,6 +175,14 @@ export function encodeRegistryCommand(command: RegistryCommand): Uint8Array {
       break;
     case 'setSetting':
       writer.text(command.name).optional(command.value, (w, value) => w.text(value));
+      break;
+    case 'drainNode':
+      writer.text(command.node).bool(command.on);
+      writer.optional(command.deadlineMs, (w, deadlineMs) => w.varint(deadlineMs));
+      writer.bool(command.force);
+      break;
+    case 'removeNode':
+      writer.text(command.node).bool(command.force);
       break;
   }
   if (writer.length > commandBytesMax) {
@@ -243,6 +269,17 @@ function readBody(
         name: reader.text(),
         value: reader.optional(r => r.text()),
       };
+    case 'drainNode':
+      return {
+        ...stamp,
+        kind,
+        node: reader.text(),
+        on: reader.bool(),
+        deadlineMs: reader.optional(r => r.varint()),
+        force: reader.bool(),
+      };
+    case 'removeNode':
+      return { ...stamp, kind, node: reader.text(), force: reader.bool() };
     case undefined:
       throw new DecodeError('registry command of an unknown kind: written by a newer version');
   }

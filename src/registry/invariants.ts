@@ -17,6 +17,9 @@ export function checkRegistry(state: RegistryState): void {
   for (const shard of state.slotTable) {
     assert(shard >= 1 && shard <= cluster.shards, `slot table names shard ${shard}`);
   }
+  for (const id of state.drains.keys()) {
+    assert(state.nodes.get(id)?.state === 'draining', `a drain of ${id}, which is not draining`);
+  }
   const names = new Set<string>();
   for (const node of state.nodes.values()) {
     if (node.state === 'removed') continue;

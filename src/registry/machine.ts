@@ -16,10 +16,12 @@ import { hashText, mix32, type SlotTable } from '../model/slots.ts';
 import { decodeRegistryCommand, type RegistryCommand } from './command.ts';
 import { applyAllocateReplica } from './commands/allocate-replica.ts';
 import { applyBootstrap } from './commands/bootstrap.ts';
+import { applyDrainNode } from './commands/drain-node.ts';
 import { applyDropToken } from './commands/drop-token.ts';
 import { applyPutJoinSecret } from './commands/put-join-secret.ts';
 import { applyPutToken } from './commands/put-token.ts';
 import { applyRegisterNode } from './commands/register-node.ts';
+import { applyRemoveNode, seatsOf } from './commands/remove-node.ts';
 import { applyReportGroup } from './commands/report-group.ts';
 import { applySetNodeState } from './commands/set-node-state.ts';
 import { applySetSetting } from './commands/set-setting.ts';
@@ -27,6 +29,7 @@ import { checkRegistry } from './invariants.ts';
 import { encodeRow, loadRow, rowKey } from './rows.ts';
 import {
   type ClusterRecord,
+  type DrainRecord,
   type GroupRecord,
   type JoinSecret,
   type RegistryEffect,
@@ -173,6 +176,16 @@ export class RegistryMachine {
     return this.#state.nodes.get(id);
   }
 
+  /** What was asked of a node that is draining; `undefined` for any other. */
+  drain(id: NodeId): DrainRecord | undefined {
+    return this.#state.drains.get(id);
+  }
+
+  /** Groups that count on a node: it has to give these up before it can go. */
+  seatsOf(id: NodeId): GroupId[] {
+    return seatsOf(this.#state, id);
+  }
+
   /** The node of that name which is not removed. */
   nodeByName(name: string): RegistryNode | undefined {
     return this.#state.nodeByName(name);
@@ -250,6 +263,10 @@ function applyCommand(
       return applyPutJoinSecret(state, command, effects);
     case 'setSetting':
       return applySetSetting(state, command, effects);
+    case 'drainNode':
+      return applyDrainNode(state, command, effects);
+    case 'removeNode':
+      return applyRemoveNode(state, command, effects);
   }
 }
 

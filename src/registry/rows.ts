@@ -3,7 +3,8 @@
  * be read; a value starts with a version byte. Letters are append-only:
  *
  *   m meta · c cluster · n node · r replica id · g group · s slot table · o setting · t token (by
- *   sha256) · j join secret (by sha256)
+ *   sha256) · j join secret (by sha256) · d drain of a node · x store that was
+ *   replaced
  *
  * Rows stand for the state at one applied index, which the store keeps beside them.
  */
@@ -98,6 +99,18 @@ function writeNamedRow(writer: ByteWriter, state: RegistryState, row: string): b
       writeSecret(writer, secret);
       return true;
     }
+    case 'x': {
+      const spentMs = state.spentStores.get(name);
+      if (spentMs === undefined) return false;
+      writer.varint(spentMs);
+      return true;
+    }
+    case 'd': {
+      const drain = state.drains.get(name);
+      if (drain === undefined) return false;
+      writer.optional(drain.deadlineMs, (w, deadlineMs) => w.varint(deadlineMs));
+      return true;
+    }
     default:
       throw new DecodeError(`registry row of an unknown kind: ${row}`);
   }
@@ -184,6 +197,12 @@ function readNamedRow(state: RegistryState, row: string, reader: ByteReader): vo
       state.joinSecrets.set(secret.sha256, secret);
       return;
     }
+    case 'x':
+      state.spentStores.set(row.slice(1), reader.varint());
+      return;
+    case 'd':
+      state.drains.set(row.slice(1), { deadlineMs: reader.optional(r => r.varint()) });
+      return;
     default:
       throw new DecodeError(`registry row of an unknown kind: ${row}`);
   }

@@ -61,6 +61,12 @@ export interface RegistryNode extends NodeRegistration {
   readonly sinceMs: number;
 }
 
+/** What was asked of a node that is draining. */
+export interface DrainRecord {
+  /** From when the node heard of it; what runs there then is ended. Without it, it may finish. */
+  readonly deadlineMs?: number | undefined;
+}
+
 export interface ReplicaSeat {
   readonly replicaId: number;
   readonly node: NodeId;
@@ -150,6 +156,8 @@ export const registryLimits = {
   addressBytesMax: 256,
   /** Removed nodes remembered, so that they are told why they may not return. */
   removedNodesMax: 1_000,
+  /** Replaced stores remembered, so that none of them returns. */
+  spentStoresMax: 1_000,
   weightMax: 10_000,
   replicationMax: 7,
 } as const;
@@ -163,6 +171,10 @@ export class RegistryState {
   readonly replicas = new Map<number, ReplicaRecord>();
   readonly groups = new Map<GroupId, GroupRecord>();
   readonly settings = new Map<string, string>();
+  /** Stores that were replaced by another of the same node, with the state time of that. */
+  readonly spentStores = new Map<string, number>();
+  /** Of the nodes that are draining. */
+  readonly drains = new Map<NodeId, DrainRecord>();
   /** By sha256. */
   readonly tokens = new Map<string, TokenRecord>();
   readonly joinSecrets = new Map<string, JoinSecret>();
@@ -182,6 +194,34 @@ export class RegistryState {
   putNode(node: RegistryNode): void {
     this.nodes.set(node.id, node);
     this.touch(`n${node.id}`);
+  }
+
+  /** Moves a node to another state, at state time. */
+  setNodeState(node: RegistryNode, state: NodeState): void {
+    this.putNode({ ...node, state, sinceMs: this.nowMs });
+    if (state !== 'draining') this.dropDrain(node.id);
+  }
+
+  /** A store may never speak again; the oldest are forgotten where there are too many. */
+  spendStore(storeId: string): void {
+    this.spentStores.set(storeId, this.nowMs);
+    this.touch(`x${storeId}`);
+    if (this.spentStores.size <= registryLimits.spentStoresMax) return;
+    const [oldest] = [...this.spentStores].sort(
+      ([left, leftMs], [right, rightMs]) => leftMs - rightMs || byText(left, right),
+    );
+    if (oldest === undefined) return;
+    this.spentStores.delete(oldest[0]);
+    this.touch(`x${oldest[0]}`);
+  }
+
+  putDrain(id: NodeId, drain: DrainRecord): void {
+    this.drains.set(id, drain);
+    this.touch(`d${id}`);
+  }
+
+  dropDrain(id: NodeId): void {
+    if (this.drains.delete(id)) this.touch(`d${id}`);
   }
 
   dropNode(id: NodeId): void {

@@ -2,12 +2,9 @@
  * Where the replicas of one group should be: sticky weighted rendezvous with bounded load
  * (DESIGN 5). A pure function of facts from the registry: everyone comes to the same target, and
  * the group's own leader carries it out. Stale facts can cost a useless move, never safety.
- *
- * How many: the largest odd number up to the replication and the nodes there are. Two nodes give
- * one voter and one learner: two voters would survive nothing and could not be reduced to one
- * safely.
  */
 import type { GroupId, NodeId } from '../model/ids.ts';
+import { sizeFor } from '../model/replication.ts';
 import { byText, countNodes, type GroupSeats, type PlacementNode, Seating } from './seating.ts';
 
 export interface Target {
@@ -28,13 +25,6 @@ export interface TargetInput {
   readonly load: ReadonlyMap<NodeId, number>;
   /** Groups that share the nodes, this one included: gives the cap. Without it there is no cap. */
   readonly groups?: number | undefined;
-}
-
-/** Voters and learners a group gets when `count` nodes could hold it. */
-export function sizeFor(count: number, replication: number): { voters: number; learners: number } {
-  const held = Math.max(1, Math.min(count, replication));
-  const voters = held % 2 === 0 ? held - 1 : held;
-  return { voters, learners: voters === 1 && held === 2 ? 1 : 0 };
 }
 
 /** The target of one group; seats of a healthy node are kept. */

@@ -12,7 +12,8 @@
  * Cost: groups × nodes where seats are missing, else groups × replication.
  */
 import { type GroupId, type NodeId, registryGroup } from '../model/ids.ts';
-import { fillSeats, keepSeats, sizeFor, type Target, targetFor, toTarget } from './rendezvous.ts';
+import { sizeFor } from '../model/replication.ts';
+import { fillSeats, keepSeats, type Target, targetFor, toTarget } from './rendezvous.ts';
 import { countNodes, type GroupSeats, type PlacementNode, Seating } from './seating.ts';
 
 /** What the target follows from. */

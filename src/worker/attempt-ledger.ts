@@ -115,6 +115,11 @@ export class AttemptLedger {
     return [...this.#held, ...this.#queue];
   }
 
+  /** Those that have a process, or are about to. */
+  processes(): Attempt[] {
+    return this.all().filter(({ phase }) => phase === 'launched' || phase === 'running');
+  }
+
   held(): Attempt[] {
     return [...this.#held];
   }

@@ -173,12 +173,13 @@ export class WorkerReactor {
     return this.#take();
   }
 
-  /** While draining nothing is accepted and what is queued goes back; what runs, runs on. */
-  drain(on: boolean): WorkerAction[] {
+  /** While draining nothing is accepted, what is queued goes back, what runs may be ended. */
+  drain(on: boolean, endRunning = false): WorkerAction[] {
     this.#draining = on;
     if (on) {
       for (const attempt of this.#ledger.waiting()) this.#refuse(attempt, 'draining');
     }
+    if (endRunning) for (const attempt of this.#ledger.processes()) this.#askEnd(attempt, 'lost');
     return this.#take();
   }
 

@@ -81,6 +81,14 @@ const arbitraryAsk: fc.Arbitrary<Ask> = fc.oneof(
     name: fc.constantFrom('s', 't', 'bad name'),
     value: fc.option(fc.constantFrom('1', '2'), { nil: undefined }),
   }),
+  fc.record({
+    kind: fc.constant('drainNode' as const),
+    node: nodeId,
+    on: fc.boolean(),
+    deadlineMs: fc.option(fc.nat(5_000), { nil: undefined }),
+    force: fc.boolean(),
+  }),
+  fc.record({ kind: fc.constant('removeNode' as const), node: nodeId, force: fc.boolean() }),
 );
 
 interface Step {
@@ -118,6 +126,7 @@ const picture = (machine: RegistryMachine): unknown => ({
   nowMs: machine.nowMs,
   cluster: machine.cluster(),
   nodes: machine.nodes(),
+  drains: machine.nodes().map(node => machine.drain(node.id)),
   groups: machine.groups(),
   tokens: machine.tokens(),
   settings: ['s', 't'].map(name => machine.setting(name)),

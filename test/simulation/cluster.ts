@@ -7,6 +7,7 @@ import type { NodeId } from '../../src/model/ids.ts';
 import type { Resources } from '../../src/model/resources.ts';
 import type { LogLimits } from '../../src/node/log-policy.ts';
 import { bootstrapOps } from '../../src/node/make-cluster.ts';
+import { sha256Hex } from '../../src/node/sha256.ts';
 import type { Random } from '../../src/ports/clock.ts';
 import type { Runner } from '../../src/ports/runner.ts';
 import { MemoryDisk } from '../../src/storage/memory-disk.ts';
@@ -38,12 +39,16 @@ export interface Plants {
   readonly believedCapacity?: number | undefined;
 }
 
+export const simAdminToken = 'the token of the administrator';
+
 export class SimCluster {
   readonly options: SimOptions;
   readonly time = new VirtualTime();
   readonly trace: Trace;
   readonly net: SimNet;
   readonly nodes: SimNode[] = [];
+  /** Machines whose node was removed from the cluster, and ended. */
+  readonly retired: SimNode[] = [];
   readonly acknowledged = new AcknowledgedChecker();
   readonly attempts: AttemptsChecker;
   readonly committed: CommittedChecker;
@@ -57,6 +62,8 @@ export class SimCluster {
   /** Disk faults crash a node; the nemesis starts it again. */
   onStorageFault: (node: SimNode) => void = () => undefined;
   joinSecret: Uint8Array | undefined;
+  /** Nodes whose removal somebody has asked for. */
+  readonly leaving = new Set<NodeId>();
 
   constructor(
     options: SimOptions,
@@ -98,12 +105,12 @@ export class SimCluster {
   }
 
   machine(id: NodeId): SimNode | undefined {
-    return this.nodes.find(node => node.id === id);
+    return [...this.nodes, ...this.retired].find(node => node.id === id);
   }
 
   /** A machine with an empty disk, or the first one with a whole cluster on it; not started yet. */
   addMachine(): SimNode {
-    const id = `n${this.nodes.length + 1}`;
+    const id = `n${this.nodes.length + this.retired.length + 1}`;
     const random = this.random(id);
     const { clockRatePerMille, wallOffsetMs } = this.options;
     const spread = (most: number): number =>
@@ -130,7 +137,8 @@ export class SimCluster {
           shards: this.options.shards,
           replication: 3,
           atMs: clock.wallMs(),
-          adminTokenSha256: 'a'.repeat(64),
+          adminTokenSha256: sha256Hex(Buffer.from(simAdminToken)),
+          deadAfterMs: this.options.deadAfterMs,
         }),
       );
     }
@@ -165,7 +173,7 @@ export class SimCluster {
       total,
       believedCapacity: this.#plants.believedCapacity ?? 1,
       joinSecret: first === undefined ? undefined : this.joinSecret,
-      bootstrap: first === undefined ? [] : [{ node: first.id, address: `/sim/${first.id}` }],
+      bootstrap: this.#contacts().map(({ id }) => ({ node: id, address: `/sim/${id}` })),
       world: this.#world,
       wrapRunner: wrapRunner === undefined ? undefined : runner => wrapRunner(runner, this.time),
       makeStore: this.#plants.makeStore,
@@ -173,6 +181,11 @@ export class SimCluster {
     });
     this.nodes.push(node);
     return node;
+  }
+
+  /** Nodes of the join token: the first, or all where that one may be removed. */
+  #contacts(): SimNode[] {
+    return this.options.deadAfterMs === undefined ? this.nodes.slice(0, 1) : [...this.nodes];
   }
 
   boot(node: SimNode): void {
@@ -184,6 +197,13 @@ export class SimCluster {
     if (code === 'storageFault') {
       this.trace.note(node.id, 'the disk failed');
       this.onStorageFault(node);
+      return;
+    }
+    if (code === 'nodeRemoved' && this.leaving.has(node.id)) {
+      this.trace.note(node.id, 'ends: it was removed');
+      node.crash({ power: true });
+      const at = this.nodes.indexOf(node);
+      if (at >= 0) this.retired.push(...this.nodes.splice(at, 1));
       return;
     }
     const { verdict, message } = asViolation(error);

@@ -35,6 +35,8 @@ export interface SimOptions {
   readonly longFaults: boolean;
   /** Entries that stay when a log is truncated, which is soon; 0 for the usual limits. */
   readonly logEntriesKept: number;
+  /** A node silent for this long is declared dead; the default of the program where missing. */
+  readonly deadAfterMs?: number | undefined;
 }
 
 export const faultKinds = [

@@ -42,6 +42,8 @@ export interface RunExtras {
   /** In place of what the seed draws. */
   readonly in?: Circumstances | undefined;
   readonly options?: Partial<SimOptions> | undefined;
+  /** Somebody who changes the cluster while it works; what it returns stops that. */
+  readonly operator?: ((cluster: SimCluster) => () => void) | undefined;
 }
 
 const setupMs = 60_000;
@@ -62,7 +64,7 @@ export async function runSeed(seed: number, extras: RunExtras = {}): Promise<Run
   process.on('unhandledRejection', rejected);
   let failure: Violation | undefined;
   try {
-    await play(cluster);
+    await play(cluster, extras.operator);
   } catch (error) {
     failure =
       error instanceof Violation
@@ -87,16 +89,18 @@ export async function runSeed(seed: number, extras: RunExtras = {}): Promise<Run
   };
 }
 
-async function play(cluster: SimCluster): Promise<void> {
+async function play(cluster: SimCluster, operator: RunExtras['operator']): Promise<void> {
   await setUp(cluster);
   const workload = new Workload(cluster);
   const nemesis = new Nemesis(cluster, node => workload.probe(node));
   workload.start();
   nemesis.start();
+  const dismiss = operator?.(cluster);
   if (cluster.options.growUnderLoad) grow(cluster);
   const end = cluster.time.events + cluster.options.events;
   while (cluster.time.events < end) await cluster.step();
   workload.stop();
+  dismiss?.();
   while (cluster.nodes.length < cluster.options.nodes) cluster.addMachine();
   nemesis.heal();
   await cluster.until(

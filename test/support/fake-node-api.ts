@@ -21,6 +21,7 @@ import {
 } from '../../src/model/task.ts';
 import type {
   ClusterHealth,
+  DrainView,
   Explanation,
   HealthView,
   ListPage,
@@ -31,6 +32,7 @@ import type {
   OutputPage,
   OutputQuery,
   ReplicaSummary,
+  ShardMoves,
   ShardSummary,
   SubmitReply,
   SubmitRequest,
@@ -83,6 +85,11 @@ export class FakeNodeApi implements NodeApi {
   readonly submitCalls: { readonly requests: readonly SubmitRequest[]; readonly actor: Actor }[] =
     [];
   readonly stopCalls: { readonly endTasks: boolean }[] = [];
+  /** By name. */
+  readonly draining = new Map<string, { replicas: number; deadlineMs: number | undefined }>();
+  readonly #removed = new Set<string>();
+  /** What `moves` tells, one at a time. */
+  readonly pendingMoves: ShardMoves[] = [];
   ready = true;
   /** Refuses every submit, cancel and retry with this, where set. */
   refusal: { code: ErrorCode; message: string; retryAfterMs?: number } | undefined;
@@ -390,28 +397,34 @@ export class FakeNodeApi implements NodeApi {
     }
   }
 
-  async nodes(): Promise<NodeSummary[]> {
+  async nodes(options: { readonly all?: boolean | undefined } = {}): Promise<NodeSummary[]> {
     this.#mayFail();
-    return names.map((name, position) => ({
-      id: idOf(name),
-      name,
-      state: 'up',
-      self: position === 0,
-      tier: 'regular',
-      total,
-      free: total,
-      running: 0,
-      queued: 0,
-      leads: 2,
-      replicas: 4,
-      advertAgeMs: position === 0 ? 0 : 350,
-      httpAddress: `http://127.0.0.1:${7_000 + position}`,
-      labels: { zone: 'a' },
-    }));
+    const present = names.filter(name => options.all === true || !this.#removed.has(name));
+    return present.map(
+      (name): NodeSummary => ({
+        id: idOf(name),
+        name,
+        state: this.#removed.has(name) ? 'removed' : this.draining.has(name) ? 'draining' : 'up',
+        stateSinceMs: 1_767_225_600_000,
+        reachable: true,
+        drain: this.#drainView(name),
+        self: name === names[0],
+        tier: 'regular',
+        total,
+        free: total,
+        running: 0,
+        queued: 0,
+        leads: 2,
+        replicas: 4,
+        advertAgeMs: name === names[0] ? 0 : 350,
+        httpAddress: `http://127.0.0.1:${7_000 + names.indexOf(name)}`,
+        labels: { zone: 'a' },
+      }),
+    );
   }
 
   async node(idOrName: string): Promise<NodeDetail> {
-    const found = (await this.nodes()).find(
+    const found = (await this.nodes({ all: true })).find(
       node => node.id === idOrName || node.name === idOrName || (idOrName === 'self' && node.self),
     );
     if (found === undefined) throw new TschedError('unknownNode', `no node ${idOrName}`);
@@ -423,6 +436,45 @@ export class FakeNodeApi implements NodeApi {
       version: this.health().version,
       isolation: found.self ? { tree: 'cgroup2' } : undefined,
     };
+  }
+
+  /** Replicas left on a draining node: one less each time it is looked at. */
+  #drainView(name: string): DrainView | undefined {
+    const left = this.draining.get(name);
+    if (left === undefined) return undefined;
+    if (left.replicas > 0) left.replicas -= 1;
+    return {
+      replicasLeft: left.replicas,
+      leadsLeft: 0,
+      attemptsLeft: 0,
+      deadlineMs: left.deadlineMs,
+      drained: left.replicas === 0,
+    };
+  }
+
+  async drainNode(...[idOrName, options]: Parameters<NodeApi['drainNode']>): Promise<NodeDetail> {
+    const { name } = await this.node(idOrName);
+    if (!options.on) this.draining.delete(name);
+    else if (this.draining.size > 0 && !options.force) {
+      throw new TschedError('tooFewNodes', 'shards 1-4 would go from 3 voters to 1');
+    } else if (!this.draining.has(name)) {
+      this.draining.set(name, { replicas: 4, deadlineMs: options.deadlineMs });
+    }
+    return this.node(idOrName);
+  }
+
+  async removeNode(...[idOrName]: Parameters<NodeApi['removeNode']>): Promise<NodeDetail> {
+    const { name, state } = await this.node(idOrName);
+    if (state !== 'draining') throw new TschedError('notDrained', `node ${name} is ${state}`);
+    this.draining.delete(name);
+    this.#removed.add(name);
+    return this.node(idOrName);
+  }
+
+  async moves(without?: string): Promise<ShardMoves[]> {
+    if (without === undefined) return this.pendingMoves.splice(0, 1);
+    const { name } = await this.node(without);
+    return [{ shard: 1, adds: ['node-d'], removes: [name], promotes: [], demotes: [] }];
   }
 
   async shards(): Promise<ShardSummary[]> {
@@ -469,6 +521,7 @@ export class FakeNodeApi implements NodeApi {
       ok: this.ready,
       nodes: 3,
       nodesUp: 3,
+      nodesByState: { up: 3 },
       shards: this.#shardCount,
       shardsWithoutLeader: [],
       shardsGrowing: 0,

@@ -21,6 +21,8 @@ export interface ClusterOptions {
   readonly flags?: ((number: number) => readonly string[]) | undefined;
   /** A command in front of the program of this node. */
   readonly prefix?: ((number: number) => readonly string[]) | undefined;
+  /** More flags of `cluster init`. */
+  readonly init?: readonly string[] | undefined;
   /** `cluster init` only: the first node is not started. */
   readonly startNone?: boolean | undefined;
 }
@@ -95,7 +97,11 @@ export class RealCluster {
   async #init(): Promise<void> {
     const first = join(this.dir, '1');
     const shards = String(this.#options.shards ?? 16);
-    const made = await this.run(['cluster', 'init', '--data-dir', first, '--shards', shards]);
+    const more = this.#options.init ?? [];
+    const made = await this.run([
+      ...['cluster', 'init', '--data-dir', first, '--shards', shards],
+      ...more,
+    ]);
     if (made.code !== 0) throw new Error(`cluster init failed: ${made.stderr}`);
     this.#token = (await readFile(join(first, 'admin.token'), 'utf8')).trim();
   }

@@ -6,7 +6,7 @@ import { limits } from '../../../src/model/limits.ts';
 import { BaseCommand } from '../../base-command.ts';
 import { usageError } from '../../cli-error.ts';
 import { exitCodeText } from '../../exit-codes.ts';
-import { readCount } from '../../input/values.ts';
+import { readCount, readDuration } from '../../input/values.ts';
 
 const shardsDefault = 64;
 
@@ -28,6 +28,10 @@ export default class ClusterInit extends BaseCommand {
       description: `a power of two, fixed for the life of the cluster; ${shardsDefault} unless given`,
       helpValue: 'N',
     }),
+    'dead-after': string({
+      description: 'a node silent for this long is replaced; 5m unless given, 10s at least',
+      helpValue: 'DURATION',
+    }),
     name: string({ description: 'name of the node; the name of the machine unless given' }),
   };
 
@@ -39,6 +43,7 @@ export default class ClusterInit extends BaseCommand {
     if ((shards & (shards - 1)) !== 0) {
       throw usageError(`--shards ${shards} is not a power of two`, 'Give 16, 64 or 256.');
     }
+    const deadAfterMs = readDuration('dead-after', flags['dead-after']);
     const dataDir = resolve(flags['data-dir']);
     const { loadNodeProgram } = await import('../../node-program.ts');
     const { initCluster } = await loadNodeProgram();
@@ -46,6 +51,7 @@ export default class ClusterInit extends BaseCommand {
       dataDir,
       shards,
       ...(flags.name === undefined ? {} : { name: flags.name }),
+      ...(deadAfterMs === undefined ? {} : { deadAfterMs }),
     });
     const { configDirOf, defaultHttpAddress, writeProfile } = await import('../../profile.ts');
     let profile: string | undefined;

@@ -1,8 +1,9 @@
 /** The cluster as a whole: shards, health, joining. */
-import type { Route } from '../route.ts';
+import { queryOf, type Route } from '../route.ts';
 import {
   clusterHealthSchema,
   joinTokenSchema,
+  movesSchema,
   problemSchema,
   replicasSchema,
   shardsSchema,
@@ -41,6 +42,28 @@ export const clusterHealthRoute: Route = {
   description: 'Answers 200 also where something is wrong; `ok` and `problems` say so.',
   schema: { response: { 200: clusterHealthSchema } },
   run: (_request, _reply, gateway) => gateway.api.clusterHealth(),
+};
+
+export const movesRoute: Route = {
+  method: 'GET',
+  path: '/v1/cluster/moves',
+  role: 'reader',
+  tag: 'cluster',
+  summary: 'List replicas that are to move',
+  description:
+    'What stands between where replicas are and where they should be; the leaders of the shards ' +
+    'carry it out by themselves. `without` asks what would move if that node were drained.',
+  schema: {
+    querystring: {
+      type: 'object',
+      additionalProperties: false,
+      properties: { without: { type: 'string', description: 'ID or name of a node.' } },
+    },
+    response: { 200: movesSchema, 404: problemSchema, 503: problemSchema },
+  },
+  run: async (request, _reply, gateway) => ({
+    moves: await gateway.api.moves(queryOf<{ without?: string }>(request).without),
+  }),
 };
 
 export const joinTokenRoute: Route = {

@@ -1,6 +1,21 @@
-/** The nodes of the cluster, and stopping the one that is asked. */
-import { bodyOf, paramOf, type Route } from '../route.ts';
+/** The nodes of the cluster: reading them, draining and removing one, stopping the one asked. */
+import { limits } from '../../model/limits.ts';
+import { tokenIn } from '../access.ts';
+import { bodyOf, durationOf, paramOf, queryOf, type Route } from '../route.ts';
 import { emptySchema, nodeDetailSchema, nodesSchema, problemSchema } from '../schemas.ts';
+
+const nodeParams = {
+  type: 'object',
+  required: ['id'],
+  properties: { id: { type: 'string', description: 'ID or name of a node; `self` is this one.' } },
+};
+const force = { type: 'boolean', default: false };
+const leavingResponses = {
+  200: nodeDetailSchema,
+  403: problemSchema,
+  404: problemSchema,
+  409: problemSchema,
+};
 
 export const nodesRoute: Route = {
   method: 'GET',
@@ -9,8 +24,19 @@ export const nodesRoute: Route = {
   tag: 'node',
   summary: 'List nodes',
   description: 'What each node has, from the registry and its newest advertisement.',
-  schema: { response: { 200: nodesSchema } },
-  run: async (_request, _reply, gateway) => ({ nodes: await gateway.api.nodes() }),
+  schema: {
+    querystring: {
+      type: 'object',
+      additionalProperties: false,
+      properties: {
+        all: { type: 'boolean', default: false, description: 'Those that were removed, too.' },
+      },
+    },
+    response: { 200: nodesSchema },
+  },
+  run: async (request, _reply, gateway) => ({
+    nodes: await gateway.api.nodes({ all: queryOf<{ all?: boolean }>(request).all === true }),
+  }),
 };
 
 export const nodeRoute: Route = {
@@ -21,14 +47,88 @@ export const nodeRoute: Route = {
   summary: 'Show a node',
   description: 'By ID or by name.',
   schema: {
-    params: {
-      type: 'object',
-      required: ['id'],
-      properties: { id: { type: 'string', description: 'ID or name of a node.' } },
-    },
+    params: nodeParams,
     response: { 200: nodeDetailSchema, 404: problemSchema },
   },
   run: (request, _reply, gateway) => gateway.api.node(paramOf(request, 'id')),
+};
+
+export const drainNodeRoute: Route = {
+  method: 'POST',
+  path: '/v1/nodes/:id/drain',
+  role: 'admin',
+  tag: 'node',
+  summary: 'Drain a node',
+  description:
+    'Takes leaderships, replicas and work away from it; `drain` of the node shows how far that is. ' +
+    'Refused with `tooFewNodes` where shards would be left with fewer voters, unless `force` is said.',
+  schema: {
+    params: nodeParams,
+    body: {
+      type: ['object', 'null'],
+      additionalProperties: false,
+      properties: {
+        deadline: {
+          type: 'string',
+          description: 'What still runs after this long is ended and runs elsewhere, such as 10m.',
+        },
+        force,
+      },
+    },
+    response: leavingResponses,
+  },
+  run(request, _reply, gateway) {
+    const { deadline, force: forced } = bodyOf(request);
+    const range = { missing: 0, max: limits.capMsMax };
+    const options = {
+      on: true,
+      deadlineMs:
+        deadline === undefined ? undefined : durationOf(String(deadline), 'deadline', range),
+      force: forced === true,
+    };
+    const token = tokenIn(request.headers.authorization);
+    return gateway.api.drainNode(paramOf(request, 'id'), options, token);
+  },
+};
+
+export const undrainNodeRoute: Route = {
+  method: 'POST',
+  path: '/v1/nodes/:id/undrain',
+  role: 'admin',
+  tag: 'node',
+  summary: 'Take the draining of a node back',
+  description: 'It is up again, and is given its share of replicas, leaderships and work.',
+  schema: { params: nodeParams, response: leavingResponses },
+  run(request, _reply, gateway) {
+    const token = tokenIn(request.headers.authorization);
+    const options = { on: false, force: false };
+    return gateway.api.drainNode(paramOf(request, 'id'), options, token);
+  },
+};
+
+export const removeNodeRoute: Route = {
+  method: 'POST',
+  path: '/v1/nodes/:id/remove',
+  role: 'admin',
+  tag: 'node',
+  summary: 'Remove a node for good',
+  description:
+    'Only a node that is drained or dead; its process ends, and it cannot return. `force` allows ' +
+    'fewer voters where nobody can replace a dead node, and does not wait for attempts.',
+  schema: {
+    params: nodeParams,
+    body: {
+      type: ['object', 'null'],
+      additionalProperties: false,
+      properties: { force },
+    },
+    response: leavingResponses,
+  },
+  run(request, _reply, gateway) {
+    const token = tokenIn(request.headers.authorization);
+    const options = { force: bodyOf(request)['force'] === true };
+    return gateway.api.removeNode(paramOf(request, 'id'), options, token);
+  },
 };
 
 export const stopNodeRoute: Route = {

@@ -6,11 +6,12 @@
  *                             stays, but `dead` becomes `up` again
  *   known, same boot          repeated, or an update of addresses and resources
  *   known, another store      its disk was wiped: its replicas are dead and have to be replaced, it
- *                             becomes `joining`
+ *                             becomes `joining`, or stays `draining`
+ *   known, a store it had before    refused: its replicas were replaced meanwhile
  *   removed                   refused
  *
- * Replies: ok, `joinRefused` (secret, name taken, removed, too many nodes), `dataDirForeign`
- * (rolled back), `badRequest`.
+ * Replies: ok, `joinRefused` (secret, name taken, too many nodes), `nodeRemoved`,
+ * `storeRolledBack`, `badRequest`.
  */
 import { limits } from '../../model/limits.ts';
 import { wrongRegistration } from '../check.ts';
@@ -38,15 +39,29 @@ export function applyRegisterNode(
   if (wrong !== undefined) return refused('badRequest', wrong);
   const known = state.nodes.get(node.id);
   if (known?.state === 'removed') {
-    return refused('joinRefused', `node ${known.name} was removed from the cluster`);
+    return refused('nodeRemoved', `node ${known.name} was removed from the cluster`);
+  }
+  if (state.spentStores.has(node.storeId)) {
+    return refused(
+      'storeRolledBack',
+      `the store of ${node.name} was given up: the node has been started with another since`,
+    );
   }
   const namesake = state.nodeByName(node.name);
   if (namesake !== undefined && namesake.id !== node.id) {
-    return refused('joinRefused', `another node is named "${node.name}"`);
+    return refused('joinRefused', namesakeMessage(namesake));
   }
   if (known === undefined) return join(state, command, effects);
   if (known.storeId !== node.storeId) return replaceStore(state, known, command, effects);
   return restart(state, known, command, effects);
+}
+
+/** What to do depends on what became of the other node of that name. */
+function namesakeMessage({ name, state, id }: RegistryNode): string {
+  const start = `another node is named "${name}"`;
+  const remove = `\`tsched node remove ${name}\``;
+  if (state === 'dead') return `${start} and is dead: ${remove} first, or give another --name`;
+  return `${start} (${state}, ID ${id}): give another --name, or drain that one and ${remove} it`;
 }
 
 function join(
@@ -83,7 +98,7 @@ function restart(
   const sameBoot = node.bootCount === known.bootCount && node.bootId === known.bootId;
   if (!sameBoot && node.bootCount <= known.bootCount) {
     return refused(
-      'dataDirForeign',
+      'storeRolledBack',
       `the data directory of ${node.name} was rolled back: this is its start ${node.bootCount}, ` +
         `but start ${known.bootCount} was seen before`,
     );
@@ -105,6 +120,7 @@ function replaceStore(
   { node }: RegisterNode,
   effects: RegistryEffect[],
 ): RegistryReply {
+  state.spendStore(known.storeId);
   const died: number[] = [];
   for (const replica of state.replicasById()) {
     if (replica.node !== known.id || replica.storeId === node.storeId) continue;
@@ -112,7 +128,9 @@ function replaceStore(
     if (replica.seated) died.push(replica.replicaId);
     else state.dropReplica(replica.replicaId);
   }
-  state.putNode({ ...node, state: 'joining', sinceMs: state.nowMs });
+  // A node that is to leave is still to leave.
+  const next = known.state === 'draining' ? 'draining' : 'joining';
+  state.putNode({ ...node, state: next, sinceMs: state.nowMs });
   effects.push({ kind: 'nodeChanged', node: node.id });
   if (died.length > 0) effects.push({ kind: 'replicasDied', node: node.id, replicaIds: died });
   return accepted;

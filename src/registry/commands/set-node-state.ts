@@ -8,6 +8,7 @@
  * A removed node's free replica ids are dropped and its name may be taken; the record stays, so
  * that the node is told why it may not return. Replies: ok, repeated, `unknownNode`, `badRequest`.
  */
+import type { NodeId } from '../../model/ids.ts';
 import type { RegistryCommandOf } from '../command.ts';
 import {
   accepted,
@@ -39,15 +40,18 @@ export function applySetNodeState(
   if (!next[node.state].includes(command.state)) {
     return refused('badRequest', `node ${node.name} is ${node.state}: cannot be ${command.state}`);
   }
-  state.putNode({ ...node, state: command.state, sinceMs: state.nowMs });
+  state.setNodeState(node, command.state);
   effects.push({ kind: 'nodeChanged', node: node.id });
-  if (command.state === 'removed') {
-    for (const replica of state.replicasById()) {
-      if (replica.node === node.id && !replica.seated) state.dropReplica(replica.replicaId);
-    }
-    forgetOldestRemoved(state);
-  }
+  if (command.state === 'removed') forgetReplicas(state, node.id);
   return accepted;
+}
+
+/** Drops the free replica ids of a node that was removed; seated ones go when they are replaced. */
+export function forgetReplicas(state: RegistryState, node: NodeId): void {
+  for (const replica of state.replicasById()) {
+    if (replica.node === node && !replica.seated) state.dropReplica(replica.replicaId);
+  }
+  forgetOldestRemoved(state);
 }
 
 /** Keeps the removed nodes bounded: the one removed longest ago goes first. */

@@ -228,6 +228,7 @@ describe('the cluster', () => {
         ok: false,
         nodes: 3,
         nodesUp: 2,
+        nodesByState: { up: 2, suspected: 1 },
         shards: 64,
         shardsWithoutLeader: [1, 2],
         shardsGrowing: 1,
@@ -236,7 +237,9 @@ describe('the cluster', () => {
       },
       screen,
     );
-    expect(text).toMatch(/^cluster NOT OK {3}2 of 3 nodes up .* 2 shards without a leader/);
+    expect(text).toMatch(
+      /^cluster NOT OK {3}2 of 3 nodes up, 1 suspected .* 2 shards without a leader/,
+    );
     expect(text).toContain('\n  ! node-c is down');
   });
 });

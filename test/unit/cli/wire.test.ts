@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type {
   ClusterState,
+  MovesRow,
   NodeCard,
   ShardRow,
   TaskExplanation,
@@ -12,6 +13,7 @@ import type {
   Explanation,
   ListPage,
   NodeDetail,
+  ShardMoves,
   ShardSummary,
 } from '../../../src/ports/node-api.ts';
 
@@ -20,12 +22,13 @@ const shapes = {
   page: (sent: ListPage): TaskPage => sent,
   node: (sent: NodeDetail): NodeCard => sent,
   shard: (sent: ShardSummary): ShardRow => sent,
+  moves: (sent: ShardMoves): MovesRow => sent,
   cluster: (sent: ClusterHealth): ClusterState => sent,
   explanation: (sent: Explanation): TaskExplanation => sent,
 };
 
 test('a list is read by itself and as a field, anything else is no list', () => {
-  expect(Object.keys(shapes)).toHaveLength(5);
+  expect(Object.keys(shapes)).toHaveLength(6);
   expect(listIn([1], 'nodes')).toEqual([1]);
   expect(listIn({ nodes: [2] }, 'nodes')).toEqual([2]);
   for (const body of [undefined, null, 'x', {}, { nodes: 1 }]) {

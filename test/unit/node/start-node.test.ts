@@ -149,3 +149,33 @@ describe('making a cluster', () => {
     });
   });
 });
+
+describe('a directory that lost what it held', () => {
+  test('with a key and no store is told how to join again', async () => {
+    const dataDir = join(root, 'wiped');
+    await initCluster({ dataDir, shards: 2 });
+    await rm(join(dataDir, 'store'), { recursive: true });
+    await expect(startNode(optionsFor(dataDir))).rejects.toMatchObject({
+      code: 'dataDirForeign',
+      message: expect.stringContaining('join again with --join TOKEN'),
+    });
+  });
+
+  test('without a replica of the registry has been removed from its cluster', async () => {
+    const dataDir = join(root, 'left');
+    await initCluster({ dataDir, shards: 2 });
+    const store = createLevelStore({ directory: join(dataDir, 'store'), log: silentLog });
+    await store.open(() => undefined);
+    await new Promise<void>(done =>
+      store.write([{ kind: 'remove', group: 0, tombstone: 1 }], done),
+    );
+    await store.close();
+    await expect(startNode(optionsFor(dataDir))).rejects.toMatchObject({ code: 'nodeRemoved' });
+    expect(await isFree(dataDir)).toBe(true);
+  });
+});
+
+test('a cluster that is to declare nodes dead at once is refused', async () => {
+  const made = initCluster({ dataDir: join(root, 'hasty'), shards: 2, deadAfterMs: 9_999 });
+  await expect(made).rejects.toMatchObject({ code: 'badRequest' });
+});

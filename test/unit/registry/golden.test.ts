@@ -56,6 +56,8 @@ const commands: readonly RegistryCommand[] = [
   { ...stamp, kind: 'dropToken', id: 'tok-1' },
   { ...stamp, kind: 'putJoinSecret', secret: { sha256: 'ab', expiresAtMs: 5, usesLeft: 2 } },
   { ...stamp, kind: 'setSetting', name: 'deadAfterMs', value: '300000' },
+  { ...stamp, kind: 'drainNode', node: 'b', on: true, deadlineMs: 600_000, force: false },
+  { ...stamp, kind: 'removeNode', node: 'b', force: true },
 ];
 
 describe('a command of the registry', () => {
@@ -75,6 +77,8 @@ describe('a command of the registry', () => {
         "dropToken 0106c0843d066e6f64653a61017405746f6b2d31",
         "putJoinSecret 0107c0843d066e6f64653a61017402616201050102",
         "setSetting 0108c0843d066e6f64653a6101740b6465616441667465724d730106333030303030",
+        "drainNode 0109c0843d066e6f64653a61017401620101c0cf2400",
+        "removeNode 010ac0843d066e6f64653a610174016201",
       ]
     `);
   });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { DecodeError } from '../../../src/model/bytes.ts';
+import { encodeRegistryCommand } from '../../../src/registry/command.ts';
 import { RegistryMachine } from '../../../src/registry/machine.ts';
 import { bootstrap, cluster, Feed, hex, registration } from './builders.ts';
 
@@ -80,7 +81,10 @@ describe('a node joins', () => {
     const feed = cluster('b');
     const node = registration('c', { name: 'name-b' });
     const join = () => feed.ask({ kind: 'registerNode', node, joinSecret: hex('b') });
-    expect(join()).toMatchObject({ ok: false, message: 'another node is named "name-b"' });
+    expect(join()).toMatchObject({
+      code: 'joinRefused',
+      message: expect.stringContaining('another node is named "name-b" (up, ID b)'),
+    });
     feed.ask({ kind: 'setNodeState', node: 'b', state: 'removed' });
     expect(join()).toMatchObject({ ok: true });
   });
@@ -112,8 +116,8 @@ describe('a node starts again', () => {
     const again = (bootCount: number, bootId: string) =>
       feed.ask({ kind: 'registerNode', node: registration('b', { bootCount, bootId }) });
     expect(again(5, 'x')).toMatchObject({ ok: true });
-    expect(again(5, 'y')).toMatchObject({ ok: false, code: 'dataDirForeign' });
-    expect(again(4, 'y')).toMatchObject({ ok: false, code: 'dataDirForeign' });
+    expect(again(5, 'y')).toMatchObject({ ok: false, code: 'storeRolledBack' });
+    expect(again(4, 'y')).toMatchObject({ ok: false, code: 'storeRolledBack' });
     expect(again(5, 'x')).toEqual({ ok: true, repeated: true });
   });
 
@@ -142,6 +146,24 @@ describe('a node starts again', () => {
     expect(allocate(1)).toMatchObject({ ok: false });
   });
 
+  test('with a store that it gave up it is refused', () => {
+    const feed = cluster('b');
+    feed.ask({ kind: 'registerNode', node: registration('b', { storeId: 'store-b2' }) });
+    const back = registration('b', { bootCount: 9, bootId: 'z' });
+    expect(feed.ask({ kind: 'registerNode', node: back })).toMatchObject({
+      code: 'storeRolledBack',
+      message: expect.stringContaining('was given up'),
+    });
+    expect(feed.machine.node('b')?.storeId).toBe('store-b2');
+    // Also after a restart from the rows on the disk.
+    const loaded = new RegistryMachine();
+    loaded.load(rowsOf(feed.machine), feed.machine.applied);
+    const { actor, atMs } = { actor: { name: '', tenant: '' }, atMs: feed.atMs };
+    const command = encodeRegistryCommand({ kind: 'registerNode', node: back, actor, atMs });
+    const { replies } = loaded.apply(feed.machine.applied + 1, command);
+    expect(replies).toMatchObject([{ code: 'storeRolledBack' }]);
+  });
+
   test('declared dead it is up again', () => {
     const feed = cluster('b');
     feed.ask({ kind: 'setNodeState', node: 'b', state: 'dead' });
@@ -154,7 +176,10 @@ describe('a node starts again', () => {
     feed.ask({ kind: 'setNodeState', node: 'b', state: 'removed' });
     const node = registration('b', { bootCount: 2 });
     const reply = feed.ask({ kind: 'registerNode', node, joinSecret: hex('b') });
-    expect(reply).toMatchObject({ ok: false, message: 'node name-b was removed from the cluster' });
+    expect(reply).toMatchObject({
+      code: 'nodeRemoved',
+      message: 'node name-b was removed from the cluster',
+    });
     expect(feed.ask({ kind: 'setNodeState', node: 'b', state: 'up' })).toMatchObject({ ok: false });
   });
 });

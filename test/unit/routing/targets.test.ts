@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { sizeFor, targetFor, targetReplicas } from '../../../src/routing/rendezvous.ts';
+import { sizeFor } from '../../../src/model/replication.ts';
+import { targetFor, targetReplicas } from '../../../src/routing/rendezvous.ts';
 import type { GroupSeats, PlacementNode } from '../../../src/routing/seating.ts';
 import { targetPlacement } from '../../../src/routing/target-placement.ts';
 

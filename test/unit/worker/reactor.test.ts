@@ -281,6 +281,15 @@ describe('room', () => {
     expect(kinds(desk.dispatch(4))).toEqual(['refused draining']);
     expect(desk.reactor.running).toBe(2);
   });
+
+  test('at the deadline of a drain what runs is asked to end, once', () => {
+    const desk = new Desk().withLease();
+    for (const number of [1, 2]) desk.dispatch(number);
+    desk.started(1);
+    const end = { kind: 'end', outcomeKind: 'lost' };
+    expect(desk.checked(desk.reactor.drain(true, true))).toMatchObject([end, end]);
+    expect(desk.checked(desk.reactor.drain(true, true))).toEqual([]);
+  });
 });
 
 describe('repeats', () => {

@@ -1,0 +1,79 @@
+/** Nodes that leave, from the command line. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type CliBench, openBench } from './run-cli.ts';
+
+let bench: CliBench;
+beforeEach(async () => {
+  bench = await openBench({ shards: 4 });
+});
+afterEach(() => bench.close());
+
+describe('node drain', () => {
+  test('with --wait tells how far it is and returns once nothing is left', async () => {
+    const run = await bench.run(['node', 'drain', 'node-b', '--wait', '--deadline', '10m']);
+    expect(run).toMatchObject({
+      code: 0,
+      stdout: 'node node-b drained: stop it, or remove it\n',
+    });
+    expect(run.stderr).toMatch(
+      /node node-b: 0 leaderships, \d replicas?, 0 attempts, ended after 10m left/,
+    );
+    const list = await bench.run(['node', 'list']);
+    expect(list.stdout).toMatch(/^node-b +drained/m);
+    const removed = await bench.run(['node', 'remove', 'node-b']);
+    expect(removed).toMatchObject({ code: 0, stdout: 'node node-b is removed\n' });
+    expect((await bench.run(['node', 'list'])).stdout).not.toContain('node-b');
+    expect((await bench.run(['node', 'list', '--all'])).stdout).toMatch(/^node-b +removed/m);
+  });
+
+  test('is refused where too few nodes are left, with what to do', async () => {
+    await bench.run(['node', 'drain', '--self']);
+    expect((await bench.run(['node', 'show', 'node-a'])).stdout).toMatch(/drain +0 leaderships/);
+    const refused = await bench.run(['node', 'drain', 'node-c']);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain('shards 1-4 would go from 3 voters to 1');
+    expect(refused.stderr).toContain('Add a node first');
+    expect(await bench.run(['node', 'undrain', 'node-a'])).toMatchObject({
+      code: 0,
+      stdout: 'node node-a is up\n',
+    });
+  });
+
+  test('of no node, or of two, is wrong usage', async () => {
+    for (const args of [[], ['node-a', '--self']]) {
+      const run = await bench.run(['node', 'drain', ...args]);
+      expect(run.code).toBe(2);
+      expect(run.stderr).toContain('name one node to drain, or say --self');
+    }
+  });
+
+  test('removing one that is up is refused', async () => {
+    const run = await bench.run(['node', 'remove', 'node-b', '--json']);
+    expect(run.code).toBe(1);
+    expect(JSON.parse(run.stdout)).toMatchObject({ error: { code: 'notDrained' } });
+  });
+});
+
+describe('cluster rebalance', () => {
+  const move = { shard: 3, adds: ['node-d'], removes: ['node-a'], promotes: [], demotes: [] };
+
+  test('with --dry-run prints what is to move and waits for nothing', async () => {
+    bench.api.pendingMoves.push(move, move);
+    const { code, stdout } = await bench.run(['cluster', 'rebalance', '--dry-run']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^ +3 +node-d +node-a +- +-$/m);
+    expect(stdout).toContain('1 replica to be copied');
+    expect(bench.api.pendingMoves).toHaveLength(1);
+    const without = ['cluster', 'rebalance', '--dry-run', '--without', 'node-b'];
+    expect((await bench.run(without)).stdout).toMatch(/node-d +node-b/);
+  });
+
+  test('returns once everything has moved', async () => {
+    bench.api.pendingMoves.push(move, move);
+    const { code, stdout } = await bench.run(['cluster', 'rebalance']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/\ndone\n$/);
+    expect(bench.api.pendingMoves).toEqual([]);
+    expect((await bench.run(['cluster', 'rebalance'])).stdout).toContain('nothing to move');
+  });
+});

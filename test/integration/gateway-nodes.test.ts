@@ -1,0 +1,75 @@
+/** Draining and removing nodes over HTTP: who may, what is asked of the node, what is answered. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { GatewayClient } from '../support/gateway-client.ts';
+
+let client: GatewayClient;
+beforeEach(async () => {
+  client = await new GatewayClient().start();
+});
+afterEach(() => client.stop());
+
+const drain = (body: unknown = {}) => client.post('/v1/nodes/node-b/drain', body);
+
+describe('draining', () => {
+  test('begins with a deadline, shows how far it is, and is taken back', async () => {
+    const begun = await drain({ deadline: '10m' });
+    expect(begun.status).toBe(200);
+    expect(begun.json).toMatchObject({
+      name: 'node-b',
+      state: 'draining',
+      drain: { deadlineMs: 600_000, drained: false },
+    });
+    expect((await client.get('/v1/nodes/node-b')).json).toMatchObject({ state: 'draining' });
+    const back = await client.post('/v1/nodes/node-b/undrain', {});
+    expect(back.json).toMatchObject({ name: 'node-b', state: 'up' });
+    expect((back.json as { drain?: unknown }).drain).toBeUndefined();
+  });
+
+  test('that leaves too few nodes answers 409, and goes on with force', async () => {
+    await drain();
+    const refused = await client.post('/v1/nodes/node-c/drain', {});
+    expect(refused.status).toBe(409);
+    expect(refused.json).toMatchObject({
+      code: 'tooFewNodes',
+      detail: 'shards 1-4 would go from 3 voters to 1',
+    });
+    const forced = await client.post('/v1/nodes/node-c/drain', { force: true });
+    expect(forced.json).toMatchObject({ state: 'draining' });
+  });
+
+  test('with a deadline that is none, or a field that is not there, is refused', async () => {
+    expect((await drain({ deadline: 'soon' })).json).toMatchObject({
+      code: 'badRequest',
+      field: 'deadline',
+    });
+    expect((await drain({ deadlin: '1s' })).status).toBe(400);
+  });
+});
+
+describe('removing', () => {
+  test('is for what is drained; then the node is shown only where all are asked for', async () => {
+    const early = await client.post('/v1/nodes/node-b/remove', {});
+    expect(early.json).toMatchObject({ status: 409, code: 'notDrained' });
+    await drain();
+    const removed = await client.post('/v1/nodes/node-b/remove', { force: false });
+    expect(removed.json).toMatchObject({ name: 'node-b', state: 'removed' });
+    const names = async (path: string) =>
+      ((await client.get(path)).json as { nodes: { name: string }[] }).nodes.map(one => one.name);
+    expect(await names('/v1/nodes')).toEqual(['node-a', 'node-c']);
+    expect(await names('/v1/nodes?all=true')).toEqual(['node-a', 'node-b', 'node-c']);
+  });
+});
+
+describe('moves', () => {
+  test('are told as they are, and as they would be without a node', async () => {
+    expect((await client.get('/v1/cluster/moves')).json).toEqual({ moves: [] });
+    const without = await client.get('/v1/cluster/moves?without=node-b');
+    expect(without.json).toMatchObject({ moves: [{ shard: 1, removes: ['node-b'] }] });
+    expect((await client.get('/v1/cluster/moves?without=nobody')).status).toBe(404);
+  });
+});
+
+test.each(['drain', 'undrain', 'remove'])('only an administrator may %s', async verb => {
+  const answer = await client.post(`/v1/nodes/node-b/${verb}`, {}, { token: 'submitter-token' });
+  expect(answer.status).toBe(403);
+});
