@@ -88,6 +88,7 @@ export interface ShardRow {
   readonly leader?: string | undefined;
   readonly voters: readonly string[];
   readonly learners: readonly string[];
+  readonly firstIndex: number;
   readonly commit: number;
   readonly applied: number;
   readonly waiting: number;

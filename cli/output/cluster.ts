@@ -39,6 +39,7 @@ export function renderShards(
         return [...shard.voters.map(nameOf), ...learners].join(',');
       },
     },
+    { title: 'FIRST', right: true, cell: shard => String(shard.firstIndex) },
     { title: 'COMMIT', right: true, cell: shard => String(shard.commit) },
     { title: 'LAG', right: true, cell: shard => String(Math.max(0, shard.commit - shard.applied)) },
     {

@@ -255,6 +255,7 @@ export const shardsSchema = object({
       'leader?': text,
       voters: texts,
       learners: texts,
+      firstIndex: whole,
       commit: whole,
       applied: whole,
       waiting: whole,

@@ -224,6 +224,7 @@ export class ClusterReads {
       leader: this.#context.nodeName,
       voters: conf.voters.map(name),
       learners: conf.learners.map(name),
+      firstIndex: replica.log.firstIndex(),
       commit: replica.core.committed,
       applied: replica.applied,
       waiting: counts.waiting,
@@ -250,7 +251,7 @@ export class ClusterReads {
       const node = replica.member(one.id)?.node;
       // Not `recentActive`: the core forgets it at every check of its quorum.
       const gone = node === undefined || !this.#context.peers.connected(node);
-      return one.id !== replica.id && (gone || one.state === 'probe');
+      return one.id !== replica.id && (gone || one.state !== 'replicate');
     });
     if (!settled) return 'growing';
     return lagging ? 'underReplicated' : 'ok';
@@ -268,6 +269,7 @@ export class ClusterReads {
       term: replica?.core.term ?? 0,
       voters: group?.voters.map(name) ?? [],
       learners: group?.learners.map(name) ?? [],
+      firstIndex: replica?.log.firstIndex() ?? 0,
       commit: replica?.core.committed ?? 0,
       applied: replica?.applied ?? 0,
       waiting: 0,

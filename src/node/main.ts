@@ -16,6 +16,7 @@ import { createLevelStore } from '../storage/level-store.ts';
 import { createProcessRunner } from '../worker/process-runner.ts';
 import { bootstrapOf, DataDir, readJoinToken } from './data-dir.ts';
 import { keepPorts } from './listen-ports.ts';
+import type { LogLimits } from './log-policy.ts';
 import { TschedNode } from './node.ts';
 import { createLog } from './pino-log.ts';
 import { realClock, realRandom } from './real-clock.ts';
@@ -45,6 +46,8 @@ export interface NodeOptions {
   readonly labels: readonly (readonly [string, string])[];
   readonly allowInsecureHttp?: boolean | undefined;
   readonly logLevel?: string | undefined;
+  /** How long logs may get, for tests that cannot wait for the usual length. */
+  readonly logLimits?: LogLimits | undefined;
 }
 
 export interface RunningNode {
@@ -295,6 +298,7 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
       zone: options.labels.find(([key]) => key === 'zone')?.[1] ?? '',
       httpAddress,
       networkKey: prepared.networkKey,
+      logLimits: options.logLimits,
       joinSecret: prepared.joinSecret,
       bootstrap: prepared.bootstrap,
     },

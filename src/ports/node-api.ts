@@ -120,6 +120,8 @@ export interface ShardSummary {
   readonly leader?: string | undefined;
   readonly voters: readonly string[];
   readonly learners: readonly string[];
+  /** First entry that is still in the log of the replica that answers. */
+  readonly firstIndex: number;
   readonly commit: number;
   readonly applied: number;
   readonly waiting: number;

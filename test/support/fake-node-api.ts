@@ -489,6 +489,7 @@ export class FakeNodeApi implements NodeApi {
         leader: idOf(names[position % 3]!),
         voters: names.map(idOf),
         learners: [],
+        firstIndex: 1,
         commit: 10 + mine.length,
         applied: 10 + mine.length,
         waiting: mine.filter(view => view.state === 'waiting').length,

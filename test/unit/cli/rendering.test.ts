@@ -211,6 +211,7 @@ describe('the cluster', () => {
       term: 3,
       voters: ['A', 'B'],
       learners: ['C-without-a-name'],
+      firstIndex: 4,
       commit: 10,
       applied: 7,
       waiting: 2,
@@ -219,7 +220,7 @@ describe('the cluster', () => {
       state: 'noLeader' as const,
     };
     const [, row] = renderShards([shard], [node, down], screen).split('\n');
-    expect(row).toMatch(/^ +9 +3 +- +node-a,node-b!,\+t-a-name +10 +3 +2\/0\/1 +NO LEADER$/);
+    expect(row).toMatch(/^ +9 +3 +- +node-a,node-b!,\+t-a-name +4 +10 +3 +2\/0\/1 +NO LEADER$/);
   });
 
   test('health names what is wrong', () => {

@@ -60,6 +60,7 @@ const shard: ShardSummary = {
   leader: 'n1',
   voters: ['n1', 'n2', 'n3'],
   learners: [],
+  firstIndex: 1,
   commit: 9,
   applied: 9,
   waiting: 1_200,
