@@ -84,12 +84,13 @@ function readArguments(argv: readonly string[]): Arguments | 'help' {
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
 function report(result: RunResult, spentMs: number, wanted: Omit<KeptSeed, 'why'>): void {
-  const { options, verdict, committed, starts, acknowledged } = result;
+  const { options, verdict, committed, starts, acknowledged, operations } = result;
   const rate = Math.round((result.events / Math.max(1, spentMs)) * 1_000);
   print(
     `seed ${options.seed}: ${verdict}, ${result.events} events (${rate}/s) in ` +
       `${(result.virtualMs / 1_000).toFixed(1)} virtual seconds, ${committed} entries committed, ` +
-      `${acknowledged} tasks acknowledged, ${starts} processes, trace ${result.hash.toString(16)}`,
+      `${acknowledged} tasks acknowledged, ${starts} processes, ${operations} operations in ` +
+      `sequence, trace ${result.hash.toString(16)}`,
   );
   if (verdict === 'ok') return;
   print('');

@@ -15,6 +15,7 @@ import type { Checker } from './checkers/checker.ts';
 import { CommittedChecker } from './checkers/committed.ts';
 import { LeadersChecker } from './checkers/leaders.ts';
 import { PromisesChecker } from './checkers/promises.ts';
+import { TaskHistory } from './history/task-history.ts';
 import type { SimOptions } from './options.ts';
 import { createSimNet, type SimNet, type SimNetOptions } from './sim-net.ts';
 import { SimNode, type SimNodeWorld } from './sim-node.ts';
@@ -45,6 +46,7 @@ export class SimCluster {
   readonly nodes: SimNode[] = [];
   readonly acknowledged = new AcknowledgedChecker();
   readonly attempts: AttemptsChecker;
+  readonly history = new TaskHistory(() => this.time.events);
   readonly committed: CommittedChecker;
   /** Shared by all disks; the nemesis changes it. */
   readonly storeFaults = { slowPerMillion: 0, failPerMillion: 0 };
@@ -73,7 +75,11 @@ export class SimCluster {
       random: this.random('net'),
     });
     this.attempts = new AttemptsChecker(this.trace);
-    this.committed = new CommittedChecker(this.trace, [this.acknowledged, this.attempts]);
+    this.committed = new CommittedChecker(this.trace, [
+      this.acknowledged,
+      this.attempts,
+      this.history,
+    ]);
     this.#checkers = [
       new LeadersChecker(this.trace),
       new PromisesChecker(),
@@ -235,6 +241,7 @@ export class SimCluster {
   final(): void {
     try {
       for (const checker of this.#checkers) checker.final?.(this);
+      this.history.verify();
     } catch (error) {
       throw asViolation(error);
     }

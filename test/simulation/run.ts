@@ -28,6 +28,8 @@ export interface RunResult {
   readonly committed: number;
   readonly starts: number;
   readonly acknowledged: number;
+  /** Operations in the history that was found to be linearizable; 0 where a run ended before. */
+  readonly operations: number;
   /** How often each kind of command, outcome and refusal was committed. */
   readonly coverage: ReadonlyMap<string, number>;
 }
@@ -83,6 +85,7 @@ export async function runSeed(seed: number, extras: RunExtras = {}): Promise<Run
     committed: cluster.committed.committed,
     starts: cluster.attempts.starts,
     acknowledged: cluster.acknowledged.acknowledged.size,
+    operations: cluster.history.operations,
     coverage: cluster.committed.coverage,
   };
 }
