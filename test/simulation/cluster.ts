@@ -8,13 +8,14 @@ import type { Resources } from '../../src/model/resources.ts';
 import { bootstrapOps } from '../../src/node/make-cluster.ts';
 import type { Random } from '../../src/ports/clock.ts';
 import type { Runner } from '../../src/ports/runner.ts';
-import { MemoryDisk } from '../../src/storage/memory-disk.ts';
 import { AcknowledgedChecker } from './checkers/acknowledged.ts';
 import { AttemptsChecker } from './checkers/attempts.ts';
 import type { Checker } from './checkers/checker.ts';
 import { CommittedChecker } from './checkers/committed.ts';
 import { LeadersChecker } from './checkers/leaders.ts';
+import { MembersChecker } from './checkers/members.ts';
 import { PromisesChecker } from './checkers/promises.ts';
+import { StoredChecker } from './checkers/stored.ts';
 import { TaskHistory } from './history/task-history.ts';
 import type { SimOptions } from './options.ts';
 import { createSimNet, type SimNet, type SimNetOptions } from './sim-net.ts';
@@ -25,6 +26,7 @@ import type { createSimStore } from './sim-store.ts';
 import { Trace } from './trace.ts';
 import { Violation } from './violation.ts';
 import { seededRandom, VirtualTime } from './virtual-time.ts';
+import { WatchedDisk } from './watched-disk.ts';
 
 /** Bugs planted from outside, through the ports. */
 export interface Plants {
@@ -52,6 +54,7 @@ export class SimCluster {
   readonly storeFaults = { slowPerMillion: 0, failPerMillion: 0 };
   readonly #plants: Plants;
   readonly #checkers: Checker[];
+  readonly #stored = new StoredChecker();
   readonly #touched = new Set<SimNode>();
   readonly #world: SimNodeWorld;
   #failure: Violation | undefined;
@@ -81,7 +84,8 @@ export class SimCluster {
       this.history,
     ]);
     this.#checkers = [
-      new LeadersChecker(this.trace),
+      new LeadersChecker(this.trace, this.committed),
+      new MembersChecker(),
       new PromisesChecker(),
       this.committed,
       this.acknowledged,
@@ -118,7 +122,7 @@ export class SimCluster {
       this.#plants.clockRate?.(this.nodes.length) ?? 1 + spread(clockRatePerMille) / 1_000,
       spread(wallOffsetMs),
     );
-    const disk = new MemoryDisk();
+    const disk = this.emptyDisk();
     const storeId = `store-${id}`;
     disk.header = { clusterId: 'simulated', nodeId: id, storeId };
     const first = this.nodes[0];
@@ -177,6 +181,10 @@ export class SimCluster {
     });
     this.nodes.push(node);
     return node;
+  }
+
+  emptyDisk(): WatchedDisk {
+    return new WatchedDisk((disk, ops) => this.#stored.stored(disk, ops));
   }
 
   boot(node: SimNode): void {

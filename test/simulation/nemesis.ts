@@ -4,7 +4,6 @@
  */
 import type { NodeId } from '../../src/model/ids.ts';
 import type { Random } from '../../src/ports/clock.ts';
-import { MemoryDisk } from '../../src/storage/memory-disk.ts';
 import type { SimCluster } from './cluster.ts';
 import type { FaultKind } from './options.ts';
 import type { SimNode } from './sim-node.ts';
@@ -170,7 +169,7 @@ export class Nemesis {
     if (this.#wiped || node === this.#cluster.nodes[0]) return;
     this.#wiped = true;
     this.#kill(node, true);
-    const disk = new MemoryDisk();
+    const disk = this.#cluster.emptyDisk();
     const { header } = node.disk;
     if (header !== undefined) disk.header = { ...header, storeId: `${header.storeId} again` };
     node.disk = disk;

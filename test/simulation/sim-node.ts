@@ -8,12 +8,12 @@ import { TschedNode } from '../../src/node/node.ts';
 import type { Random } from '../../src/ports/clock.ts';
 import type { Log } from '../../src/ports/log.ts';
 import type { Runner } from '../../src/ports/runner.ts';
-import type { MemoryDisk } from '../../src/storage/memory-disk.ts';
 import type { SimNet } from './sim-net.ts';
 import { type MachineClock, SimProcess } from './sim-process.ts';
 import type { SimRunner } from './sim-runner.ts';
 import { createSimStore, type SimStore, type SimStoreFaults } from './sim-store.ts';
 import type { Trace } from './trace.ts';
+import type { WatchedDisk } from './watched-disk.ts';
 
 export interface SimNodeWorld {
   readonly net: SimNet;
@@ -31,7 +31,7 @@ export interface SimNodeOptions {
   readonly id: NodeId;
   readonly clock: MachineClock;
   readonly random: Random;
-  readonly disk: MemoryDisk;
+  readonly disk: WatchedDisk;
   readonly runner: SimRunner;
   readonly tier: Tier;
   readonly total: Resources;
@@ -47,7 +47,7 @@ export interface SimNodeOptions {
 
 export class SimNode {
   readonly id: NodeId;
-  disk: MemoryDisk;
+  disk: WatchedDisk;
   readonly runner: SimRunner;
   readonly total: Resources;
   readonly clock: MachineClock;
