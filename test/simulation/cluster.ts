@@ -77,7 +77,7 @@ export class SimCluster {
       },
       random: this.random('net'),
     });
-    this.attempts = new AttemptsChecker(this.trace);
+    this.attempts = new AttemptsChecker(this.trace, { mayOverlap: options.skewedClocks });
     this.committed = new CommittedChecker(this.trace, [
       this.acknowledged,
       this.attempts,
@@ -114,12 +114,12 @@ export class SimCluster {
   addMachine(): SimNode {
     const id = `n${this.nodes.length + 1}`;
     const random = this.random(id);
-    const { clockRatePerMille, wallOffsetMs } = this.options;
+    const { wallOffsetMs } = this.options;
     const spread = (most: number): number =>
       most === 0 ? 0 : (random.uint32() % (2 * most + 1)) - most;
     const clock = new MachineClock(
       this.time,
-      this.#plants.clockRate?.(this.nodes.length) ?? 1 + spread(clockRatePerMille) / 1_000,
+      this.#plants.clockRate?.(this.nodes.length) ?? this.#clockRate(spread),
       spread(wallOffsetMs),
     );
     const disk = this.emptyDisk();
@@ -181,6 +181,11 @@ export class SimCluster {
     });
     this.nodes.push(node);
     return node;
+  }
+
+  #clockRate(spread: (most: number) => number): number {
+    const { clockRatePerMille, skewedClocks } = this.options;
+    return skewedClocks ? 2 ** (spread(1_000) / 1_000) : 1 + spread(clockRatePerMille) / 1_000;
   }
 
   emptyDisk(): WatchedDisk {

@@ -68,6 +68,8 @@ export class Nemesis {
     this.#cuts.clear();
     net.heal();
     for (const node of nodes) {
+      node.slowDiskMs = 0;
+      node.runner.goOn();
       node.process?.resume();
       if (!node.up) this.#cluster.boot(node);
     }
@@ -131,7 +133,17 @@ export class Nemesis {
         return;
       }
       case 'pause':
-        this.#pause(node);
+      case 'machineFreeze':
+        this.#pause(node, kind === 'machineFreeze');
+        return;
+      case 'slowDisk':
+        node.slowDiskMs = 50 + this.#below(this.#below(3) === 0 ? 5_000 : 500);
+        this.#cluster.time.after(this.#durationMs(), () => {
+          node.slowDiskMs = 0;
+        });
+        return;
+      case 'wallJump':
+        node.clock.wallOffsetMs += this.#below(240_000) - 120_000;
         return;
       case 'reset': {
         const other = this.#pick(others);
@@ -187,12 +199,14 @@ export class Nemesis {
     );
   }
 
-  #pause(node: SimNode): void {
+  /** The process stands still, or the whole machine with its supervisor and all that it runs. */
+  #pause(node: SimNode, machine: boolean): void {
     const { process } = node;
     const { time, trace } = this.#cluster;
     if (process === undefined) return;
     const forMs = this.#durationMs();
     process.pause();
+    if (machine) node.runner.standStill();
     // Frames wait in the socket for a while; then the peers give the connection up.
     const links = this.#cluster.nodes
       .filter(one => one !== node)
@@ -207,6 +221,7 @@ export class Nemesis {
     time.after(forMs, () => {
       if (cut) this.#cuts.delete(links);
       if (cut && this.#active) this.#applyCuts();
+      if (machine) node.runner.goOn();
       if (!process.alive || !process.paused) return;
       trace.note(node.id, 'goes on');
       process.resume();

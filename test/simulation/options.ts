@@ -33,6 +33,11 @@ export interface SimOptions {
   readonly longTaskPercent: number;
   /** Partitions and pauses outlast leases. */
   readonly longFaults: boolean;
+  /**
+   * Clocks run at half to twice the speed of others: far beyond what leases allow for, so that two
+   * attempts of a task may overlap. Consensus has to hold all the same.
+   */
+  readonly skewedClocks: boolean;
 }
 
 export const faultKinds = [
@@ -48,6 +53,9 @@ export const faultKinds = [
   'reset',
   'transfer',
   'wipe',
+  'machineFreeze',
+  'slowDisk',
+  'wallJump',
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
@@ -66,8 +74,8 @@ export function drawOptions(seed: number): SimOptions {
   const longFaults = coin();
   return {
     seed,
-    nodes: pick(random, [1, 2, 3, 3, 3, 3, 3, 4, 5, 5]),
-    shards: pick(random, [1, 1, 2, 2, 4]),
+    nodes: pick(random, [1, 2, 3, 3, 3, 3, 3, 3, 4, 5, 5, 6, 7]),
+    shards: pick(random, [1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 4, 4, 4, 8, 16, 32]),
     growUnderLoad: below(random, 4) === 0,
     events: 3_000 + below(random, 4_000),
     faultEveryMs: pick(random, longFaults ? [2_000, 4_000, 8_000] : [400, 1_000, 2_000, 4_000]),
@@ -84,6 +92,7 @@ export function drawOptions(seed: number): SimOptions {
     failDiskPerMillion: quiet ? 0 : some(() => below(random, 300)),
     longTaskPercent: pick(random, longFaults ? [5, 60, 60] : [5, 5, 50]),
     longFaults,
+    skewedClocks: below(random, 16) === 0,
   };
 }
 
@@ -127,6 +136,17 @@ export const circumstances = {
     events: 12_000,
   },
   /** Five nodes join one after another while others fail. */
+  /** Many groups on many nodes. */
+  wide: {
+    nodes: 7,
+    shards: 32,
+    growUnderLoad: false,
+    faults: ['crash', 'partition', 'oneWay', 'machineFreeze', 'slowDisk', 'transfer'],
+    faultEveryMs: 1_000,
+    requestEveryMs: 60,
+    longFaults: false,
+    events: 20_000,
+  },
   growth: {
     nodes: 5,
     growUnderLoad: true,

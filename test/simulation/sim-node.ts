@@ -52,6 +52,8 @@ export class SimNode {
   readonly total: Resources;
   readonly clock: MachineClock;
   readonly #options: SimNodeOptions;
+  /** Every write takes up to this long; 0 while the disk of this machine is as fast as others. */
+  slowDiskMs = 0;
   process: SimProcess | undefined;
   node: TschedNode | undefined;
   /** Told by somebody that runs this node's process: it is on its way down. */
@@ -81,6 +83,23 @@ export class SimNode {
     return this.#lastBootMs;
   }
 
+  /** Those of all disks, unless this one is slow. */
+  #storeFaults(): SimStoreFaults {
+    const { storeFaults } = this.#options.world;
+    const slowMs = (): number => this.slowDiskMs;
+    return {
+      get writeMsMax() {
+        return slowMs() > 0 ? slowMs() : undefined;
+      },
+      get slowPerMillion() {
+        return storeFaults.slowPerMillion;
+      },
+      get failPerMillion() {
+        return storeFaults.failPerMillion;
+      },
+    };
+  }
+
   /** Starts a process of this node on what the disk holds. */
   boot(): void {
     const { world, clock, id, random, runner } = this.#options;
@@ -92,7 +111,7 @@ export class SimNode {
     const store = (this.#options.makeStore ?? createSimStore)({
       scheduler: process.clock,
       random,
-      faults: world.storeFaults,
+      faults: this.#storeFaults(),
       disk: this.disk,
     });
     this.#store = store;
