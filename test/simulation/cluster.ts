@@ -60,6 +60,8 @@ export class SimCluster {
   #failure: Violation | undefined;
   /** Disk faults crash a node; the nemesis starts it again. */
   onStorageFault: (node: SimNode) => void = () => undefined;
+  /** A node with an old copy of its disk has ended by itself; an operator gives it another one. */
+  onRefusal: (node: SimNode) => void = () => undefined;
   joinSecret: Uint8Array | undefined;
 
   constructor(
@@ -201,6 +203,11 @@ export class SimCluster {
     if (code === 'storageFault') {
       this.trace.note(node.id, 'the disk failed');
       this.onStorageFault(node);
+      return;
+    }
+    if (node.rolledBack) {
+      this.trace.note(node.id, `refuses to go on with an old disk: ${String(error)}`);
+      this.onRefusal(node);
       return;
     }
     const { verdict, message } = asViolation(error);

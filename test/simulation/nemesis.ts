@@ -27,6 +27,11 @@ export class Nemesis {
       this.#kill(node, false);
       this.#bootLater(node);
     };
+    cluster.onRefusal = node => {
+      node.rolledBack = false;
+      this.#giveEmptyDisk(node);
+      this.#bootLater(node);
+    };
   }
 
   start(): void {
@@ -104,6 +109,9 @@ export class Nemesis {
       case 'wipe':
         this.#wipe(node);
         return;
+      case 'rollback':
+        this.#rollBack(node);
+        return;
       case 'stop':
         this.#stop(node);
         return;
@@ -180,12 +188,42 @@ export class Nemesis {
   #wipe(node: SimNode): void {
     if (this.#wiped || node === this.#cluster.nodes[0]) return;
     this.#wiped = true;
+    this.#giveEmptyDisk(node);
+    this.#bootLater(node);
+  }
+
+  #giveEmptyDisk(node: SimNode): void {
     this.#kill(node, true);
     const disk = this.#cluster.emptyDisk();
     const { header } = node.disk;
     if (header !== undefined) disk.header = { ...header, storeId: `${header.storeId} again` };
     node.disk = disk;
+  }
+
+  /**
+   * A copy of the disk is taken, the node is started again, and later the copy comes back. (A copy
+   * of the newest start cannot be told from a crash.) Once in a run, as `wipe`.
+   */
+  #rollBack(node: SimNode): void {
+    const { time, trace } = this.#cluster;
+    if (this.#wiped || node === this.#cluster.nodes[0]) return;
+    this.#wiped = true;
+    const copy = node.disk.copy();
+    this.#kill(node, true);
     this.#bootLater(node);
+    const comeBack = (): void => {
+      if (!this.#active) return;
+      if (!node.running || node.node?.ready !== true) {
+        time.after(500, comeBack);
+        return;
+      }
+      trace.note(node.id, '=== its disk is rolled back');
+      this.#kill(node, true);
+      node.disk = copy;
+      node.rolledBack = true;
+      this.#cluster.boot(node);
+    };
+    time.after(3_000 + this.#below(5_000), comeBack);
   }
 
   #stop(node: SimNode): void {

@@ -57,7 +57,8 @@ export const faultKinds = [
   'slowDisk',
   'wallJump',
 ] as const;
-export type FaultKind = (typeof faultKinds)[number];
+/** `rollback` is asked for by name: a copy of a disk from before its last restart comes back. */
+export type FaultKind = (typeof faultKinds)[number] | 'rollback';
 
 const below = (random: Random, count: number): number =>
   Math.floor((random.uint32() / 2 ** 32) * count);
@@ -101,6 +102,8 @@ export const circumstances = {
   /** Partitions outlast leases, and tasks outlast partitions. */
   leases: {
     nodes: 3,
+    shards: 2,
+    skewedClocks: false,
     growUnderLoad: false,
     longFaults: true,
     longTaskPercent: 60,
@@ -112,6 +115,8 @@ export const circumstances = {
   /** The same, with frames that come twice, late and in another order, and nodes that restart. */
   lateFrames: {
     nodes: 3,
+    shards: 2,
+    skewedClocks: false,
     growUnderLoad: false,
     longFaults: true,
     longTaskPercent: 60,
@@ -126,6 +131,7 @@ export const circumstances = {
   /** Everything at once, all the time. */
   storm: {
     nodes: 3,
+    shards: 4,
     faults: faultKinds,
     faultEveryMs: 400,
     longFaults: false,
@@ -136,10 +142,24 @@ export const circumstances = {
     events: 12_000,
   },
   /** Five nodes join one after another while others fail. */
+  /** A machine comes back with an old copy of its disk; it has to refuse. */
+  rollback: {
+    nodes: 3,
+    shards: 2,
+    growUnderLoad: false,
+    faults: ['rollback', 'transfer', 'crash'],
+    faultEveryMs: 1_000,
+    requestEveryMs: 60,
+    longFaults: false,
+    skewedClocks: false,
+    longTaskPercent: 5,
+    events: 20_000,
+  },
   /** Many groups on many nodes. */
   wide: {
     nodes: 7,
     shards: 32,
+    skewedClocks: false,
     growUnderLoad: false,
     faults: ['crash', 'partition', 'oneWay', 'machineFreeze', 'slowDisk', 'transfer'],
     faultEveryMs: 1_000,
@@ -149,6 +169,7 @@ export const circumstances = {
   },
   growth: {
     nodes: 5,
+    shards: 4,
     growUnderLoad: true,
     faults: ['crash', 'powerLoss', 'partition', 'pause', 'stop'],
     faultEveryMs: 1_000,

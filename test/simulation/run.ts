@@ -115,6 +115,8 @@ async function play(cluster: SimCluster): Promise<void> {
     30_000,
     () => 'every replica has everything',
   );
+  const unaware = cluster.nodes.filter(node => node.rolledBack).map(node => node.id);
+  check(unaware.length === 0, () => `${unaware.join()} works on with an old copy of its disk`);
   cluster.final();
 }
 

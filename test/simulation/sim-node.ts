@@ -52,6 +52,8 @@ export class SimNode {
   readonly total: Resources;
   readonly clock: MachineClock;
   readonly #options: SimNodeOptions;
+  /** Its disk is an old copy: the node has to find out and end. */
+  rolledBack = false;
   /** Every write takes up to this long; 0 while the disk of this machine is as fast as others. */
   slowDiskMs = 0;
   process: SimProcess | undefined;
