@@ -18,9 +18,11 @@ size of the cluster, its load, which faults happen and when. The same seed gives
   --seed N      first seed (1 where --kept is not given)
   --count M     how many seeds, counting up; default 1
   --events E    events of the phase with faults; default drawn from the seed
-  --in NAME     in special circumstances: leases, lateFrames, storm, growth
+  --in NAME     in special circumstances: leases, lateFrames, storm, growth,
+                rollback, wide
   --kept        the seeds of test/simulation/seeds.txt, which failed once
   --keep-going  do not stop at the first failure
+  --quiet       print failures, and one line at the end
   --verbose     print the trace while it happens
   --help        this text
 
@@ -34,6 +36,7 @@ interface Arguments {
   readonly seeds: readonly Omit<KeptSeed, 'why'>[];
   readonly keepGoing: boolean;
   readonly verbose: boolean;
+  readonly quiet: boolean;
 }
 
 function readCount(name: string, text: string | undefined): number | undefined {
@@ -54,6 +57,7 @@ function readArguments(argv: readonly string[]): Arguments | 'help' {
       in: { type: 'string' },
       kept: { type: 'boolean', default: false },
       'keep-going': { type: 'boolean', default: false },
+      quiet: { type: 'boolean', short: 'q', default: false },
       verbose: { type: 'boolean', short: 'v', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -78,6 +82,7 @@ function readArguments(argv: readonly string[]): Arguments | 'help' {
     seeds: [...kept, ...drawn],
     keepGoing: values['keep-going'],
     verbose: values.verbose,
+    quiet: values.quiet,
   };
 }
 
@@ -117,19 +122,33 @@ export async function main(argv: readonly string[]): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  const { seeds, keepGoing, verbose } = wanted;
+  const { seeds, keepGoing, verbose, quiet } = wanted;
   let code = 0;
+  let failed = 0;
+  let runs = 0;
+  let events = 0;
+  const begunMs = performance.now();
   for (const one of seeds) {
     const startedMs = performance.now();
     const result = await runSeed(one.seed, {
       events: one.events,
       in: one.in,
-      begun: options => print(describeOptions(options)),
+      begun: quiet ? undefined : options => print(describeOptions(options)),
       echo: verbose ? print : undefined,
     });
-    report(result, performance.now() - startedMs, one);
+    runs++;
+    events += result.events;
+    if (result.verdict !== 'ok') {
+      failed++;
+      if (quiet) print(describeOptions(result.options));
+    }
+    if (!quiet || result.verdict !== 'ok') report(result, performance.now() - startedMs, one);
     if (code === 0) code = exitCodes[result.verdict];
     if (code !== 0 && !keepGoing) break;
+  }
+  if (quiet) {
+    const seconds = Math.round((performance.now() - begunMs) / 1_000);
+    print(`${runs} seeds, ${events} events, ${failed} failed, ${seconds} s`);
   }
   return code;
 }

@@ -121,7 +121,7 @@ async function play(cluster: SimCluster): Promise<void> {
 }
 
 /** One node, then the others one by one, until the cluster says that it is whole. */
-async function setUp(cluster: SimCluster): Promise<void> {
+export async function setUp(cluster: SimCluster): Promise<void> {
   const { options } = cluster;
   const first = cluster.addMachine();
   cluster.boot(first);
