@@ -23,6 +23,11 @@ const subcommands: Record<string, Subcommand> = {
   build: { summary: 'compile to dist/', load: () => import('./build.ts') },
   format: { summary: 'format all sources', load: () => import('./format.ts') },
   sim: { summary: 'simulate clusters: --seed N --count M', load: () => import('./sim.ts') },
+  'sim:mutants': {
+    summary: 'let the simulator look for planted bugs: --only NAME',
+    load: () => import('./sim-mutants.ts'),
+  },
+  soak: { summary: 'simulate for hours: --minutes N', load: () => import('./soak.ts') },
   conformance: {
     summary: 'run etcd-style data files: --dir DIR',
     load: () => import('./conformance.ts'),

@@ -20,8 +20,10 @@ size of the cluster, its load, which faults happen and when. The same seed gives
   --events E    events of the phase with faults; default drawn from the seed
   --in NAME     in special circumstances: leases, lateFrames, storm, growth,
                 shortLogs
+                rollback, wide
   --kept        the seeds of test/simulation/seeds.txt, which failed once
   --keep-going  do not stop at the first failure
+  --quiet       print failures, and one line at the end
   --verbose     print the trace while it happens
   --help        this text
 
@@ -35,6 +37,7 @@ interface Arguments {
   readonly seeds: readonly Omit<KeptSeed, 'why'>[];
   readonly keepGoing: boolean;
   readonly verbose: boolean;
+  readonly quiet: boolean;
 }
 
 function readCount(name: string, text: string | undefined): number | undefined {
@@ -55,6 +58,7 @@ function readArguments(argv: readonly string[]): Arguments | 'help' {
       in: { type: 'string' },
       kept: { type: 'boolean', default: false },
       'keep-going': { type: 'boolean', default: false },
+      quiet: { type: 'boolean', short: 'q', default: false },
       verbose: { type: 'boolean', short: 'v', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -79,18 +83,20 @@ function readArguments(argv: readonly string[]): Arguments | 'help' {
     seeds: [...kept, ...drawn],
     keepGoing: values['keep-going'],
     verbose: values.verbose,
+    quiet: values.quiet,
   };
 }
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
 function report(result: RunResult, spentMs: number, wanted: Omit<KeptSeed, 'why'>): void {
-  const { options, verdict, committed, starts, acknowledged } = result;
+  const { options, verdict, committed, starts, acknowledged, operations } = result;
   const rate = Math.round((result.events / Math.max(1, spentMs)) * 1_000);
   print(
     `seed ${options.seed}: ${verdict}, ${result.events} events (${rate}/s) in ` +
       `${(result.virtualMs / 1_000).toFixed(1)} virtual seconds, ${committed} entries committed, ` +
-      `${acknowledged} tasks acknowledged, ${starts} processes, trace ${result.hash.toString(16)}`,
+      `${acknowledged} tasks acknowledged, ${starts} processes, ${operations} operations in ` +
+      `sequence, trace ${result.hash.toString(16)}`,
   );
   if (verdict === 'ok') return;
   print('');
@@ -117,19 +123,33 @@ export async function main(argv: readonly string[]): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  const { seeds, keepGoing, verbose } = wanted;
+  const { seeds, keepGoing, verbose, quiet } = wanted;
   let code = 0;
+  let failed = 0;
+  let runs = 0;
+  let events = 0;
+  const begunMs = performance.now();
   for (const one of seeds) {
     const startedMs = performance.now();
     const result = await runSeed(one.seed, {
       events: one.events,
       in: one.in,
-      begun: options => print(describeOptions(options)),
+      begun: quiet ? undefined : options => print(describeOptions(options)),
       echo: verbose ? print : undefined,
     });
-    report(result, performance.now() - startedMs, one);
+    runs++;
+    events += result.events;
+    if (result.verdict !== 'ok') {
+      failed++;
+      if (quiet) print(describeOptions(result.options));
+    }
+    if (!quiet || result.verdict !== 'ok') report(result, performance.now() - startedMs, one);
     if (code === 0) code = exitCodes[result.verdict];
     if (code !== 0 && !keepGoing) break;
+  }
+  if (quiet) {
+    const seconds = Math.round((performance.now() - begunMs) / 1_000);
+    print(`${runs} seeds, ${events} events, ${failed} failed, ${seconds} s`);
   }
   return code;
 }

@@ -18,7 +18,13 @@ describe('whole clusters under faults', () => {
     expect(coverage.get('lose')).toBeGreaterThan(0);
   });
 
-  test.each(['lateFrames', 'storm', 'growth'] as const)(
+  test('keep every promise with 33 groups on seven nodes', { timeout }, async () => {
+    const { acknowledged, options } = await expectOk(1, { in: 'wide' });
+    expect(options).toMatchObject({ nodes: 7, shards: 32 });
+    expect(acknowledged).toBeGreaterThan(10);
+  });
+
+  test.each(['lateFrames', 'storm', 'growth', 'rollback'] as const)(
     'keep every promise in circumstances of %s',
     { timeout },
     async name => {

@@ -10,13 +10,15 @@ import { bootstrapOps } from '../../src/node/make-cluster.ts';
 import { sha256Hex } from '../../src/node/sha256.ts';
 import type { Random } from '../../src/ports/clock.ts';
 import type { Runner } from '../../src/ports/runner.ts';
-import { MemoryDisk } from '../../src/storage/memory-disk.ts';
 import { AcknowledgedChecker } from './checkers/acknowledged.ts';
 import { AttemptsChecker } from './checkers/attempts.ts';
 import type { Checker } from './checkers/checker.ts';
 import { CommittedChecker } from './checkers/committed.ts';
 import { LeadersChecker } from './checkers/leaders.ts';
+import { MembersChecker } from './checkers/members.ts';
 import { PromisesChecker } from './checkers/promises.ts';
+import { StoredChecker } from './checkers/stored.ts';
+import { TaskHistory } from './history/task-history.ts';
 import type { SimOptions } from './options.ts';
 import { createSimNet, type SimNet, type SimNetOptions } from './sim-net.ts';
 import { SimNode, type SimNodeWorld } from './sim-node.ts';
@@ -26,6 +28,7 @@ import type { createSimStore } from './sim-store.ts';
 import { Trace } from './trace.ts';
 import { Violation } from './violation.ts';
 import { seededRandom, VirtualTime } from './virtual-time.ts';
+import { WatchedDisk } from './watched-disk.ts';
 
 /** Bugs planted from outside, through the ports. */
 export interface Plants {
@@ -51,16 +54,20 @@ export class SimCluster {
   readonly retired: SimNode[] = [];
   readonly acknowledged = new AcknowledgedChecker();
   readonly attempts: AttemptsChecker;
+  readonly history = new TaskHistory(() => this.time.events);
   readonly committed: CommittedChecker;
   /** Shared by all disks; the nemesis changes it. */
   readonly storeFaults = { slowPerMillion: 0, failPerMillion: 0 };
   readonly #plants: Plants;
   readonly #checkers: Checker[];
+  readonly #stored = new StoredChecker();
   readonly #touched = new Set<SimNode>();
   readonly #world: SimNodeWorld;
   #failure: Violation | undefined;
   /** Disk faults crash a node; the nemesis starts it again. */
   onStorageFault: (node: SimNode) => void = () => undefined;
+  /** A node with an old copy of its disk has ended by itself; an operator gives it another one. */
+  onRefusal: (node: SimNode) => void = () => undefined;
   joinSecret: Uint8Array | undefined;
   /** Nodes whose removal somebody has asked for. */
   readonly leaving = new Set<NodeId>();
@@ -80,10 +87,15 @@ export class SimCluster {
       },
       random: this.random('net'),
     });
-    this.attempts = new AttemptsChecker(this.trace);
-    this.committed = new CommittedChecker(this.trace, [this.acknowledged, this.attempts]);
+    this.attempts = new AttemptsChecker(this.trace, { mayOverlap: options.skewedClocks });
+    this.committed = new CommittedChecker(this.trace, [
+      this.acknowledged,
+      this.attempts,
+      this.history,
+    ]);
     this.#checkers = [
-      new LeadersChecker(this.trace),
+      new LeadersChecker(this.trace, this.committed),
+      new MembersChecker(),
       new PromisesChecker(),
       this.committed,
       this.acknowledged,
@@ -112,15 +124,15 @@ export class SimCluster {
   addMachine(): SimNode {
     const id = `n${this.nodes.length + this.retired.length + 1}`;
     const random = this.random(id);
-    const { clockRatePerMille, wallOffsetMs } = this.options;
+    const { wallOffsetMs } = this.options;
     const spread = (most: number): number =>
       most === 0 ? 0 : (random.uint32() % (2 * most + 1)) - most;
     const clock = new MachineClock(
       this.time,
-      this.#plants.clockRate?.(this.nodes.length) ?? 1 + spread(clockRatePerMille) / 1_000,
+      this.#plants.clockRate?.(this.nodes.length) ?? this.#clockRate(spread),
       spread(wallOffsetMs),
     );
-    const disk = new MemoryDisk();
+    const disk = this.emptyDisk();
     const storeId = `store-${id}`;
     disk.header = { clusterId: 'simulated', nodeId: id, storeId };
     const first = this.nodes[0];
@@ -186,6 +198,13 @@ export class SimCluster {
   /** Nodes of the join token: the first, or all where that one may be removed. */
   #contacts(): SimNode[] {
     return this.options.deadAfterMs === undefined ? this.nodes.slice(0, 1) : [...this.nodes];
+  #clockRate(spread: (most: number) => number): number {
+    const { clockRatePerMille, skewedClocks } = this.options;
+    return skewedClocks ? 2 ** (spread(1_000) / 1_000) : 1 + spread(clockRatePerMille) / 1_000;
+  }
+
+  emptyDisk(): WatchedDisk {
+    return new WatchedDisk((disk, ops) => this.#stored.stored(disk, ops));
   }
 
   boot(node: SimNode): void {
@@ -204,6 +223,9 @@ export class SimCluster {
       node.crash({ power: true });
       const at = this.nodes.indexOf(node);
       if (at >= 0) this.retired.push(...this.nodes.splice(at, 1));
+    if (node.rolledBack) {
+      this.trace.note(node.id, `refuses to go on with an old disk: ${String(error)}`);
+      this.onRefusal(node);
       return;
     }
     const { verdict, message } = asViolation(error);
@@ -257,6 +279,7 @@ export class SimCluster {
   final(): void {
     try {
       for (const checker of this.#checkers) checker.final?.(this);
+      this.history.verify();
     } catch (error) {
       throw asViolation(error);
     }

@@ -4,7 +4,6 @@
  */
 import type { NodeId } from '../../src/model/ids.ts';
 import type { Random } from '../../src/ports/clock.ts';
-import { MemoryDisk } from '../../src/storage/memory-disk.ts';
 import type { SimCluster } from './cluster.ts';
 import type { FaultKind } from './options.ts';
 import type { SimNode } from './sim-node.ts';
@@ -26,6 +25,11 @@ export class Nemesis {
     this.#random = cluster.random('nemesis');
     cluster.onStorageFault = node => {
       this.#kill(node, false);
+      this.#bootLater(node);
+    };
+    cluster.onRefusal = node => {
+      node.rolledBack = false;
+      this.#giveEmptyDisk(node);
       this.#bootLater(node);
     };
   }
@@ -69,6 +73,8 @@ export class Nemesis {
     this.#cuts.clear();
     net.heal();
     for (const node of nodes) {
+      node.slowDiskMs = 0;
+      node.runner.goOn();
       node.process?.resume();
       if (!node.up) this.#cluster.boot(node);
     }
@@ -103,6 +109,9 @@ export class Nemesis {
       case 'wipe':
         this.#wipe(node);
         return;
+      case 'rollback':
+        this.#rollBack(node);
+        return;
       case 'stop':
         this.#stop(node);
         return;
@@ -132,7 +141,17 @@ export class Nemesis {
         return;
       }
       case 'pause':
-        this.#pause(node);
+      case 'machineFreeze':
+        this.#pause(node, kind === 'machineFreeze');
+        return;
+      case 'slowDisk':
+        node.slowDiskMs = 50 + this.#below(this.#below(3) === 0 ? 5_000 : 500);
+        this.#cluster.time.after(this.#durationMs(), () => {
+          node.slowDiskMs = 0;
+        });
+        return;
+      case 'wallJump':
+        node.clock.wallOffsetMs += this.#below(240_000) - 120_000;
         return;
       case 'reset': {
         const other = this.#pick(others);
@@ -169,12 +188,42 @@ export class Nemesis {
   #wipe(node: SimNode): void {
     if (this.#wiped || node === this.#cluster.nodes[0]) return;
     this.#wiped = true;
+    this.#giveEmptyDisk(node);
+    this.#bootLater(node);
+  }
+
+  #giveEmptyDisk(node: SimNode): void {
     this.#kill(node, true);
-    const disk = new MemoryDisk();
+    const disk = this.#cluster.emptyDisk();
     const { header } = node.disk;
     if (header !== undefined) disk.header = { ...header, storeId: `${header.storeId} again` };
     node.disk = disk;
+  }
+
+  /**
+   * A copy of the disk is taken, the node is started again, and later the copy comes back. (A copy
+   * of the newest start cannot be told from a crash.) Once in a run, as `wipe`.
+   */
+  #rollBack(node: SimNode): void {
+    const { time, trace } = this.#cluster;
+    if (this.#wiped || node === this.#cluster.nodes[0]) return;
+    this.#wiped = true;
+    const copy = node.disk.copy();
+    this.#kill(node, true);
     this.#bootLater(node);
+    const comeBack = (): void => {
+      if (!this.#active) return;
+      if (!node.running || node.node?.ready !== true) {
+        time.after(500, comeBack);
+        return;
+      }
+      trace.note(node.id, '=== its disk is rolled back');
+      this.#kill(node, true);
+      node.disk = copy;
+      node.rolledBack = true;
+      this.#cluster.boot(node);
+    };
+    time.after(3_000 + this.#below(5_000), comeBack);
   }
 
   #stop(node: SimNode): void {
@@ -188,12 +237,14 @@ export class Nemesis {
     );
   }
 
-  #pause(node: SimNode): void {
+  /** The process stands still, or the whole machine with its supervisor and all that it runs. */
+  #pause(node: SimNode, machine: boolean): void {
     const { process } = node;
     const { time, trace } = this.#cluster;
     if (process === undefined) return;
     const forMs = this.#durationMs();
     process.pause();
+    if (machine) node.runner.standStill();
     // Frames wait in the socket for a while; then the peers give the connection up.
     const links = this.#cluster.nodes
       .filter(one => one !== node)
@@ -208,6 +259,7 @@ export class Nemesis {
     time.after(forMs, () => {
       if (cut) this.#cuts.delete(links);
       if (cut && this.#active) this.#applyCuts();
+      if (machine) node.runner.goOn();
       if (!process.alive || !process.paused) return;
       trace.note(node.id, 'goes on');
       process.resume();

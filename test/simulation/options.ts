@@ -37,6 +37,11 @@ export interface SimOptions {
   readonly logEntriesKept: number;
   /** A node silent for this long is declared dead; the default of the program where missing. */
   readonly deadAfterMs?: number | undefined;
+  /**
+   * Clocks run at half to twice the speed of others: far beyond what leases allow for, so that two
+   * attempts of a task may overlap. Consensus has to hold all the same.
+   */
+  readonly skewedClocks: boolean;
 }
 
 export const faultKinds = [
@@ -52,8 +57,12 @@ export const faultKinds = [
   'reset',
   'transfer',
   'wipe',
+  'machineFreeze',
+  'slowDisk',
+  'wallJump',
 ] as const;
-export type FaultKind = (typeof faultKinds)[number];
+/** `rollback` is asked for by name: a copy of a disk from before its last restart comes back. */
+export type FaultKind = (typeof faultKinds)[number] | 'rollback';
 
 const below = (random: Random, count: number): number =>
   Math.floor((random.uint32() / 2 ** 32) * count);
@@ -70,8 +79,8 @@ export function drawOptions(seed: number): SimOptions {
   const longFaults = coin();
   return {
     seed,
-    nodes: pick(random, [1, 2, 3, 3, 3, 3, 3, 4, 5, 5]),
-    shards: pick(random, [1, 1, 2, 2, 4]),
+    nodes: pick(random, [1, 2, 3, 3, 3, 3, 3, 3, 4, 5, 5, 6, 7]),
+    shards: pick(random, [1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 4, 4, 4, 8, 16, 32]),
     growUnderLoad: below(random, 4) === 0,
     events: 3_000 + below(random, 4_000),
     faultEveryMs: pick(random, longFaults ? [2_000, 4_000, 8_000] : [400, 1_000, 2_000, 4_000]),
@@ -90,6 +99,7 @@ export function drawOptions(seed: number): SimOptions {
     longFaults,
     // Of a stream of its own: the other draws of a seed stay as they were.
     logEntriesKept: pick(seededRandom(seed, 'log'), [0, 2, 10, 50]),
+    skewedClocks: below(random, 16) === 0,
   };
 }
 
@@ -98,6 +108,8 @@ export const circumstances = {
   /** Partitions outlast leases, and tasks outlast partitions. */
   leases: {
     nodes: 3,
+    shards: 2,
+    skewedClocks: false,
     growUnderLoad: false,
     longFaults: true,
     longTaskPercent: 60,
@@ -109,6 +121,8 @@ export const circumstances = {
   /** The same, with frames that come twice, late and in another order, and nodes that restart. */
   lateFrames: {
     nodes: 3,
+    shards: 2,
+    skewedClocks: false,
     growUnderLoad: false,
     longFaults: true,
     longTaskPercent: 60,
@@ -123,6 +137,7 @@ export const circumstances = {
   /** Everything at once, all the time. */
   storm: {
     nodes: 3,
+    shards: 4,
     faults: faultKinds,
     faultEveryMs: 400,
     longFaults: false,
@@ -143,9 +158,35 @@ export const circumstances = {
     logEntriesKept: 2,
     events: 12_000,
   },
+  /** A machine comes back with an old copy of its disk; it has to refuse. */
+  rollback: {
+    nodes: 3,
+    shards: 2,
+    growUnderLoad: false,
+    faults: ['rollback', 'transfer', 'crash'],
+    faultEveryMs: 1_000,
+    requestEveryMs: 60,
+    longFaults: false,
+    skewedClocks: false,
+    longTaskPercent: 5,
+    events: 20_000,
+  },
+  /** Many groups on many nodes. */
+  wide: {
+    nodes: 7,
+    shards: 32,
+    skewedClocks: false,
+    growUnderLoad: false,
+    faults: ['crash', 'partition', 'oneWay', 'machineFreeze', 'slowDisk', 'transfer'],
+    faultEveryMs: 1_000,
+    requestEveryMs: 60,
+    longFaults: false,
+    events: 20_000,
+  },
   /** Five nodes join one after another while others fail. */
   growth: {
     nodes: 5,
+    shards: 4,
     growUnderLoad: true,
     faults: ['crash', 'powerLoss', 'partition', 'pause', 'stop'],
     faultEveryMs: 1_000,

@@ -28,6 +28,8 @@ export interface RunResult {
   readonly committed: number;
   readonly starts: number;
   readonly acknowledged: number;
+  /** Operations in the history that was found to be linearizable; 0 where a run ended before. */
+  readonly operations: number;
   /** How often each kind of command, outcome and refusal was committed. */
   readonly coverage: ReadonlyMap<string, number>;
 }
@@ -85,6 +87,7 @@ export async function runSeed(seed: number, extras: RunExtras = {}): Promise<Run
     committed: cluster.committed.committed,
     starts: cluster.attempts.starts,
     acknowledged: cluster.acknowledged.acknowledged.size,
+    operations: cluster.history.operations,
     coverage: cluster.committed.coverage,
   };
 }
@@ -116,11 +119,13 @@ async function play(cluster: SimCluster, operator: RunExtras['operator']): Promi
     30_000,
     () => 'every replica has everything',
   );
+  const unaware = cluster.nodes.filter(node => node.rolledBack).map(node => node.id);
+  check(unaware.length === 0, () => `${unaware.join()} works on with an old copy of its disk`);
   cluster.final();
 }
 
 /** One node, then the others one by one, until the cluster says that it is whole. */
-async function setUp(cluster: SimCluster): Promise<void> {
+export async function setUp(cluster: SimCluster): Promise<void> {
   const { options } = cluster;
   const first = cluster.addMachine();
   cluster.boot(first);

@@ -9,12 +9,12 @@ import { TschedNode } from '../../src/node/node.ts';
 import type { Random } from '../../src/ports/clock.ts';
 import type { Log } from '../../src/ports/log.ts';
 import type { Runner } from '../../src/ports/runner.ts';
-import type { MemoryDisk } from '../../src/storage/memory-disk.ts';
 import type { SimNet } from './sim-net.ts';
 import { type MachineClock, SimProcess } from './sim-process.ts';
 import type { SimRunner } from './sim-runner.ts';
 import { createSimStore, type SimStore, type SimStoreFaults } from './sim-store.ts';
 import type { Trace } from './trace.ts';
+import type { WatchedDisk } from './watched-disk.ts';
 
 export interface SimNodeWorld {
   readonly net: SimNet;
@@ -32,7 +32,7 @@ export interface SimNodeOptions {
   readonly id: NodeId;
   readonly clock: MachineClock;
   readonly random: Random;
-  readonly disk: MemoryDisk;
+  readonly disk: WatchedDisk;
   readonly runner: SimRunner;
   readonly tier: Tier;
   readonly total: Resources;
@@ -49,11 +49,15 @@ export interface SimNodeOptions {
 
 export class SimNode {
   readonly id: NodeId;
-  disk: MemoryDisk;
+  disk: WatchedDisk;
   readonly runner: SimRunner;
   readonly total: Resources;
   readonly clock: MachineClock;
   readonly #options: SimNodeOptions;
+  /** Its disk is an old copy: the node has to find out and end. */
+  rolledBack = false;
+  /** Every write takes up to this long; 0 while the disk of this machine is as fast as others. */
+  slowDiskMs = 0;
   process: SimProcess | undefined;
   node: TschedNode | undefined;
   /** Told by somebody that runs this node's process: it is on its way down. */
@@ -83,6 +87,23 @@ export class SimNode {
     return this.#lastBootMs;
   }
 
+  /** Those of all disks, unless this one is slow. */
+  #storeFaults(): SimStoreFaults {
+    const { storeFaults } = this.#options.world;
+    const slowMs = (): number => this.slowDiskMs;
+    return {
+      get writeMsMax() {
+        return slowMs() > 0 ? slowMs() : undefined;
+      },
+      get slowPerMillion() {
+        return storeFaults.slowPerMillion;
+      },
+      get failPerMillion() {
+        return storeFaults.failPerMillion;
+      },
+    };
+  }
+
   /** Starts a process of this node on what the disk holds. */
   boot(): void {
     const { world, clock, id, random, runner } = this.#options;
@@ -94,7 +115,7 @@ export class SimNode {
     const store = (this.#options.makeStore ?? createSimStore)({
       scheduler: process.clock,
       random,
-      faults: world.storeFaults,
+      faults: this.#storeFaults(),
       disk: this.disk,
     });
     this.#store = store;

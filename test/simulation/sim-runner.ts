@@ -79,6 +79,7 @@ export class SimRunner implements Runner {
   #node = 0;
   #frozen = false;
   #deferred: (() => void)[] = [];
+  #standsStill = false;
   readonly #attempts = new Map<AttemptKey, SimAttempt>();
   readonly #ended = new Map<AttemptKey, Ended>();
   readonly #endedKeys = new Set<AttemptKey>();
@@ -190,10 +191,30 @@ export class SimRunner implements Runner {
     const supervisor = this.#supervisor;
     const watched = !what.node && this.#events !== undefined && forMs > silenceMs;
     this.#scheduler.after(watched ? silenceMs : forMs, () => {
-      if (supervisor !== this.#supervisor) return;
+      if (supervisor !== this.#supervisor || this.#standsStill) return;
       if (watched && this.#events !== undefined) this.crashSupervisor();
       else this.#thaw();
     });
+  }
+
+  /** Whether the whole machine is stopped, the processes of its attempts with it. */
+  get standsStill(): boolean {
+    return this.#standsStill;
+  }
+
+  /**
+   * The machine is suspended until `goOn`: nothing on it happens, its boot clock goes on. When it
+   * goes on, its supervisor looks at the clock before an attempt gets anywhere.
+   */
+  standStill(): void {
+    this.#standsStill = true;
+    this.#frozen = true;
+  }
+
+  goOn(): void {
+    if (!this.#standsStill) return;
+    this.#standsStill = false;
+    this.#thaw();
   }
 
   #thaw(): void {
@@ -321,9 +342,13 @@ export class SimRunner implements Runner {
   /** The process ends by itself, whether its supervisor is stopped or not. */
   #processEndsIn(attempt: SimAttempt, delayMs: number): void {
     const cancel = this.#scheduler.after(delayMs, () => {
-      if (attempt.interval.endMs !== undefined) return;
-      attempt.interval.endMs = this.#clock.bootMs();
-      this.#supervised(1, () => this.#observe(attempt));
+      const end = (): void => {
+        if (attempt.interval.endMs !== undefined) return;
+        attempt.interval.endMs = this.#clock.bootMs();
+        this.#supervised(1, () => this.#observe(attempt));
+      };
+      if (this.#standsStill) this.#deferred.push(end);
+      else end();
     });
     attempt.cancelTimers.push(cancel);
   }

@@ -6,9 +6,11 @@ import { TschedError } from '../../src/model/errors.ts';
 import { formatTaskId, slotCount, type TaskId } from '../../src/model/ids.ts';
 import { noResources, tiers } from '../../src/model/resources.ts';
 import type { TaskSpec } from '../../src/model/spec.ts';
+import type { TaskView } from '../../src/model/task.ts';
 import type { Random } from '../../src/ports/clock.ts';
 import type { NodeApi, SubmitReply, SubmitRequest } from '../../src/ports/node-api.ts';
 import type { SimCluster } from './cluster.ts';
+import type { Asked } from './history/task-history.ts';
 import type { SimNode } from './sim-node.ts';
 import type { SimProcess } from './sim-process.ts';
 import { Violation } from './violation.ts';
@@ -27,6 +29,9 @@ const honest = new Set<string>([
   'nodeUnreachable',
   'unreachable',
 ]);
+
+/** Of these: what says that nothing was done and nothing will be. */
+const definite = new Set<string>(['noQuorum', 'overloaded', 'starting', 'neverFits']);
 
 interface Known {
   readonly request: SubmitRequest & { readonly id: TaskId };
@@ -172,15 +177,39 @@ export class Workload {
 
   #submit(node: SimNode, requests: readonly SubmitRequest[]): void {
     if (requests.length === 0) return;
+    const { history } = this.#cluster;
+    const callAt = history.now();
+    const asked = requests.map(({ id }) =>
+      id === undefined ? undefined : history.asks(id, 'submit'),
+    );
     this.#then(
       node,
       api => api.submit(requests, actor),
       replies => {
         replies.forEach((reply, position) => {
           this.#replied(requests[position]!, reply);
+          this.#remember(reply, requests[position]?.id, asked[position], callAt);
         });
       },
     );
+  }
+
+  /** Puts the answer to a submit into the history of the task that it is about. */
+  #remember(
+    reply: SubmitReply,
+    asked: TaskId | undefined,
+    open: Asked | undefined,
+    callAt: number,
+  ): void {
+    if (reply.id === undefined) return;
+    // The ID was drawn by the node, or the key has a task of another one.
+    const mine = open !== undefined && reply.id === asked;
+    if (!reply.ok && definite.has(reply.code)) {
+      (mine ? open : this.#cluster.history.asks(reply.id, 'submit', callAt)).refused();
+    } else {
+      const submit = mine ? open : this.#cluster.history.asks(reply.id, 'submit', callAt);
+      if (reply.ok) submit.done();
+    }
   }
 
   #replied(request: SubmitRequest, reply: SubmitReply): void {
@@ -206,13 +235,20 @@ export class Workload {
   }
 
   #cancel(node: SimNode, id: TaskId): void {
-    const { acknowledged, attempts } = this.#cluster;
+    const { acknowledged, attempts, history } = this.#cluster;
     const expected = acknowledged.expectation(attempts, id);
+    const callAt = history.now();
+    const asked = history.asks(id, 'cancel');
     this.#then(
       node,
       api => api.cancel([id], 'not wanted', actor),
       ([reply]) => {
         if (reply === undefined) throw new Violation('correctness', 'cancel gave no reply');
+        // It may have been done at a first try, whose answer did not reach the node.
+        if (reply.ok) asked.done();
+        else if (reply.code === 'alreadySettled') history.asks(id, 'settled', callAt).done();
+        else if (reply.code === 'unknownTask') history.asks(id, 'read', callAt).saw(undefined);
+        else if (definite.has(reply.code)) asked.refused();
         if (reply.ok) acknowledged.cancelled(id);
         else if (reply.code === 'unknownTask') acknowledged.read(id, expected, undefined);
         else if (!honest.has(reply.code) && reply.code !== 'alreadySettled') {
@@ -223,42 +259,37 @@ export class Workload {
   }
 
   #get(node: SimNode, id: TaskId): void {
-    const { acknowledged, attempts } = this.#cluster;
-    const expected = acknowledged.expectation(attempts, id);
-    this.#then(
-      node,
-      api => api.get(id),
-      view => acknowledged.read(id, expected, view),
-      error => {
-        if (error.code !== 'unknownTask') return false;
-        acknowledged.read(id, expected, undefined);
-        return true;
-      },
-    );
+    this.#read(node, id, api => api.get(id));
   }
 
   #wait(node: SimNode, id: TaskId): void {
-    const { acknowledged, attempts } = this.#cluster;
-    const expected = acknowledged.expectation(attempts, id);
     const waitMs = this.#below(5_000);
-    this.#then(
-      node,
-      api => api.wait(id, waitMs, new AbortController().signal),
-      view => acknowledged.read(id, expected, view),
-      error => {
-        if (error.code !== 'unknownTask') return false;
-        acknowledged.read(id, expected, undefined);
-        return true;
-      },
-    );
+    this.#read(node, id, api => api.wait(id, waitMs, new AbortController().signal));
+  }
+
+  #read(node: SimNode, id: TaskId, ask: (api: NodeApi) => Promise<TaskView>): void {
+    const { acknowledged, attempts, history } = this.#cluster;
+    const expected = acknowledged.expectation(attempts, id);
+    const callAt = history.now();
+    const take = (view: TaskView | undefined): void => {
+      acknowledged.read(id, expected, view);
+      if (view?.stale !== true) history.asks(id, 'read', callAt).saw(view);
+    };
+    this.#then(node, ask, take, error => {
+      if (error.code !== 'unknownTask') return false;
+      take(undefined);
+      return true;
+    });
   }
 
   #retry(node: SimNode, id: TaskId): void {
+    const callAt = this.#cluster.history.now();
     this.#then(
       node,
       api => api.retry(id, actor),
       reply => {
         if (reply.ok) this.#cluster.acknowledged.submitted(reply.id, undefined);
+        this.#remember(reply, undefined, undefined, callAt);
       },
       error => error.code === 'notSettled' || error.code === 'unknownTask',
     );

@@ -23,7 +23,8 @@ export class AttemptsChecker implements CommittedListener {
   readonly #trace: Trace;
   /** What each committed task asks for. */
   readonly #requests = new Map<string, Resources>();
-  readonly #running = new Map<string, Running>();
+  /** By task; more than one only while all but one are on machines that stand still. */
+  readonly #running = new Map<string, Running[]>();
   readonly #started = new Set<string>();
   /** Where each assignment was to run: `task.fence` to node. */
   readonly #assigned = new Map<string, string>();
@@ -33,8 +34,12 @@ export class AttemptsChecker implements CommittedListener {
   readonly #taken = new Map<string, number>();
   starts = 0;
 
-  constructor(trace: Trace) {
+  /** With clocks that no lease allows for, two attempts of a task may live at once. */
+  readonly #mayOverlap: boolean;
+
+  constructor(trace: Trace, options: { readonly mayOverlap: boolean }) {
     this.#trace = trace;
+    this.#mayOverlap = options.mayOverlap;
   }
 
   get settled(): ReadonlyMap<string, string> {
@@ -48,15 +53,36 @@ export class AttemptsChecker implements CommittedListener {
 
   /** Looks at the books of one machine; called after every event of its supervisor or node. */
   look(cluster: SimCluster, machine: string, intervals: readonly AttemptInterval[]): void {
-    for (const [taskId, running] of this.#running) {
-      if (running.interval.endMs === undefined) continue;
-      this.#running.delete(taskId);
-      this.#trace.note(running.machine, `process of ${running.interval.key} ended`);
+    for (const [taskId, all] of this.#running) {
+      const living = all.filter(running => running.interval.endMs === undefined);
+      if (living.length === all.length) continue;
+      for (const { machine, interval } of all) {
+        if (interval.endMs === undefined) continue;
+        this.#trace.note(machine, `process of ${interval.key} ended`);
+      }
+      if (living.length === 0) this.#running.delete(taskId);
+      else this.#running.set(taskId, living);
     }
     for (let at = this.#taken.get(machine) ?? 0; at < intervals.length; at++) {
       this.#start(cluster, machine, intervals[at]!);
     }
     this.#taken.set(machine, intervals.length);
+    for (const all of this.#running.values()) if (all.length > 1) this.#alone(cluster, all);
+  }
+
+  /** What stands still does nothing; as soon as it goes on it has to be over. */
+  #alone(cluster: SimCluster, all: readonly Running[]): void {
+    if (this.#mayOverlap) return;
+    const going = all.filter(
+      ({ machine }) => cluster.machine(machine)?.runner.standsStill !== true,
+    );
+    const [first, second] = going;
+    check(
+      second === undefined,
+      () =>
+        `${second?.interval.key} lives on ${second?.machine} while ${first?.interval.key} lives ` +
+        `on ${first?.machine}`,
+    );
   }
 
   #start(cluster: SimCluster, machine: string, interval: AttemptInterval): void {
@@ -68,18 +94,16 @@ export class AttemptsChecker implements CommittedListener {
     const node = this.#assigned.get(key);
     check(node !== undefined, () => `attempt ${key} runs on ${machine} and was never assigned`);
     check(node === machine, () => `attempt ${key} of ${node} runs on ${machine}`);
-    const other = this.#running.get(taskId);
-    check(
-      other === undefined,
-      () => `${key} starts on ${machine} while ${other?.interval.key} lives on ${other?.machine}`,
-    );
     const request = this.#requests.get(taskId);
     check(request !== undefined, () => `attempt ${key} of a task that nobody submitted`);
-    if (interval.endMs === undefined) this.#running.set(taskId, { machine, interval, request });
+    if (interval.endMs === undefined) {
+      const others = this.#running.get(taskId) ?? [];
+      this.#running.set(taskId, [...others, { machine, interval, request }]);
+    }
     const total = cluster.machine(machine)?.total;
     for (const name of resourceNames) {
       let used = 0;
-      for (const running of this.#running.values()) {
+      for (const running of [...this.#running.values()].flat()) {
         if (running.machine === machine) used += running.request[name];
       }
       check(

@@ -6,7 +6,6 @@
  */
 import { decodeShardCommand, type ShardCommand } from '../../../src/model/command.ts';
 import { registryGroup, type TaskId } from '../../../src/model/ids.ts';
-import { hashText, mix32 } from '../../../src/model/slots.ts';
 import type { Replica } from '../../../src/node/replica.ts';
 import type { Entry } from '../../../src/raft/message.ts';
 import { RegistryMachine } from '../../../src/registry/machine.ts';
@@ -17,6 +16,7 @@ import type { SimNode } from '../sim-node.ts';
 import type { Trace } from '../trace.ts';
 import { check } from '../violation.ts';
 import type { Checker } from './checker.ts';
+import { hashEntry } from './hash-entry.ts';
 
 interface Written {
   readonly term: number;
@@ -222,10 +222,4 @@ export class CommittedChecker implements Checker {
       if (shard !== undefined) ids.push(...shard.hotIds());
     return ids;
   }
-}
-
-function hashEntry(entry: Entry): number {
-  let hash = mix32(entry.term ^ (entry.type << 28));
-  for (const byte of entry.data) hash = Math.imul(hash ^ byte, 0x01000193);
-  return (hash ^ hashText(String(entry.data.length))) >>> 0;
 }

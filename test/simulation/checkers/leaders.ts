@@ -1,9 +1,13 @@
-/** Election safety: one leader per group and term; and what a process knows never goes back. */
+/**
+ * Election safety: one leader per group and term. Leader completeness: whoever becomes leader has
+ * everything that was committed before. And what a process knows never goes back.
+ */
 import type { Replica } from '../../../src/node/replica.ts';
 import type { SimNode } from '../sim-node.ts';
 import type { Trace } from '../trace.ts';
 import { check } from '../violation.ts';
 import type { Checker } from './checker.ts';
+import type { CommittedChecker } from './committed.ts';
 
 interface Seen {
   term: number;
@@ -14,13 +18,15 @@ interface Seen {
 
 export class LeadersChecker implements Checker {
   readonly #trace: Trace;
+  readonly #committed: CommittedChecker;
   /** Leader by `group.term`. */
   readonly #leaders = new Map<string, string>();
   /** Newest term of each replica over all its lives: it is durable before anybody hears of it. */
   readonly #seen = new WeakMap<Replica, Seen>();
 
-  constructor(trace: Trace) {
+  constructor(trace: Trace, committed: CommittedChecker) {
     this.#trace = trace;
+    this.#committed = committed;
   }
 
   afterEvent(node: SimNode): void {
@@ -52,6 +58,7 @@ export class LeadersChecker implements Checker {
         () => `two leaders of group ${group} in term ${term}: ${other} and ${name}`,
       );
       this.#leaders.set(key, name);
+      this.#complete(node, replica);
       this.#trace.note(node.id, `leads group ${group} in term ${term}`);
     } else if (role !== 'leader' && seen.role === 'leader') {
       this.#trace.note(node.id, `no longer leads group ${group}, now ${role} in term ${term}`);
@@ -60,5 +67,17 @@ export class LeadersChecker implements Checker {
     seen.committed = committed;
     seen.applied = applied;
     seen.role = role;
+  }
+
+  /** Logs match, so the newest entry that was applied anywhere stands for all before it. */
+  #complete(node: SimNode, replica: Replica): void {
+    const { core, group, log } = replica;
+    const entries = this.#committed.groups.get(group)?.entries ?? [];
+    const said = (): string =>
+      `${node.id} leads group ${group} in term ${core.term} without entry ${entries.length}`;
+    check(core.lastIndex >= entries.length, said);
+    if (entries.length > core.stableIndex) return;
+    const term = log.term(entries.length);
+    check(typeof term !== 'number' || term === (entries.at(-1)?.term ?? 0), said);
   }
 }
