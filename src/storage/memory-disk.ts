@@ -91,7 +91,11 @@ export class MemoryDisk {
 
   /** Another disk with the same content, as a copy of its bytes would be; nobody has it open. */
   copy(): MemoryDisk {
-    const other = new MemoryDisk();
+    return this.copyTo(new MemoryDisk());
+  }
+
+  /** As `copy`, to a disk that holds nothing yet. */
+  protected copyTo<Disk extends MemoryDisk>(other: Disk): Disk {
     other.header = this.header;
     other.bootCount = this.bootCount;
     for (const [number, group] of this.groups) {

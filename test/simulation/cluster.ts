@@ -198,13 +198,15 @@ export class SimCluster {
   /** Nodes of the join token: the first, or all where that one may be removed. */
   #contacts(): SimNode[] {
     return this.options.deadAfterMs === undefined ? this.nodes.slice(0, 1) : [...this.nodes];
+  }
+
   #clockRate(spread: (most: number) => number): number {
     const { clockRatePerMille, skewedClocks } = this.options;
     return skewedClocks ? 2 ** (spread(1_000) / 1_000) : 1 + spread(clockRatePerMille) / 1_000;
   }
 
   emptyDisk(): WatchedDisk {
-    return new WatchedDisk((disk, ops) => this.#stored.stored(disk, ops));
+    return new WatchedDisk(this.#stored);
   }
 
   boot(node: SimNode): void {
@@ -223,6 +225,8 @@ export class SimCluster {
       node.crash({ power: true });
       const at = this.nodes.indexOf(node);
       if (at >= 0) this.retired.push(...this.nodes.splice(at, 1));
+      return;
+    }
     if (node.rolledBack) {
       this.trace.note(node.id, `refuses to go on with an old disk: ${String(error)}`);
       this.onRefusal(node);

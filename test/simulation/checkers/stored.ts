@@ -6,7 +6,7 @@
 import type { StoreOp } from '../../../src/ports/store.ts';
 import type { Entry, HardState } from '../../../src/raft/message.ts';
 import { check } from '../violation.ts';
-import type { WatchedDisk } from '../watched-disk.ts';
+import type { DiskWatcher, WatchedDisk } from '../watched-disk.ts';
 import { hashEntry } from './hash-entry.ts';
 
 interface Kept {
@@ -19,7 +19,7 @@ interface Kept {
 
 const nothing = 0x811c9dc5;
 
-export class StoredChecker {
+export class StoredChecker implements DiskWatcher {
   readonly #disks = new WeakMap<WatchedDisk, Map<number, Kept>>();
   /** By group, index and term: the hash of the log up to there, whoever stored it first. */
   readonly #known = new Map<string, number>();
@@ -37,7 +37,24 @@ export class StoredChecker {
       else if (op.kind === 'entries') {
         this.#entries(owner, op.group, keptOf(groups, op.group), op.entries);
       } else if (op.kind === 'hard') hard(owner, op.group, keptOf(groups, op.group), op.hard);
+      else if (op.kind === 'install') this.#installed(keptOf(groups, op.group), op);
     }
+  }
+
+  copied(disk: WatchedDisk, copy: WatchedDisk): void {
+    const groups = new Map<number, Kept>();
+    for (const [group, kept] of this.#disks.get(disk) ?? []) {
+      groups.set(group, { ...kept, chain: new Map(kept.chain) });
+    }
+    this.#disks.set(copy, groups);
+  }
+
+  /** A snapshot stands for the log up to its index: that of whoever stored that entry. */
+  #installed(kept: Kept, { group, index, term }: Extract<StoreOp, { kind: 'install' }>): void {
+    kept.chain.clear();
+    kept.last = index;
+    const known = this.#known.get(`${group}.${index}.${term}`);
+    if (known !== undefined) kept.chain.set(index, known);
   }
 
   #entries(owner: string, group: number, kept: Kept, entries: readonly Entry[]): void {
