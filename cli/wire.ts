@@ -33,6 +33,7 @@ export interface TaskPage {
   readonly tasks: readonly TaskSummary[];
   readonly cursor?: string | undefined;
   readonly missingShards: readonly number[];
+  readonly staleShards: readonly number[];
 }
 
 export interface NodeRow {

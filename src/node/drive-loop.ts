@@ -120,9 +120,7 @@ export class DriveLoop {
         this.#observer.confChanged(changed);
       },
       roleChanged: changed => {
-        if (changed.leading && changed.leadingSinceMs === 0) {
-          changed.leadingSinceMs = this.#clock.nowMs();
-        } else if (!changed.leading) changed.leadingSinceMs = 0;
+        changed.noteLeading(this.#clock.nowMs());
         this.#observer.roleChanged(changed);
       },
     });
@@ -316,7 +314,7 @@ export class DriveLoop {
     for (const { group, message } of inbox) {
       const replica = this.#replicas.get(group);
       if (replica === undefined || replica.id !== message.to) continue;
-      if (message.type === 'MsgApp' || message.type === 'MsgHeartbeat') replica.heardMs = nowMs;
+      if (message.type === 'MsgApp' || message.type === 'MsgHeartbeat') replica.hear(nowMs);
       replica.core.step(message);
       this.#queue(replica);
     }

@@ -9,7 +9,7 @@ import type { TaskId } from '../model/ids.ts';
 import type { Verdict } from '../model/planning.ts';
 import type { Resources, Tier } from '../model/resources.ts';
 import type { TaskSpec } from '../model/spec.ts';
-import type { TaskEvent, TaskState, TaskSummary, TaskView } from '../model/task.ts';
+import type { Consistency, TaskEvent, TaskState, TaskSummary, TaskView } from '../model/task.ts';
 
 export interface SubmitRequest {
   /** Drawn by the client for a safe retry; else the node draws one. */
@@ -38,6 +38,8 @@ export interface ListQuery {
   readonly limit: number;
   /** Opaque, from the page before. */
   readonly cursor?: string | undefined;
+  /** As in `NodeApi.get`. */
+  readonly consistency?: Consistency | undefined;
 }
 
 export interface ListPage {
@@ -45,6 +47,8 @@ export interface ListPage {
   readonly cursor?: string | undefined;
   /** Shards that did not answer: their tasks are missing from the page. */
   readonly missingShards: readonly number[];
+  /** Shards told of by a replica that could not confirm with a majority what is the newest. */
+  readonly staleShards: readonly number[];
 }
 
 export interface OutputQuery {
@@ -155,10 +159,19 @@ export interface NodeApi {
   submit(requests: readonly SubmitRequest[], actor: Actor): Promise<SubmitReply[]>;
   /**
    * Accepts a whole ID, an unambiguous end of one (at least 4 characters), or `last`; only tasks of
-   * `tenant` count where it is given.
+   * `tenant` count where it is given. For a `change` every shard has to be certain: what an old
+   * replica takes for the newest task may be another one.
    */
-  resolve(text: string, tenant?: string | undefined): Promise<TaskId>;
-  get(id: TaskId): Promise<TaskView>;
+  resolve(
+    text: string,
+    tenant?: string | undefined,
+    purpose?: 'read' | 'change' | undefined,
+  ): Promise<TaskId>;
+  /**
+   * Without `consistency` it is linearizable where there is a majority; else what a replica has,
+   * marked stale. `linearizable` throws `noQuorum` instead, `local` asks no leader at all.
+   */
+  get(id: TaskId, consistency?: Consistency | undefined): Promise<TaskView>;
   spec(id: TaskId): Promise<TaskSpec>;
   list(query: ListQuery): Promise<ListPage>;
   cancel(ids: readonly TaskId[], reason: string, actor: Actor): Promise<SubmitReply[]>;

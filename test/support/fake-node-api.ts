@@ -12,6 +12,7 @@ import { keySlot } from '../../src/model/slots.ts';
 import { encodeSpec, type TaskSpec } from '../../src/model/spec.ts';
 import {
   type AttemptView,
+  type Consistency,
   type EventKind,
   isSettled,
   type TaskEvent,
@@ -84,6 +85,10 @@ export class FakeNodeApi implements NodeApi {
   readonly stopCalls: { readonly endTasks: boolean }[] = [];
   ready = true;
   /** Refuses every submit, cancel and retry with this, where set. */
+  /** What reads were asked to rest on, in order. */
+  readonly consistencies: (Consistency | undefined)[] = [];
+  /** Whether there is no majority to ask: reads are stale then, linearizable ones refused. */
+  majority = true;
   refusal: { code: ErrorCode; message: string; retryAfterMs?: number } | undefined;
   /** Thrown by every read, where set. */
   failure: Error | undefined;
@@ -227,9 +232,19 @@ export class FakeNodeApi implements NodeApi {
     return fitting[0];
   }
 
-  async get(id: TaskId): Promise<TaskView> {
+  async get(id: TaskId, consistency?: Consistency): Promise<TaskView> {
     this.#mayFail();
-    return this.#task(id).view;
+    const stale = this.#isStale(consistency);
+    const { view } = this.#task(id);
+    return stale ? { ...view, stale, staleMs: 12_000 } : view;
+  }
+
+  #isStale(consistency: Consistency | undefined): boolean {
+    this.consistencies.push(consistency);
+    if (!this.majority && consistency === 'linearizable') {
+      throw new TschedError('noQuorum', 'shard 1 has no leader with a majority');
+    }
+    return !this.majority || consistency === 'local';
   }
 
   async spec(id: TaskId): Promise<TaskSpec> {
@@ -239,6 +254,7 @@ export class FakeNodeApi implements NodeApi {
 
   async list(query: ListQuery): Promise<ListPage> {
     this.#mayFail();
+    const staleShards = this.#isStale(query.consistency) ? [1] : [];
     const all = [...this.#tasks.values()]
       .map(task => task.view)
       .filter(
@@ -265,7 +281,7 @@ export class FakeNodeApi implements NodeApi {
       nodeName: view.attempts.at(-1)?.nodeName,
     }));
     const more = all.length > query.limit;
-    return { tasks, cursor: more ? tasks.at(-1)?.id : undefined, missingShards: [] };
+    return { tasks, cursor: more ? tasks.at(-1)?.id : undefined, missingShards: [], staleShards };
   }
 
   async cancel(ids: readonly TaskId[], reason: string, actor: Actor): Promise<SubmitReply[]> {
