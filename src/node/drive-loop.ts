@@ -67,7 +67,7 @@ export class DriveLoop {
   #stopped = false;
   #cancelTick: () => void = () => undefined;
   #lastTurnMs = 0;
-  readonly counters = { turns: 0, batches: 0, ticks: 0, applied: 0, stalls: 0 };
+  readonly counters = { turns: 0, batches: 0, ticks: 0, applied: 0, stalls: 0, dropped: 0 };
 
   constructor(deps: {
     readonly clock: Clock;
@@ -207,7 +207,9 @@ export class DriveLoop {
       this.#log.warn('dropped a message in the name of another node', { peer: from, group });
       return;
     }
-    this.#inbox.push({ from, group, message });
+    // As a message that the network loses: it is sent again.
+    if (this.#inbox.length >= limits.inboxMax) this.counters.dropped++;
+    else this.#inbox.push({ from, group, message });
     this.plan();
   }
 

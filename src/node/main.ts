@@ -41,6 +41,7 @@ export interface NodeOptions {
   readonly bandwidth?: number | undefined;
   readonly ports?: { readonly from: number; readonly to: number } | undefined;
   readonly labels: readonly (readonly [string, string])[];
+  readonly submitsInFlightMax?: number | undefined;
   readonly allowInsecureHttp?: boolean | undefined;
   readonly logLevel?: string | undefined;
 }
@@ -266,6 +267,7 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
       labels: options.labels,
       zone: options.labels.find(([key]) => key === 'zone')?.[1] ?? '',
       httpAddress,
+      submitsInFlightMax: options.submitsInFlightMax,
       networkKey: prepared.networkKey,
       joinSecret: prepared.joinSecret,
       bootstrap: prepared.bootstrap,

@@ -56,6 +56,7 @@ export function metricsOf(sources: MetricSources): Metrics {
   const metrics = [
     counter('loop_turns', 'Turns of the drive loop.', loop.counters.turns),
     counter('loop_stalls', 'Turns that came more than a second late.', loop.counters.stalls),
+    counter('loop_dropped', 'Messages dropped because the loop was behind.', loop.counters.dropped),
     counter('store_batches', 'Synced batches written.', loop.counters.batches),
     counter('elections_won', 'Shard leaderships taken.', counters.elections),
     counter('submits', 'Submits acknowledged through this node.', counters.submitted),

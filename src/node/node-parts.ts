@@ -15,6 +15,8 @@ export interface NodeSettings {
   readonly labels: readonly (readonly [string, string])[];
   readonly zone: string;
   readonly httpAddress: string;
+  /** Submits that may wait for consensus here; `limits.submitsInFlightMax` unless given. */
+  readonly submitsInFlightMax?: number | undefined;
   readonly networkKey: Uint8Array;
   /** From the join token, for the first registration. */
   readonly joinSecret?: Uint8Array | undefined;

@@ -179,6 +179,7 @@ export class TschedNode {
       scheduler: this.scheduler,
       draw,
       table,
+      inFlightMax: settings.submitsInFlightMax,
       totals: () =>
         this.registry
           .machine()

@@ -84,11 +84,11 @@ export class FakeNodeApi implements NodeApi {
     [];
   readonly stopCalls: { readonly endTasks: boolean }[] = [];
   ready = true;
-  /** Refuses every submit, cancel and retry with this, where set. */
   /** What reads were asked to rest on, in order. */
   readonly consistencies: (Consistency | undefined)[] = [];
-  /** Whether there is no majority to ask: reads are stale then, linearizable ones refused. */
+  /** Where there is none to ask, reads are stale and linearizable ones refused. */
   majority = true;
+  /** Refuses every submit, cancel and retry with this, where set. */
   refusal: { code: ErrorCode; message: string; retryAfterMs?: number } | undefined;
   /** Thrown by every read, where set. */
   failure: Error | undefined;
