@@ -59,6 +59,15 @@ export interface NodeCard extends NodeRow {
   readonly bootCount: number;
   readonly version: string;
   readonly isolation?: Readonly<Record<string, string>> | undefined;
+  readonly vitals?:
+    | {
+        readonly slow: boolean;
+        readonly batchMs: number;
+        readonly batchMaxMs: number;
+        readonly lagMs: number;
+        readonly lagMaxMs: number;
+      }
+    | undefined;
 }
 
 export interface ShardRow {

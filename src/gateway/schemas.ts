@@ -233,6 +233,13 @@ export const nodeDetailSchema = object({
   bootCount: whole,
   version: text,
   'isolation?': textMap,
+  'vitals?': object({
+    slow: described(flag, 'Too slow to lead: leaderships go elsewhere.'),
+    batchMs: described(whole, 'A write until it was durable, lately.'),
+    batchMaxMs: described(whole, 'The longest of the last minute.'),
+    lagMs: described(whole, 'How late the drive loop comes, lately.'),
+    lagMaxMs: whole,
+  }),
 });
 
 export const shardsSchema = object({

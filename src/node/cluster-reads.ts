@@ -1,7 +1,13 @@
 /** What is known of the cluster itself: nodes, shards, health. */
 import { TschedError } from '../model/errors.ts';
 import { type NodeId, registryGroup } from '../model/ids.ts';
-import type { ClusterHealth, NodeDetail, NodeSummary, ShardSummary } from '../ports/node-api.ts';
+import type {
+  ClusterHealth,
+  NodeDetail,
+  NodeSummary,
+  NodeVitals,
+  ShardSummary,
+} from '../ports/node-api.ts';
 import type { RegistryNode } from '../registry/state.ts';
 import type { ShardMachine } from '../shard/machine.ts';
 import type { NodeContext } from './context.ts';
@@ -9,6 +15,7 @@ import type { Membership } from './membership.ts';
 import type { RegistryClient } from './registry-client.ts';
 import type { Replica } from './replica.ts';
 import type { Scheduler } from './scheduler.ts';
+import type { SlowNodes } from './slow-nodes.ts';
 
 const askMs = 1_500;
 /** An advertisement this old is not shown as the present. */
@@ -20,6 +27,7 @@ export class ClusterReads {
   readonly #scheduler: Scheduler;
   readonly #membership: Membership;
   readonly #isolation: () => Readonly<Record<string, string>>;
+  readonly #slowNodes: SlowNodes;
 
   constructor(deps: {
     readonly context: NodeContext;
@@ -27,12 +35,14 @@ export class ClusterReads {
     readonly scheduler: Scheduler;
     readonly membership: Membership;
     readonly isolation: () => Readonly<Record<string, string>>;
+    readonly slowNodes: SlowNodes;
   }) {
     this.#context = deps.context;
     this.#registry = deps.registry;
     this.#scheduler = deps.scheduler;
     this.#membership = deps.membership;
     this.#isolation = deps.isolation;
+    this.#slowNodes = deps.slowNodes;
     this.#context.peers.answer('shards', () => this.#ledHere());
     this.#context.peers.answer('isolation', () => this.#isolation());
   }
@@ -86,19 +96,24 @@ export class ClusterReads {
       nodes.find(one => one.id === wanted || one.name === wanted) ??
       nodes.find(one => wanted.length >= 6 && one.id.endsWith(wanted));
     if (node === undefined) throw new TschedError('unknownNode', `there is no node "${idOrName}"`);
+    const [isolation, vitals] = await Promise.all([
+      this.#askOf<Readonly<Record<string, string>>>(node.id, 'isolation'),
+      this.#askOf<NodeVitals>(node.id, 'vitals'),
+    ]);
     return {
       ...this.#summary(node),
       addresses: node.addresses,
       storeId: node.storeId,
       bootCount: node.bootCount,
       version: node.version,
-      isolation: await this.#isolationOf(node.id),
+      isolation,
+      vitals,
     };
   }
 
-  async #isolationOf(node: NodeId): Promise<Readonly<Record<string, string>> | undefined> {
+  async #askOf<T>(node: NodeId, method: string): Promise<T | undefined> {
     try {
-      return await this.#context.peers.ask<Record<string, string>>(node, 'isolation', {}, askMs);
+      return await this.#context.peers.ask<T>(node, method, {}, askMs);
     } catch (error) {
       if (error instanceof TschedError) return undefined;
       throw error;
@@ -213,6 +228,10 @@ export class ClusterReads {
     const registryLeader = this.#context.leaderOf(registryGroup);
     const problems: string[] = [];
     for (const node of down) problems.push(`node ${node.name} cannot be reached: start it again`);
+    for (const { id, name } of nodes) {
+      const why = this.#slowNodes.why(id);
+      if (why !== undefined) problems.push(`node ${name} is too slow to lead: ${why}`);
+    }
     if (leaderless.length > 0) {
       problems.push(
         `${leaderless.length} of ${shards.length} shards have no leader: their tasks stand still until a majority of their nodes is back`,

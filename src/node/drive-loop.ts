@@ -27,11 +27,9 @@ import type { Peers } from './peers.ts';
 import type { Applied } from './pending-proposals.ts';
 import type { GroupMachine, Replica } from './replica.ts';
 import { allRows, emptySeed, makeReplica, mayCreate, type ReplicaSeed } from './replica-maker.ts';
+import { slowTicks, Vitals } from './vitals.ts';
 
-/**
- * One tick is one heartbeat: all groups of a node beat in the same turn, so that their heartbeats
- * leave in one frame per peer.
- */
+/** One tick is one heartbeat: all groups beat in the same turn, in one frame per peer. */
 export const tickMs = 200;
 
 export interface DriveObserver {
@@ -57,6 +55,7 @@ export class DriveLoop {
   readonly #observer: DriveObserver;
   readonly #machineFor: (group: number) => GroupMachine;
   readonly #writer: BatchWriter;
+  readonly vitals = new Vitals();
   readonly #replicas = new Map<number, Replica>();
   readonly #tombstones = new Map<number, number>();
   #mark = 0;
@@ -82,7 +81,7 @@ export class DriveLoop {
     this.#random = deps.random;
     this.#log = deps.log;
     this.#store = deps.store;
-    this.#writer = new BatchWriter(deps.store);
+    this.#writer = new BatchWriter(deps.store, deps.clock, this.vitals);
     this.#peers = deps.peers;
     this.#observer = deps.observer;
     this.#machineFor = deps.machineFor;
@@ -137,7 +136,9 @@ export class DriveLoop {
   }
 
   #scheduleTick(): void {
+    const dueMs = this.#clock.nowMs() + tickMs;
     this.#cancelTick = this.#clock.after(tickMs, () => {
+      this.vitals.ticked(dueMs, this.#clock.nowMs());
       this.#tickDue = true;
       this.plan();
       if (!this.#stopped) this.#scheduleTick();
@@ -181,9 +182,7 @@ export class DriveLoop {
     this.plan();
   }
 
-  /**
-   * A message of a peer. Creates an empty replica where a leader addresses one that is new here.
-   */
+  /** A message of a peer. Creates an empty replica where a leader addresses one new here. */
   receive(from: NodeId, group: number, toStore: number, message: Message): void {
     if (this.#stopped || group > limits.shardsMax) return;
     if (toStore !== 0 && toStore !== this.#mark) return;
@@ -242,7 +241,7 @@ export class DriveLoop {
       for (const { replicaId, node } of replica.members()) {
         if (node === peer) replica.core.reportUnreachable(replicaId);
       }
-      if (refused) {
+      if (refused && !this.vitals.slow) {
         campaignWithout(replica, peer, this.#clock, () => {
           if (!this.#stopped) this.touch(replica);
         });
@@ -325,7 +324,9 @@ export class DriveLoop {
   #tick(nowMs: number): void {
     this.#tickDue = false;
     this.counters.ticks++;
+    const extraTicks = this.#writer.checkSpeed(nowMs) ? slowTicks : 0;
     for (const replica of this.#replicas.values()) {
+      replica.core.holdBack(extraTicks);
       replica.core.tick();
       if (isFlushDue(replica, nowMs) || replica.core.hasReady()) this.#queue(replica);
     }

@@ -14,6 +14,7 @@ export interface MetricSources {
   readonly transport: Transport;
   readonly gossip: Gossip;
   readonly submitsInFlight: number;
+  readonly nowMs: number;
   readonly counters: {
     readonly submitted: number;
     readonly settled: number;
@@ -43,6 +44,7 @@ const snake = (name: string): string =>
 
 export function metricsOf(sources: MetricSources): Metrics {
   const { loop, scheduler, worker, peers, counters } = sources;
+  const vitals = loop.vitals.report(sources.nowMs);
   const { running, queued, free } = worker.reactor;
   let led = 0;
   let waiting = 0;
@@ -64,6 +66,11 @@ export function metricsOf(sources: MetricSources): Metrics {
     counter('plans', 'Plans made.', scheduler.plans),
     counter('bad_frames', 'Frames that could not be read.', peers.badFrames),
     counter('bad_adverts', 'Advertisements that were not believed.', scheduler.badAdverts),
+    gauge('slow', 'Whether this node is too slow to lead.', vitals.slow ? 1 : 0),
+    gauge('store_batch_seconds', 'A write until it was durable, lately.', vitals.batchMs / 1_000),
+    gauge('store_batch_max_seconds', 'The longest of a minute.', vitals.batchMaxMs / 1_000),
+    gauge('loop_lag_seconds', 'How late the drive loop comes, lately.', vitals.lagMs / 1_000),
+    gauge('loop_lag_max_seconds', 'The latest of a minute.', vitals.lagMaxMs / 1_000),
     gauge('shards_led', 'Shards this node leads.', led),
     gauge('submits_in_flight', 'Submits that wait for consensus.', sources.submitsInFlight),
     gauge('tasks_waiting', 'Waiting tasks of shards led here.', waiting),

@@ -31,6 +31,7 @@ import type { GroupMachine, Replica } from './replica.ts';
 import { Scheduler } from './scheduler.ts';
 import { ShardAccess } from './shard-access.ts';
 import { ShardLeader } from './shard-leader.ts';
+import { SlowNodes } from './slow-nodes.ts';
 import { TaskList } from './task-list.ts';
 import { TaskOutput } from './task-output.ts';
 import { TaskReads } from './task-reads.ts';
@@ -154,11 +155,13 @@ export class TschedNode {
         this.#advertiser.soon();
       },
     });
-    this.#balance = new LeaderBalance(this.context);
+    const slowNodes = new SlowNodes(this.context);
+    this.#balance = new LeaderBalance(this.context, slowNodes);
     this.#membership = new Membership({
       context: this.context,
       registry: this.registry,
       balance: this.#balance,
+      slowNodes,
     });
     const table = () => this.registry.machine()?.slotTable() ?? [];
     const draw = new IdDraw({
@@ -173,6 +176,7 @@ export class TschedNode {
       scheduler: this.scheduler,
       membership: this.#membership,
       isolation: () => this.worker.isolation,
+      slowNodes,
     });
     this.#writes = new TaskWrites({
       context: this.context,
@@ -241,6 +245,7 @@ export class TschedNode {
           transport,
           gossip: ports.gossip,
           submitsInFlight: this.#writes.inFlight,
+          nowMs: clock.nowMs(),
           counters: this.#counters,
         }),
     });

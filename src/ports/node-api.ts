@@ -88,6 +88,17 @@ export interface NodeSummary {
   readonly labels: Readonly<Record<string, string>>;
 }
 
+export interface NodeVitals {
+  /** Too slow to lead: leaderships go elsewhere. */
+  readonly slow: boolean;
+  /** From the begin of a write until it was durable: lately, and the longest of the last minute. */
+  readonly batchMs: number;
+  readonly batchMaxMs: number;
+  /** That the drive loop came late: the same. */
+  readonly lagMs: number;
+  readonly lagMaxMs: number;
+}
+
 export interface NodeDetail extends NodeSummary {
   readonly addresses: readonly string[];
   readonly storeId: string;
@@ -95,6 +106,8 @@ export interface NodeDetail extends NodeSummary {
   readonly version: string;
   /** Isolation that was probed and is used; only the node itself knows. */
   readonly isolation?: Readonly<Record<string, string>> | undefined;
+  /** How fast its disk and its loop are, milliseconds; only the node itself knows. */
+  readonly vitals?: NodeVitals | undefined;
 }
 
 export interface ShardSummary {
