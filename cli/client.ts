@@ -130,6 +130,7 @@ const passing: ReadonlySet<ErrorCode> = new Set([
   'starting',
   'overloaded',
   'tooManyTasks',
+  'diskFull',
   'nodeUnreachable',
   'outcomeUnknown',
   'unreachable',

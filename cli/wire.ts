@@ -66,6 +66,8 @@ export interface NodeCard extends NodeRow {
         readonly batchMaxMs: number;
         readonly lagMs: number;
         readonly lagMaxMs: number;
+        readonly diskLow: boolean;
+        readonly diskFreeBytes?: number | undefined;
       }
     | undefined;
 }

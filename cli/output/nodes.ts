@@ -77,11 +77,14 @@ const pairs = (map: Readonly<Record<string, string>>): string =>
 
 function speedLine({ vitals }: NodeCard): [string, string][] {
   if (vitals === undefined) return [];
-  const { batchMs, batchMaxMs, lagMs, lagMaxMs } = vitals;
+  const { batchMs, batchMaxMs, lagMs, lagMaxMs, diskLow, diskFreeBytes } = vitals;
   const figures =
     `a write takes ${batchMs} ms (at most ${batchMaxMs}), ` +
     `the loop comes ${lagMs} ms late (at most ${lagMaxMs})`;
-  return [['speed', vitals.slow ? `TOO SLOW TO LEAD: ${figures}` : figures]];
+  const speed: [string, string] = ['speed', vitals.slow ? `TOO SLOW TO LEAD: ${figures}` : figures];
+  if (diskFreeBytes === undefined) return [speed];
+  const free = `${formatSize(diskFreeBytes)} free`;
+  return [speed, ['disk', diskLow ? `NEARLY FULL: ${free}, no new tasks are taken` : free]];
 }
 
 export function renderNode(node: NodeCard, screen: Screen): string {

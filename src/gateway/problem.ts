@@ -30,7 +30,7 @@ const retryAfterDefaultMs = 1_000;
 
 export function problemOf(code: ErrorCode, detail: string, extras: ProblemExtras = {}): Problem {
   const { title, http, suggestion } = errorTable[code];
-  const full = code === 'overloaded' || code === 'tooManyTasks';
+  const full = code === 'overloaded' || code === 'tooManyTasks' || code === 'diskFull';
   const retryAfterMs = extras.retryAfterMs ?? (full ? retryAfterDefaultMs : undefined);
   return {
     type: `urn:tsched:error:${code}`,

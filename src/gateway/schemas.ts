@@ -239,6 +239,8 @@ export const nodeDetailSchema = object({
     batchMaxMs: described(whole, 'The longest of the last minute.'),
     lagMs: described(whole, 'How late the drive loop comes, lately.'),
     lagMaxMs: whole,
+    diskLow: described(flag, 'The disk is nearly full: no new tasks are taken.'),
+    'diskFreeBytes?': whole,
   }),
 });
 

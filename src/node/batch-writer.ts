@@ -41,13 +41,16 @@ export class BatchWriter {
     this.#ops.push(op);
   }
 
-  /** Looks at how fast the disk is, and probes it where a slow one has nothing to do. */
+  /**
+   * Looks at how fast the disk is, and probes it where a slow one has nothing to do. Whether this
+   * node had better not lead.
+   */
   checkSpeed(nowMs: number): boolean {
-    const slow = this.#vitals.check(nowMs);
+    this.#vitals.check(nowMs);
     if (!this.#writing && this.#vitals.probeDue(nowMs)) {
       this.add({ kind: 'meta', key: probeKey, value: new Uint8Array(8) });
     }
-    return slow;
+    return this.#vitals.unfit;
   }
 
   /** `done` is called when everything that is known now is durable. */

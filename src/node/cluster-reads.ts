@@ -15,7 +15,7 @@ import type { Membership } from './membership.ts';
 import type { RegistryClient } from './registry-client.ts';
 import type { Replica } from './replica.ts';
 import type { Scheduler } from './scheduler.ts';
-import type { SlowNodes } from './slow-nodes.ts';
+import type { UnfitNodes } from './unfit-nodes.ts';
 
 const askMs = 1_500;
 /** An advertisement this old is not shown as the present. */
@@ -27,7 +27,7 @@ export class ClusterReads {
   readonly #scheduler: Scheduler;
   readonly #membership: Membership;
   readonly #isolation: () => Readonly<Record<string, string>>;
-  readonly #slowNodes: SlowNodes;
+  readonly #unfitNodes: UnfitNodes;
 
   constructor(deps: {
     readonly context: NodeContext;
@@ -35,14 +35,14 @@ export class ClusterReads {
     readonly scheduler: Scheduler;
     readonly membership: Membership;
     readonly isolation: () => Readonly<Record<string, string>>;
-    readonly slowNodes: SlowNodes;
+    readonly unfitNodes: UnfitNodes;
   }) {
     this.#context = deps.context;
     this.#registry = deps.registry;
     this.#scheduler = deps.scheduler;
     this.#membership = deps.membership;
     this.#isolation = deps.isolation;
-    this.#slowNodes = deps.slowNodes;
+    this.#unfitNodes = deps.unfitNodes;
     this.#context.peers.answer('shards', () => this.#ledHere());
     this.#context.peers.answer('isolation', () => this.#isolation());
   }
@@ -229,8 +229,8 @@ export class ClusterReads {
     const problems: string[] = [];
     for (const node of down) problems.push(`node ${node.name} cannot be reached: start it again`);
     for (const { id, name } of nodes) {
-      const why = this.#slowNodes.why(id);
-      if (why !== undefined) problems.push(`node ${name} is too slow to lead: ${why}`);
+      const why = this.#unfitNodes.why(id);
+      if (why !== undefined) problems.push(`node ${name} leads nothing for now: ${why}`);
     }
     if (leaderless.length > 0) {
       problems.push(

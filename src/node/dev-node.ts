@@ -41,6 +41,7 @@ export function spawnDevNode(
     process.argv[1]!,
     ...['node', 'start', '--data-dir', dir, '--name', name],
     ...['--listen', '/ip4/127.0.0.1/tcp/0', '--http', `127.0.0.1:${http}`, '--tier', 'premium'],
+    ...['--ballast', '0'],
     ...(joinToken === undefined ? [] : ['--join', joinToken]),
   ];
   const logFile = join(options.dir, `${name}.log`);

@@ -27,7 +27,7 @@ import type { Peers } from './peers.ts';
 import type { Applied } from './pending-proposals.ts';
 import type { GroupMachine, Replica } from './replica.ts';
 import { allRows, emptySeed, makeReplica, mayCreate, type ReplicaSeed } from './replica-maker.ts';
-import { slowTicks, Vitals } from './vitals.ts';
+import { unfitTicks, Vitals } from './vitals.ts';
 
 /** One tick is one heartbeat: all groups beat in the same turn, in one frame per peer. */
 export const tickMs = 200;
@@ -241,7 +241,7 @@ export class DriveLoop {
       for (const { replicaId, node } of replica.members()) {
         if (node === peer) replica.core.reportUnreachable(replicaId);
       }
-      if (refused && !this.vitals.slow) {
+      if (refused && !this.vitals.unfit) {
         campaignWithout(replica, peer, this.#clock, () => {
           if (!this.#stopped) this.touch(replica);
         });
@@ -324,7 +324,7 @@ export class DriveLoop {
   #tick(nowMs: number): void {
     this.#tickDue = false;
     this.counters.ticks++;
-    const extraTicks = this.#writer.checkSpeed(nowMs) ? slowTicks : 0;
+    const extraTicks = this.#writer.checkSpeed(nowMs) ? unfitTicks : 0;
     for (const replica of this.#replicas.values()) {
       replica.core.holdBack(extraTicks);
       replica.core.tick();

@@ -6,23 +6,23 @@ import type { GroupId, NodeId } from '../model/ids.ts';
 import { shouldTransfer, transferTarget } from '../routing/leaders.ts';
 import type { NodeContext } from './context.ts';
 import type { Replica } from './replica.ts';
-import type { SlowNodes } from './slow-nodes.ts';
+import type { UnfitNodes } from './unfit-nodes.ts';
 
 /** Between two looks at the balance of leaders. */
 const balanceMs = 250;
-/** A slow node hands away this many leaderships per look, and each one again after a pause. */
+/** An unfit node hands away this many leaderships per look, and each one again after a pause. */
 const shedMax = 16;
 const shedPauseMs = 2_000;
 
 export class LeaderBalance {
   readonly #context: NodeContext;
   readonly #transferredMs = new Map<GroupId, number>();
-  readonly #slow: SlowNodes;
+  readonly #unfit: UnfitNodes;
   #balancedMs = 0;
 
-  constructor(context: NodeContext, slow: SlowNodes) {
+  constructor(context: NodeContext, unfit: UnfitNodes) {
     this.#context = context;
-    this.#slow = slow;
+    this.#unfit = unfit;
   }
 
   /** Hands single leaderships to nodes that lead fewer. */
@@ -30,7 +30,7 @@ export class LeaderBalance {
     const nowMs = this.#context.clock.nowMs();
     if (nowMs - this.#balancedMs < balanceMs) return;
     this.#balancedMs = nowMs;
-    if (this.#slow.self) {
+    if (this.#unfit.self) {
       this.#shed(changing, nowMs);
       return;
     }
@@ -67,7 +67,7 @@ export class LeaderBalance {
     }
   }
 
-  /** This node is too slow to lead: whoever is not takes over. With nobody better it goes on. */
+  /** This node had better not lead: whoever may takes over. With nobody better it goes on. */
   #shed(changing: ReadonlySet<GroupId>, nowMs: number): void {
     const leadersOn = this.#ledBy();
     const count = (node: NodeId): number => leadersOn.get(node) ?? 0;
@@ -101,7 +101,7 @@ export class LeaderBalance {
   /** Nodes whose voter could take over, with its replica id and how far it is behind. */
   #readyToLead(
     replica: Replica,
-    slowToo = false,
+    unfitToo = false,
   ): Map<NodeId, { readonly id: number; readonly lag: number }> {
     const ready = new Map<NodeId, { id: number; lag: number }>();
     const voters = new Set(replica.descriptor.conf.voters);
@@ -109,7 +109,7 @@ export class LeaderBalance {
       if (!voters.has(progress.id) || progress.id === replica.id) continue;
       const node = replica.member(progress.id)?.node;
       if (node === undefined || !this.#context.peers.connected(node)) continue;
-      if (!slowToo && this.#slow.why(node) !== undefined) continue;
+      if (!unfitToo && this.#unfit.why(node) !== undefined) continue;
       if (!progress.recentActive || progress.state !== 'replicate') continue;
       ready.set(node, { id: progress.id, lag: replica.core.lastIndex - progress.match });
     }

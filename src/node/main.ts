@@ -14,8 +14,10 @@ import type { JoinToken } from '../registry/join-token.ts';
 import { createLevelStore } from '../storage/level-store.ts';
 import { createProcessRunner } from '../worker/process-runner.ts';
 import { bootstrapOf, DataDir, readJoinToken } from './data-dir.ts';
+import { ballastBytesDefault, dataDisk } from './data-disk.ts';
 import { keepPorts } from './listen-ports.ts';
 import { TschedNode } from './node.ts';
+import { openStore } from './open-store.ts';
 import { createLog } from './pino-log.ts';
 import { realClock, realRandom } from './real-clock.ts';
 
@@ -42,6 +44,10 @@ export interface NodeOptions {
   readonly ports?: { readonly from: number; readonly to: number } | undefined;
   readonly labels: readonly (readonly [string, string])[];
   readonly submitsInFlightMax?: number | undefined;
+  /** Bytes kept free on the disk; a twentieth of it, at least 1 GiB, unless given. */
+  readonly diskReserveBytes?: number | undefined;
+  /** 0 for none. */
+  readonly ballastBytes?: number | undefined;
   readonly allowInsecureHttp?: boolean | undefined;
   readonly logLevel?: string | undefined;
 }
@@ -214,8 +220,7 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
     realClock.after(fatalStopMs, failed);
   };
 
-  const store = createLevelStore({ directory: dir.store, log });
-  const image = await store.open(fatal);
+  const { store, image } = await openStore(dir, log, fatal);
   undo.push(() => store.close());
   checkImage(dir, image, nodeId, prepared.join);
   let mayConnect: (peer: string) => boolean = () => true;
@@ -226,6 +231,7 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
     log: log.child({ room: 'net' }),
     mayConnect: peer => mayConnect(peer),
   });
+  const ballastBytes = options.ballastBytes ?? ballastBytesDefault;
   const runner = createProcessRunner({
     dataDir: options.dataDir,
     clock: realClock,
@@ -258,6 +264,7 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
       transport: net.transport,
       gossip: net.gossip,
       runner,
+      disk: dataDisk(options.dataDir, ballastBytes),
     },
     settings: {
       name,
@@ -268,6 +275,7 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
       zone: options.labels.find(([key]) => key === 'zone')?.[1] ?? '',
       httpAddress,
       submitsInFlightMax: options.submitsInFlightMax,
+      disk: { reserveBytes: options.diskReserveBytes, ballastBytes },
       networkKey: prepared.networkKey,
       joinSecret: prepared.joinSecret,
       bootstrap: prepared.bootstrap,

@@ -20,7 +20,7 @@ import type { LeaderBalance } from './leader-balance.ts';
 import type { RegistryClient } from './registry-client.ts';
 import { wasRemoved } from './removed-replica.ts';
 import type { Replica } from './replica.ts';
-import type { SlowNodes } from './slow-nodes.ts';
+import type { UnfitNodes } from './unfit-nodes.ts';
 
 const paceMs = 250;
 /** A learner this close to the leader's last entry is caught up (DESIGN 5). */
@@ -37,7 +37,7 @@ export class Membership {
   #targets: ReadonlyMap<GroupId, Target> = new Map();
   #targetsIndex = -1;
   readonly #balance: LeaderBalance;
-  readonly #slowNodes: SlowNodes;
+  readonly #unfitNodes: UnfitNodes;
   #stopped = false;
   #cancel: () => void = () => undefined;
 
@@ -45,12 +45,12 @@ export class Membership {
     readonly context: NodeContext;
     readonly registry: RegistryClient;
     readonly balance: LeaderBalance;
-    readonly slowNodes: SlowNodes;
+    readonly unfitNodes: UnfitNodes;
   }) {
     this.#context = options.context;
     this.#registry = options.registry;
     this.#balance = options.balance;
-    this.#slowNodes = options.slowNodes;
+    this.#unfitNodes = options.unfitNodes;
   }
 
   start(): void {
@@ -99,7 +99,7 @@ export class Membership {
         if (target !== undefined && this.#move(replica, target)) moving.add(replica.group);
       }
     }
-    this.#slowNodes.round(machine.nodes().map(node => node.id));
+    this.#unfitNodes.round(machine.nodes().map(node => node.id));
     // Who leads a group that is changing is decided by what changes.
     this.#balance.round(moving);
   }

@@ -15,6 +15,7 @@ export interface MetricSources {
   readonly gossip: Gossip;
   readonly submitsInFlight: number;
   readonly nowMs: number;
+  readonly diskFreeBytes: number | undefined;
   readonly counters: {
     readonly submitted: number;
     readonly settled: number;
@@ -71,6 +72,8 @@ export function metricsOf(sources: MetricSources): Metrics {
     gauge('store_batch_max_seconds', 'The longest of a minute.', vitals.batchMaxMs / 1_000),
     gauge('loop_lag_seconds', 'How late the drive loop comes, lately.', vitals.lagMs / 1_000),
     gauge('loop_lag_max_seconds', 'The latest of a minute.', vitals.lagMaxMs / 1_000),
+    gauge('disk_low', 'Whether the disk is nearly full.', vitals.diskLow ? 1 : 0),
+    gauge('disk_free_bytes', 'Room on the disk of the data directory.', sources.diskFreeBytes ?? 0),
     gauge('shards_led', 'Shards this node leads.', led),
     gauge('submits_in_flight', 'Submits that wait for consensus.', sources.submitsInFlight),
     gauge('tasks_waiting', 'Waiting tasks of shards led here.', waiting),

@@ -2,10 +2,12 @@
 import type { NodeId } from '../model/ids.ts';
 import type { Resources, Tier } from '../model/resources.ts';
 import type { Clock, Random } from '../ports/clock.ts';
+import type { Disk } from '../ports/disk.ts';
 import type { Log } from '../ports/log.ts';
 import type { Runner } from '../ports/runner.ts';
 import type { Store } from '../ports/store.ts';
 import type { Gossip, Transport } from '../ports/transport.ts';
+import type { DiskSettings } from './disk-watch.ts';
 
 export interface NodeSettings {
   readonly name: string;
@@ -17,6 +19,7 @@ export interface NodeSettings {
   readonly httpAddress: string;
   /** Submits that may wait for consensus here; `limits.submitsInFlightMax` unless given. */
   readonly submitsInFlightMax?: number | undefined;
+  readonly disk?: DiskSettings | undefined;
   readonly networkKey: Uint8Array;
   /** From the join token, for the first registration. */
   readonly joinSecret?: Uint8Array | undefined;
@@ -32,6 +35,8 @@ export interface NodePorts {
   readonly transport: Transport;
   readonly gossip: Gossip;
   readonly runner: Runner;
+  /** Not looked at where there is none. */
+  readonly disk?: Disk | undefined;
 }
 
 export interface NodeEnd {

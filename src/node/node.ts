@@ -16,6 +16,7 @@ import { Advertiser } from './advertiser.ts';
 import { createApi } from './api.ts';
 import { ClusterReads } from './cluster-reads.ts';
 import { background, type NodeContext } from './context.ts';
+import { DiskWatch } from './disk-watch.ts';
 import { DriveLoop } from './drive-loop.ts';
 import { EventsFeed } from './events-feed.ts';
 import { IdDraw } from './id-draw.ts';
@@ -31,11 +32,11 @@ import type { GroupMachine, Replica } from './replica.ts';
 import { Scheduler } from './scheduler.ts';
 import { ShardAccess } from './shard-access.ts';
 import { ShardLeader } from './shard-leader.ts';
-import { SlowNodes } from './slow-nodes.ts';
 import { TaskList } from './task-list.ts';
 import { TaskOutput } from './task-output.ts';
 import { TaskReads } from './task-reads.ts';
 import { TaskWrites } from './task-writes.ts';
+import { UnfitNodes } from './unfit-nodes.ts';
 import { WorkerHost } from './worker-host.ts';
 import { WorkerWire } from './worker-wire.ts';
 
@@ -54,6 +55,7 @@ export class TschedNode {
   readonly #peers: Peers;
   readonly #membership: Membership;
   readonly #balance: LeaderBalance;
+  readonly #disk: DiskWatch | undefined;
   readonly #wire: WorkerWire;
   readonly #advertiser: Advertiser;
   readonly #directory: LeaderDirectory;
@@ -155,13 +157,20 @@ export class TschedNode {
         this.#advertiser.soon();
       },
     });
-    const slowNodes = new SlowNodes(this.context);
-    this.#balance = new LeaderBalance(this.context, slowNodes);
+    if (ports.disk !== undefined) {
+      const changed = (low: boolean): void => {
+        this.loop.vitals.diskLow = low;
+      };
+      const diskSettings = settings.disk ?? { ballastBytes: 0 };
+      this.#disk = new DiskWatch({ disk: ports.disk, settings: diskSettings, clock, log, changed });
+    }
+    const unfitNodes = new UnfitNodes(this.context, this.#disk?.room);
+    this.#balance = new LeaderBalance(this.context, unfitNodes);
     this.#membership = new Membership({
       context: this.context,
       registry: this.registry,
       balance: this.#balance,
-      slowNodes,
+      unfitNodes,
     });
     const table = () => this.registry.machine()?.slotTable() ?? [];
     const draw = new IdDraw({
@@ -176,7 +185,7 @@ export class TschedNode {
       scheduler: this.scheduler,
       membership: this.#membership,
       isolation: () => this.worker.isolation,
-      slowNodes,
+      unfitNodes,
     });
     this.#writes = new TaskWrites({
       context: this.context,
@@ -246,6 +255,7 @@ export class TschedNode {
           gossip: ports.gossip,
           submitsInFlight: this.#writes.inFlight,
           nowMs: clock.nowMs(),
+          diskFreeBytes: this.#disk?.room.freeBytes,
           counters: this.#counters,
         }),
     });
@@ -263,6 +273,7 @@ export class TschedNode {
   async start(): Promise<void> {
     const { gossip } = this.#ports;
     await this.loop.recover(this.#image);
+    await this.#disk?.start();
     await this.#peers.start(
       {
         raft: (from, group, toStore, message) => this.loop.receive(from, group, toStore, message),
@@ -357,6 +368,7 @@ export class TschedNode {
   async stop(options: { readonly endTasks: boolean; readonly handOver?: boolean }): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
+    this.#disk?.stop();
     this.#registration.stop();
     this.#advertiser.stop();
     if (options.handOver !== false) await this.#balance.handOver();

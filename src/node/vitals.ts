@@ -24,8 +24,8 @@ export const restMs = 10_000;
 export const stuckMs = 2_000;
 /** Maxima are kept of this long at least, and of twice that at most. */
 const windowMs = 30_000;
-/** A slow node leaves elections to the others for so many ticks more. */
-export const slowTicks = 50;
+/** An unfit node leaves elections to the others for so many ticks more. */
+export const unfitTicks = 50;
 /** A slow node without work writes a little this often: else it could not learn that it is well. */
 const probeEveryMs = 1_000;
 
@@ -64,8 +64,16 @@ export class Vitals {
   #wellSinceMs: number | undefined;
   #probedMs = Number.NEGATIVE_INFINITY;
 
+  /** The disk is nearly full; told by who looks at it. */
+  diskLow = false;
+
   get slow(): boolean {
     return this.#slow;
+  }
+
+  /** This node had better not lead. */
+  get unfit(): boolean {
+    return this.#slow || this.diskLow;
   }
 
   batchBegan(nowMs: number): void {
@@ -107,6 +115,7 @@ export class Vitals {
   report(nowMs: number): NodeVitals {
     return {
       slow: this.#slow,
+      diskLow: this.diskLow,
       batchMs: Math.round(this.#batch.averageMs),
       batchMaxMs: Math.round(Math.max(this.#batch.maxMs(nowMs), this.#inFlightMs(nowMs))),
       lagMs: Math.round(this.#lag.averageMs),

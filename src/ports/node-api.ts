@@ -97,6 +97,9 @@ export interface NodeVitals {
   /** That the drive loop came late: the same. */
   readonly lagMs: number;
   readonly lagMaxMs: number;
+  /** The disk is nearly full: leaderships go elsewhere, no new tasks are taken. */
+  readonly diskLow: boolean;
+  readonly diskFreeBytes?: number | undefined;
 }
 
 export interface NodeDetail extends NodeSummary {

@@ -437,7 +437,7 @@ export class FakeNodeApi implements NodeApi {
       bootCount: 1,
       version: this.health().version,
       isolation: found.self ? { tree: 'cgroup2' } : undefined,
-      vitals: { slow: false, batchMs: 4, batchMaxMs: 31, lagMs: 0, lagMaxMs: 7 },
+      vitals: { slow: false, batchMs: 4, batchMaxMs: 31, lagMs: 0, lagMaxMs: 7, diskLow: false },
     };
   }
 
