@@ -107,10 +107,15 @@ export function problemOf(answer: Answer): CliError {
         ? retryAfter * 1_000
         : undefined;
   const detail = text(found.detail);
+  const full = code === 'overloaded' || code === 'tooManyTasks';
+  const later =
+    full && retryAfterMs !== undefined
+      ? `Try again in ${Math.max(1, Math.ceil(retryAfterMs / 1_000))} s, or with fewer at a time.`
+      : undefined;
   const problems = placedProblems(found.problems);
   return new CliError(code, detail ?? (named === undefined ? `HTTP ${answer.status}` : title), {
     title,
-    suggestion: text(found.suggestion),
+    suggestion: later ?? text(found.suggestion),
     field: text(found.pointer) ?? text(found.field),
     retryAfterMs,
     // One problem is told by the detail already.
@@ -125,6 +130,7 @@ const passing: ReadonlySet<ErrorCode> = new Set([
   'starting',
   'overloaded',
   'tooManyTasks',
+  'diskFull',
   'nodeUnreachable',
   'outcomeUnknown',
   'unreachable',

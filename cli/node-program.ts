@@ -23,6 +23,8 @@ export interface NodeOptions {
   bandwidth?: number;
   ports?: { from: number; to: number };
   labels: [string, string][];
+  diskReserveBytes?: number;
+  ballastBytes?: number;
   allowInsecureHttp?: boolean;
   logLevel?: string;
 }

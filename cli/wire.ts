@@ -33,6 +33,7 @@ export interface TaskPage {
   readonly tasks: readonly TaskSummary[];
   readonly cursor?: string | undefined;
   readonly missingShards: readonly number[];
+  readonly staleShards: readonly number[];
 }
 
 /** How far a node that is draining has come. */
@@ -80,6 +81,17 @@ export interface NodeCard extends NodeRow {
   readonly bootCount: number;
   readonly version: string;
   readonly isolation?: Readonly<Record<string, string>> | undefined;
+  readonly vitals?:
+    | {
+        readonly slow: boolean;
+        readonly batchMs: number;
+        readonly batchMaxMs: number;
+        readonly lagMs: number;
+        readonly lagMaxMs: number;
+        readonly diskLow: boolean;
+        readonly diskFreeBytes?: number | undefined;
+      }
+    | undefined;
 }
 
 export interface ShardRow {

@@ -4,6 +4,7 @@ import { isSettled, type TaskState, type TaskSummary, taskStates } from '../../s
 import { BaseCommand } from '../base-command.ts';
 import { usageError } from '../cli-error.ts';
 import { exitCodeText } from '../exit-codes.ts';
+import { consistencyFlag, readConsistency } from '../input/consistency.ts';
 import { readCount } from '../input/values.ts';
 import type { TaskPage } from '../wire.ts';
 
@@ -35,7 +36,9 @@ function readStates(texts: readonly string[] | undefined): readonly TaskState[] 
 
 export default class List extends BaseCommand {
   static override summary = 'List tasks, newest first.';
-  static override description = exitCodeText([0, 1, 2, 6]);
+  static override description =
+    'Shards without a majority are shown as a replica has them, and named on standard error and as ' +
+    `\`staleShards\` in the JSON.\n\n${exitCodeText([0, 1, 2, 6])}`;
   static override usage = 'list [flags]';
   static override examples = [
     '<%= config.bin %> list',
@@ -55,6 +58,7 @@ export default class List extends BaseCommand {
       description: `at most this many; ${limitDefault} unless given`,
       helpValue: 'N',
     }),
+    consistency: consistencyFlag,
     all: boolean({ description: 'every page', exclusive: ['limit'] }),
   };
 
@@ -64,18 +68,22 @@ export default class List extends BaseCommand {
     const limit =
       readCount('limit', flags.limit, { min: 1, max: 1_000_000 }) ??
       (flags.all ? Number.POSITIVE_INFINITY : limitDefault);
+    const consistency = readConsistency(flags.consistency);
     const client = await this.connect(flags);
     const tasks: TaskSummary[] = [];
     const missing = new Set<number>();
+    const stale = new Set<number>();
     let cursor: string | undefined;
     do {
       const query = new URLSearchParams({ limit: String(Math.min(pageMax, limit - tasks.length)) });
       if (states.length > 0) query.set('state', states.join(','));
       if (flags.name !== undefined) query.set('name', flags.name);
+      if (consistency !== undefined) query.set('consistency', consistency);
       if (cursor !== undefined) query.set('cursor', cursor);
       const page = await client.get<TaskPage>(`/v1/tasks?${query}`);
       tasks.push(...page.tasks);
       for (const shard of page.missingShards) missing.add(shard);
+      for (const shard of page.staleShards) stale.add(shard);
       cursor = page.cursor;
     } while (cursor !== undefined && tasks.length < limit);
     this.printIds(tasks.map(task => task.id));
@@ -83,9 +91,16 @@ export default class List extends BaseCommand {
     this.print(renderTaskList(tasks, this.screen));
     if (cursor !== undefined && process.stdout.isTTY) this.print('  and more; --limit N or --all');
     const missingShards = [...missing].sort((left, right) => left - right);
+    const staleShards = [...stale].sort((left, right) => left - right);
     if (missingShards.length > 0) {
       this.note(`warning: tasks of shards ${missingShards.join(', ')} are missing: no answer`);
     }
-    return { tasks, cursor, missingShards };
+    if (staleShards.length > 0) {
+      const shards = staleShards.join(', ');
+      this.note(
+        `warning: tasks of shards ${shards} may be out of date: no majority confirmed them`,
+      );
+    }
+    return { tasks, cursor, missingShards, staleShards };
   }
 }

@@ -2,7 +2,9 @@
 import { string as stringArg } from '@oclif/core/args';
 import type { TaskView } from '../../src/model/task.ts';
 import { BaseCommand } from '../base-command.ts';
+import { usageError } from '../cli-error.ts';
 import { exitCodeText } from '../exit-codes.ts';
+import { consistencyFlag, readConsistency } from '../input/consistency.ts';
 import type { ClusterState, NodeRow, ShardRow } from '../wire.ts';
 import { listIn } from '../wire-lists.ts';
 
@@ -10,25 +12,34 @@ export default class Status extends BaseCommand {
   static override summary = 'Show a task with its attempts, or the cluster in a few lines.';
   static override description =
     'ID is the whole ID, its last characters (at least 4), or `last`. With --json the task is printed ' +
-    `as the API gives it: state, reason, outcome, attempts.\n\n${exitCodeText([0, 1, 2, 6])}`;
+    'as the API gives it: state, reason, outcome, attempts. Without a majority it shows what a replica ' +
+    'has, and says so: a line on standard error, `stale` and `staleMs` in the JSON.\n\n' +
+    `${exitCodeText([0, 1, 2, 6])}`;
   static override usage = 'status [ID] [flags]';
   static override examples = [
     '<%= config.bin %> status',
     '<%= config.bin %> status last',
     '<%= config.bin %> status 8f3a1c2e --json',
   ];
+  static override flags = { consistency: consistencyFlag };
   static override args = {
     id: stringArg({ description: 'task; the cluster without one', ignoreStdin: true }),
   };
 
   override async run(): Promise<unknown> {
     const { args, flags } = await this.parse(Status);
+    const consistency = readConsistency(flags.consistency);
+    if (consistency !== undefined && args.id === undefined) {
+      throw usageError('--consistency is of a task', 'Give the ID of one.');
+    }
     const client = await this.connect(flags);
     if (args.id !== undefined) {
-      const task = await client.get<TaskView>(`/v1/tasks/${encodeURIComponent(args.id)}`);
-      const { renderTask } = await import('../output/task.ts');
+      const query = consistency === undefined ? '' : `?consistency=${consistency}`;
+      const task = await client.get<TaskView>(`/v1/tasks/${encodeURIComponent(args.id)}${query}`);
+      const { renderTask, staleWarning } = await import('../output/task.ts');
       this.printIds([task.id]);
       this.print(renderTask(task, this.screen));
+      if (task.stale) this.note(staleWarning(task));
       return task;
     }
     const [health, nodesBody, shardsBody] = await Promise.all([

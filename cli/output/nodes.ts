@@ -98,6 +98,18 @@ const pairs = (map: Readonly<Record<string, string>>): string =>
     .map(([name, value]) => oneLine(`${name}=${value}`))
     .join(' ');
 
+function speedLine({ vitals }: NodeCard): [string, string][] {
+  if (vitals === undefined) return [];
+  const { batchMs, batchMaxMs, lagMs, lagMaxMs, diskLow, diskFreeBytes } = vitals;
+  const figures =
+    `a write takes ${batchMs} ms (at most ${batchMaxMs}), ` +
+    `the loop comes ${lagMs} ms late (at most ${lagMaxMs})`;
+  const speed: [string, string] = ['speed', vitals.slow ? `TOO SLOW TO LEAD: ${figures}` : figures];
+  if (diskFreeBytes === undefined) return [speed];
+  const free = `${formatSize(diskFreeBytes)} free`;
+  return [speed, ['disk', diskLow ? `NEARLY FULL: ${free}, no new tasks are taken` : free]];
+}
+
 export function renderNode(node: NodeCard, screen: Screen): string {
   const heard = node.advertAgeMs === undefined ? 'never' : `${span(node.advertAgeMs)} ago`;
   const load = loadPercent(node);
@@ -116,6 +128,7 @@ export function renderNode(node: NodeCard, screen: Screen): string {
     ['http', oneLine(node.httpAddress)],
     ...node.addresses.map((address): [string, string] => ['listens', oneLine(address)]),
     ['store', `${node.storeId}, start ${node.bootCount}`],
+    ...speedLine(node),
   ];
   if (Object.keys(node.labels).length > 0) lines.push(['labels', pairs(node.labels)]);
   for (const [name, value] of Object.entries(node.isolation ?? {})) {

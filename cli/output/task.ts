@@ -108,10 +108,17 @@ function hints(task: TaskView): string {
   return task.attempts.length === 0 ? retry.slice(3) : `tsched logs ${short}${retry}`;
 }
 
+/** The line on standard error of a task that no majority confirmed. */
+export function staleWarning(task: TaskView): string {
+  const since = task.staleMs === undefined || task.staleMs === 0 ? undefined : span(task.staleMs);
+  const heard = since === undefined ? '' : `; that replica last heard of a leader ${since} ago`;
+  return `warning: shown as one replica has it, no majority confirmed it${heard}`;
+}
+
 /** The whole of what `tsched status ID` prints. */
 export function renderTask(task: TaskView, screen: Screen): string {
   const title = `${paint(screen, 'bold', task.id)}  ${colored(task, screen)}`;
-  const lines = [task.stale ? `${title}  (may be out of date: no majority)` : title];
+  const lines = [task.stale ? `${title}  (may be out of date: no majority confirmed it)` : title];
   for (const [name, value] of facts(task, screen)) {
     lines.push(`  ${paint(screen, 'dim', name.padEnd(9))}  ${value}`);
   }

@@ -10,7 +10,14 @@ import { ago, instant, span } from './format.ts';
 import { type Filters, hashOfList, hashOfTask } from './location.ts';
 import { wordsOf } from './problem.ts';
 import { type Repeated, repeat } from './repeat.ts';
-import { isSettledState, missingWords, reasonWords, runsWords, titleOf } from './task-words.ts';
+import {
+  isSettledState,
+  missingWords,
+  reasonWords,
+  runsWords,
+  staleWords,
+  titleOf,
+} from './task-words.ts';
 import { oneLine } from './text.ts';
 
 const stepRows = 50;
@@ -187,8 +194,9 @@ export class TaskList {
 
   #showNote(page: ListPage, filters: Filters): void {
     const none = filters.state === '' && filters.name === '' ? 'No tasks yet.' : 'No such task.';
-    const missing = missingWords(page.missingShards);
-    setText(this.#note, missing !== '' ? missing : page.tasks.length === 0 ? none : '');
+    const words = [missingWords(page.missingShards), staleWords(page.staleShards)];
+    const incomplete = words.filter(text => text !== '').join(' ');
+    setText(this.#note, incomplete !== '' ? incomplete : page.tasks.length === 0 ? none : '');
     if (page.tasks.length > 0 || !mayBeId(filters.name)) return;
     const attributes = { href: hashOfTask(filters.name) };
     this.#note.append(' ', element('a', { text: `Is ${filters.name} an ID?`, attributes }));

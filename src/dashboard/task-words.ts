@@ -112,3 +112,10 @@ export function missingWords(shards: readonly number[]): string {
   const named = shards.length <= 5 ? ` (${shards.join(', ')})` : '';
   return `${plural(shards.length, 'shard')}${named} did not answer: their tasks are missing here.`;
 }
+
+/** What a listing says of shards that were told of without a majority; empty without any. */
+export function staleWords(shards: readonly number[]): string {
+  if (shards.length === 0) return '';
+  const named = shards.length <= 5 ? ` (${shards.join(', ')})` : '';
+  return `No majority of ${plural(shards.length, 'shard')}${named}: their tasks may be out of date.`;
+}

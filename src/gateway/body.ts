@@ -6,6 +6,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { limits } from '../model/limits.ts';
+import type { Intake } from './intake.ts';
 import { ProblemError, problemOf, refuse } from './problem.ts';
 
 export const jsonDepthMax = 32;
@@ -77,11 +78,15 @@ const tooLarge = (bytesMax: number): ProblemError =>
  * costs no timer.
  */
 export class BodyReceiver {
+  readonly #intake: Intake;
+  /** Room held for bodies whose requests are not answered yet. */
+  readonly #held = new Map<IncomingMessage, number>();
   readonly #arriving = new Map<IncomingMessage, { readonly since: number; fail(): void }>();
   readonly #sweep: NodeJS.Timeout;
 
   /** A body that is not there after `timeoutMs` is given up, and its connection closed. */
-  constructor(timeoutMs: number) {
+  constructor(timeoutMs: number, intake: Intake) {
+    this.#intake = intake;
     this.#sweep = setInterval(() => {
       const oldest = performance.now() - timeoutMs;
       for (const entry of this.#arriving.values()) if (entry.since < oldest) entry.fail();
@@ -107,10 +112,27 @@ export class BodyReceiver {
     request.once('end', forget).once('close', forget).once('error', forget).resume();
   }
 
-  /** Collects a body of at most `bytesMax` bytes; fails with `tooLarge` or `badRequest`. */
-  receive(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
+  #hold(request: IncomingMessage, bytes: number): void {
+    this.#intake.take(bytes);
+    this.#held.set(request, (this.#held.get(request) ?? 0) + bytes);
+  }
+
+  /** The request is answered, or its client is gone: its body takes no room any more. */
+  release(request: IncomingMessage): void {
+    const bytes = this.#held.get(request);
+    if (bytes === undefined) return;
+    this.#held.delete(request);
+    this.#intake.give(bytes);
+  }
+
+  /**
+   * Collects a body of at most `bytesMax` bytes; fails with `tooLarge` or `badRequest`, or with
+   * `overloaded` where there is no room. The room is held until `release`.
+   */
+  async receive(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
     const announced = Number(request.headers['content-length'] ?? 0);
-    if (announced > bytesMax) return Promise.reject(tooLarge(bytesMax));
+    if (announced > bytesMax) throw tooLarge(bytesMax);
+    if (announced > 0) this.#hold(request, announced);
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = [];
       let length = 0;
@@ -124,6 +146,13 @@ export class BodyReceiver {
         length += chunk.length;
         chunks.push(chunk);
         if (length > bytesMax) end(tooLarge(bytesMax));
+        if (length > bytesMax || announced > 0) return;
+        try {
+          // Sent in chunks, of a length that nobody knows before.
+          this.#hold(request, chunk.length);
+        } catch (error) {
+          end(error as Error);
+        }
       };
       const onEnd = (): void => end();
       const incomplete = (): Error =>

@@ -2,12 +2,14 @@
 import type { Log } from '../ports/log.ts';
 import type { NodeApi } from '../ports/node-api.ts';
 import type { HttpMetrics } from './http-metrics.ts';
+import type { Intake } from './intake.ts';
 import type { SubmitQueue } from './submit-queue.ts';
 
 export interface GatewayContext {
   readonly api: NodeApi;
   readonly log: Log;
   readonly submits: SubmitQueue;
+  readonly intake: Intake;
   readonly metrics: HttpMetrics;
   /** Aborted when the gateway stops: long polls and streams end then. */
   readonly stopping: AbortSignal;

@@ -25,8 +25,13 @@ export interface Problem {
 
 export type ProblemExtras = Pick<Problem, 'field' | 'problems' | 'retryAfterMs' | 'id'>;
 
+/** What is full is to be left alone for a while, this long unless something better is known. */
+const retryAfterDefaultMs = 1_000;
+
 export function problemOf(code: ErrorCode, detail: string, extras: ProblemExtras = {}): Problem {
   const { title, http, suggestion } = errorTable[code];
+  const full = code === 'overloaded' || code === 'tooManyTasks' || code === 'diskFull';
+  const retryAfterMs = extras.retryAfterMs ?? (full ? retryAfterDefaultMs : undefined);
   return {
     type: `urn:tsched:error:${code}`,
     title,
@@ -35,6 +40,7 @@ export function problemOf(code: ErrorCode, detail: string, extras: ProblemExtras
     code,
     suggestion,
     ...extras,
+    retryAfterMs,
   };
 }
 

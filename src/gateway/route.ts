@@ -5,7 +5,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type TaskId, toTaskId } from '../model/ids.ts';
 import type { JsonSchema } from '../model/spec-fields.ts';
-import type { TaskView } from '../model/task.ts';
+import type { Consistency, TaskView } from '../model/task.ts';
 import { parseDuration } from '../model/time.ts';
 import { boundTenant, type Identity, type Role, seesTenant } from './access.ts';
 import type { GatewayContext } from './context.ts';
@@ -69,29 +69,41 @@ export function bodyOf(request: FastifyRequest): Readonly<Record<string, unknown
   return body as Record<string, unknown>;
 }
 
+/** What is asked of a task; a change is done only to the one that is certainly meant. */
+type Purpose = 'read' | 'change';
+
 /** The task a text names for `identity`: an ID, the end of one, or `last`. */
 export async function resolveId(
   gateway: GatewayContext,
   text: string,
   identity: Identity,
+  purpose: Purpose = 'read',
 ): Promise<TaskId> {
-  return toTaskId(text) ?? (await gateway.api.resolve(text, boundTenant(identity)));
+  return toTaskId(text) ?? (await gateway.api.resolve(text, boundTenant(identity), purpose));
 }
 
 /** The view of the task in the path; a task of another tenant is unknown. */
-export async function viewOf(request: FastifyRequest, gateway: GatewayContext): Promise<TaskView> {
+export async function viewOf(
+  request: FastifyRequest,
+  gateway: GatewayContext,
+  how: { readonly purpose?: Purpose; readonly consistency?: Consistency | undefined } = {},
+): Promise<TaskView> {
   const identity = identityOf(request);
-  const id = await resolveId(gateway, paramOf(request, 'id'), identity);
-  const view = await gateway.api.get(id);
+  const id = await resolveId(gateway, paramOf(request, 'id'), identity, how.purpose);
+  const view = await gateway.api.get(id, how.consistency);
   if (!seesTenant(identity, view.tenant)) return refuse('unknownTask', `There is no task ${id}.`);
   return view;
 }
 
 /** The ID in the path, once it is certain that whoever asks may see the task. */
-export async function visibleId(request: FastifyRequest, gateway: GatewayContext): Promise<TaskId> {
+export async function visibleId(
+  request: FastifyRequest,
+  gateway: GatewayContext,
+  purpose: Purpose = 'read',
+): Promise<TaskId> {
   const identity = identityOf(request);
-  if (identity.role !== 'admin') return (await viewOf(request, gateway)).id;
-  return await resolveId(gateway, paramOf(request, 'id'), identity);
+  if (identity.role !== 'admin') return (await viewOf(request, gateway, { purpose })).id;
+  return await resolveId(gateway, paramOf(request, 'id'), identity, purpose);
 }
 
 /** A signal that is aborted when the client goes away or the gateway stops. */

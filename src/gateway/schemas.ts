@@ -121,6 +121,7 @@ export const taskViewSchema = object({
   'arrayIndex?': whole,
   'cancelRequested?': object({ reason: text, by: text }),
   stale: described(flag, 'Read from a replica that could not confirm it with a majority.'),
+  'staleMs?': described(whole, 'Since that replica last heard of a leader, where it did.'),
 });
 
 const taskSummary = object({
@@ -143,6 +144,7 @@ export const listPageSchema = object({
   tasks: listOf(taskSummary),
   'cursor?': described(text, 'Give it as `cursor` for the next page; missing on the last one.'),
   missingShards: described(listOf(whole), 'Shards that did not answer: their tasks are missing.'),
+  staleShards: described(listOf(whole), 'Shards told of without a majority: may be out of date.'),
 });
 
 export const submittedSchema = object({
@@ -245,6 +247,15 @@ export const nodeDetailSchema = object({
   bootCount: whole,
   version: text,
   'isolation?': textMap,
+  'vitals?': object({
+    slow: described(flag, 'Too slow to lead: leaderships go elsewhere.'),
+    batchMs: described(whole, 'A write until it was durable, lately.'),
+    batchMaxMs: described(whole, 'The longest of the last minute.'),
+    lagMs: described(whole, 'How late the drive loop comes, lately.'),
+    lagMaxMs: whole,
+    diskLow: described(flag, 'The disk is nearly full: no new tasks are taken.'),
+    'diskFreeBytes?': whole,
+  }),
 });
 
 export const shardsSchema = object({

@@ -21,6 +21,7 @@ import { BodyReceiver, parseJson } from './body.ts';
 import { SilentConnections } from './connections.ts';
 import type { GatewayContext } from './context.ts';
 import { HttpMetrics } from './http-metrics.ts';
+import { Intake } from './intake.ts';
 import { addPages } from './pages.ts';
 import { type Problem, ProblemError, problemOf, problemOfError } from './problem.ts';
 import type { Route } from './route.ts';
@@ -40,6 +41,8 @@ export interface GatewayOptions {
   readonly pages?: string | undefined;
   /** For tests: how long a head (10 s) and a body (60 s) may take to arrive. */
   readonly timeouts?: { readonly headMs: number; readonly bodyMs: number } | undefined;
+  /** For tests: bytes of bodies that may wait for their answers. */
+  readonly intakeBytesMax?: number | undefined;
 }
 
 export interface Gateway {
@@ -196,6 +199,11 @@ async function addRoutes(
   const { api, log } = options;
   addBodyParsers(app, receiver);
   addAccessCheck(app, api, options.host);
+  app.addHook('preParsing', (request, reply, _payload, done) => {
+    // Not `onResponse`: that is not called for a client that went away.
+    reply.raw.once('close', () => receiver.release(request.raw));
+    done();
+  });
   app.setErrorHandler((error, request, reply) => onError(log, error, request, reply));
   app.setNotFoundHandler((request, reply) =>
     sendProblem(reply, problemOf('unknownRoute', `There is no ${request.method} here.`)),
@@ -217,12 +225,14 @@ export function createGateway(options: GatewayOptions): Gateway {
   const { headMs, bodyMs } = options.timeouts ?? defaultTimeouts;
   const app = makeServer(headMs);
   const silent = new SilentConnections(app.server);
-  const receiver = new BodyReceiver(bodyMs);
+  const intake = new Intake(options.intakeBytesMax ?? limits.httpBytesInFlightMax);
+  const receiver = new BodyReceiver(bodyMs, intake);
   const stopping = new AbortController();
   const gateway: GatewayContext = {
     api,
     log,
     submits: new SubmitQueue(api),
+    intake,
     metrics: new HttpMetrics(),
     stopping: stopping.signal,
     openapi: () => app.swagger(),

@@ -111,6 +111,12 @@ export const errorTable = {
     'Try again after the time in Retry-After.',
   ),
   overloaded: row(503, 7, 'The node is overloaded', 'Try again after the time in Retry-After.'),
+  diskFull: row(
+    507,
+    7,
+    'The disk of the node is nearly full',
+    'Make room on it, or start a node with a larger one; `tsched node show` tells what is free.',
+  ),
   noQuorum: row(
     503,
     6,

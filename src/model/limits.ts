@@ -18,6 +18,8 @@ export const limits = {
   /** One encoded spec, and one HTTP document that holds one. */
   specBytesMax: 512 * kib,
   httpBodyBytesMax: 64 * mib,
+  /** Bodies of all requests to a node that are not answered yet. */
+  httpBytesInFlightMax: 128 * mib,
   batchItemsMax: 1_000,
   capMsMax: 30 * 86_400_000,
   leaseMsDefault: 20_000,
@@ -78,12 +80,19 @@ export const limits = {
   snapshotStallMs: 60_000,
   /** Submits waiting for consensus on one node. */
   submitsInFlightMax: 20_000,
+  /** Submits and cancels of other nodes that wait for consensus on one. */
+  forwardedBytesInFlightMax: 128 * mib,
+  /** Reads of one group that wait for a majority or for what it committed. */
+  readsWaitingMax: 20_000,
+  /** Consensus messages that wait for the next turn of the drive loop. */
+  inboxMax: 65_536,
   shardsMax: 4_096,
   nodesMax: 1_000,
 } as const;
 
 assert(limits.scriptBytesMax < limits.specBytesMax, 'a script fits its spec');
 assert(limits.specBytesMax < limits.rpcBytesMax, 'a spec fits a request between nodes');
+assert(limits.httpBodyBytesMax <= limits.httpBytesInFlightMax, 'a body fits what may wait');
 assert(limits.rpcBytesMax < limits.frameBytesMax, 'a request fits a frame');
 assert(limits.logBytesSpare < limits.logBytesMax, 'a log is truncated before it is too long');
 assert(limits.snapshotChunkBytes < limits.bulkMessageBytesMax, 'a piece fits a message');

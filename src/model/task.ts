@@ -86,7 +86,19 @@ export interface TaskView {
   readonly cancelRequested?: { readonly reason: string; readonly by: string } | undefined;
   /** Read from a replica that could not confirm with a majority that this is the newest. */
   readonly stale: boolean;
+  /**
+   * Of a stale view: milliseconds since the replica that answered last heard of a leader. Missing
+   * where it has heard of none since its start.
+   */
+  readonly staleMs?: number | undefined;
 }
+
+/**
+ * What a read may rest on. `linearizable`: the leader, confirmed by a majority. `local`: whatever
+ * the replica at hand has, which may be old.
+ */
+export const consistencies = ['linearizable', 'local'] as const;
+export type Consistency = (typeof consistencies)[number];
 
 /** A row of a listing. */
 export type TaskSummary = Pick<

@@ -2,9 +2,14 @@
  * The writes of a drive loop: one synced batch for all groups, one in flight. What the receipts of
  * a batch promise is handed out when it is durable, in the order in which it was taken.
  */
+import type { Clock } from '../ports/clock.ts';
 import type { Store, StoreOp } from '../ports/store.ts';
 import type { Message } from '../raft/message.ts';
 import type { Replica } from './replica.ts';
+import type { Vitals } from './vitals.ts';
+
+/** Record that a slow node writes to see how long a write takes; nobody reads it. */
+const probeKey = 'probe';
 
 /** What a durable batch sets free. */
 export interface WrittenPart {
@@ -15,13 +20,17 @@ export interface WrittenPart {
 
 export class BatchWriter {
   readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #vitals: Vitals;
   /** Operations for the next batch that belong to no replica. */
   #ops: StoreOp[] = [];
   #waiters: (() => void)[] = [];
   #writing = false;
 
-  constructor(store: Store) {
+  constructor(store: Store, clock: Clock, vitals: Vitals) {
     this.#store = store;
+    this.#clock = clock;
+    this.#vitals = vitals;
   }
 
   get writing(): boolean {
@@ -30,6 +39,18 @@ export class BatchWriter {
 
   add(op: StoreOp): void {
     this.#ops.push(op);
+  }
+
+  /**
+   * Looks at how fast the disk is, and probes it where a slow one has nothing to do. Whether this
+   * node had better not lead.
+   */
+  checkSpeed(nowMs: number): boolean {
+    this.#vitals.check(nowMs);
+    if (!this.#writing && this.#vitals.probeDue(nowMs)) {
+      this.add({ kind: 'meta', key: probeKey, value: new Uint8Array(8) });
+    }
+    return this.#vitals.unfit;
   }
 
   /** `done` is called when everything that is known now is durable. */
@@ -53,8 +74,10 @@ export class BatchWriter {
       return;
     }
     this.#writing = true;
+    this.#vitals.batchBegan(this.#clock.nowMs());
     this.#store.write(ops, () => {
       this.#writing = false;
+      this.#vitals.batchEnded(this.#clock.nowMs());
       written(parts);
       for (const done of waiters) done();
     });

@@ -10,6 +10,8 @@ export interface HealthInput {
   /** It is replicated as it should be, as far as this node can tell. */
   readonly registryGrown: boolean;
   readonly deadAfterMs: number;
+  /** Nodes that had better not lead. */
+  readonly unfit: readonly { readonly name: string; readonly why: string }[];
 }
 
 export function healthOf(input: HealthInput): ClusterHealth {
@@ -45,7 +47,7 @@ export function healthOf(input: HealthInput): ClusterHealth {
   };
 }
 
-function nodeProblems({ nodes, deadAfterMs }: HealthInput): string[] {
+function nodeProblems({ nodes, deadAfterMs, unfit }: HealthInput): string[] {
   const suspected = nodes.filter(node => node.state === 'suspected');
   const away = nodes.filter(node => node.state === 'draining' && !node.reachable);
   const present = nodes.filter(node => node.state !== 'dead');
@@ -57,6 +59,7 @@ function nodeProblems({ nodes, deadAfterMs }: HealthInput): string[] {
   return [
     ...suspected.map(({ name }) => `node ${name} cannot be reached: start it again; ${next}`),
     ...away.map(({ name }) => `node ${name} is draining and cannot be reached`),
+    ...unfit.map(({ name, why }) => `node ${name} leads nothing for now: ${why}`),
   ];
 }
 

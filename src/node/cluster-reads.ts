@@ -7,6 +7,7 @@ import type {
   DrainView,
   NodeDetail,
   NodeSummary,
+  NodeVitals,
   ReplicaSummary,
   ShardMoves,
   ShardSummary,
@@ -23,6 +24,7 @@ import type { RegistryClient } from './registry-client.ts';
 import type { Replica } from './replica.ts';
 import type { Scheduler } from './scheduler.ts';
 import { seatsNow, targetsOf } from './targets.ts';
+import type { UnfitNodes } from './unfit-nodes.ts';
 
 const askMs = 1_500;
 /** An advertisement this old is not shown as the present. */
@@ -34,6 +36,7 @@ export class ClusterReads {
   readonly #scheduler: Scheduler;
   readonly #membership: Membership;
   readonly #isolation: () => Readonly<Record<string, string>>;
+  readonly #unfitNodes: UnfitNodes;
 
   constructor(deps: {
     readonly context: NodeContext;
@@ -41,12 +44,14 @@ export class ClusterReads {
     readonly scheduler: Scheduler;
     readonly membership: Membership;
     readonly isolation: () => Readonly<Record<string, string>>;
+    readonly unfitNodes: UnfitNodes;
   }) {
     this.#context = deps.context;
     this.#registry = deps.registry;
     this.#scheduler = deps.scheduler;
     this.#membership = deps.membership;
     this.#isolation = deps.isolation;
+    this.#unfitNodes = deps.unfitNodes;
     this.#context.peers.answer('shards', () => this.#ledHere());
     this.#context.peers.answer('isolation', () => this.#isolation());
   }
@@ -150,19 +155,24 @@ export class ClusterReads {
 
   async node(idOrName: string): Promise<NodeDetail> {
     const node = this.find(idOrName);
+    const [isolation, vitals] = await Promise.all([
+      this.#askOf<Readonly<Record<string, string>>>(node.id, 'isolation'),
+      this.#askOf<NodeVitals>(node.id, 'vitals'),
+    ]);
     return {
       ...this.#summary(node),
       addresses: node.addresses,
       storeId: node.storeId,
       bootCount: node.bootCount,
       version: node.version,
-      isolation: await this.#isolationOf(node.id),
+      isolation,
+      vitals,
     };
   }
 
-  async #isolationOf(node: NodeId): Promise<Readonly<Record<string, string>> | undefined> {
+  async #askOf<T>(node: NodeId, method: string): Promise<T | undefined> {
     try {
-      return await this.#context.peers.ask<Record<string, string>>(node, 'isolation', {}, askMs);
+      return await this.#context.peers.ask<T>(node, method, {}, askMs);
     } catch (error) {
       if (error instanceof TschedError) return undefined;
       throw error;
@@ -282,6 +292,10 @@ export class ClusterReads {
   async health(): Promise<ClusterHealth> {
     const nodes = await this.nodes();
     const shards = await this.shards();
+    const unfit = nodes.flatMap(({ id, name }) => {
+      const why = this.#unfitNodes.why(id);
+      return why === undefined ? [] : [{ name, why }];
+    });
     const registry = this.#context.loop.replica(registryGroup);
     const registryGrown =
       registry === undefined || !registry.leading || this.#shardState(registry) === 'ok';
@@ -291,6 +305,7 @@ export class ClusterReads {
       registryLed: this.#context.leaderOf(registryGroup) !== undefined,
       registryGrown,
       deadAfterMs: deadAfterOf(this.#machine()),
+      unfit,
     });
   }
 }

@@ -41,6 +41,7 @@ export function spawnDevNode(
     process.argv[1]!,
     ...['node', 'start', '--data-dir', dir, '--name', name],
     ...['--listen', '/ip4/127.0.0.1/tcp/0', '--http', `127.0.0.1:${http}`, '--tier', 'premium'],
+    ...['--ballast', '0'],
   ];
   const logFile = join(options.dir, `${name}.log`);
   // A group of its own: Ctrl-C in a terminal reaches this process only, which ends them in order.

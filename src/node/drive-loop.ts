@@ -35,11 +35,9 @@ import {
   type ReplicaSeed,
   storedSeed,
 } from './replica-maker.ts';
+import { unfitTicks, Vitals } from './vitals.ts';
 
-/**
- * One tick is one heartbeat: all groups of a node beat in the same turn, so that their heartbeats
- * leave in one frame per peer.
- */
+/** One tick is one heartbeat: all groups beat in the same turn, in one frame per peer. */
 export const tickMs = 200;
 
 interface Inbound {
@@ -55,6 +53,7 @@ export class DriveLoop {
   readonly #peers: Peers;
   readonly #observer: DriveObserver;
   readonly #writer: BatchWriter;
+  readonly vitals = new Vitals();
   readonly #replicas = new Map<number, Replica>();
   readonly #tombstones = new Map<number, number>();
   /** Marks this node's store, in messages. */
@@ -66,13 +65,21 @@ export class DriveLoop {
   #stopped = false;
   #cancelTick: () => void = () => undefined;
   #lastTurnMs = 0;
-  readonly counters = { turns: 0, batches: 0, ticks: 0, applied: 0, stalls: 0, truncations: 0 };
+  readonly counters = {
+    turns: 0,
+    batches: 0,
+    ticks: 0,
+    applied: 0,
+    stalls: 0,
+    dropped: 0,
+    truncations: 0,
+  };
 
   constructor(parts: DriveParts) {
     this.#parts = parts;
     this.#clock = parts.clock;
     this.#log = parts.log;
-    this.#writer = new BatchWriter(parts.store);
+    this.#writer = new BatchWriter(parts.store, parts.clock, this.vitals);
     this.#peers = parts.peers;
     this.#observer = parts.observer;
   }
@@ -98,9 +105,7 @@ export class DriveLoop {
         this.#observer.confChanged(changed);
       },
       roleChanged: changed => {
-        if (changed.leading && changed.leadingSinceMs === 0) {
-          changed.leadingSinceMs = this.#clock.nowMs();
-        } else if (!changed.leading) changed.leadingSinceMs = 0;
+        changed.noteLeading(this.#clock.nowMs());
         this.#observer.roleChanged(changed);
       },
       maySend: (from, to) => this.#parts.snapshots.maySend(from, to),
@@ -118,7 +123,9 @@ export class DriveLoop {
   }
 
   #scheduleTick(): void {
+    const dueMs = this.#clock.nowMs() + tickMs;
     this.#cancelTick = this.#clock.after(tickMs, () => {
+      this.vitals.ticked(dueMs, this.#clock.nowMs());
       this.#tickDue = true;
       this.plan();
       if (!this.#stopped) this.#scheduleTick();
@@ -162,9 +169,7 @@ export class DriveLoop {
     this.plan();
   }
 
-  /**
-   * A message of a peer. Creates an empty replica where a leader addresses one that is new here.
-   */
+  /** A message of a peer. Creates an empty replica where a leader addresses one new here. */
   receive(from: NodeId, group: number, toStore: number, message: Message): void {
     if (this.#stopped || group > limits.shardsMax) return;
     if (toStore !== 0 && toStore !== this.mark) return;
@@ -190,7 +195,9 @@ export class DriveLoop {
       this.#log.warn('dropped a message in the name of another node', { peer: from, group });
       return;
     }
-    this.#inbox.push({ from, group, message });
+    // As a message that the network loses: it is sent again.
+    if (this.#inbox.length >= limits.inboxMax) this.counters.dropped++;
+    else this.#inbox.push({ from, group, message });
     this.plan();
   }
 
@@ -216,7 +223,7 @@ export class DriveLoop {
 
   /** The connection to a peer closed, as `nodeLost` says. */
   peerDown(peer: NodeId, refused: boolean): void {
-    nodeLost(this.#replicas.values(), peer, refused, {
+    nodeLost(this.#replicas.values(), peer, refused && !this.vitals.unfit, {
       clock: this.#clock,
       campaigned: replica => {
         if (!this.#stopped) this.touch(replica);
@@ -290,7 +297,7 @@ export class DriveLoop {
     for (const { group, message } of inbox) {
       const replica = this.#replicas.get(group);
       if (replica === undefined || replica.id !== message.to) continue;
-      if (message.type === 'MsgApp' || message.type === 'MsgHeartbeat') replica.heardMs = nowMs;
+      if (message.type === 'MsgApp' || message.type === 'MsgHeartbeat') replica.hear(nowMs);
       replica.core.step(message);
       this.#queue(replica);
     }
@@ -299,7 +306,9 @@ export class DriveLoop {
   #tick(nowMs: number): void {
     this.#tickDue = false;
     this.counters.ticks++;
+    const extraTicks = this.#writer.checkSpeed(nowMs) ? unfitTicks : 0;
     for (const replica of this.#replicas.values()) {
+      replica.core.holdBack(extraTicks);
       replica.core.tick();
       const truncates = replica.truncate(this.#parts.logLimits);
       if (truncates) this.counters.truncations++;

@@ -7,19 +7,25 @@ import type { RegistryMachine } from '../registry/machine.ts';
 import { shouldTransfer, transferTarget } from '../routing/leaders.ts';
 import type { NodeContext } from './context.ts';
 import type { Replica } from './replica.ts';
+import type { UnfitNodes } from './unfit-nodes.ts';
 
 /** Between two looks at the balance of leaders. */
 const balanceMs = 250;
+/** An unfit node hands away this many leaderships per look, and each one again after a pause. */
+const shedMax = 16;
+const shedPauseMs = 2_000;
 
 export class LeaderBalance {
   readonly #context: NodeContext;
   readonly #transferredMs = new Map<GroupId, number>();
   readonly #machine: () => RegistryMachine | undefined;
+  readonly #unfit: UnfitNodes;
   #balancedMs = 0;
 
-  constructor(context: NodeContext, machine: () => RegistryMachine | undefined) {
+  constructor(context: NodeContext, machine: () => RegistryMachine | undefined, unfit: UnfitNodes) {
     this.#context = context;
     this.#machine = machine;
+    this.#unfit = unfit;
   }
 
   /** Whether a node is on its way out: it is handed no leadership, and hands over its own. */
@@ -52,6 +58,10 @@ export class LeaderBalance {
     const nowMs = this.#context.clock.nowMs();
     if (nowMs - this.#balancedMs < balanceMs) return;
     this.#balancedMs = nowMs;
+    if (this.#unfit.self) {
+      this.#shed(changing, nowMs);
+      return;
+    }
     const leadersOn = this.#ledBy();
     const self = this.#context.nodeId;
     let transferring = 0;
@@ -85,6 +95,27 @@ export class LeaderBalance {
     }
   }
 
+  /** This node had better not lead: whoever may takes over. With nobody better it goes on. */
+  #shed(changing: ReadonlySet<GroupId>, nowMs: number): void {
+    const leadersOn = this.#ledBy();
+    const count = (node: NodeId): number => leadersOn.get(node) ?? 0;
+    let handed = 0;
+    for (const replica of this.#context.loop.replicas()) {
+      const { group } = replica;
+      if (!replica.leading || changing.has(group) || handed >= shedMax) continue;
+      const lastMs = this.#transferredMs.get(group) ?? Number.NEGATIVE_INFINITY;
+      if (nowMs - lastMs < shedPauseMs) continue;
+      const [next] = [...this.#readyToLead(replica)].sort(
+        ([left], [right]) => count(left) - count(right) || (left < right ? -1 : 1),
+      );
+      if (next === undefined || !replica.core.transferLeader(next[1].id)) continue;
+      this.#transferredMs.set(group, nowMs);
+      leadersOn.set(next[0], count(next[0]) + 1);
+      handed++;
+      this.#context.loop.touch(replica);
+    }
+  }
+
   /** Groups led by each node, as far as this node's replicas know. */
   #ledBy(): Map<NodeId, number> {
     const led = new Map<NodeId, number>();
@@ -96,7 +127,10 @@ export class LeaderBalance {
   }
 
   /** Nodes whose voter could take over, with its replica id and how far it is behind. */
-  #readyToLead(replica: Replica): Map<NodeId, { readonly id: number; readonly lag: number }> {
+  #readyToLead(
+    replica: Replica,
+    unfitToo = false,
+  ): Map<NodeId, { readonly id: number; readonly lag: number }> {
     const ready = new Map<NodeId, { id: number; lag: number }>();
     const voters = new Set(replica.descriptor.conf.voters);
     for (const progress of replica.core.status().progress) {
@@ -104,6 +138,7 @@ export class LeaderBalance {
       const node = replica.member(progress.id)?.node;
       if (node === undefined || !this.#context.peers.connected(node)) continue;
       if (this.#leaves(node)) continue;
+      if (!unfitToo && this.#unfit.why(node) !== undefined) continue;
       if (!progress.recentActive || progress.state !== 'replicate') continue;
       ready.set(node, { id: progress.id, lag: replica.core.lastIndex - progress.match });
     }
@@ -119,7 +154,10 @@ export class LeaderBalance {
       for (const replica of loop.replicas()) {
         if (replica.core.role !== 'leader' || replica.descriptor.conf.voters.length < 2) continue;
         leading++;
-        const [next] = this.#readyToLead(replica).values();
+        const [next] = [
+          ...this.#readyToLead(replica).values(),
+          ...this.#readyToLead(replica, true).values(),
+        ];
         if (next !== undefined && replica.core.transferLeader(next.id)) loop.touch(replica);
       }
       if (leading === 0) return;

@@ -15,9 +15,11 @@ import type { JoinToken } from '../registry/join-token.ts';
 import { createLevelStore } from '../storage/level-store.ts';
 import { createProcessRunner } from '../worker/process-runner.ts';
 import { bootstrapOf, DataDir, readJoinToken } from './data-dir.ts';
+import { ballastBytesDefault, dataDisk } from './data-disk.ts';
 import { keepPorts } from './listen-ports.ts';
 import type { LogLimits } from './log-policy.ts';
 import { TschedNode } from './node.ts';
+import { openStore } from './open-store.ts';
 import { createLog } from './pino-log.ts';
 import { realClock, realRandom } from './real-clock.ts';
 
@@ -44,6 +46,11 @@ export interface NodeOptions {
   readonly bandwidth?: number | undefined;
   readonly ports?: { readonly from: number; readonly to: number } | undefined;
   readonly labels: readonly (readonly [string, string])[];
+  readonly submitsInFlightMax?: number | undefined;
+  /** Bytes kept free on the disk; a twentieth of it, at least 1 GiB, unless given. */
+  readonly diskReserveBytes?: number | undefined;
+  /** 0 for none. */
+  readonly ballastBytes?: number | undefined;
   readonly allowInsecureHttp?: boolean | undefined;
   readonly logLevel?: string | undefined;
   /** How long logs may get, for tests that cannot wait for the usual length. */
@@ -243,8 +250,7 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
     realClock.after(fatalStopMs, failed);
   };
 
-  const store = createLevelStore({ directory: dir.store, log });
-  const image = await store.open(fatal);
+  const { store, image } = await openStore(dir, log, fatal);
   undo.push(() => store.close());
   checkImage(dir, image, nodeId, prepared.join);
   const net = await createNet({
@@ -255,6 +261,7 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
     // A node that was removed has to be told so; it is heard for nothing else (`Standing`).
     mayConnect: () => true,
   });
+  const ballastBytes = options.ballastBytes ?? ballastBytesDefault;
   const runner = createProcessRunner({
     dataDir: options.dataDir,
     clock: realClock,
@@ -288,6 +295,7 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
       gossip: net.gossip,
       bulk: net.bulk,
       runner,
+      disk: dataDisk(options.dataDir, ballastBytes),
     },
     settings: {
       name,
@@ -297,6 +305,8 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
       labels: options.labels,
       zone: options.labels.find(([key]) => key === 'zone')?.[1] ?? '',
       httpAddress,
+      submitsInFlightMax: options.submitsInFlightMax,
+      disk: { reserveBytes: options.diskReserveBytes, ballastBytes },
       networkKey: prepared.networkKey,
       logLimits: options.logLimits,
       joinSecret: prepared.joinSecret,

@@ -21,6 +21,7 @@ import type { RegistryClient } from './registry-client.ts';
 import { wasRemoved } from './removed-replica.ts';
 import type { Replica } from './replica.ts';
 import { targetsOf } from './targets.ts';
+import type { UnfitNodes } from './unfit-nodes.ts';
 
 const paceMs = 250;
 /** A learner this close to the leader's last entry is caught up (DESIGN 5). */
@@ -39,6 +40,7 @@ export class Membership {
   readonly #balance: LeaderBalance;
   readonly #standing: OwnStanding;
   readonly #watch: NodeWatch;
+  readonly #unfitNodes: UnfitNodes;
   #stopped = false;
   #cancel: () => void = () => undefined;
 
@@ -47,12 +49,14 @@ export class Membership {
     readonly registry: RegistryClient;
     readonly balance: LeaderBalance;
     readonly standing: OwnStanding;
+    readonly unfitNodes: UnfitNodes;
   }) {
     this.#context = options.context;
     this.#registry = options.registry;
     this.#balance = options.balance;
     this.#standing = options.standing;
     this.#watch = new NodeWatch(options.context, options.registry);
+    this.#unfitNodes = options.unfitNodes;
   }
 
   start(): void {
@@ -102,6 +106,7 @@ export class Membership {
         else if (target !== undefined && this.#move(replica, target)) moving.add(replica.group);
       }
     }
+    this.#unfitNodes.round(machine.nodes().map(node => node.id));
     // Who leads a group that is changing is decided by what changes.
     this.#balance.round(moving);
   }

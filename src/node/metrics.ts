@@ -16,6 +16,8 @@ export interface MetricSources {
   readonly gossip: Gossip;
   readonly snapshots: SnapshotCounters;
   readonly submitsInFlight: number;
+  readonly nowMs: number;
+  readonly diskFreeBytes: number | undefined;
   readonly counters: {
     readonly submitted: number;
     readonly settled: number;
@@ -45,6 +47,7 @@ const snake = (name: string): string =>
 
 export function metricsOf(sources: MetricSources): Metrics {
   const { loop, scheduler, worker, peers, counters } = sources;
+  const vitals = loop.vitals.report(sources.nowMs);
   const { running, queued, free } = worker.reactor;
   let led = 0;
   let waiting = 0;
@@ -59,6 +62,7 @@ export function metricsOf(sources: MetricSources): Metrics {
     ...logMetrics(sources),
     counter('loop_turns', 'Turns of the drive loop.', loop.counters.turns),
     counter('loop_stalls', 'Turns that came more than a second late.', loop.counters.stalls),
+    counter('loop_dropped', 'Messages dropped because the loop was behind.', loop.counters.dropped),
     counter('store_batches', 'Synced batches written.', loop.counters.batches),
     counter('elections_won', 'Shard leaderships taken.', counters.elections),
     counter('submits', 'Submits acknowledged through this node.', counters.submitted),
@@ -66,6 +70,13 @@ export function metricsOf(sources: MetricSources): Metrics {
     counter('plans', 'Plans made.', scheduler.plans),
     counter('bad_frames', 'Frames that could not be read.', peers.badFrames),
     counter('bad_adverts', 'Advertisements that were not believed.', scheduler.badAdverts),
+    gauge('slow', 'Whether this node is too slow to lead.', vitals.slow ? 1 : 0),
+    gauge('store_batch_seconds', 'A write until it was durable, lately.', vitals.batchMs / 1_000),
+    gauge('store_batch_max_seconds', 'The longest of a minute.', vitals.batchMaxMs / 1_000),
+    gauge('loop_lag_seconds', 'How late the drive loop comes, lately.', vitals.lagMs / 1_000),
+    gauge('loop_lag_max_seconds', 'The latest of a minute.', vitals.lagMaxMs / 1_000),
+    gauge('disk_low', 'Whether the disk is nearly full.', vitals.diskLow ? 1 : 0),
+    gauge('disk_free_bytes', 'Room on the disk of the data directory.', sources.diskFreeBytes ?? 0),
     gauge('shards_led', 'Shards this node leads.', led),
     gauge('submits_in_flight', 'Submits that wait for consensus.', sources.submitsInFlight),
     gauge('tasks_waiting', 'Waiting tasks of shards led here.', waiting),

@@ -3,10 +3,12 @@ import type { NodeId } from '../model/ids.ts';
 import type { Resources, Tier } from '../model/resources.ts';
 import type { BulkTransport } from '../ports/bulk.ts';
 import type { Clock, Random } from '../ports/clock.ts';
+import type { Disk } from '../ports/disk.ts';
 import type { Log } from '../ports/log.ts';
 import type { Runner } from '../ports/runner.ts';
 import type { Store } from '../ports/store.ts';
 import type { Gossip, Transport } from '../ports/transport.ts';
+import type { DiskSettings } from './disk-watch.ts';
 import type { LogLimits } from './log-policy.ts';
 
 export interface NodeSettings {
@@ -17,6 +19,9 @@ export interface NodeSettings {
   readonly labels: readonly (readonly [string, string])[];
   readonly zone: string;
   readonly httpAddress: string;
+  /** Submits that may wait for consensus here; `limits.submitsInFlightMax` unless given. */
+  readonly submitsInFlightMax?: number | undefined;
+  readonly disk?: DiskSettings | undefined;
   readonly networkKey: Uint8Array;
   /** How long logs may get; the usual limits where it is not given. */
   readonly logLimits?: LogLimits | undefined;
@@ -35,6 +40,8 @@ export interface NodePorts {
   readonly gossip: Gossip;
   readonly bulk: BulkTransport;
   readonly runner: Runner;
+  /** Not looked at where there is none. */
+  readonly disk?: Disk | undefined;
 }
 
 export interface NodeEnd {

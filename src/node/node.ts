@@ -16,6 +16,7 @@ import { Advertiser } from './advertiser.ts';
 import { createApi } from './api.ts';
 import { ClusterReads } from './cluster-reads.ts';
 import { background, type NodeContext } from './context.ts';
+import { DiskWatch } from './disk-watch.ts';
 import { DriveLoop } from './drive-loop.ts';
 import { EventsFeed } from './events-feed.ts';
 import type { GroupMachine } from './group-machine.ts';
@@ -39,6 +40,7 @@ import { TaskList } from './task-list.ts';
 import { TaskOutput } from './task-output.ts';
 import { TaskReads } from './task-reads.ts';
 import { TaskWrites } from './task-writes.ts';
+import { UnfitNodes } from './unfit-nodes.ts';
 import { WorkerHost } from './worker-host.ts';
 import { WorkerWire } from './worker-wire.ts';
 
@@ -59,6 +61,7 @@ export class TschedNode {
   readonly #ownStanding: OwnStanding;
   readonly #balance: LeaderBalance;
   readonly #snapshots: Snapshots;
+  readonly #disk: DiskWatch | undefined;
   readonly #wire: WorkerWire;
   readonly #advertiser: Advertiser;
   readonly #directory: LeaderDirectory;
@@ -179,7 +182,6 @@ export class TschedNode {
         this.#advertiser.soon();
       },
     });
-    this.#balance = new LeaderBalance(this.context, () => this.registry.machine());
     const { storeId } = image.header;
     const bootId = `${random.uint32().toString(16)}${random.uint32().toString(16)}`;
     this.#ownStanding = new OwnStanding({
@@ -190,11 +192,21 @@ export class TschedNode {
       registered: () => this.#registration.done,
       ended: error => this.#end.fatal(error),
     });
+    if (ports.disk !== undefined) {
+      const changed = (low: boolean): void => {
+        this.loop.vitals.diskLow = low;
+      };
+      const diskSettings = settings.disk ?? { ballastBytes: 0 };
+      this.#disk = new DiskWatch({ disk: ports.disk, settings: diskSettings, clock, log, changed });
+    }
+    const unfitNodes = new UnfitNodes(this.context, this.#disk?.room);
+    this.#balance = new LeaderBalance(this.context, () => this.registry.machine(), unfitNodes);
     this.#membership = new Membership({
       context: this.context,
       registry: this.registry,
       balance: this.#balance,
       standing: this.#ownStanding,
+      unfitNodes,
     });
     const table = () => this.registry.machine()?.slotTable() ?? [];
     const draw = new IdDraw({
@@ -209,12 +221,14 @@ export class TschedNode {
       scheduler: this.scheduler,
       membership: this.#membership,
       isolation: () => this.worker.isolation,
+      unfitNodes,
     });
     this.#writes = new TaskWrites({
       context: this.context,
       scheduler: this.scheduler,
       draw,
       table,
+      inFlightMax: settings.submitsInFlightMax,
       totals: () =>
         this.registry
           .machine()
@@ -277,6 +291,8 @@ export class TschedNode {
           gossip: ports.gossip,
           snapshots: this.#snapshots.counters(),
           submitsInFlight: this.#writes.inFlight,
+          nowMs: clock.nowMs(),
+          diskFreeBytes: this.#disk?.room.freeBytes,
           counters: this.#counters,
         }),
     });
@@ -294,6 +310,7 @@ export class TschedNode {
   async start(): Promise<void> {
     const { gossip } = this.#ports;
     await this.loop.recover(this.#image);
+    await this.#disk?.start();
     await this.#peers.start(
       {
         raft: (from, group, toStore, message) => {
@@ -394,6 +411,7 @@ export class TschedNode {
   async stop(options: { readonly endTasks: boolean; readonly handOver?: boolean }): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
+    this.#disk?.stop();
     this.#registration.stop();
     this.#advertiser.stop();
     if (options.handOver !== false) await this.#balance.handOver();

@@ -3,7 +3,8 @@
  * majority, then for what was committed at that time to be applied. All reads of a turn share one
  * round.
  */
-import type { TschedError } from '../model/errors.ts';
+import { TschedError } from '../model/errors.ts';
+import { limits } from '../model/limits.ts';
 
 interface Waiter {
   readonly resolve: () => void;
@@ -17,8 +18,29 @@ export class ReadWaiters {
   /** Confirmed, ascending by the index that has to be applied. */
   readonly #byIndex: { readonly index: number; readonly waiters: readonly Waiter[] }[] = [];
 
+  /** Not answered yet, wherever they stand. */
+  #waiting = 0;
+
+  /** Rejects with `overloaded` where too many wait already. */
   add(): Promise<void> {
-    return new Promise((resolve, reject) => this.#queue.push({ resolve, reject }));
+    if (this.#waiting >= limits.readsWaitingMax) {
+      const detail = { retryAfterMs: 500 };
+      const error = new TschedError('overloaded', 'too many reads wait for a majority', detail);
+      return Promise.reject(error);
+    }
+    this.#waiting++;
+    return new Promise((resolve, reject) => {
+      this.#queue.push({
+        resolve: () => {
+          this.#waiting--;
+          resolve();
+        },
+        reject: error => {
+          this.#waiting--;
+          reject(error);
+        },
+      });
+    });
   }
 
   get queued(): boolean {

@@ -57,8 +57,10 @@ export class Replica {
   leading = false;
   /** Monotonic instant at which leadership became usable; the lease argument counts from here. */
   leadingSinceMs = 0;
-  /** When a leader was last heard of. */
+  /** When a leader was last heard of, or when this replica came to be. */
   heardMs = 0;
+  /** Whether one was heard of at all, be it this replica itself. */
+  heard = false;
 
   readonly #events: ReplicaEvents;
   readonly #members = new Members();
@@ -129,6 +131,20 @@ export class Replica {
 
   learnMember(member: Member): void {
     this.#members.learn(member);
+  }
+
+  /** A leader was heard of. */
+  hear(nowMs: number): void {
+    this.heardMs = nowMs;
+    this.heard = true;
+  }
+
+  /** Keeps when its own leadership began; its end is when a leader was last heard of. */
+  noteLeading(nowMs: number): void {
+    if (this.leading && this.leadingSinceMs === 0) this.leadingSinceMs = nowMs;
+    if (this.leading || this.leadingSinceMs === 0) return;
+    this.leadingSinceMs = 0;
+    this.hear(nowMs);
   }
 
   propose(data: Uint8Array): Promise<Applied> {

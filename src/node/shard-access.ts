@@ -6,7 +6,7 @@ import { type ErrorCode, TschedError } from '../model/errors.ts';
 import { type NodeId, type ShardId, slotOfId, type TaskId } from '../model/ids.ts';
 import type { SlotTable } from '../model/slots.ts';
 import { decodeSpec, type TaskSpec } from '../model/spec.ts';
-import type { TaskView } from '../model/task.ts';
+import type { Consistency, TaskView } from '../model/task.ts';
 import type { Store } from '../ports/store.ts';
 import { specKey, taskKey } from '../shard/keys.ts';
 import type { ShardMachine } from '../shard/machine.ts';
@@ -54,10 +54,54 @@ export class ShardAccess {
   }
 
   /**
-   * Asks the shard's leader, then any replica for a stale answer. Errors that are answers (no such
-   * task) come from the leader or from nobody.
+   * Asks the shard's leader, then any replica for a stale answer; with `consistency` only the one
+   * or only the others. Errors that are answers (no such task) come from the leader or from nobody.
    */
-  async fromShard<T>(shard: ShardId, method: string, body: { id: TaskId }): Promise<T> {
+  async fromShard<T>(
+    shard: ShardId,
+    method: string,
+    body: { id: TaskId },
+    consistency?: Consistency,
+  ): Promise<T> {
+    if (consistency !== 'local') {
+      const answer = await this.#fromLeader<T>(shard, method, body);
+      if (answer !== undefined) return answer;
+    }
+    if (consistency === 'linearizable') {
+      throw new TschedError(
+        'noQuorum',
+        `shard ${shard} has no leader with a majority; --consistency local shows what a replica has`,
+        { retryAfterMs: 1_000 },
+      );
+    }
+    const { peers } = this.#context;
+    let unknown: TschedError | undefined;
+    for (const node of this.holders(shard)) {
+      try {
+        return await peers.ask<T>(node, method, { shard, stale: true, ...body }, 1_000);
+      } catch (error) {
+        if (!(error instanceof TschedError)) throw error;
+        // A replica that lags does not know the newest tasks: that is no word on whether they
+        // exist.
+        if (error.code === 'unknownTask') unknown = error;
+        else if (!isPassing(error)) throw error;
+      }
+    }
+    if (unknown !== undefined && consistency === 'local') {
+      throw new TschedError(
+        'unknownTask',
+        `${unknown.message} in the replicas that could be asked; they may be behind`,
+      );
+    }
+    throw new TschedError('noQuorum', `no replica of shard ${shard} can be reached`);
+  }
+
+  /** The answer of a leader that a majority confirms; `undefined` where there is none in time. */
+  async #fromLeader<T>(
+    shard: ShardId,
+    method: string,
+    body: { id: TaskId },
+  ): Promise<T | undefined> {
     const { peers, clock } = this.#context;
     const deadlineMs = clock.nowMs() + readTimeoutMs;
     let asked = false;
@@ -74,17 +118,7 @@ export class ShardAccess {
       }
       await new Promise<void>(resolve => clock.after(50, resolve));
     }
-    for (const node of this.holders(shard)) {
-      try {
-        return await peers.ask<T>(node, method, { shard, stale: true, ...body }, 1_000);
-      } catch (error) {
-        if (!(error instanceof TschedError)) throw error;
-        // A replica that lags does not know the newest tasks: that is no word on whether they
-        // exist.
-        if (!isPassing(error) && error.code !== 'unknownTask') throw error;
-      }
-    }
-    throw new TschedError('noQuorum', `no replica of shard ${shard} can be reached`);
+    return undefined;
   }
 
   /** Nodes that hold a replica of a shard, this one first. */
@@ -153,19 +187,33 @@ export class ShardAccess {
   view(machine: ShardMachine, replica: Replica, id: TaskId, stale: boolean): TaskView {
     const record = this.record(machine, replica.group, id);
     const spec = this.spec(machine, replica.group, record.digest);
-    return toView(record, spec, {
+    const view = toView(record, spec, {
       stale,
       shard: replica.group,
-      reason: record.state === 'waiting' ? this.reason(record, spec, stale) : undefined,
+      reason:
+        record.state === 'waiting'
+          ? this.reason(record, spec, stale && isLeaderless(replica))
+          : undefined,
     });
+    return stale ? { ...view, staleMs: this.#silentMs(replica) } : view;
   }
 
-  reason(record: TaskRecord, spec: TaskSpec, stale: boolean): string {
-    if (stale) return 'ShardNoQuorum';
+  /** For how long a replica has heard of no leader; `undefined` where it never did. */
+  #silentMs(replica: Replica): number | undefined {
+    if (replica.leading) return 0;
+    if (!replica.heard) return undefined;
+    return Math.max(0, Math.round(this.#context.clock.nowMs() - replica.heardMs));
+  }
+
+  reason(record: TaskRecord, spec: TaskSpec, leaderless: boolean): string {
+    if (leaderless) return 'ShardNoQuorum';
     if (record.backedOff && record.readySinceMs > this.#context.clock.wallMs()) return 'BackOff';
     return this.#scheduler.reasonFor(demandOf(spec));
   }
 }
+
+export const isLeaderless = (replica: Replica): boolean =>
+  !replica.leading && replica.leaderNode === undefined;
 
 /** `forbidden`: the node asked has not heard yet that this one is a member. */
 const passing: readonly ErrorCode[] = [

@@ -31,6 +31,7 @@ import {
 import type { Effect } from '../shard/effects.ts';
 import type { ShardMachine } from '../shard/machine.ts';
 import { background, type NodeContext } from './context.ts';
+import { diskFull } from './disk-room.ts';
 import type { PlacementDesk } from './placement-desk.ts';
 import { overCodes, type QueuedReport } from './queued-report.ts';
 import { Renewals } from './renewals.ts';
@@ -118,6 +119,7 @@ export class ShardLeader {
 
   /** Puts submits into the log; resolves with a reply for each item once they are applied. */
   submit(batch: SubmitBatch, actor: Actor): Promise<readonly ItemReply[]> {
+    if (this.#context.loop.vitals.diskLow) return Promise.reject(diskFull(this.shard));
     const replies = this.#submits.add(batch, actor);
     this.#planFlush();
     return replies;

@@ -1,9 +1,10 @@
 /**
  * Listings over all shards, newest first, and what rests on them: the whole ID behind a short one.
- * A page asks the leader of every shard once; shards that do not answer are named.
+ * A page asks the leader of every shard once, and the leader asks a majority; shards that were told
+ * of without one, and shards that do not answer, are named.
  */
 import { TschedError } from '../model/errors.ts';
-import { type NodeId, type ShardId, type TaskId, toTaskId } from '../model/ids.ts';
+import { type ShardId, type TaskId, toTaskId } from '../model/ids.ts';
 import type { TaskSummary } from '../model/task.ts';
 import type { ListPage, ListQuery } from '../ports/node-api.ts';
 import type { Row, Store } from '../ports/store.ts';
@@ -11,25 +12,17 @@ import { taskKey, taskRange } from '../shard/keys.ts';
 import type { ShardMachine } from '../shard/machine.ts';
 import { decodeTaskRow, type TaskRecord } from '../shard/record.ts';
 import { toView } from '../shard/view.ts';
+import { type Answered, type Asked, ShardQuestions } from './ask-shards.ts';
 import type { NodeContext } from './context.ts';
 import { type Bounds, decodeListCursor, encodeListCursor, nextBounds } from './list-cursor.ts';
 import type { Replica } from './replica.ts';
-import { readTimeoutMs, type ShardAccess } from './shard-access.ts';
+import { isLeaderless, type ShardAccess } from './shard-access.ts';
 
 /** Rows of one shard that are looked at for one page; the cursor goes on from there. */
 const scanRowsMax = 5_000;
 const pageRows = 256;
 /** IDs told of those that a short one fits; more than one is a refusal anyway. */
 const matchesMax = 5;
-
-interface Asked {
-  readonly shards: readonly ShardId[];
-}
-
-interface Answered {
-  /** Shards asked for that have no replica there any more. */
-  readonly missing: readonly ShardId[];
-}
 
 interface ListAsked extends Asked {
   readonly query: ListQuery;
@@ -54,6 +47,7 @@ interface FindAnswer extends Answered {
 interface Found {
   readonly id: TaskId;
   readonly shard: ShardId;
+  readonly replica: Replica;
   readonly machine: ShardMachine;
   readonly record: TaskRecord;
 }
@@ -65,6 +59,7 @@ export class TaskList {
   readonly #context: NodeContext;
   readonly #access: ShardAccess;
   readonly #store: Store;
+  readonly #questions: ShardQuestions;
   readonly #shards: () => number;
 
   constructor(deps: {
@@ -76,6 +71,7 @@ export class TaskList {
     this.#context = deps.context;
     this.#access = deps.access;
     this.#store = deps.store;
+    this.#questions = new ShardQuestions(deps.context, deps.access);
     this.#shards = deps.shards;
     const { peers } = this.#context;
     peers.answer<ListAsked>('list', (_from, asked) => this.#listHere(asked));
@@ -86,55 +82,30 @@ export class TaskList {
   async list(query: ListQuery): Promise<ListPage> {
     const before = decodeListCursor(query.cursor);
     const open = this.#all().filter(shard => before === undefined || before[shard] !== undefined);
-    const { answers, missing } = await this.#ask<ListAnswer>('list', open, {
-      query,
-      below: before ?? {},
-    });
+    const { consistency, ...asked } = query;
+    const local = consistency === 'local';
+    const body = { query: asked, below: before ?? {} };
+    const { answers, missing, stale } = await this.#questions.ask<ListAnswer>(
+      'list',
+      { shards: open, local },
+      body,
+    );
+    if (consistency === 'linearizable') refuseUnsure([...missing, ...stale], 'what is the newest');
     const found = answers.flatMap(answer => answer.tasks).sort(newestFirst);
     const tasks = found.slice(0, query.limit);
     const more: Bounds = Object.assign({}, ...answers.map(answer => answer.more));
     const next = nextBounds({ before, found, shown: tasks.length, more, missing });
     const cursor = next === undefined ? undefined : encodeListCursor(next);
-    return { tasks, cursor, missingShards: missing };
+    return { tasks, cursor, missingShards: missing, staleShards: stale };
   }
 
   #all(): ShardId[] {
     return Array.from({ length: this.#shards() }, (_, position) => position + 1);
   }
 
-  /** Asks for all these shards, each at one node: its leader, else whoever holds a replica. */
-  async #ask<T extends Answered>(
-    method: string,
-    shards: readonly ShardId[],
-    body: object,
-  ): Promise<{ readonly answers: readonly T[]; readonly missing: readonly ShardId[] }> {
-    const { peers } = this.#context;
-    const byNode = new Map<NodeId, ShardId[]>();
-    const missing: ShardId[] = [];
-    for (const shard of shards) {
-      const leader = this.#context.leaderOf(shard);
-      const node =
-        leader !== undefined && peers.connected(leader) ? leader : this.#access.holders(shard)[0];
-      if (node === undefined) missing.push(shard);
-      else byNode.set(node, [...(byNode.get(node) ?? []), shard]);
-    }
-    const answers: T[] = [];
-    await Promise.all(
-      [...byNode].map(async ([node, mine]) => {
-        try {
-          const answer = await peers.ask<T>(node, method, { shards: mine, ...body }, readTimeoutMs);
-          answers.push(answer);
-          missing.push(...answer.missing);
-        } catch (error) {
-          if (!(error instanceof TschedError)) throw error;
-          missing.push(...mine);
-        }
-      }),
-    );
-    return { answers, missing: missing.sort((left, right) => left - right) };
-  }
-
-  async #listHere({ shards, query, below }: ListAsked): Promise<ListAnswer> {
+  async #listHere(asked: ListAsked): Promise<ListAnswer> {
+    const { shards, query, below } = asked;
+    const stale = await this.#questions.unconfirmed(asked);
     const found: Found[] = [];
     const lowest: Record<string, string> = {};
     const missing: ShardId[] = [];
@@ -152,7 +123,7 @@ export class TaskList {
     const shown = Math.min(query.limit, found.length);
     const tasks = found.slice(0, shown).map(one => this.#summary(one));
     const more = nextBounds({ before: below, found, shown, more: lowest, missing: [] }) ?? {};
-    return { tasks, more, missing };
+    return { tasks, more, missing, stale: stale.filter(shard => !missing.includes(shard)) };
   }
 
   /**
@@ -185,7 +156,7 @@ export class TaskList {
         before = record.id;
         scanned++;
         if (!this.#matches(machine, replica.group, record, query)) continue;
-        into.push({ id: record.id, shard: replica.group, machine, record });
+        into.push({ id: record.id, shard: replica.group, replica, machine, record });
         found++;
       }
       if (rows.length < limit) return undefined;
@@ -206,7 +177,9 @@ export class TaskList {
   }
 
   /** The newest tasks here whose IDs end so. */
-  async #findHere({ shards, ending, tenant }: FindAsked): Promise<FindAnswer> {
+  async #findHere(asked: FindAsked): Promise<FindAnswer> {
+    const { shards, ending, tenant } = asked;
+    const stale = await this.#questions.unconfirmed(asked);
     const ids: TaskId[] = [];
     const missing: ShardId[] = [];
     for (const shard of shards) {
@@ -227,7 +200,7 @@ export class TaskList {
         if (rows.length < pageRows) break;
       }
     }
-    return { ids, missing };
+    return { ids, missing, stale: stale.filter(shard => !missing.includes(shard)) };
   }
 
   #matches(machine: ShardMachine, shard: ShardId, record: TaskRecord, query: ListQuery): boolean {
@@ -237,13 +210,13 @@ export class TaskList {
     return this.#access.spec(machine, shard, record.digest).name.startsWith(query.namePrefix);
   }
 
-  #summary({ machine, shard, record }: Found): TaskSummary {
+  #summary({ machine, shard, replica, record }: Found): TaskSummary {
     const spec = this.#access.spec(machine, shard, record.digest);
     const waiting = record.state === 'waiting';
     const view = toView(record, spec, {
       stale: false,
       shard,
-      reason: waiting ? this.#access.reason(record, spec, false) : undefined,
+      reason: waiting ? this.#access.reason(record, spec, isLeaderless(replica)) : undefined,
     });
     const last = view.attempts[view.attempts.length - 1];
     return {
@@ -264,12 +237,17 @@ export class TaskList {
   }
 
   /** The whole ID behind what a person typed. */
-  async resolve(text: string, tenant?: string): Promise<TaskId> {
+  async resolve(
+    text: string,
+    tenant?: string,
+    purpose: 'read' | 'change' = 'read',
+  ): Promise<TaskId> {
     const whole = toTaskId(text);
     if (whole !== undefined) return whole;
     if (text === 'last') {
-      const { tasks, missingShards } = await this.list({ limit: 1, tenant });
+      const { tasks, missingShards, staleShards } = await this.list({ limit: 1, tenant });
       refuseWithout(missingShards, 'which task is the newest');
+      if (purpose === 'change') refuseUnsure(staleShards, 'which task is the newest');
       const [newest] = tasks;
       if (newest === undefined) throw new TschedError('unknownTask', 'no task was submitted yet');
       return newest.id;
@@ -282,16 +260,19 @@ export class TaskList {
         `"${text}" is not a task ID: 20 characters, or at least its last 4`,
       );
     }
-    const { answers, missing } = await this.#ask<FindAnswer>('find', this.#all(), {
-      ending,
-      tenant,
-    });
+    const body = { ending, tenant };
+    const { answers, missing, stale } = await this.#questions.ask<FindAnswer>(
+      'find',
+      { shards: this.#all(), local: false },
+      body,
+    );
     const found = answers.flatMap(answer => answer.ids);
     if (found.length > 1) {
       const some = found.slice(0, 4).join(', ');
       throw new TschedError('ambiguousId', `several IDs end in ${ending}: ${some}`);
     }
     refuseWithout(missing, `which task has an ID that ends in ${ending}`);
+    if (purpose === 'change') refuseUnsure(stale, `which task has an ID that ends in ${ending}`);
     const [only] = found;
     if (only === undefined) {
       throw new TschedError(
@@ -310,6 +291,17 @@ function refuseWithout(missing: readonly ShardId[], what: string): void {
   throw new TschedError(
     'noQuorum',
     `cannot tell ${what}: no replica of ${missing.length} shards can be reached (${some})`,
+    { retryAfterMs: 1_000 },
+  );
+}
+
+/** What an old replica shows may not be what there is. */
+function refuseUnsure(unsure: readonly ShardId[], what: string): void {
+  if (unsure.length === 0) return;
+  const some = unsure.slice(0, 4).join(', ');
+  throw new TschedError(
+    'noQuorum',
+    `cannot tell for certain ${what}: ${unsure.length} shards have no leader with a majority (${some})`,
     { retryAfterMs: 1_000 },
   );
 }

@@ -1,12 +1,12 @@
 /** Reading one task: its view, its specification, why it waits, and waiting for its end. */
 import type { NodeId, ShardId, TaskId } from '../model/ids.ts';
 import { decodeSpec, type TaskSpec } from '../model/spec.ts';
-import { isSettled, type TaskView } from '../model/task.ts';
+import { type Consistency, isSettled, type TaskView } from '../model/task.ts';
 import type { Explanation } from '../ports/node-api.ts';
 import type { NodeContext } from './context.ts';
 import { explainTask } from './explain-task.ts';
 import type { Scheduler } from './scheduler.ts';
-import type { ShardAccess } from './shard-access.ts';
+import { isLeaderless, type ShardAccess } from './shard-access.ts';
 
 interface Asked {
   readonly shard: ShardId;
@@ -42,8 +42,8 @@ export class TaskReads {
     for (const listener of listeners) listener();
   }
 
-  async get(id: TaskId): Promise<TaskView> {
-    return this.#access.fromShard(this.#access.shardOf(id), 'get', { id });
+  async get(id: TaskId, consistency?: Consistency): Promise<TaskView> {
+    return this.#access.fromShard(this.#access.shardOf(id), 'get', { id }, consistency);
   }
 
   async spec(id: TaskId): Promise<TaskSpec> {
@@ -73,14 +73,16 @@ export class TaskReads {
 
   async #explainHere({ shard, id, stale }: Asked): Promise<Explanation> {
     const { clock } = this.#context;
-    const { machine } = await this.#access.confirmed(shard, stale);
+    const { machine, replica } = await this.#access.confirmed(shard, stale);
     const record = this.#access.record(machine, shard, id);
     const spec = this.#access.spec(machine, shard, record.digest);
     const waiting = record.state === 'waiting';
     return explainTask({
       record,
       spec,
-      reason: waiting ? this.#access.reason(record, spec, stale) : undefined,
+      reason: waiting
+        ? this.#access.reason(record, spec, stale && isLeaderless(replica))
+        : undefined,
       views: this.#scheduler.views(),
       nowMs: clock.nowMs(),
       place: waiting ? machine.position(id, clock.wallMs()) : undefined,

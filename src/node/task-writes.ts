@@ -3,15 +3,14 @@
  * IDs, until the answer is known or the time is up. Repeating is safe: apply knows a task by its
  * ID.
  */
-import { hash } from 'node:crypto';
 import { DecodeError } from '../model/bytes.ts';
-import type { Actor, ItemReply, SubmitItem } from '../model/command.ts';
+import type { Actor, ItemReply, ShardCommand } from '../model/command.ts';
 import { type ErrorCode, TschedError } from '../model/errors.ts';
 import { type ShardId, slotOfId, type TaskId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
 import type { Resources, Tier } from '../model/resources.ts';
 import { keySlot, type SlotTable } from '../model/slots.ts';
-import { decodeSpec, encodeSpec, type TaskSpec } from '../model/spec.ts';
+import type { TaskSpec } from '../model/spec.ts';
 import { neverFits } from '../placement/explain.ts';
 import type { SubmitReply, SubmitRequest } from '../ports/node-api.ts';
 import type { NodeContext } from './context.ts';
@@ -24,7 +23,14 @@ import {
 } from './forwarded.ts';
 import type { IdDraw } from './id-draw.ts';
 import type { Scheduler } from './scheduler.ts';
-import type { SubmitBatch } from './submit-queue.ts';
+import {
+  type Encoded,
+  encodeWithDigest,
+  inParts,
+  type Routed,
+  refuseUnreadable,
+  toBatch,
+} from './submit-parts.ts';
 import { within } from './within.ts';
 
 /** A cluster without a majority has to say so within 5 s, the start of the CLI included. */
@@ -32,18 +38,6 @@ const writeTimeoutMs = 4_200;
 const repeatMs = 40;
 /** `forbidden`: the node asked has not heard yet that this one is a member. */
 const passing: readonly ErrorCode[] = ['notLeader', 'nodeUnreachable', 'starting', 'forbidden'];
-
-interface Encoded {
-  readonly digest: Uint8Array;
-  readonly bytes: Uint8Array;
-}
-
-interface Routed {
-  readonly position: number;
-  readonly id: TaskId;
-  readonly spec: Encoded;
-  readonly request: SubmitRequest;
-}
 
 export class TaskWrites {
   readonly #context: NodeContext;
@@ -56,7 +50,10 @@ export class TaskWrites {
     total: Resources;
     labels: readonly (readonly [string, string])[];
   }[];
+  readonly #inFlightMax: number;
   #inFlight = 0;
+  /** Requests of other nodes that wait for consensus here. */
+  #forwardedBytes = 0;
 
   constructor(deps: {
     readonly context: NodeContext;
@@ -68,7 +65,10 @@ export class TaskWrites {
       total: Resources;
       labels: readonly (readonly [string, string])[];
     }[];
+    /** Less than `limits.submitsInFlightMax`, for a small machine. */
+    readonly inFlightMax?: number | undefined;
   }) {
+    this.#inFlightMax = deps.inFlightMax ?? limits.submitsInFlightMax;
     this.#context = deps.context;
     this.#scheduler = deps.scheduler;
     this.#draw = deps.draw;
@@ -89,7 +89,7 @@ export class TaskWrites {
   }
 
   async submit(requests: readonly SubmitRequest[], actor: Actor): Promise<SubmitReply[]> {
-    if (this.#inFlight + requests.length > limits.submitsInFlightMax) {
+    if (this.#inFlight + requests.length > this.#inFlightMax) {
       const refusal = refusalOf('overloaded', 'too many submits wait for consensus here', 500);
       return requests.map(() => refusal);
     }
@@ -264,19 +264,38 @@ export class TaskWrites {
   /** What other nodes forward to this one. */
   #serve(): void {
     const { peers } = this.#context;
-    peers.handle('submit', async (_from, payload) => {
+    peers.handle('submit', (_from, payload) =>
+      this.#forwarded(payload, async (shard, command) => {
+        if (command.kind !== 'submit') throw new TschedError('badRequest', 'not a submit');
+        const leader = this.#leading(shard);
+        refuseUnreadable(command);
+        return await leader.submit(command, command.actor);
+      }),
+    );
+    peers.handle('cancel', (_from, payload) =>
+      this.#forwarded(payload, async (shard, command) => {
+        if (command.kind !== 'cancel') throw new TschedError('badRequest', 'not a cancel');
+        const ids = command.items.map(item => item.taskId);
+        return await this.#leading(shard).cancel(ids, command.reason, command.actor);
+      }),
+    );
+  }
+
+  async #forwarded(
+    payload: Uint8Array,
+    run: (shard: ShardId, command: ShardCommand) => Promise<readonly ItemReply[]>,
+  ): Promise<Uint8Array> {
+    const bytes = payload.length;
+    if (this.#forwardedBytes + bytes > limits.forwardedBytesInFlightMax) {
+      throw new TschedError('overloaded', 'too much of other nodes waits for consensus here');
+    }
+    this.#forwardedBytes += bytes;
+    try {
       const { shard, command } = decodeForwarded(payload);
-      if (command.kind !== 'submit') throw new TschedError('badRequest', 'not a submit');
-      const leader = this.#leading(shard);
-      refuseUnreadable(command);
-      return encodeReplies(await leader.submit(command, command.actor));
-    });
-    peers.handle('cancel', async (_from, payload) => {
-      const { shard, command } = decodeForwarded(payload);
-      if (command.kind !== 'cancel') throw new TschedError('badRequest', 'not a cancel');
-      const ids = command.items.map(item => item.taskId);
-      return encodeReplies(await this.#leading(shard).cancel(ids, command.reason, command.actor));
-    });
+      return encodeReplies(await run(shard, command));
+    } finally {
+      this.#forwardedBytes -= bytes;
+    }
   }
 
   #leading(shard: ShardId): NonNullable<ReturnType<Scheduler['leader']>> {
@@ -293,70 +312,6 @@ function codeOf(error: unknown): ErrorCode {
   // An answer came, but not one that can be read.
   if (error instanceof DecodeError) return 'outcomeUnknown';
   throw error;
-}
-
-const digestOf = (bytes: Uint8Array): Uint8Array =>
-  new Uint8Array(hash('sha256', bytes, 'buffer').subarray(0, 16));
-
-function encodeWithDigest(spec: TaskSpec): Encoded {
-  const bytes = encodeSpec(spec);
-  return { digest: digestOf(bytes), bytes };
-}
-
-/**
- * A specification that cannot be read stops every replica that applies it: one of a newer program,
- * for example, which has to go to a newer leader.
- */
-function refuseUnreadable({ specs }: SubmitBatch): void {
-  for (const { digest, bytes } of specs) {
-    try {
-      decodeSpec(bytes);
-    } catch (cause) {
-      if (!(cause instanceof DecodeError)) throw cause;
-      throw new TschedError('badSpec', `the leader cannot read it: ${cause.message}`, {}, cause);
-    }
-    if (!digestOf(bytes).every((byte, place) => byte === digest[place])) {
-      throw new TschedError('badSpec', 'the digest is not that of the specification');
-    }
-  }
-}
-
-/** At most a thousand items and about half a request's bytes at a time. */
-function inParts(routed: readonly Routed[]): Routed[][] {
-  const parts: Routed[][] = [];
-  let bytes = 0;
-  let specs = new Set<Encoded>();
-  for (const item of routed) {
-    const part = parts[parts.length - 1];
-    const added = specs.has(item.spec) ? 0 : item.spec.bytes.length;
-    if (part === undefined || part.length >= 1_000 || bytes + added > limits.rpcBytesMax / 2) {
-      parts.push([item]);
-      specs = new Set([item.spec]);
-      bytes = item.spec.bytes.length;
-    } else {
-      part.push(item);
-      specs.add(item.spec);
-      bytes += added;
-    }
-  }
-  return parts;
-}
-
-/** A spec that several items share is carried once. */
-function toBatch(part: readonly Routed[]): SubmitBatch {
-  const specs: Encoded[] = [];
-  const places = new Map<Encoded, number>();
-  const items: SubmitItem[] = part.map(({ id, spec, request }) => {
-    let place = places.get(spec);
-    if (place === undefined) {
-      place = specs.length;
-      places.set(spec, place);
-      specs.push(spec);
-    }
-    const { retryOf, arrayId, arrayIndex } = request;
-    return { id, spec: place, retryOf, arrayId, arrayIndex };
-  });
-  return { specs, items };
 }
 
 function refusalOf(code: ErrorCode, message: string, retryAfterMs?: number): SubmitReply {

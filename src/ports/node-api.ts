@@ -9,7 +9,7 @@ import type { TaskId } from '../model/ids.ts';
 import type { Verdict } from '../model/planning.ts';
 import type { Resources, Tier } from '../model/resources.ts';
 import type { TaskSpec } from '../model/spec.ts';
-import type { TaskEvent, TaskState, TaskSummary, TaskView } from '../model/task.ts';
+import type { Consistency, TaskEvent, TaskState, TaskSummary, TaskView } from '../model/task.ts';
 
 export interface SubmitRequest {
   /** Drawn by the client for a safe retry; else the node draws one. */
@@ -38,6 +38,8 @@ export interface ListQuery {
   readonly limit: number;
   /** Opaque, from the page before. */
   readonly cursor?: string | undefined;
+  /** As in `NodeApi.get`. */
+  readonly consistency?: Consistency | undefined;
 }
 
 export interface ListPage {
@@ -45,6 +47,8 @@ export interface ListPage {
   readonly cursor?: string | undefined;
   /** Shards that did not answer: their tasks are missing from the page. */
   readonly missingShards: readonly number[];
+  /** Shards told of by a replica that could not confirm with a majority what is the newest. */
+  readonly staleShards: readonly number[];
 }
 
 export interface OutputQuery {
@@ -105,6 +109,20 @@ export interface NodeSummary {
   readonly labels: Readonly<Record<string, string>>;
 }
 
+export interface NodeVitals {
+  /** Too slow to lead: leaderships go elsewhere. */
+  readonly slow: boolean;
+  /** From the begin of a write until it was durable: lately, and the longest of the last minute. */
+  readonly batchMs: number;
+  readonly batchMaxMs: number;
+  /** That the drive loop came late: the same. */
+  readonly lagMs: number;
+  readonly lagMaxMs: number;
+  /** The disk is nearly full: leaderships go elsewhere, no new tasks are taken. */
+  readonly diskLow: boolean;
+  readonly diskFreeBytes?: number | undefined;
+}
+
 export interface NodeDetail extends NodeSummary {
   readonly addresses: readonly string[];
   readonly storeId: string;
@@ -112,6 +130,8 @@ export interface NodeDetail extends NodeSummary {
   readonly version: string;
   /** Isolation that was probed and is used; only the node itself knows. */
   readonly isolation?: Readonly<Record<string, string>> | undefined;
+  /** How fast its disk and its loop are, milliseconds; only the node itself knows. */
+  readonly vitals?: NodeVitals | undefined;
 }
 
 export interface ShardSummary {
@@ -203,10 +223,19 @@ export interface NodeApi {
   submit(requests: readonly SubmitRequest[], actor: Actor): Promise<SubmitReply[]>;
   /**
    * Accepts a whole ID, an unambiguous end of one (at least 4 characters), or `last`; only tasks of
-   * `tenant` count where it is given.
+   * `tenant` count where it is given. For a `change` every shard has to be certain: what an old
+   * replica takes for the newest task may be another one.
    */
-  resolve(text: string, tenant?: string | undefined): Promise<TaskId>;
-  get(id: TaskId): Promise<TaskView>;
+  resolve(
+    text: string,
+    tenant?: string | undefined,
+    purpose?: 'read' | 'change' | undefined,
+  ): Promise<TaskId>;
+  /**
+   * Without `consistency` it is linearizable where there is a majority; else what a replica has,
+   * marked stale. `linearizable` throws `noQuorum` instead, `local` asks no leader at all.
+   */
+  get(id: TaskId, consistency?: Consistency | undefined): Promise<TaskView>;
   spec(id: TaskId): Promise<TaskSpec>;
   list(query: ListQuery): Promise<ListPage>;
   cancel(ids: readonly TaskId[], reason: string, actor: Actor): Promise<SubmitReply[]>;

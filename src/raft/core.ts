@@ -151,6 +151,14 @@ export class RaftCore {
   }
 
   /**
+   * An election timeout runs out so many ticks later. How it votes, and when a leader steps down,
+   * does not change: others can be elected as before.
+   */
+  holdBack(ticks: number): void {
+    this.#replica.extraTicks = ticks;
+  }
+
+  /**
    * A follower stops believing in its leader, so that it may vote and campaign at once. Local and
    * safe: no read rests on the lease (refused silently where one does).
    */

@@ -13,7 +13,8 @@ import { broadcastAppend } from './replication.ts';
 /** Follower and candidates: one tick nearer to an election. */
 export function tickElection(replica: Replica): void {
   replica.electionElapsed++;
-  if (!replica.promotable || replica.electionElapsed < replica.electionTimeout) return;
+  const timeout = replica.electionTimeout + replica.extraTicks;
+  if (!replica.promotable || replica.electionElapsed < timeout) return;
   replica.electionElapsed = 0;
   campaign(replica);
 }

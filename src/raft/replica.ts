@@ -46,6 +46,8 @@ export class Replica {
   role: Role = 'follower';
   conf: ConfState;
   electionElapsed = 0;
+  /** Added to the election timeout of a replica that had better not lead. */
+  extraTicks = 0;
   heartbeatElapsed = 0;
   /** This term's drawn election timeout, in ticks. */
   electionTimeout = 0;

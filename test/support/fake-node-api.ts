@@ -12,6 +12,7 @@ import { keySlot } from '../../src/model/slots.ts';
 import { encodeSpec, type TaskSpec } from '../../src/model/spec.ts';
 import {
   type AttemptView,
+  type Consistency,
   type EventKind,
   isSettled,
   type TaskEvent,
@@ -91,6 +92,10 @@ export class FakeNodeApi implements NodeApi {
   /** What `moves` tells, one at a time. */
   readonly pendingMoves: ShardMoves[] = [];
   ready = true;
+  /** What reads were asked to rest on, in order. */
+  readonly consistencies: (Consistency | undefined)[] = [];
+  /** Where there is none to ask, reads are stale and linearizable ones refused. */
+  majority = true;
   /** Refuses every submit, cancel and retry with this, where set. */
   refusal: { code: ErrorCode; message: string; retryAfterMs?: number } | undefined;
   /** Thrown by every read, where set. */
@@ -235,9 +240,19 @@ export class FakeNodeApi implements NodeApi {
     return fitting[0];
   }
 
-  async get(id: TaskId): Promise<TaskView> {
+  async get(id: TaskId, consistency?: Consistency): Promise<TaskView> {
     this.#mayFail();
-    return this.#task(id).view;
+    const stale = this.#isStale(consistency);
+    const { view } = this.#task(id);
+    return stale ? { ...view, stale, staleMs: 12_000 } : view;
+  }
+
+  #isStale(consistency: Consistency | undefined): boolean {
+    this.consistencies.push(consistency);
+    if (!this.majority && consistency === 'linearizable') {
+      throw new TschedError('noQuorum', 'shard 1 has no leader with a majority');
+    }
+    return !this.majority || consistency === 'local';
   }
 
   async spec(id: TaskId): Promise<TaskSpec> {
@@ -247,6 +262,7 @@ export class FakeNodeApi implements NodeApi {
 
   async list(query: ListQuery): Promise<ListPage> {
     this.#mayFail();
+    const staleShards = this.#isStale(query.consistency) ? [1] : [];
     const all = [...this.#tasks.values()]
       .map(task => task.view)
       .filter(
@@ -273,7 +289,7 @@ export class FakeNodeApi implements NodeApi {
       nodeName: view.attempts.at(-1)?.nodeName,
     }));
     const more = all.length > query.limit;
-    return { tasks, cursor: more ? tasks.at(-1)?.id : undefined, missingShards: [] };
+    return { tasks, cursor: more ? tasks.at(-1)?.id : undefined, missingShards: [], staleShards };
   }
 
   async cancel(ids: readonly TaskId[], reason: string, actor: Actor): Promise<SubmitReply[]> {
@@ -435,6 +451,7 @@ export class FakeNodeApi implements NodeApi {
       bootCount: 1,
       version: this.health().version,
       isolation: found.self ? { tree: 'cgroup2' } : undefined,
+      vitals: { slow: false, batchMs: 4, batchMaxMs: 31, lagMs: 0, lagMaxMs: 7, diskLow: false },
     };
   }
 

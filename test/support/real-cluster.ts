@@ -63,7 +63,14 @@ export interface TaskRow {
 
 export const settledStates: readonly string[] = ['succeeded', 'failed', 'cancelled', 'aborted'];
 
-const defaultFlags = ['--listen', '/ip4/127.0.0.1/tcp/0', '--http', '127.0.0.1:0'];
+const defaultFlags = [
+  '--listen',
+  '/ip4/127.0.0.1/tcp/0',
+  '--http',
+  '127.0.0.1:0',
+  '--ballast',
+  '0',
+];
 
 export class RealCluster {
   readonly dir: string;

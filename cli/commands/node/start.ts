@@ -55,6 +55,14 @@ export default class NodeStart extends BaseCommand {
     iops: string({ description: 'disk operations a second it offers', helpValue: 'N' }),
     bandwidth: string({ description: 'network bytes a second it offers', helpValue: 'SIZE' }),
     ports: string({ description: 'TCP ports it offers', helpValue: 'FROM-TO' }),
+    'disk-reserve': string({
+      description: 'room kept free on the disk; a twentieth of it, at least 1GiB, unless given',
+      helpValue: 'SIZE',
+    }),
+    ballast: string({
+      description: 'file that is given up to start on a full disk; 64MiB unless given, 0 for none',
+      helpValue: 'SIZE',
+    }),
     label: string({
       description: 'label tasks can require; repeatable',
       helpValue: 'K=V',
@@ -125,6 +133,8 @@ interface AmountFlags {
   readonly cpu?: string | undefined;
   readonly memory?: string | undefined;
   readonly disk?: string | undefined;
+  readonly 'disk-reserve'?: string | undefined;
+  readonly ballast?: string | undefined;
   readonly iops?: string | undefined;
   readonly bandwidth?: string | undefined;
   readonly ports?: string | undefined;
@@ -134,6 +144,8 @@ interface Amounts {
   cpuMilli?: number;
   memoryBytes?: number;
   diskBytes?: number;
+  diskReserveBytes?: number;
+  ballastBytes?: number;
   iops?: number;
   bandwidth?: number;
   ports?: { from: number; to: number };
@@ -169,6 +181,9 @@ function readAmounts(flags: AmountFlags): Amounts {
   }
   if (flags.memory !== undefined) amounts.memoryBytes = readSize('memory', flags.memory);
   if (flags.disk !== undefined) amounts.diskBytes = readSize('disk', flags.disk);
+  const reserve = flags['disk-reserve'];
+  if (reserve !== undefined) amounts.diskReserveBytes = readSize('disk-reserve', reserve);
+  if (flags.ballast !== undefined) amounts.ballastBytes = readSize('ballast', flags.ballast);
   const iops = readCount('iops', flags.iops, { min: 0, max: 999_999_999 });
   if (iops !== undefined) amounts.iops = iops;
   if (flags.bandwidth !== undefined) amounts.bandwidth = readSize('bandwidth', flags.bandwidth);

@@ -37,7 +37,7 @@ export const cancelRoute: Route = {
     response: { 200: submittedSchema, 404: problemSchema, 409: problemSchema },
   },
   async run(request, _reply, gateway) {
-    const id = await visibleId(request, gateway);
+    const id = await visibleId(request, gateway, 'change');
     const [reply] = await gateway.api.cancel([id], reasonOf(bodyOf(request)), identityOf(request));
     if (reply === undefined) return refuse('internal', 'The node gave no answer.');
     if (!reply.ok) throw new ProblemError(problemOfReply(reply));
@@ -54,7 +54,7 @@ async function resolveAll(
   return await Promise.all(
     texts.map(async text => {
       try {
-        const id = await resolveId(gateway, text, identity);
+        const id = await resolveId(gateway, text, identity, 'change');
         if (boundTenant(identity) === undefined) return id;
         const { tenant } = await gateway.api.get(id);
         if (seesTenant(identity, tenant)) return id;
@@ -115,7 +115,7 @@ export const retryRoute: Route = {
   description: 'Makes a new task with the same specification; its `retryOf` names this one.',
   schema: { params: idParams, response: { 201: submittedSchema, 409: problemSchema } },
   async run(request, reply, gateway) {
-    const id = await visibleId(request, gateway);
+    const id = await visibleId(request, gateway, 'change');
     const answer = await gateway.api.retry(id, identityOf(request));
     if (!answer.ok) throw new ProblemError(problemOfReply(answer));
     reply.code(201);

@@ -39,13 +39,24 @@ async function answerLines(
   gateway: GatewayContext,
 ): Promise<string> {
   let results: object[];
+  const bytes = lines.reduce(
+    (sum, line) => sum + (line.kind === 'line' ? line.bytes.length : 0),
+    0,
+  );
+  let held = 0;
   try {
+    gateway.intake.take(bytes);
+    held = bytes;
     const prepared = lines.map(line => prepareLine(line, identity));
     results = await submitPrepared(gateway.api, prepared, identity);
   } catch (error) {
-    gateway.log.error('submit of a stream failed', { error: String(error) });
     const problem = problemOfError(error) ?? internal;
+    if (problem.code === 'internal') {
+      gateway.log.error('submit of a stream failed', { error: String(error) });
+    }
     results = lines.map(() => resultOfProblem(problem));
+  } finally {
+    gateway.intake.give(held);
   }
   const answers = results.map((result, position) =>
     JSON.stringify({ line: lines[position]!.number, ...result }),

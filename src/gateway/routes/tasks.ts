@@ -1,7 +1,13 @@
 /** Reading tasks: one, its document, a listing, why it waits. */
 
 import { specDocumentSchema, writeSpecDocument } from '../../model/spec-document.ts';
-import { isSettled, type TaskState, taskStates } from '../../model/task.ts';
+import {
+  type Consistency,
+  consistencies,
+  isSettled,
+  type TaskState,
+  taskStates,
+} from '../../model/task.ts';
 import { boundTenant } from '../access.ts';
 import { refuse } from '../problem.ts';
 import { identityOf, queryOf, type Route, viewOf, visibleId } from '../route.ts';
@@ -13,15 +19,36 @@ import {
   taskViewSchema,
 } from '../schemas.ts';
 
+const consistencySchema = {
+  type: 'string',
+  enum: [...consistencies],
+  description:
+    '`linearizable`: confirmed by a majority, or `noQuorum`. `local`: what the nearest replica has, ' +
+    'marked stale. Without it: linearizable, and where there is no majority local.',
+};
+
 export const getTaskRoute: Route = {
   method: 'GET',
   path: '/v1/tasks/:id',
   role: 'reader',
   tag: 'tasks',
   summary: 'Show a task',
-  description: 'State, reason, attempts and outcome, as of a majority of its shard.',
-  schema: { params: idParams, response: { 200: taskViewSchema, 404: problemSchema } },
-  run: (request, _reply, gateway) => viewOf(request, gateway),
+  description:
+    'State, reason, attempts and outcome, as of a majority of its shard; `stale` says that there ' +
+    'was none to ask.',
+  schema: {
+    params: idParams,
+    querystring: {
+      type: 'object',
+      additionalProperties: false,
+      properties: { consistency: consistencySchema },
+    },
+    response: { 200: taskViewSchema, 404: problemSchema, 503: problemSchema },
+  },
+  run(request, _reply, gateway) {
+    const { consistency } = queryOf<{ consistency?: Consistency }>(request);
+    return viewOf(request, gateway, { consistency });
+  },
 };
 
 export const getSpecRoute: Route = {
@@ -79,7 +106,8 @@ export const listTasksRoute: Route = {
   summary: 'List tasks',
   description:
     'Newest first. `cursor` of a page leads to the next one; `missingShards` names shards whose ' +
-    'tasks are missing because they did not answer.',
+    'tasks are missing because they did not answer, `staleShards` those that were told of without ' +
+    'a majority.',
   schema: {
     querystring: {
       type: 'object',
@@ -92,20 +120,26 @@ export const listTasksRoute: Route = {
         name: { type: 'string', maxLength: 200, description: 'Beginning of the name.' },
         limit: { type: 'integer', minimum: 1, maximum: listMax, default: listDefault },
         cursor: { type: 'string', maxLength: 4096, description: 'From the page before.' },
+        consistency: consistencySchema,
       },
     },
-    response: { 200: listPageSchema, 400: problemSchema },
+    response: { 200: listPageSchema, 400: problemSchema, 503: problemSchema },
   },
   async run(request, _reply, gateway) {
-    const query = queryOf<{ state?: string; name?: string; limit: number; cursor?: string }>(
-      request,
-    );
+    const query = queryOf<{
+      state?: string;
+      name?: string;
+      limit: number;
+      cursor?: string;
+      consistency?: Consistency;
+    }>(request);
     return await gateway.api.list({
       states: statesOf(query.state),
       tenant: boundTenant(identityOf(request)),
       namePrefix: query.name,
       limit: query.limit,
       cursor: query.cursor,
+      consistency: query.consistency,
     });
   },
 };

@@ -46,6 +46,40 @@ describe('status', () => {
     expect(stdout).toContain(`tsched retry ${id.slice(-8)}`);
   });
 
+  test('without a majority it shows what a replica has, and says so', async () => {
+    const id = await submit({ name: 'etl' });
+    bench.api.majority = false;
+    try {
+      const text = await bench.run(['status', id]);
+      expect(text).toMatchObject({ code: 0 });
+      expect(text.stdout).toContain('may be out of date');
+      expect(text.stderr).toMatch(/^warning: .*no majority.*heard of a leader 12s ago\n$/);
+      const json = JSON.parse((await bench.run(['status', id, '--json'])).stdout);
+      expect(json).toMatchObject({ id, stale: true, staleMs: 12_000 });
+      const strict = await bench.run(['status', id, '--consistency', 'linearizable']);
+      expect(strict).toMatchObject({ code: 6, stdout: '' });
+      const page = await bench.run(['list', '--json']);
+      expect(JSON.parse(page.stdout)).toMatchObject({ staleShards: [1], missingShards: [] });
+      expect(page.stderr).toContain('warning: tasks of shards 1 may be out of date');
+    } finally {
+      bench.api.majority = true;
+    }
+  });
+
+  test('--consistency local asks for no majority, and anything else is wrong usage', async () => {
+    const id = await submit();
+    const local = await bench.run(['status', id, '--consistency', 'local', '--json']);
+    expect(JSON.parse(local.stdout)).toMatchObject({ stale: true });
+    expect(bench.api.consistencies.at(-1)).toBe('local');
+    const page = await bench.run(['list', '--consistency', 'local', '--json']);
+    expect(JSON.parse(page.stdout)).toMatchObject({ staleShards: [1] });
+    for (const args of [['status', id], ['list']]) {
+      const wrong = await bench.run([...args, '--consistency', 'eventual']);
+      expect(wrong).toMatchObject({ code: 2, stdout: '' });
+      expect(wrong.stderr).toContain('It is linearizable or local');
+    }
+  });
+
   test('without an ID tells of the cluster', async () => {
     const { stdout } = await bench.run(['status']);
     expect(stdout).toMatch(/^cluster ok {3}3 of 3 nodes up {3}4 shards, replication 3\n/);

@@ -183,7 +183,7 @@ describe('giving up', () => {
     expect(await caught(clientOf(busy.url).get('/v1/x'))).toMatchObject({
       code: 'overloaded',
       exit: 7,
-      suggestion: 's',
+      suggestion: 'Try again in 60 s, or with fewer at a time.',
       field: '/cpu',
       retryAfterMs: 60_000,
     });

@@ -9,6 +9,7 @@ import {
   missingWords,
   outcomeWords,
   reasonWords,
+  staleWords,
   titleOf,
 } from '../../../src/dashboard/task-words.ts';
 import { systemOutcome } from '../../../src/model/attempt.ts';
@@ -143,5 +144,11 @@ describe('a task', () => {
     expect(missingWords([])).toBe('');
     expect(missingWords([3])).toContain('1 shard (3) did not answer');
     expect(missingWords([1, 2, 3, 4, 5, 6])).toContain('6 shards did not answer');
+  });
+
+  test('may be old in a listing, which says so', () => {
+    expect(staleWords([])).toBe('');
+    expect(staleWords([3])).toContain('No majority of 1 shard (3)');
+    expect(staleWords([1, 2, 3, 4, 5, 6])).toContain('6 shards');
   });
 });

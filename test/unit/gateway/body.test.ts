@@ -3,6 +3,7 @@ import { PassThrough } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { BodyReceiver, jsonDepthMax, parseJson, tooDeep } from '../../../src/gateway/body.ts';
+import { Intake } from '../../../src/gateway/intake.ts';
 
 const bytes = (text: string): Buffer => Buffer.from(text);
 const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
@@ -71,7 +72,7 @@ function incoming(headers: Record<string, string> = {}): PassThrough & IncomingM
 }
 
 describe('receiving a body', () => {
-  const receiver = new BodyReceiver(60_000);
+  const receiver = new BodyReceiver(60_000, new Intake(1_000_000));
   receiver.close();
 
   test('joins its chunks', async () => {

@@ -15,6 +15,7 @@ test.each(Object.keys(errorTable) as ErrorCode[])('%s becomes a whole problem do
     detail: 'why',
     code,
     suggestion: errorTable[code].suggestion,
+    ...(['overloaded', 'tooManyTasks', 'diskFull'].includes(code) ? { retryAfterMs: 1_000 } : {}),
   });
 });
 

@@ -49,7 +49,7 @@ describe('The error table', () => {
   test.each(rows)('%s has a status, an exit code and words for a person', (code, row) => {
     expect(code).toMatch(/^[a-z][a-zA-Z]+$/);
     expect(row.http).toBeGreaterThanOrEqual(400);
-    expect(row.http).toBeLessThanOrEqual(504);
+    expect(row.http).toBeLessThanOrEqual(507);
     expect(exits).toContain(row.exit);
     expect(row.title).toMatch(/^[A-Z].*[^.]$/);
     expect(row.suggestion).toMatch(/^[A-Z].*\.$/);

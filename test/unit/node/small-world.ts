@@ -74,6 +74,8 @@ export interface SmallWorldOptions {
 export class SmallWorld {
   readonly time = new VirtualTime();
   readonly faults = { writeMsMin: 1, writeMsMax: 4 };
+  /** Disks with faults of their own. */
+  readonly faultsOf = new Map<NodeId, { writeMsMin: number; writeMsMax: number }>();
   readonly net;
   readonly fatals: unknown[] = [];
   readonly #seed: number;
@@ -128,7 +130,8 @@ export class SmallWorld {
     join?: { readonly secret: Uint8Array; readonly contacts: readonly NodeId[] },
   ): Promise<TschedNode> {
     const random = seededRandom(this.#seed, id);
-    const store = createSimStore({ scheduler: this.time, random, faults: this.faults, disk });
+    const faults = this.faultsOf.get(id) ?? this.faults;
+    const store = createSimStore({ scheduler: this.time, random, faults, disk });
     const image = await this.within(store.open(error => this.fatals.push(error)));
     const { transport, gossip, bulk } = this.net.join(id);
     const clock = this.time.clock(() => true);

@@ -21,6 +21,18 @@ describe('elections', () => {
     expect(waited.size).toBe(10);
   });
 
+  test('of a replica that is held back start later, and it votes as before', () => {
+    const node = new TestNode(1, conf(1, 2, 3), { rng: () => 0 });
+    node.core.holdBack(50);
+    for (let tick = 0; tick < 59; tick++) node.core.tick();
+    expect(node.core.role).toBe('follower');
+    node.core.step(newMessage('MsgVote', 2, 1, 1, 0, 0));
+    const [answer] = node.core.ready().msgsAfterPersist;
+    expect(answer).toMatchObject({ type: 'MsgVoteResp', to: 2, reject: false });
+    for (let tick = 0; tick < 60; tick++) node.core.tick();
+    expect(node.core.role).toBe('preCandidate');
+  });
+
   test('a pre-vote changes neither term nor vote', () => {
     const node = new TestNode(1, conf(1, 2, 3));
     node.core.campaign();

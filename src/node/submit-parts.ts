@@ -1,0 +1,89 @@
+/**
+ * What a submit carries to its shard: encoded specifications with their digests, in parts that fit
+ * a request between nodes, and what a leader checks of those that come from elsewhere.
+ */
+import { hash } from 'node:crypto';
+import { DecodeError } from '../model/bytes.ts';
+import type { SubmitItem } from '../model/command.ts';
+import { TschedError } from '../model/errors.ts';
+import type { TaskId } from '../model/ids.ts';
+import { limits } from '../model/limits.ts';
+import { decodeSpec, encodeSpec, type TaskSpec } from '../model/spec.ts';
+import type { SubmitRequest } from '../ports/node-api.ts';
+import type { SubmitBatch } from './submit-queue.ts';
+
+export interface Encoded {
+  readonly digest: Uint8Array;
+  readonly bytes: Uint8Array;
+}
+
+export interface Routed {
+  readonly position: number;
+  readonly id: TaskId;
+  readonly spec: Encoded;
+  readonly request: SubmitRequest;
+}
+
+const digestOf = (bytes: Uint8Array): Uint8Array =>
+  new Uint8Array(hash('sha256', bytes, 'buffer').subarray(0, 16));
+
+export function encodeWithDigest(spec: TaskSpec): Encoded {
+  const bytes = encodeSpec(spec);
+  return { digest: digestOf(bytes), bytes };
+}
+
+/**
+ * A specification that cannot be read stops every replica that applies it: one of a newer program,
+ * for example, which has to go to a newer leader.
+ */
+export function refuseUnreadable({ specs }: SubmitBatch): void {
+  for (const { digest, bytes } of specs) {
+    try {
+      decodeSpec(bytes);
+    } catch (cause) {
+      if (!(cause instanceof DecodeError)) throw cause;
+      throw new TschedError('badSpec', `the leader cannot read it: ${cause.message}`, {}, cause);
+    }
+    if (!digestOf(bytes).every((byte, place) => byte === digest[place])) {
+      throw new TschedError('badSpec', 'the digest is not that of the specification');
+    }
+  }
+}
+
+/** At most a thousand items and about half a request's bytes at a time. */
+export function inParts(routed: readonly Routed[]): Routed[][] {
+  const parts: Routed[][] = [];
+  let bytes = 0;
+  let specs = new Set<Encoded>();
+  for (const item of routed) {
+    const part = parts[parts.length - 1];
+    const added = specs.has(item.spec) ? 0 : item.spec.bytes.length;
+    if (part === undefined || part.length >= 1_000 || bytes + added > limits.rpcBytesMax / 2) {
+      parts.push([item]);
+      specs = new Set([item.spec]);
+      bytes = item.spec.bytes.length;
+    } else {
+      part.push(item);
+      specs.add(item.spec);
+      bytes += added;
+    }
+  }
+  return parts;
+}
+
+/** A spec that several items share is carried once. */
+export function toBatch(part: readonly Routed[]): SubmitBatch {
+  const specs: Encoded[] = [];
+  const places = new Map<Encoded, number>();
+  const items: SubmitItem[] = part.map(({ id, spec, request }) => {
+    let place = places.get(spec);
+    if (place === undefined) {
+      place = specs.length;
+      places.set(spec, place);
+      specs.push(spec);
+    }
+    const { retryOf, arrayId, arrayIndex } = request;
+    return { id, spec: place, retryOf, arrayId, arrayIndex };
+  });
+  return { specs, items };
+}
