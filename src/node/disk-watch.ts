@@ -3,6 +3,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Disk } from '../ports/disk.ts';
 import type { Log } from '../ports/log.ts';
 import { DiskRoom } from './disk-room.ts';
+import type { Vitals } from './vitals.ts';
 
 const everyMs = 1_000;
 /** The ballast is looked at less often, and not in the busy time after a start. */
@@ -21,25 +22,26 @@ export class DiskWatch {
   readonly #ballastBytes: number;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #changed: (low: boolean) => void;
+  readonly #vitals: Vitals;
   #ballastDueMs: number;
   #stopped = false;
   #cancel: () => void = () => undefined;
 
   constructor(deps: {
     readonly disk: Disk;
-    readonly settings: DiskSettings;
+    /** Without them, the usual room is kept free and there is no ballast. */
+    readonly settings: DiskSettings | undefined;
     readonly clock: Clock;
     readonly log: Log;
-    /** Called when the disk becomes nearly full, and when it is no longer. */
-    readonly changed: (low: boolean) => void;
+    /** Told when the disk becomes nearly full, and when it is no longer. */
+    readonly vitals: Vitals;
   }) {
     this.#disk = deps.disk;
-    this.#ballastBytes = deps.settings.ballastBytes;
-    this.room = new DiskRoom(deps.settings.reserveBytes);
+    this.#ballastBytes = deps.settings?.ballastBytes ?? 0;
+    this.room = new DiskRoom(deps.settings?.reserveBytes);
     this.#clock = deps.clock;
     this.#log = deps.log;
-    this.#changed = deps.changed;
+    this.#vitals = deps.vitals;
     this.#ballastDueMs = deps.clock.nowMs() + ballastEveryMs;
   }
 
@@ -63,7 +65,7 @@ export class DiskWatch {
       if (low !== before) {
         const what = low ? 'the disk is nearly full: no new tasks here' : 'the disk has room again';
         this.#log.warn(what, { freeBytes, reserveBytes: this.room.reserveBytes });
-        this.#changed(low);
+        this.#vitals.diskLow = low;
       }
       await this.#keepBallast();
     } catch (error) {

@@ -21,7 +21,7 @@ import type { StoreImage, StoreOp } from '../ports/store.ts';
 import type { Message } from '../raft/message.ts';
 import { BatchWriter, type WrittenPart } from './batch-writer.ts';
 import { storeMark } from './descriptor.ts';
-import type { DriveObserver, DriveParts } from './drive-parts.ts';
+import { type DriveObserver, type DriveParts, newCounters } from './drive-parts.ts';
 import { nodeLost } from './failover.ts';
 import { considerFlush, isFlushDue } from './flush-policy.ts';
 import type { Peers } from './peers.ts';
@@ -65,15 +65,7 @@ export class DriveLoop {
   #stopped = false;
   #cancelTick: () => void = () => undefined;
   #lastTurnMs = 0;
-  readonly counters = {
-    turns: 0,
-    batches: 0,
-    ticks: 0,
-    applied: 0,
-    stalls: 0,
-    dropped: 0,
-    truncations: 0,
-  };
+  readonly counters = newCounters();
 
   constructor(parts: DriveParts) {
     this.#parts = parts;

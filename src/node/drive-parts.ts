@@ -35,3 +35,14 @@ export interface DriveParts {
   /** How long logs may get. */
   readonly logLimits: LogLimits;
 }
+
+export const newCounters = () => ({
+  turns: 0,
+  batches: 0,
+  ticks: 0,
+  applied: 0,
+  stalls: 0,
+  /** Messages dropped because too many waited. */
+  dropped: 0,
+  truncations: 0,
+});

@@ -36,6 +36,12 @@ function campaignWithout(
   });
 }
 
+/** At start: who is alone in its group has nobody to wait for. */
+export function campaignAlone(replica: Replica): boolean {
+  const { voters } = replica.descriptor.conf;
+  return voters.length === 1 && voters[0] === replica.id && replica.core.campaign();
+}
+
 /**
  * The connection to a node closed; `refused` says that its process is gone, and then groups that it
  * led elect another leader at once.

@@ -16,6 +16,7 @@ import { createLevelStore } from '../storage/level-store.ts';
 import { createProcessRunner } from '../worker/process-runner.ts';
 import { bootstrapOf, DataDir, readJoinToken } from './data-dir.ts';
 import { ballastBytesDefault, dataDisk } from './data-disk.ts';
+import { readHttp } from './http-address.ts';
 import { keepPorts } from './listen-ports.ts';
 import type { LogLimits } from './log-policy.ts';
 import { TschedNode } from './node.ts';
@@ -123,26 +124,6 @@ async function totalsOf(options: NodeOptions, dataDir: string): Promise<Resource
     bandwidth: options.bandwidth ?? 125_000_000,
     ports,
   };
-}
-
-const loopbackHosts = new Set(['127.0.0.1', 'localhost', '[::1]', '::1']);
-
-function readHttp(http: string, allowInsecure: boolean): { host: string; port: number } {
-  const match = /^(.*):(\d{1,5})$/.exec(http);
-  const port = Number(match?.[2]);
-  if (match === null || port > 65_535) {
-    throw new TschedError('badRequest', `--http ${http} is not HOST:PORT`, { field: 'http' });
-  }
-  const host = match[1] === '' ? '127.0.0.1' : match[1]!;
-  if (!loopbackHosts.has(host) && !host.startsWith('127.') && !allowInsecure) {
-    throw new TschedError(
-      'badRequest',
-      `--http ${http} is not a loopback address, and the API has no TLS yet: put a proxy with TLS ` +
-        'before it, or say --allow-insecure-http',
-      { field: 'http' },
-    );
-  }
-  return { host: host.replace(/^\[|\]$/g, ''), port };
 }
 
 const brokenOff = (dir: DataDir): TschedError =>

@@ -5,13 +5,12 @@
  */
 import { type NodeId, registryGroup } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
-import type { Log } from '../ports/log.ts';
+import type { Resources } from '../model/resources.ts';
 import type { NodeApi } from '../ports/node-api.ts';
 import type { StoreImage } from '../ports/store.ts';
-import { RegistryMachine } from '../registry/machine.ts';
 import type { Effect } from '../shard/effects.ts';
 import { specKey } from '../shard/keys.ts';
-import { ShardMachine } from '../shard/machine.ts';
+import type { ShardMachine } from '../shard/machine.ts';
 import { Advertiser } from './advertiser.ts';
 import { createApi } from './api.ts';
 import { ClusterReads } from './cluster-reads.ts';
@@ -19,11 +18,12 @@ import { background, type NodeContext } from './context.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { DriveLoop } from './drive-loop.ts';
 import { EventsFeed } from './events-feed.ts';
-import type { GroupMachine } from './group-machine.ts';
+import { campaignAlone } from './failover.ts';
 import { IdDraw } from './id-draw.ts';
 import { LeaderBalance } from './leader-balance.ts';
 import { LeaderDirectory } from './leader-directory.ts';
 import { standardLog } from './log-policy.ts';
+import { machineFor } from './machine-for.ts';
 import { Membership } from './membership.ts';
 import { metricsOf } from './metrics.ts';
 import type { NodeEnd, NodePorts, NodeSettings } from './node-parts.ts';
@@ -36,6 +36,7 @@ import { Scheduler } from './scheduler.ts';
 import { ShardAccess } from './shard-access.ts';
 import { ShardLeader } from './shard-leader.ts';
 import { Snapshots } from './snapshots.ts';
+import { standingOf } from './standing-of.ts';
 import { TaskList } from './task-list.ts';
 import { TaskOutput } from './task-output.ts';
 import { TaskReads } from './task-reads.ts';
@@ -123,7 +124,7 @@ export class TschedNode {
       machineFor,
       connected: node => this.#peers.connected(node),
       mayTell: (node, group) => {
-        const standing = this.#standingOf(node);
+        const standing = standingOf(this.registry.machine(), node);
         return standing === 'member' || (standing === 'unknown' && group === registryGroup);
       },
     });
@@ -163,11 +164,7 @@ export class TschedNode {
         tier: settings.tier,
         total: settings.total,
         labels: settings.labels,
-        // A queue longer than what runs at a time would draw work away from nodes with more room.
-        prefetchMax: Math.min(
-          limits.prefetchMax,
-          Math.max(1, Math.floor(settings.total.cpuMilli / 1_000)),
-        ),
+        prefetchMax: prefetchMaxOf(settings.total),
         runningMax: limits.runningMax,
       },
       deliverHere: (from, message) =>
@@ -193,11 +190,8 @@ export class TschedNode {
       ended: error => this.#end.fatal(error),
     });
     if (ports.disk !== undefined) {
-      const changed = (low: boolean): void => {
-        this.loop.vitals.diskLow = low;
-      };
-      const diskSettings = settings.disk ?? { ballastBytes: 0 };
-      this.#disk = new DiskWatch({ disk: ports.disk, settings: diskSettings, clock, log, changed });
+      const { vitals } = this.loop;
+      this.#disk = new DiskWatch({ disk: ports.disk, settings: settings.disk, clock, log, vitals });
     }
     const unfitNodes = new UnfitNodes(this.context, this.#disk?.room);
     this.#balance = new LeaderBalance(this.context, () => this.registry.machine(), unfitNodes);
@@ -229,11 +223,7 @@ export class TschedNode {
       draw,
       table,
       inFlightMax: settings.submitsInFlightMax,
-      totals: () =>
-        this.registry
-          .machine()
-          ?.nodes()
-          .filter(node => node.state !== 'removed') ?? [],
+      totals: () => this.registry.members(),
     });
     const shards = () => this.registry.machine()?.cluster()?.shards ?? 0;
     const nodeOf = (id: NodeId): string => this.#cluster.nodeName(id);
@@ -242,12 +232,7 @@ export class TschedNode {
       scheduler: this.scheduler,
       store,
       table,
-      reported: shard => {
-        const group = this.registry.machine()?.group(shard);
-        return group === undefined
-          ? []
-          : [...group.voters, ...group.learners].map(seat => seat.node);
-      },
+      reported: shard => this.registry.seatsOf(shard),
     });
     this.#reads = new TaskReads({
       context: this.context,
@@ -308,7 +293,8 @@ export class TschedNode {
 
   /** Recovers what the store holds, connects, and begins. Resolves before the node is ready. */
   async start(): Promise<void> {
-    const { gossip } = this.#ports;
+    const { gossip, log } = this.#ports;
+    const standing = (node: NodeId): Standing => standingOf(this.registry.machine(), node);
     await this.loop.recover(this.#image);
     await this.#disk?.start();
     await this.#peers.start(
@@ -319,49 +305,28 @@ export class TschedNode {
         toWorker: (from, bytes) => this.#wire.onToWorker(from, bytes),
         fromWorker: (from, bytes) => this.#wire.onFromWorker(from, bytes),
         advert: (from, bytes) => void this.scheduler.advertised(from, bytes),
-        up: peer => this.#log.info('connected', { peer }),
+        up: peer => log.info('connected', { peer }),
         down: (peer, refused) => {
-          this.#log.info('connection closed', { peer, refused });
+          log.info('connection closed', { peer, refused });
           this.loop.peerDown(peer, refused);
         },
       },
-      node => this.#standingOf(node),
+      standing,
     );
     await this.#snapshots.start();
     await gossip.start(
       (author, message) =>
-        this.#standingOf(author) !== 'removed' && this.scheduler.advertised(author, message),
+        standing(author) !== 'removed' && this.scheduler.advertised(author, message),
     );
     await this.worker.start(this.#image.bootCount);
     this.loop.start();
     for (const replica of this.loop.replicas()) {
-      // Alone in its group, there is nobody to wait for.
-      const { voters } = replica.descriptor.conf;
-      if (voters.length === 1 && voters[0] === replica.id && replica.core.campaign()) {
-        this.loop.touch(replica);
-      }
+      if (campaignAlone(replica)) this.loop.touch(replica);
     }
     for (const { node, address } of this.#settings.bootstrap) this.#peers.connect(node, [address]);
     this.#membership.start();
     background(this.context, 'register', this.#registration.register());
     this.#advertiser.start();
-  }
-
-  get #log(): Log {
-    return this.#ports.log;
-  }
-
-  /** Every node may ask to join; only what the registry knows may say anything else. */
-  #standingOf(node: NodeId): Standing {
-    const machine = this.registry.machine();
-    if (machine?.cluster() === undefined) {
-      // Not in the cluster yet: what was dialled by the join token, and whoever these vouch for by
-      // making this node a replica of the registry.
-      return 'member';
-    }
-    const known = machine.node(node);
-    if (known === undefined) return 'unknown';
-    return known.state === 'removed' ? 'removed' : 'member';
   }
 
   #applied(replica: Replica, effects: readonly unknown[]): void {
@@ -428,8 +393,6 @@ export class TschedNode {
   }
 }
 
-function machineFor(group: number): GroupMachine {
-  const machine =
-    group === registryGroup ? new RegistryMachine() : new ShardMachine({ shard: group });
-  return machine as unknown as GroupMachine;
-}
+/** A queue longer than what runs at a time would draw work away from nodes with more room. */
+const prefetchMaxOf = ({ cpuMilli }: Resources): number =>
+  Math.min(limits.prefetchMax, Math.max(1, Math.floor(cpuMilli / 1_000)));

@@ -31,6 +31,15 @@ export class PendingProposals {
     this.#notLeader = notLeader;
   }
 
+  /** The core did not take them: it does not lead, or it is busy. */
+  refuse(proposals: readonly Proposal[], busy: boolean): void {
+    const what = `group ${this.#group} has too much uncommitted`;
+    const error = busy
+      ? new TschedError('overloaded', what, { retryAfterMs: 500 })
+      : this.#notLeader();
+    for (const { reject } of proposals) reject(error);
+  }
+
   /** They stand in the log from `first` on. */
   add(first: number, term: number, proposals: readonly Proposal[]): void {
     proposals.forEach((proposal, position) => {

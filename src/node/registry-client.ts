@@ -13,7 +13,7 @@ import {
   type RegistryCommandKind,
 } from '../registry/command.ts';
 import type { RegistryMachine } from '../registry/machine.ts';
-import type { RegistryReply } from '../registry/state.ts';
+import type { RegistryNode, RegistryReply } from '../registry/state.ts';
 import { bearerOf } from './bearer.ts';
 import type { NodeContext } from './context.ts';
 import { within } from './within.ts';
@@ -61,6 +61,21 @@ export class RegistryClient {
   }
 
   /** The registry's machine here; `undefined` until this node holds a replica of group 0. */
+  /** Nodes that are part of the cluster, as far as this one knows. */
+  members(): readonly RegistryNode[] {
+    return (
+      this.machine()
+        ?.nodes()
+        .filter(node => node.state !== 'removed') ?? []
+    );
+  }
+
+  /** Nodes that hold a replica of a group, as last reported. */
+  seatsOf(group: number): NodeId[] {
+    const known = this.machine()?.group(group);
+    return known === undefined ? [] : [...known.voters, ...known.learners].map(seat => seat.node);
+  }
+
   machine(): RegistryMachine | undefined {
     const replica = this.#context.loop.replica(registryGroup);
     return replica?.machine as unknown as RegistryMachine | undefined;

@@ -103,11 +103,8 @@ export class Replica {
     this.#events = options.events;
     this.#pending = new PendingProposals(options.group, () => this.#notLeader());
     if (options.fresh) this.#next.descriptor = options.descriptor;
-    this.#durable = {
-      applied: options.applied,
-      appliedTerm: options.appliedTerm,
-      conf: options.descriptor.conf,
-    };
+    const { applied, appliedTerm, descriptor } = options;
+    this.#durable = { applied, appliedTerm, conf: descriptor.conf };
     this.log.offer = to => this.#snapshotFor(to);
     for (const member of options.descriptor.members) this.learnMember(member);
   }
@@ -174,13 +171,7 @@ export class Replica {
       this.#pending.add(result.first, result.term, proposals);
       return;
     }
-    const error =
-      result.why === 'busy'
-        ? new TschedError('overloaded', `group ${this.group} has too much uncommitted`, {
-            retryAfterMs: 500,
-          })
-        : this.#notLeader();
-    for (const proposal of proposals) proposal.reject(error);
+    this.#pending.refuse(proposals, result.why === 'busy');
   }
 
   #notLeader(): TschedError {
