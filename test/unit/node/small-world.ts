@@ -7,6 +7,7 @@ import { encodeSpec, type TaskSpec } from '../../../src/model/spec.ts';
 import type { LogLimits } from '../../../src/node/log-policy.ts';
 import { bootstrapOps } from '../../../src/node/make-cluster.ts';
 import { TschedNode } from '../../../src/node/node.ts';
+import type { BulkTransport } from '../../../src/ports/bulk.ts';
 import type { Clock } from '../../../src/ports/clock.ts';
 import { silentLog } from '../../../src/ports/log.ts';
 import type { Runner } from '../../../src/ports/runner.ts';
@@ -73,6 +74,8 @@ export class SmallWorld {
   readonly faults = { writeMsMin: 1, writeMsMax: 4 };
   readonly net;
   readonly fatals: unknown[] = [];
+  /** What each node opens streams with. */
+  readonly bulk = new Map<NodeId, BulkTransport>();
   readonly #seed: number;
   readonly #shards: number;
   readonly #logLimits: LogLimits | undefined;
@@ -125,6 +128,7 @@ export class SmallWorld {
     const store = createSimStore({ scheduler: this.time, random, faults: this.faults, disk });
     const image = await this.within(store.open(error => this.fatals.push(error)));
     const { transport, gossip, bulk } = this.net.join(id);
+    this.bulk.set(id, bulk);
     const clock = this.time.clock(() => true);
     const node = new TschedNode({
       ports: {
