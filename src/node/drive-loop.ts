@@ -103,6 +103,7 @@ export class DriveLoop {
         } else if (!changed.leading) changed.leadingSinceMs = 0;
         this.#observer.roleChanged(changed);
       },
+      installed: changed => this.#observer.installed(changed),
       maySend: (from, to) => this.#parts.snapshots.maySend(from, to),
     });
     replica.heardMs = this.#clock.nowMs();

@@ -27,6 +27,8 @@ export interface ReplicaEvents {
   /** The configuration changed; false in `member` where this replica is not part of it any more. */
   confChanged(replica: Replica, member: boolean): void;
   roleChanged(replica: Replica): void;
+  /** Its state came as a whole. */
+  installed(replica: Replica): void;
   /** Whether a whole state could be sent to that replica now. */
   maySend(replica: Replica, to: ReplicaId): boolean;
 }
@@ -376,7 +378,7 @@ export class Replica {
     if (batch.install !== undefined) {
       batch.install.settle(true);
       this.#events.confChanged(this, true);
-      this.#events.applied(this, this.applied, []);
+      this.#events.installed(this);
     }
     return batch.after;
   }
