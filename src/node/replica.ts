@@ -217,7 +217,6 @@ export class Replica {
     this.#statesOut -= this.#next.states.length;
     this.#next.replaceBy(incoming);
     this.#installing = incoming;
-    this.dirtySinceMs = 0;
     for (const member of incoming.descriptor.members) this.learnMember(member);
   }
 
@@ -229,6 +228,7 @@ export class Replica {
     this.applied = incoming.index;
     this.appliedTerm = incoming.term;
     this.flushedIndex = incoming.index;
+    this.dirtySinceMs = 0;
     this.descriptor = incoming.descriptor;
     const { members, conf } = incoming.descriptor;
     this.#members.keep(new Set());
