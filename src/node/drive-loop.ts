@@ -100,6 +100,7 @@ export class DriveLoop {
         changed.noteLeading(this.#clock.nowMs());
         this.#observer.roleChanged(changed);
       },
+      installed: changed => this.#observer.installed(changed),
       maySend: (from, to) => this.#parts.snapshots.maySend(from, to),
     });
     replica.heardMs = this.#clock.nowMs();

@@ -12,6 +12,8 @@ export interface DriveObserver {
   applied(replica: Replica, index: number, effects: readonly unknown[]): void;
   roleChanged(replica: Replica): void;
   confChanged(replica: Replica): void;
+  /** Its state came as a whole: what happened in between is told by no effect. */
+  installed(replica: Replica): void;
   /** A broken invariant or a command this program does not know: the process has to end. */
   fatal(error: unknown): void;
 }

@@ -103,6 +103,10 @@ export class TschedNode {
         applied: (replica, _index, effects) => this.#applied(replica, effects),
         roleChanged: replica => this.#roleChanged(replica),
         confChanged: () => undefined,
+        installed: () => {
+          this.#feed.changed();
+          this.#reads.lookAgain();
+        },
         fatal: error => this.#end.fatal(error),
       },
     });

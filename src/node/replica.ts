@@ -27,6 +27,8 @@ export interface ReplicaEvents {
   /** The configuration changed; false in `member` where this replica is not part of it any more. */
   confChanged(replica: Replica, member: boolean): void;
   roleChanged(replica: Replica): void;
+  /** Its state came as a whole. */
+  installed(replica: Replica): void;
   /** Whether a whole state could be sent to that replica now. */
   maySend(replica: Replica, to: ReplicaId): boolean;
 }
@@ -222,7 +224,6 @@ export class Replica {
     this.#statesOut -= this.#next.states.length;
     this.#next.replaceBy(incoming);
     this.#installing = incoming;
-    this.dirtySinceMs = 0;
     for (const member of incoming.descriptor.members) this.learnMember(member);
   }
 
@@ -234,6 +235,7 @@ export class Replica {
     this.applied = incoming.index;
     this.appliedTerm = incoming.term;
     this.flushedIndex = incoming.index;
+    this.dirtySinceMs = 0;
     this.descriptor = incoming.descriptor;
     const { members, conf } = incoming.descriptor;
     this.#members.keep(new Set());
@@ -383,7 +385,7 @@ export class Replica {
     if (batch.install !== undefined) {
       batch.install.settle(true);
       this.#events.confChanged(this, true);
-      this.#events.applied(this, this.applied, []);
+      this.#events.installed(this);
     }
     return batch.after;
   }

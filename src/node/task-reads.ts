@@ -42,6 +42,11 @@ export class TaskReads {
     for (const listener of listeners) listener();
   }
 
+  /** Tasks may have settled without a word: whoever waits for one asks again. */
+  lookAgain(): void {
+    for (const id of [...this.#settleListeners.keys()]) this.settled(id);
+  }
+
   async get(id: TaskId, consistency?: Consistency): Promise<TaskView> {
     return this.#access.fromShard(this.#access.shardOf(id), 'get', { id }, consistency);
   }

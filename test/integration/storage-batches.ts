@@ -25,8 +25,41 @@ const rowsOf = (count: number): (readonly [Uint8Array, Uint8Array])[] =>
     return [key(count * 20 + position), payloadOf(count + position)] as const;
   });
 
+const truncateEvery = 10;
+const installEvery = 4;
+
+/** Last entry that is gone after batch `count`. */
+const truncatedAt = (count: number): number => {
+  const newest = count - (count % truncateEvery);
+  return newest === 0 ? 0 : 2 * newest - 9;
+};
+
+/** A row of a snapshot for group 2 in each batch; with every fourth one it is installed. */
+function snapshotOf(count: number): StoreOp[] {
+  const index = 10 * count;
+  const hard = (commit: number): StoreOp => ({
+    kind: 'hard',
+    group: 2,
+    hard: { term: 1, vote: 1, commit },
+  });
+  const descriptor = key(count);
+  return [
+    ...(count === 1
+      ? [{ kind: 'descriptor' as const, group: 2, value: new Uint8Array() }, hard(0)]
+      : []),
+    { kind: 'stage', group: 2, rows: [[key(count), payloadOf(count)]] },
+    ...(count % installEvery === 0
+      ? [{ kind: 'install' as const, group: 2, index, term: 1, descriptor }, hard(index)]
+      : []),
+  ];
+}
+
 /** Batch `count`, from 1: two entries, rows and the indices that go with them. */
 export const batchOf = (count: number): StoreOp[] => [
+  ...snapshotOf(count),
+  ...(count % truncateEvery === 0
+    ? [{ kind: 'truncate' as const, group: 1, index: truncatedAt(count), term: 1 }]
+    : []),
   {
     kind: 'entries',
     group: 1,
@@ -50,6 +83,28 @@ export const batchOf = (count: number): StoreOp[] => [
 
 const same = (left: Uint8Array, right: Uint8Array): boolean => Buffer.compare(left, right) === 0;
 
+/**
+ * Group 2 is what the newest install made it: rows of consecutive batches that end with its own,
+ * fewer than usual where the process ended in between; nothing of what was staged after it.
+ */
+async function checkSnapshot(store: Store, image: StoreImage, count: number): Promise<void> {
+  const newest = count - (count % installEvery);
+  const group = image.groups[1];
+  const rows = await store.rows(2, { from: key(0), to: key(2 ** 32 - 1), limit: 1e9 });
+  const firstRow = newest - rows.length + 1;
+  const right =
+    group?.applied === 10 * newest &&
+    group.firstIndex === 10 * newest + 1 &&
+    same(group.descriptor, newest === 0 ? new Uint8Array() : key(newest)) &&
+    rows.length <= installEvery &&
+    rows.length > 0 === newest > 0 &&
+    rows.every(([at, value], position) => {
+      const number = firstRow + position;
+      return same(at, key(number)) && same(value, payloadOf(number));
+    });
+  if (!right) throw new Error(`the snapshot of batch ${newest} is not there as it was installed`);
+}
+
 /** How many batches are there. Throws unless exactly those, each with all of its parts. */
 export async function countBatches(store: Store, image: StoreImage): Promise<number> {
   const group = image.groups[0];
@@ -63,7 +118,10 @@ export async function countBatches(store: Store, image: StoreImage): Promise<num
     same(counted, key(count));
   if (!whole) throw new Error(`parts of batches: ${JSON.stringify({ group, counted })}`);
   const rows = await store.rows(1, { from: key(0), to: key(2 ** 32 - 1), limit: 1e9 });
-  const entries = store.entries(1, 1, group.lastIndex + 1, Number.MAX_SAFE_INTEGER);
+  await checkSnapshot(store, image, count);
+  const first = truncatedAt(count) + 1;
+  if (group.firstIndex !== first) throw new Error(`the log begins at ${group.firstIndex}`);
+  const entries = store.entries(1, first, group.lastIndex + 1, Number.MAX_SAFE_INTEGER);
   const expected = Array.from({ length: count }, (_, position) => rowsOf(position + 1)).flat();
   const right =
     rows.length === expected.length &&
@@ -71,9 +129,9 @@ export async function countBatches(store: Store, image: StoreImage): Promise<num
       const found = rows[position];
       return found !== undefined && same(found[0], at) && same(found[1], value);
     }) &&
-    entries.length === 2 * count &&
+    entries.length === 2 * count - truncatedAt(count) &&
     entries.every(({ index, data }, position) => {
-      return index === position + 1 && same(data, payloadOf(index));
+      return index === first + position && same(data, payloadOf(index));
     });
   if (!right) throw new Error(`wrong rows or entries: ${rows.length} rows of ${expected.length}`);
   return count;

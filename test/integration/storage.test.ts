@@ -337,11 +337,12 @@ describe('a damaged write-ahead log', () => {
   });
 
   test('a torn last batch is dropped, everything before it stays', async () => {
-    await filled(50);
+    // One that clears nothing when it is done: that would come behind it.
+    await filled(51);
     const { file, bytes } = await walOf();
     await truncate(file, bytes.length - 100);
     const { store, image } = await start();
-    expect(await countBatches(store, image)).toBe(49);
+    expect(await countBatches(store, image)).toBe(50);
   });
 });
 
@@ -395,8 +396,8 @@ describe('a database that lost something', () => {
 
   test('a hole in a log is found at the open', async () => {
     await filled(20);
-    await raw(db => db.del(keyOf(writer => writeLogKey(writer, 1, 1, 9))));
-    expect((await faultOf(start())).message).toContain('entries 9 to 10 are missing');
+    await raw(db => db.del(keyOf(writer => writeLogKey(writer, 1, 1, 35))));
+    expect((await faultOf(start())).message).toContain('entries 35 to 36 are missing');
   });
 
   test('a log that ends below the commit index is found at the open', async () => {
@@ -435,6 +436,48 @@ describe('a database that lost something', () => {
 });
 
 describe('housekeeping', () => {
+  test('records of truncated entries that come back, as after a lost clearing, are not seen', async () => {
+    await create();
+    const { store } = await start();
+    const entries = (from: number, to: number, term: number) =>
+      Array.from({ length: to - from + 1 }, (_, place) => ({
+        term,
+        index: from + place,
+        type: 0 as const,
+        data: payloadOf(from + place),
+      }));
+    await write(store, [...firstBatch, { kind: 'entries', group: 1, entries: entries(1, 10, 1) }]);
+    await stop(store);
+    const key = keyOf(writer => writeLogKey(writer, 1, 1, 1));
+    const stale = await raw(db => db.get(key));
+    const { store: again } = await start();
+    // The old tail, 8 to 10, is overwritten and cut off; then all of the first record is waste.
+    await write(again, [
+      { kind: 'hard', group: 1, hard: { term: 2, vote: 1, commit: 0 } },
+      { kind: 'entries', group: 1, entries: entries(5, 7, 2) },
+    ]);
+    await write(again, [
+      { kind: 'hard', group: 1, hard: { term: 2, vote: 1, commit: 7 } },
+      { kind: 'state', group: 1, applied: 7, appliedTerm: 2, rows: [] },
+    ]);
+    await write(again, [{ kind: 'truncate', group: 1, index: 7, term: 2 }]);
+    await stop(again);
+    await raw(async db => {
+      expect(await db.get(key)).toBeUndefined();
+      await db.put(key, stale ?? new Uint8Array());
+    });
+    const { store: third, image } = await start();
+    expect(image.groups[0]).toMatchObject({ firstIndex: 8, lastIndex: 7, truncatedTerm: 2 });
+    await stop(third);
+    expect(await raw(db => db.get(key))).toBeUndefined();
+  });
+
+  test('a truncated log without the record that it begins with is found at the open', async () => {
+    await filled(20);
+    await raw(db => db.del(keyOf(writer => writeLogKey(writer, 1, 1, 31))));
+    expect((await faultOf(start())).message).toMatch(/entries 32 to 32 are missing|is gone/);
+  });
+
   test('rows and log of a removed group leave the disk', async () => {
     await filled(20);
     const { store } = await start();

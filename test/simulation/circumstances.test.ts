@@ -24,6 +24,14 @@ describe('whole clusters under faults', () => {
     expect(acknowledged).toBeGreaterThan(10);
   });
 
+  test('keep every promise when who lags is sent the state', { timeout }, async () => {
+    const coverage = new Map<string, number>();
+    for (let seed = 1; seed <= 8; seed++) {
+      addCoverage(coverage, await expectOk(seed, { in: 'shortLogs' }));
+    }
+    expect(coverage.get('snapshot')).toBeGreaterThan(10);
+  });
+
   test.each(['lateFrames', 'storm', 'growth', 'rollback'] as const)(
     'keep every promise in circumstances of %s',
     { timeout },

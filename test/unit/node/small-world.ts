@@ -8,6 +8,7 @@ import type { LogLimits } from '../../../src/node/log-policy.ts';
 import { bootstrapOps } from '../../../src/node/make-cluster.ts';
 import { TschedNode } from '../../../src/node/node.ts';
 import { sha256Hex } from '../../../src/node/sha256.ts';
+import type { BulkTransport } from '../../../src/ports/bulk.ts';
 import type { Clock } from '../../../src/ports/clock.ts';
 import { silentLog } from '../../../src/ports/log.ts';
 import type { Runner } from '../../../src/ports/runner.ts';
@@ -78,6 +79,8 @@ export class SmallWorld {
   readonly faultsOf = new Map<NodeId, { writeMsMin: number; writeMsMax: number }>();
   readonly net;
   readonly fatals: unknown[] = [];
+  /** What each node opens streams with. */
+  readonly bulk = new Map<NodeId, BulkTransport>();
   readonly #seed: number;
   readonly #shards: number;
   readonly #logLimits: LogLimits | undefined;
@@ -134,6 +137,7 @@ export class SmallWorld {
     const store = createSimStore({ scheduler: this.time, random, faults, disk });
     const image = await this.within(store.open(error => this.fatals.push(error)));
     const { transport, gossip, bulk } = this.net.join(id);
+    this.bulk.set(id, bulk);
     const clock = this.time.clock(() => true);
     const node = new TschedNode({
       ports: {

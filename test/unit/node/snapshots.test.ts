@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { TschedNode } from '../../../src/node/node.ts';
 import type { ShardMachine } from '../../../src/shard/machine.ts';
 import type { MemoryDisk } from '../../../src/storage/memory-disk.ts';
-import { SmallWorld, type SmallWorldOptions, someSpec, submitted } from './small-world.ts';
+import { admin, SmallWorld, type SmallWorldOptions, someSpec, submitted } from './small-world.ts';
 
 const logLimits = { entriesKept: 5, entriesSpare: 10, bytesSpare: 1e6, bytesMax: 1e7 };
 
@@ -119,6 +119,40 @@ describe('a log that gets long', () => {
     await world.until(() => three.equal && tasksOf(again) === 80);
     expect(metric(again, 'snapshots_received_total')).toBe(0);
     expect(world.fatals).toEqual([]);
+  });
+});
+
+describe('a snapshot that has come', () => {
+  test('wakes whoever waits there for a task that settled meanwhile', async () => {
+    const three = new ThreeNodes();
+    await three.start();
+    const { world } = three;
+    const n3 = three.nodes.get('n3')!;
+    await three.world.until(() => three.leader !== undefined);
+    if (three.leader === n3) {
+      const replica = n3.loop.replica(1)!;
+      replica.core.transferLeader(replica.descriptor.conf.voters.find(id => id !== replica.id)!);
+      n3.loop.touch(replica);
+      await world.until(() => three.leader !== undefined && three.leader !== n3);
+    }
+    const leader = three.leader!;
+    // All nodes are full: the last one waits, and settles as soon as it is cancelled.
+    const whole = { ...someSpec().request, cpuMilli: 4_000 };
+    const specs = [1, 2, 3, 4].map(() => someSpec({ request: whole, limit: whole }));
+    await submitted(world, leader, specs.slice(1));
+    await world.pass(2_000);
+    const [id] = await submitted(world, leader, specs.slice(0, 1));
+    const waiting = n3.api.wait(id!, 60_000, new AbortController().signal);
+    await world.pass(1_000);
+    world.net.isolate('n3', ['n1', 'n2']);
+    await world.pass(5_500);
+    await world.within(leader.api.cancel([id!], 'unwanted', admin));
+    await submitEach(world, leader, 60);
+    await world.until(() => firstOf(leader) > 40);
+    world.net.heal();
+    await world.until(() => metric(n3, 'snapshots_received_total') > 0);
+    const view = await world.within(waiting, 500);
+    expect(view.state).toBe('cancelled');
   });
 });
 
