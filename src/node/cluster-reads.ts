@@ -82,7 +82,7 @@ export class ClusterReads {
     const view = this.#scheduler.views().find(one => one.advertisement.node === node.id);
     const self = node.id === this.#context.nodeId;
     const fresh = view !== undefined && view.ageMs <= freshMs ? view : undefined;
-    const reachable = this.#context.peers.connected(node.id) || fresh !== undefined;
+    const reachable = fresh !== undefined || this.#heardLately(node.id);
     let replicas = 0;
     for (const group of this.#registry.machine()?.groups() ?? []) {
       if ([...group.voters, ...group.learners].some(seat => seat.node === node.id)) replicas++;
@@ -106,6 +106,13 @@ export class ClusterReads {
       httpAddress: node.httpAddress,
       labels: Object.fromEntries(node.labels),
     };
+  }
+
+  /** Connected, and not silent: a process that stands still keeps its connections for long. */
+  #heardLately(node: NodeId): boolean {
+    const { peers, clock } = this.#context;
+    const heardMs = peers.heardMs(node) ?? Number.POSITIVE_INFINITY;
+    return peers.connected(node) && clock.nowMs() - heardMs <= freshMs;
   }
 
   #drain(node: RegistryNode, fresh: NodeView | undefined, reachable: boolean): DrainView {

@@ -203,14 +203,15 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
   });
   /** It was a member: what ends it then is no failure of the start. */
   let tookTasks = false;
+  /** What ends it, where that is a failure: a stop in order must not hide it. */
+  let fault: unknown;
   // Whoever started the node hears of it; during the start nobody listens yet.
   stopped.catch(() => undefined);
   const fatal = (error: unknown): void => {
     const message = error instanceof Error ? error.message : String(error);
     const code = error instanceof TschedError ? error.code : 'internal';
     if (code === 'nodeRemoved' && tookTasks) {
-      // What an administrator asked for: it ends in order, and a supervising program that starts
-      // again only what failed lets it be.
+      // Asked for by an administrator: not a failure, after which it would be started again.
       log.warn('the node was removed from the cluster: it ends', { name });
       process.stdout.write(`${message}: it ends; its data directory has no more use\n`);
       stopNode({ endTasks: true, handOver: false }).catch(fail);
@@ -225,6 +226,7 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
       process.stderr.write(`error: ${message}\n`);
       process.exit(storageExit);
     }
+    fault ??= error;
     const failed = (): void => fail(error);
     stopNode({ endTasks: false, handOver: false }).then(failed, failed);
     // It ends in any case: a node whose loop has stopped would only look alive.
@@ -308,7 +310,8 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
       await running.stop(how);
       await gateway.stop();
       log.info('stopped');
-      finish();
+      if (fault === undefined) finish();
+      else fail(fault);
     })();
     return stopping;
   };

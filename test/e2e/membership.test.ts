@@ -76,7 +76,7 @@ test(
     const init = ['--dead-after', '10s'];
     await withCluster({ nodes: 4, shards: 8, flags, init }, async cluster => {
       const lost = cluster.node('n3');
-      const task = await cluster.ok(['submit', '-q', '--', 'sleep', '40']);
+      const task = await cluster.ok(['submit', '-q', '--', 'sleep', '3']);
       await lost.kill();
       await until(
         'n3 is declared dead and holds nothing',
@@ -120,6 +120,39 @@ test(
       expect(await back.exited()).toBe(74);
       expect(back.tail()).toContain('was rolled back');
       expect((await cluster.untilSettled(task)).state).toBe('succeeded');
+    });
+  },
+  limitMs,
+);
+
+test(
+  'one of three goes on alone after an unsafe recovery, and two that return end',
+  async () => {
+    await withCluster({ nodes: 3, shards: 8, flags }, async cluster => {
+      const ids: string[] = [];
+      for (let number = 0; number < 8; number++) {
+        ids.push(await cluster.ok(['submit', '-q', '--', 'echo', String(number)]));
+      }
+      for (const id of ids) await cluster.untilSettled(id);
+      for (const node of cluster.nodes) await node.kill();
+      const [first, second] = [cluster.node('n1'), cluster.node('n2')];
+      const recover = ['cluster', 'unsafe-recover', '--data-dir', first.dir, '--lost', 'n2,n3'];
+      const looked = await cluster.run(recover);
+      expect(looked).toMatchObject({ code: 0 });
+      expect(looked.stdout).toMatch(/registry +n1,n2!,n3! +n1 +goes on with this store alone/);
+      expect(looked.stdout).toContain('9 groups to recover, 0 left as they are');
+      expect(looked.stdout).toContain('nothing was changed');
+      const consent = '--i-understand-that-acknowledged-tasks-may-be-lost';
+      expect((await cluster.run([...recover, consent])).stdout).toContain('9 groups recovered');
+      await first.start();
+      for (const id of ids) expect((await cluster.task(id)).state).toBe('succeeded');
+      const more = await cluster.ok(['submit', '-q', '--', 'true']);
+      expect((await cluster.untilSettled(more)).state).toBe('succeeded');
+      const names = (await cluster.get<{ nodes: NodeRow[] }>('/v1/nodes')).nodes;
+      expect(names.map(node => node.name)).toEqual(['n1']);
+      second.launch();
+      expect(await second.exited()).toBe(1);
+      expect(second.tail()).toContain('node n2 was removed from the cluster');
     });
   },
   limitMs,

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { TschedNode } from '../../../src/node/node.ts';
 import { encodeRegistryCommand, type RegistryCommand } from '../../../src/registry/command.ts';
-import { SmallWorld } from './small-world.ts';
+import { adminToken, SmallWorld } from './small-world.ts';
 
 const stamp = { atMs: 0, actor: { name: '', tenant: '' } };
 const sha256 = 'b'.repeat(64);
@@ -22,6 +22,8 @@ describe('the registry', () => {
       { ...stamp, kind: 'dropToken', id: 'admin' },
       { ...stamp, kind: 'setNodeState', node: 'n1', state: 'removed' },
       { ...stamp, kind: 'setSetting', name: 'a', value: 'b' },
+      { ...stamp, kind: 'drainNode', node: 'n1', on: true, force: true },
+      { ...stamp, kind: 'removeNode', node: 'n1', force: true },
       { ...stamp, kind: 'registerNode', node: { ...node, addresses: ['/elsewhere'] } },
       {
         ...stamp,
@@ -42,6 +44,25 @@ describe('the registry', () => {
     expect(first!.registry.machine()!.node('n1')!.state).toBe('up');
     const secret = { sha256, expiresAtMs: 1 };
     await world.within(ask(second!, { ...stamp, kind: 'putJoinSecret', secret }));
+  });
+
+  test('lets an administrator drain through any node, and do nothing else there', async () => {
+    const world = new SmallWorld({ shards: 1 });
+    const [, second] = await world.cluster(2);
+    const { registry } = second!;
+    const drain = { kind: 'drainNode', node: 'n2', on: true, force: true } as const;
+    await world.within(registry.administer(drain, adminToken));
+    await world.until(() => registry.machine()?.node('n2')?.state === 'draining');
+    const setting = { kind: 'setSetting', name: 'deadAfterMs', value: '1' } as const;
+    for (const [command, token] of [
+      [setting, adminToken],
+      [{ ...drain, on: false }, 'guessed'],
+    ] as const) {
+      await expect(world.within(registry.administer(command, token))).rejects.toMatchObject({
+        code: 'forbidden',
+      });
+    }
+    expect(registry.machine()?.node('n2')?.state).toBe('draining');
   });
 
   test('keeps out of its log what no replica could read', async () => {

@@ -1,0 +1,95 @@
+/** What is said of a cluster that is not as it should be, or on its way to another shape. */
+import { describe, expect, test } from 'vitest';
+import { noResources } from '../../../src/model/resources.ts';
+import { type HealthInput, healthOf } from '../../../src/node/cluster-health.ts';
+import type { NodeSummary, ShardSummary } from '../../../src/ports/node-api.ts';
+
+const node = (name: string, change: Partial<NodeSummary> = {}): NodeSummary => ({
+  id: name,
+  name,
+  state: 'up',
+  stateSinceMs: 0,
+  reachable: true,
+  self: false,
+  tier: 'basic',
+  total: noResources,
+  running: 0,
+  queued: 0,
+  leads: 0,
+  replicas: 0,
+  httpAddress: '',
+  labels: {},
+  ...change,
+});
+
+const shard = (state: ShardSummary['state'] = 'ok'): ShardSummary => ({
+  shard: 1,
+  term: 1,
+  voters: ['a', 'b', 'c'],
+  learners: [],
+  commit: 0,
+  applied: 0,
+  waiting: 0,
+  running: 0,
+  settled: 0,
+  state,
+});
+
+const health = (change: Partial<HealthInput> = {}) =>
+  healthOf({
+    nodes: [node('a'), node('b'), node('c'), node('d')],
+    shards: [shard()],
+    registryLed: true,
+    registryGrown: true,
+    deadAfterMs: 300_000,
+    ...change,
+  });
+
+describe('the health of a cluster', () => {
+  test('has nothing to say where all is well', () => {
+    expect(health()).toMatchObject({ ok: true, nodesUp: 4, nodesByState: { up: 4 }, problems: [] });
+  });
+
+  test('names a suspected node, and when it is declared dead', () => {
+    const nodes = [node('a'), node('b'), node('c'), node('d', { state: 'suspected' })];
+    const told = health({ nodes });
+    expect(told).toMatchObject({ ok: false, nodesUp: 3, nodesByState: { up: 3, suspected: 1 } });
+    expect(told.problems).toEqual([
+      'node d cannot be reached: start it again; silent for 5m, it is declared dead and replaced ' +
+        'where another node can take over',
+    ]);
+  });
+
+  test('says that nobody is declared dead where more than a third is silent', () => {
+    const nodes = ['a', 'b', 'c'].map((name, position) =>
+      node(name, position === 0 ? {} : { state: 'suspected' }),
+    );
+    expect(health({ nodes }).problems[0]).toContain('none is declared dead');
+  });
+
+  test('is well with a node that is drained or dead and replaced, and says what to do', () => {
+    const done = { replicasLeft: 0, leadsLeft: 0, attemptsLeft: 0, drained: true };
+    const left = { ...done, replicasLeft: 7, attemptsLeft: undefined, drained: false };
+    const nodes = [
+      ...[node('a'), node('b'), node('c')],
+      node('d', { state: 'draining', drain: done }),
+      node('e', { state: 'draining', drain: left }),
+      node('f', { state: 'dead', reachable: false }),
+    ];
+    const told = health({ nodes });
+    expect(told.ok).toBe(true);
+    expect(told.problems).toEqual([
+      'node d is drained: stop it, or `tsched node remove d`',
+      'node e is draining: 7 replicas and ? attempts left',
+      'node f is dead: start it again, or `tsched node remove f`',
+    ]);
+  });
+
+  test('is not well while a draining node is away, or the registry has no leader', () => {
+    const drain = { replicasLeft: 7, leadsLeft: 0, drained: false };
+    const away = node('d', { state: 'draining', reachable: false, drain });
+    expect(health({ nodes: [node('a'), node('b'), node('c'), away] })).toMatchObject({ ok: false });
+    expect(health({ registryLed: false }).problems[0]).toContain('no node can join or leave');
+    expect(health({ registryGrown: false }).ok).toBe(false);
+  });
+});
