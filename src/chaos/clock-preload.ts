@@ -4,7 +4,7 @@
  * monotonic clock stay true, as they do when a machine's clock is set. A node reads its wall clock
  * nowhere but here: LevelDB's own is for its log file only.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 
 const readMs = 50;
 const file = process.env['TSCHED_CHAOS_CLOCK'];
@@ -25,7 +25,11 @@ class MovedDate extends TrueDate {
 
 function read(path: string): void {
   try {
-    offsetMs = Number(readFileSync(path, 'utf8')) || 0;
+    const given = Number(readFileSync(path, 'utf8')) || 0;
+    if (given === offsetMs) return;
+    offsetMs = given;
+    // Told to whoever moved it: without that, a clock that nobody moved would prove something.
+    writeFileSync(`${path}.seen`, String(given));
   } catch {
     // Between two writings, or gone with the run: the clock stays where it is.
   }

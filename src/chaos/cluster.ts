@@ -21,6 +21,7 @@ const run = promisify(execFile);
 const goneMs = 10_000;
 const wholeMs = 90_000;
 const tokenMs = 20_000;
+const clockMs = 5_000;
 const ports = { http: 7070, peer: 7071 };
 
 /** CPUs and memory that each node offers: more than there are, tasks of a run being small. */
@@ -45,6 +46,8 @@ export class ChaosCluster {
   readonly #mounted: string[] = [];
   network: Network | undefined;
   token = '';
+  /** Told when a node has ended, for whatever reason. */
+  onEnd: () => void = () => undefined;
 
   private constructor(settings: ClusterSettings, dir: string) {
     this.#settings = settings;
@@ -126,7 +129,20 @@ export class ChaosCluster {
     await writeFile(this.#clockFile(number), String(offsetMs));
   }
 
+  /** Whether the node has said that its clock is off by so much. */
+  async hasMoved(number: number, offsetMs: number): Promise<boolean> {
+    const said = await until(
+      async () => {
+        const text = await readFile(`${this.#clockFile(number)}.seen`, 'utf8').catch(() => '');
+        return text === String(offsetMs);
+      },
+      { limitMs: clockMs, signal: this.#settings.signal },
+    );
+    return said === true;
+  }
+
   #onEnd(node: NodeProcess, how: string, asked: boolean): void {
+    this.onEnd();
     if (asked) return;
     const last = node.tail().split('\n').at(-1) ?? '';
     this.unexpectedEnds.push({

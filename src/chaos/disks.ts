@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, open, readdir, rm, statfs } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, rm, stat, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -134,29 +134,34 @@ export async function syscallDelayMissing(): Promise<string | undefined> {
   }
 }
 
-/** Flips one bit in each of `count` bytes of the store; resolves with where, for the report. */
+/**
+ * Flips `count` single bits of the store, each byte of it being as likely; resolves with how many
+ * of which file, for the report.
+ */
 export async function flipBytes(dataDir: string, count: number, draw: Draw): Promise<string[]> {
   const dir = join(dataDir, 'store');
   // What LevelDB only writes for people, and its lock, hold nothing.
   const names = (await readdir(dir)).filter(name => !/^(LOG|LOCK)/.test(name)).sort();
-  const told: string[] = [];
-  for (let flipped = 0; flipped < count && names.length > 0; flipped++) {
-    const name = names[draw(names.length)]!;
+  const sizes = await Promise.all(names.map(async name => (await stat(join(dir, name))).size));
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  const flipped = new Map<string, number>();
+  for (let done = 0; done < count && total > 0; done++) {
+    let position = draw(total);
+    let place = 0;
+    while (position >= sizes[place]!) position -= sizes[place++]!;
+    const name = names[place]!;
     const file = await open(join(dir, name), 'r+');
     try {
-      const { size } = await file.stat();
-      if (size === 0) continue;
-      const position = draw(size);
       const byte = Buffer.alloc(1);
       await file.read(byte, 0, 1, position);
       byte[0]! ^= 1 << draw(8);
       await file.write(byte, 0, 1, position);
-      told.push(`${name} at byte ${position} of ${size}`);
     } finally {
       await file.close();
     }
+    flipped.set(name, (flipped.get(name) ?? 0) + 1);
   }
-  return told;
+  return [...flipped].map(([name, times]) => `${times} in ${name}`);
 }
 
 /** Removes everything in a directory, but not the directory: it may be a mount. */

@@ -65,7 +65,8 @@ export async function bringBack(
     return;
   }
   if (state === 'late') throw new Error(`${node.name} does not take tasks:\n${node.tail()}`);
-  const last = node.tail().split('\n').at(-1) ?? '';
+  const lines = node.tail().split('\n');
+  const last = lines.findLast(line => line.startsWith('error:')) ?? lines.at(-1) ?? '';
   if (state !== storageFaultCode) {
     throw new Error(`${node.name} ended with ${state} while it started: ${last}`);
   }
@@ -192,7 +193,7 @@ const ways: Readonly<Record<FaultKind, Inflict>> = {
     world.onChange();
     for (const node of hit.nodes) {
       const places = await flipBytes(node.dir, hit.fault.options.bytes, hit.draw);
-      hit.tell(`flipped a bit in ${places.join(', ')}`);
+      hit.tell(`flipped bits: ${places.join(', ')}`);
     }
     await pause(hit.fault.forMs, world.signal);
     for (const node of hit.nodes) {
@@ -202,7 +203,11 @@ const ways: Readonly<Record<FaultKind, Inflict>> = {
   },
   async clockJump({ cluster, signal }, { fault, nodes, tell }) {
     const { jumpMs } = fault.options;
-    await each(nodes, node => cluster.moveClock(node.number, jumpMs));
+    await each(nodes, async node => {
+      await cluster.moveClock(node.number, jumpMs);
+      if (await cluster.hasMoved(node.number, jumpMs)) return;
+      throw new Error(`${node.name} does not follow the clock that it is given`);
+    });
     tell(`the clock went ${jumpMs < 0 ? 'back' : 'ahead'} by ${Math.abs(jumpMs) / 1_000} s`);
     try {
       await pause(fault.forMs, signal);

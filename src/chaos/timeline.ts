@@ -46,6 +46,7 @@ export class Timeline {
       links: new Set<LinkFault>(),
       onChange: () => this.noteStates(),
     };
+    settings.cluster.onEnd = () => this.noteStates();
     this.noteStates();
   }
 

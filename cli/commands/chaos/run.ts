@@ -8,6 +8,7 @@ import { type ChaosReport, loadChaosProgram, type RunNews } from '../../chaos-pr
 import { exitCodeText } from '../../exit-codes.ts';
 import { findScenario, parseScenario } from '../../input/scenario-file.ts';
 import { readCount, readDuration } from '../../input/values.ts';
+import { oclifOptions } from '../../main.ts';
 
 const exitOf = { green: 0, red: 1, skipped: 9 } as const;
 
@@ -59,7 +60,8 @@ export default class ChaosRun extends BaseCommand {
     let report: ChaosReport;
     try {
       report = await program.runChaos({
-        ...{ scenario, seed, reportDir, version: this.config.version, signal: interruption.signal },
+        ...{ scenario, seed, reportDir, signal: interruption.signal },
+        version: oclifOptions().pjson?.version ?? 'unknown',
         program: { command: process.execPath, args: [...process.execArgv, process.argv[1]!] },
         onNews: (news: RunNews) => {
           if (!this.quiet) live.show(news);
