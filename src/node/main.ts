@@ -21,8 +21,12 @@ import { openStore } from './open-store.ts';
 import { createLog } from './pino-log.ts';
 import { realClock, realRandom } from './real-clock.ts';
 
+export { freeBallast } from './data-disk.ts';
 export { runDev } from './dev.ts';
+export { examine } from './examine.ts';
 export { initCluster } from './make-cluster.ts';
+export { quarantine } from './quarantine.ts';
+export { writeSupportBundle } from './support-bundle.ts';
 
 /** Exit code of a node whose disk failed (DESIGN 2). */
 const storageExit = 74;
@@ -46,6 +50,8 @@ export interface NodeOptions {
   readonly submitsInFlightMax?: number | undefined;
   /** Bytes kept free on the disk; a twentieth of it, at least 1 GiB, unless given. */
   readonly diskReserveBytes?: number | undefined;
+  /** Go on with a store that shows that acknowledged batches are gone. */
+  readonly acceptDataLoss?: boolean | undefined;
   /** 0 for none. */
   readonly ballastBytes?: number | undefined;
   readonly allowInsecureHttp?: boolean | undefined;
@@ -78,6 +84,7 @@ interface Prepared {
 async function prepare(dir: DataDir, join: string | undefined, log: Log): Promise<Prepared> {
   if (!(await dir.hasStore())) {
     if (join === undefined) {
+      if (await dir.hasQuarantine()) throw putAside(dir);
       if ((await dir.read('node.key')) !== undefined) throw brokenOff(dir);
       throw new TschedError(
         'dataDirEmpty',
@@ -144,6 +151,14 @@ const brokenOff = (dir: DataDir): TschedError =>
   new TschedError(
     'dataDirForeign',
     `the making of ${dir.path} was broken off: delete it, then make or join a cluster again`,
+  );
+
+const putAside = (dir: DataDir): TschedError =>
+  new TschedError(
+    'dataDirForeign',
+    `the store of ${dir.path} was put aside: print a token with \`tsched cluster token\` on the ` +
+      'node that made the cluster, then start this one with --join TOKEN; its replicas are ' +
+      'rebuilt from the other nodes',
   );
 
 /** Throws where the store cannot be the one that this start means. */
@@ -220,7 +235,8 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
     realClock.after(fatalStopMs, failed);
   };
 
-  const { store, image } = await openStore(dir, log, fatal);
+  const acceptDataLoss = options.acceptDataLoss === true;
+  const { store, image } = await openStore(dir, log, fatal, acceptDataLoss);
   undo.push(() => store.close());
   checkImage(dir, image, nodeId, prepared.join);
   let mayConnect: (peer: string) => boolean = () => true;
