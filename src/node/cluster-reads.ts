@@ -229,6 +229,8 @@ export class ClusterReads {
     const problems: string[] = [];
     for (const node of down) problems.push(`node ${node.name} cannot be reached: start it again`);
     for (const { id, name } of nodes) {
+      const foreign = this.#context.peers.whyForeign(id);
+      if (foreign !== undefined) problems.push(`node ${name} cannot be understood: ${foreign}`);
       const why = this.#unfitNodes.why(id);
       if (why !== undefined) problems.push(`node ${name} leads nothing for now: ${why}`);
     }

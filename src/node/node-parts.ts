@@ -8,6 +8,7 @@ import type { Runner } from '../ports/runner.ts';
 import type { Store } from '../ports/store.ts';
 import type { Gossip, Transport } from '../ports/transport.ts';
 import type { DiskSettings } from './disk-watch.ts';
+import type { WireRange } from './wire-version.ts';
 
 export interface NodeSettings {
   readonly name: string;
@@ -20,6 +21,8 @@ export interface NodeSettings {
   /** Submits that may wait for consensus here; `limits.submitsInFlightMax` unless given. */
   readonly submitsInFlightMax?: number | undefined;
   readonly disk?: DiskSettings | undefined;
+  /** For tests of versions to come. */
+  readonly wire?: WireRange | undefined;
   readonly networkKey: Uint8Array;
   /** From the join token, for the first registration. */
   readonly joinSecret?: Uint8Array | undefined;

@@ -79,7 +79,7 @@ export class TschedNode {
     this.#image = image;
     this.#end = options.end;
     const { clock, random, log, store, transport } = ports;
-    this.#peers = new Peers({ clock, random, log, transport });
+    this.#peers = new Peers({ clock, random, log, transport, wire: settings.wire });
     this.loop = new DriveLoop({
       clock,
       random,

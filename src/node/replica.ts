@@ -11,6 +11,7 @@ import { decodeConfChange } from '../raft/codec.ts';
 import type { RaftCore } from '../raft/core.ts';
 import type { ConfState, Entry, HardState, Message } from '../raft/message.ts';
 import type { PersistToken, Ready } from '../raft/ready.ts';
+import { applyEntry } from './apply-entry.ts';
 import {
   type Descriptor,
   decodeMembers,
@@ -260,7 +261,7 @@ export class Replica {
       this.appliedTerm = entry.term;
       if (entry.type !== 0) this.#applyConf(entry);
       else if (entry.data.length > 0) {
-        ({ replies, effects } = this.machine.apply(entry.index, entry.data));
+        ({ replies, effects } = applyEntry(this.machine, this.group, entry.index, entry.data));
       }
       this.#pending.settle(entry, replies);
       if (effects.length > 0) this.#events.applied(this, entry.index, effects);

@@ -6,6 +6,7 @@ import type { NodeId, TaskId } from '../../../src/model/ids.ts';
 import { encodeSpec, type TaskSpec } from '../../../src/model/spec.ts';
 import { bootstrapOps } from '../../../src/node/make-cluster.ts';
 import { TschedNode } from '../../../src/node/node.ts';
+import type { WireRange } from '../../../src/node/wire-version.ts';
 import type { Clock } from '../../../src/ports/clock.ts';
 import { silentLog } from '../../../src/ports/log.ts';
 import type { Runner } from '../../../src/ports/runner.ts';
@@ -69,6 +70,8 @@ export interface SmallWorldOptions {
 export class SmallWorld {
   readonly time = new VirtualTime();
   readonly faults = { writeMsMin: 1, writeMsMax: 4 };
+  /** Nodes of another version of the program, as far as the wire goes. */
+  readonly wireOf = new Map<NodeId, WireRange>();
   /** Disks with faults of their own. */
   readonly faultsOf = new Map<NodeId, { writeMsMin: number; writeMsMax: number }>();
   readonly net;
@@ -118,6 +121,7 @@ export class SmallWorld {
     id: NodeId,
     disk: MemoryDisk,
     join?: { readonly secret: Uint8Array; readonly contacts: readonly NodeId[] },
+    wire = this.wireOf.get(id),
   ): Promise<TschedNode> {
     const random = seededRandom(this.#seed, id);
     const faults = this.faultsOf.get(id) ?? this.faults;
@@ -137,6 +141,7 @@ export class SmallWorld {
         httpAddress: '',
         networkKey: new Uint8Array(32),
         joinSecret: join?.secret,
+        wire,
         bootstrap: (join?.contacts ?? []).map(contact => ({
           node: contact,
           address: `/sim/p2p/${contact}`,
