@@ -11,7 +11,7 @@ export interface WireRange {
   readonly minVersion: number;
 }
 
-/** What this program reads. A change that version 1 cannot read makes it 2, 1; the next one 3, 2. */
+/** What is read here. A change that version 1 cannot read makes it 2 and 1, the next 3 and 2. */
 export const wireRange: WireRange = { version: 1, minVersion: 1 };
 
 /** The version for two; `undefined` where there is none that both read. */
@@ -84,6 +84,7 @@ export class WireVersions {
     const versions = this.#foreign.get(peer);
     if (versions === undefined) return undefined;
     const { minVersion, version } = this.own;
-    return `it speaks wire version ${versions}, this node ${minVersion} to ${version}: upgrade the older one`;
+    const here = `${minVersion} to ${version}`;
+    return `it speaks wire version ${versions}, this node ${here}: upgrade the older one`;
   }
 }
