@@ -23,6 +23,7 @@ export interface NodeOptions {
   bandwidth?: number;
   ports?: { from: number; to: number };
   labels: [string, string][];
+  acceptDataLoss?: boolean;
   diskReserveBytes?: number;
   ballastBytes?: number;
   allowInsecureHttp?: boolean;
@@ -53,6 +54,40 @@ export interface RecoveryPlan {
   }[];
 }
 
+export interface Examination {
+  readonly dataDir: string;
+  readonly program: string;
+  readonly verdict: 'healthy' | 'warning' | 'running' | 'unusable' | 'damaged';
+  readonly findings: readonly {
+    readonly level: 'error' | 'warning' | 'note';
+    readonly what: string;
+    readonly remedy?: string | undefined;
+  }[];
+  readonly node?: string | undefined;
+  readonly cluster?: string | undefined;
+  readonly store?: string | undefined;
+  readonly starts?: number | undefined;
+  readonly batches: number;
+  readonly formats: Readonly<Record<string, number>>;
+  readonly groups: readonly {
+    readonly group: number;
+    readonly replica: number;
+    readonly voters: number;
+    readonly term: number;
+    readonly firstIndex: number;
+    readonly lastIndex: number;
+    readonly commit: number;
+    readonly applied: number;
+    readonly logRecords: number;
+    readonly rows: number;
+    readonly rowBytes: number;
+  }[];
+  readonly storeBytes: number;
+  readonly attemptsBytes: number;
+  readonly freeBytes: number;
+  readonly totalBytes: number;
+}
+
 export interface NodeProgram {
   startNode(options: NodeOptions): Promise<RunningNode>;
   initCluster(options: {
@@ -67,6 +102,16 @@ export interface NodeProgram {
     lost: string[];
     carryOut: boolean;
   }): Promise<RecoveryPlan>;
+  examine(dataDir: string): Promise<Examination>;
+  /** Puts the store aside; answers where it is then. */
+  quarantine(examined: Examination, atMs: number): Promise<string>;
+  /** Bytes that were freed. */
+  freeBallast(dataDir: string): Promise<number>;
+  writeSupportBundle(
+    path: string,
+    examined: Examination,
+    logs: readonly string[],
+  ): Promise<string[]>;
   /** Asks the running node of a data directory. */
   localJoinToken(dataDir: string): Promise<string>;
   runDev(

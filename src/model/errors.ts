@@ -214,6 +214,12 @@ export const errorTable = {
     'The data directory belongs to another cluster or node',
     'Give the right --data-dir.',
   ),
+  programTooOld: row(
+    500,
+    1,
+    'The program is older than what it has to read',
+    'Start the version that the other nodes run on this data directory; nothing is lost.',
+  ),
   storageFault: row(
     500,
     74,

@@ -12,6 +12,8 @@ export interface HealthInput {
   readonly deadAfterMs: number;
   /** Nodes that had better not lead. */
   readonly unfit: readonly { readonly name: string; readonly why: string }[];
+  /** Nodes whose program speaks another version. */
+  readonly foreign: readonly { readonly name: string; readonly why: string }[];
 }
 
 export function healthOf(input: HealthInput): ClusterHealth {
@@ -47,7 +49,7 @@ export function healthOf(input: HealthInput): ClusterHealth {
   };
 }
 
-function nodeProblems({ nodes, deadAfterMs, unfit }: HealthInput): string[] {
+function nodeProblems({ nodes, deadAfterMs, unfit, foreign }: HealthInput): string[] {
   const suspected = nodes.filter(node => node.state === 'suspected');
   const away = nodes.filter(node => node.state === 'draining' && !node.reachable);
   const present = nodes.filter(node => node.state !== 'dead');
@@ -59,6 +61,7 @@ function nodeProblems({ nodes, deadAfterMs, unfit }: HealthInput): string[] {
   return [
     ...suspected.map(({ name }) => `node ${name} cannot be reached: start it again; ${next}`),
     ...away.map(({ name }) => `node ${name} is draining and cannot be reached`),
+    ...foreign.map(({ name, why }) => `node ${name} cannot be understood: ${why}`),
     ...unfit.map(({ name, why }) => `node ${name} leads nothing for now: ${why}`),
   ];
 }

@@ -303,6 +303,10 @@ export class ClusterReads {
       const why = this.#unfitNodes.why(id);
       return why === undefined ? [] : [{ name, why }];
     });
+    const foreign = nodes.flatMap(({ id, name }) => {
+      const why = this.#context.peers.whyForeign(id);
+      return why === undefined ? [] : [{ name, why }];
+    });
     const registry = this.#context.loop.replica(registryGroup);
     const registryGrown =
       registry === undefined || !registry.leading || this.#shardState(registry) === 'ok';
@@ -313,6 +317,7 @@ export class ClusterReads {
       registryGrown,
       deadAfterMs: deadAfterOf(this.#machine()),
       unfit,
+      foreign,
     });
   }
 }

@@ -51,6 +51,16 @@ export class DataDir {
     }
   }
 
+  /** Whether a damaged store was put aside here. */
+  async hasQuarantine(): Promise<boolean> {
+    try {
+      return (await readdir(this.path)).some(name => name.startsWith('quarantine-'));
+    } catch (error) {
+      if (isMissing(error)) return false;
+      throw error;
+    }
+  }
+
   async read(name: string): Promise<Uint8Array | undefined> {
     try {
       return new Uint8Array(await readFile(join(this.path, name)));

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { open, rename, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Disk } from '../ports/disk.ts';
+import { ifThere } from './if-there.ts';
 
 const ballastName = 'ballast';
 export const ballastBytesDefault = 64 * 1024 * 1024;
@@ -54,14 +55,7 @@ export async function freeBallast(dataDir: string): Promise<number> {
   return freed;
 }
 
-async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await stat(path)).size;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 0;
-    throw error;
-  }
-}
+const sizeOf = async (path: string): Promise<number> => (await ifThere(stat(path)))?.size ?? 0;
 
 /** Whether something failed for want of room on the disk, however deep that is in its causes. */
 export function isDiskFull(error: unknown): boolean {

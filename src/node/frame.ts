@@ -7,8 +7,7 @@ import { ByteReader, ByteWriter, DecodeError } from '../model/bytes.ts';
 import { limits } from '../model/limits.ts';
 import { decodeMessage, encodeMessage } from '../raft/codec.ts';
 import type { Message } from '../raft/message.ts';
-
-const version = 1;
+import { wireRange } from './wire-version.ts';
 
 /** Section numbers are append-only. */
 const section = {
@@ -36,10 +35,12 @@ const keptBytesMax = 256 * 1024;
 
 /** Collects what goes to one peer. */
 export class FrameWriter {
+  /** Of the frames that begin from now on. */
+  version = wireRange.version;
   #writer = new ByteWriter(1024);
 
   #section(kind: number): ByteWriter {
-    if (this.#writer.length === 0) this.#writer.u8(version);
+    if (this.#writer.length === 0) this.#writer.u8(this.version);
     return this.#writer.u8(kind);
   }
 
@@ -82,9 +83,14 @@ export class FrameWriter {
 }
 
 /** Reads a whole frame into `sink`; throws `DecodeError` at the first byte that is wrong. */
-export function readFrame(bytes: Uint8Array, sink: FrameSink): void {
+export function readFrame(bytes: Uint8Array, sink: FrameSink, range = wireRange): void {
   const reader = new ByteReader(bytes);
-  reader.version(version, 'frame');
+  const version = reader.u8();
+  if (version < range.minVersion || version > range.version) {
+    throw new DecodeError(
+      `frame: version ${version}, this program reads ${range.minVersion} to ${range.version}`,
+    );
+  }
   while (reader.remaining > 0) {
     const kind = reader.u8();
     switch (kind) {

@@ -1,20 +1,16 @@
 /** A node as a process: real clock, disk, network, processes and HTTP around `TschedNode`. */
-import { randomBytes } from 'node:crypto';
-import { statfs } from 'node:fs/promises';
-import { availableParallelism, hostname, totalmem } from 'node:os';
+import { hostname } from 'node:os';
 import { createGateway } from '../gateway/server.ts';
 import { TschedError } from '../model/errors.ts';
 import { registryGroup } from '../model/ids.ts';
-import type { Resources, Tier } from '../model/resources.ts';
+import type { Tier } from '../model/resources.ts';
 import { programVersion } from '../model/version.ts';
 import { createNet } from '../net/create-libp2p.ts';
-import { newPrivateKey, nodeIdOf } from '../net/keys.ts';
-import type { Log } from '../ports/log.ts';
+import { nodeIdOf } from '../net/keys.ts';
 import type { StoreImage } from '../ports/store.ts';
 import type { JoinToken } from '../registry/join-token.ts';
-import { createLevelStore } from '../storage/level-store.ts';
 import { createProcessRunner } from '../worker/process-runner.ts';
-import { bootstrapOf, DataDir, readJoinToken } from './data-dir.ts';
+import { DataDir } from './data-dir.ts';
 import { ballastBytesDefault, dataDisk } from './data-disk.ts';
 import { readHttp } from './http-address.ts';
 import { keepPorts } from './listen-ports.ts';
@@ -22,10 +18,15 @@ import type { LogLimits } from './log-policy.ts';
 import { TschedNode } from './node.ts';
 import { openStore } from './open-store.ts';
 import { createLog } from './pino-log.ts';
+import { type Offer, prepareNode, totalsOf } from './prepare-node.ts';
 import { realClock, realRandom } from './real-clock.ts';
 
+export { freeBallast } from './data-disk.ts';
 export { runDev } from './dev.ts';
+export { examine } from './examine.ts';
 export { initCluster } from './make-cluster.ts';
+export { quarantine } from './quarantine.ts';
+export { writeSupportBundle } from './support-bundle.ts';
 export { recoverUnsafely } from './unsafe-recover.ts';
 
 /** Exit code of a node whose disk failed (DESIGN 2). */
@@ -33,23 +34,19 @@ const storageExit = 74;
 /** A node that cannot go on gets this long to stop in order. */
 const fatalStopMs = 10_000;
 
-export interface NodeOptions {
+export interface NodeOptions extends Offer {
   readonly dataDir: string;
   readonly join?: string | undefined;
   readonly listen: readonly string[];
   readonly http: string;
   readonly name?: string | undefined;
   readonly tier: Tier;
-  readonly cpuMilli?: number | undefined;
-  readonly memoryBytes?: number | undefined;
-  readonly diskBytes?: number | undefined;
-  readonly iops?: number | undefined;
-  readonly bandwidth?: number | undefined;
-  readonly ports?: { readonly from: number; readonly to: number } | undefined;
   readonly labels: readonly (readonly [string, string])[];
   readonly submitsInFlightMax?: number | undefined;
   /** Bytes kept free on the disk; a twentieth of it, at least 1 GiB, unless given. */
   readonly diskReserveBytes?: number | undefined;
+  /** Go on with a store that shows that acknowledged batches are gone. */
+  readonly acceptDataLoss?: boolean | undefined;
   /** 0 for none. */
   readonly ballastBytes?: number | undefined;
   readonly allowInsecureHttp?: boolean | undefined;
@@ -68,76 +65,10 @@ export interface RunningNode {
   stop(options?: { readonly endTasks?: boolean }): Promise<void>;
 }
 
-interface Prepared {
-  /** The token that this start was given, or that an earlier one has kept. */
-  readonly join?: JoinToken | undefined;
-  readonly privateKey: Uint8Array;
-  readonly networkKey: Uint8Array;
-  readonly joinSecret?: Uint8Array | undefined;
-  readonly bootstrap: readonly { readonly node: string; readonly address: string }[];
-}
-
-/**
- * Makes or reads what a start needs. An empty directory with a join token becomes a node that has
- * not joined; its token is kept until it has, so that a crash in between loses nothing.
- */
-async function prepare(dir: DataDir, join: string | undefined, log: Log): Promise<Prepared> {
-  if (!(await dir.hasStore())) {
-    if (join === undefined) {
-      if ((await dir.read('node.key')) !== undefined) throw withoutStore(dir);
-      throw new TschedError(
-        'dataDirEmpty',
-        `${dir.path} holds no node: make a cluster with \`tsched cluster init --data-dir ${dir.path}\`, ` +
-          'or join one with --join TOKEN (`tsched cluster token` prints it)',
-      );
-    }
-    const token = readJoinToken(join);
-    await dir.make();
-    const privateKey = (await dir.read('node.key')) ?? (await newPrivateKey());
-    await dir.write('node.key', privateKey, 0o600);
-    await dir.write('network.key', token.networkKey, 0o600);
-    await dir.write('join.json', JSON.stringify({ token: join.trim() }), 0o600);
-    const nodeId = await nodeIdOf(privateKey);
-    const storeId = randomBytes(16).toString('hex');
-    const store = createLevelStore({ directory: dir.store, log });
-    await store.create({ clusterId: token.clusterId, nodeId, storeId });
-  }
-  const keys = await dir.keys();
-  const pending = await dir.readText('join.json');
-  const given = join === undefined ? undefined : readJoinToken(join);
-  if (pending === undefined) return { ...keys, join: given, bootstrap: [] };
-  const { token } = JSON.parse(pending) as { token: string };
-  const kept = given ?? readJoinToken(token);
-  const { secret, addresses } = kept;
-  return { ...keys, join: kept, joinSecret: secret, bootstrap: bootstrapOf(addresses) };
-}
-
-async function totalsOf(options: NodeOptions, dataDir: string): Promise<Resources> {
-  const disk = await statfs(dataDir);
-  const ports = options.ports === undefined ? 0 : options.ports.to - options.ports.from + 1;
-  return {
-    cpuMilli: options.cpuMilli ?? availableParallelism() * 1_000,
-    // A fifth is left for the system and the node itself.
-    memoryBytes: options.memoryBytes ?? Math.floor(totalmem() * 0.8),
-    diskBytes: options.diskBytes ?? Math.floor(disk.bavail * disk.bsize * 0.8),
-    iops: options.iops ?? 1_000,
-    bandwidth: options.bandwidth ?? 125_000_000,
-    ports,
-  };
-}
-
 const brokenOff = (dir: DataDir): TschedError =>
   new TschedError(
     'dataDirForeign',
     `the making of ${dir.path} was broken off: delete it, then make or join a cluster again`,
-  );
-
-const withoutStore = (dir: DataDir): TschedError =>
-  new TschedError(
-    'dataDirForeign',
-    `${dir.path} holds the key of a node and no store: its store is lost, or its making was broken ` +
-      'off. What it held is replaced from other nodes: join again with --join TOKEN (`tsched cluster ' +
-      'token` prints it), or delete the directory',
   );
 
 /** Throws where the store cannot be the one that this start means. */
@@ -188,7 +119,7 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
   const { host, port } = readHttp(options.http, options.allowInsecureHttp === true);
   const dir = new DataDir(options.dataDir);
   const early = createLog(options.logLevel ?? 'info', options.name ?? hostname());
-  const prepared = await prepare(dir, options.join, early);
+  const prepared = await prepareNode(dir, options.join, early);
   const nodeId = await nodeIdOf(prepared.privateKey);
   const name = options.name ?? `${hostname()}-${nodeId.slice(-6)}`;
   const log = createLog(options.logLevel ?? 'info', name);
@@ -233,7 +164,8 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
     realClock.after(fatalStopMs, failed);
   };
 
-  const { store, image } = await openStore(dir, log, fatal);
+  const acceptDataLoss = options.acceptDataLoss === true;
+  const { store, image } = await openStore(dir, log, fatal, acceptDataLoss);
   undo.push(() => store.close());
   checkImage(dir, image, nodeId, prepared.join);
   const net = await createNet({

@@ -26,6 +26,12 @@ export class Members {
     this.#byId.set(replicaId, { node, storeId, mark });
   }
 
+  /** These, and nobody else. */
+  replace(members: readonly Member[]): void {
+    this.#byId.clear();
+    for (const member of members) this.learn(member);
+  }
+
   /** Forgets everybody else. */
   keep(present: ReadonlySet<ReplicaId>): void {
     for (const id of [...this.#byId.keys()]) if (!present.has(id)) this.#byId.delete(id);

@@ -10,6 +10,7 @@ import type { Store } from '../ports/store.ts';
 import type { Gossip, Transport } from '../ports/transport.ts';
 import type { DiskSettings } from './disk-watch.ts';
 import type { LogLimits } from './log-policy.ts';
+import type { WireRange } from './wire-version.ts';
 
 export interface NodeSettings {
   readonly name: string;
@@ -22,6 +23,8 @@ export interface NodeSettings {
   /** Submits that may wait for consensus here; `limits.submitsInFlightMax` unless given. */
   readonly submitsInFlightMax?: number | undefined;
   readonly disk?: DiskSettings | undefined;
+  /** For tests of versions to come. */
+  readonly wire?: WireRange | undefined;
   readonly networkKey: Uint8Array;
   /** How long logs may get; the usual limits where it is not given. */
   readonly logLimits?: LogLimits | undefined;

@@ -5,7 +5,6 @@
  */
 import { type NodeId, registryGroup } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
-import type { Resources } from '../model/resources.ts';
 import type { NodeApi } from '../ports/node-api.ts';
 import type { StoreImage } from '../ports/store.ts';
 import type { Effect } from '../shard/effects.ts';
@@ -42,7 +41,7 @@ import { TaskOutput } from './task-output.ts';
 import { TaskReads } from './task-reads.ts';
 import { TaskWrites } from './task-writes.ts';
 import { UnfitNodes } from './unfit-nodes.ts';
-import { WorkerHost } from './worker-host.ts';
+import { prefetchMaxOf, WorkerHost } from './worker-host.ts';
 import { WorkerWire } from './worker-wire.ts';
 
 export class TschedNode {
@@ -86,7 +85,7 @@ export class TschedNode {
     this.#image = image;
     this.#end = options.end;
     const { clock, random, log, store, transport } = ports;
-    this.#peers = new Peers({ clock, random, log, transport });
+    this.#peers = new Peers({ clock, random, log, transport, wire: settings.wire });
     this.loop = new DriveLoop({
       clock,
       random,
@@ -396,7 +395,3 @@ export class TschedNode {
     await this.#ports.store.close();
   }
 }
-
-/** A queue longer than what runs at a time would draw work away from nodes with more room. */
-const prefetchMaxOf = ({ cpuMilli }: Resources): number =>
-  Math.min(limits.prefetchMax, Math.max(1, Math.floor(cpuMilli / 1_000)));

@@ -9,9 +9,10 @@ export async function openStore(
   dir: DataDir,
   log: Log,
   onFault: (error: Error) => void,
+  acceptDataLoss: boolean,
 ): Promise<{ readonly store: Store; readonly image: StoreImage }> {
   const open = async () => {
-    const store = createLevelStore({ directory: dir.store, log });
+    const store = createLevelStore({ directory: dir.store, log, acceptDataLoss });
     return { store, image: await store.open(onFault) };
   };
   try {

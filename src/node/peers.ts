@@ -11,6 +11,7 @@ import type { Log } from '../ports/log.ts';
 import type { Transport } from '../ports/transport.ts';
 import type { Message } from '../raft/message.ts';
 import { FrameWriter, readFrame } from './frame.ts';
+import { readWireRange, type WireRange, WireVersions, wireRange } from './wire-version.ts';
 
 /** Answers a request. `from` is proven by the connection. Throws `TschedError` to refuse. */
 export type RequestHandler = (
@@ -55,6 +56,7 @@ export class Peers {
   readonly #handlers = new Map<string, { handle: RequestHandler; open: boolean }>();
   readonly #waiting = new Map<number, Waiting>();
   readonly #heardMs = new Map<NodeId, number>();
+  readonly #versions: WireVersions;
   /** Who may say anything but what is open to everybody in the network. */
   #standingOf: (node: NodeId) => Standing = () => 'member';
   #nextRequest: number;
@@ -67,6 +69,8 @@ export class Peers {
     readonly random: Random;
     readonly log: Log;
     readonly transport: Transport;
+    /** For tests of versions to come. */
+    readonly wire?: WireRange | undefined;
   }) {
     this.#clock = deps.clock;
     // An answer to a request of an earlier process of this node may still be on its way: it must
@@ -74,6 +78,9 @@ export class Peers {
     this.#nextRequest = 1 + deps.random.uint32() * 2 ** 20;
     this.#log = deps.log;
     this.#transport = deps.transport;
+    this.#versions = new WireVersions(deps.wire ?? wireRange);
+    const hello = (from: NodeId, told: unknown): WireRange => this.#hello(from, told);
+    this.answer('hello', hello, { open: true });
   }
 
   get self(): NodeId {
@@ -84,12 +91,45 @@ export class Peers {
     this.#standingOf = standingOf;
     await this.#transport.start({
       onFrame: (from, frame) => this.#onFrame(from, frame, sink),
-      onUp: peer => sink.up(peer),
+      onUp: peer => {
+        this.#versions.forget(peer);
+        if (this.#versions.asks) this.#askVersion(peer);
+        sink.up(peer);
+      },
       onDown: (peer, refused) => {
         this.#failRequests(peer);
         sink.down(peer, refused);
       },
     });
+  }
+
+  #hello(from: NodeId, told: unknown): WireRange {
+    const range = readWireRange(told);
+    if (range === undefined) throw new TschedError('badRequest', 'hello without versions');
+    this.#versions.heard(from, range);
+    return this.#versions.own;
+  }
+
+  /** One that does not know the question reads the oldest version, in which it is spoken to. */
+  #askVersion(peer: NodeId): void {
+    this.ask<unknown>(peer, 'hello', this.#versions.own)
+      .then(
+        told => this.#hello(peer, told),
+        (error: unknown) => this.#log.debug('no word on versions', { peer, why: String(error) }),
+      )
+      .catch((error: unknown) => {
+        this.#log.warn('a peer answered hello with no versions', { peer, why: String(error) });
+      });
+  }
+
+  /** Version of the wire that a peer is spoken to in. */
+  wireVersion(peer: NodeId): number {
+    return this.#versions.of(peer);
+  }
+
+  /** Why a peer cannot be understood; `undefined` where it can. */
+  whyForeign(peer: NodeId): string | undefined {
+    return this.#versions.why(peer);
   }
 
   /** `open` requests are answered for nodes that are not members yet. */
@@ -159,8 +199,10 @@ export class Peers {
       writer = new FrameWriter();
       this.#writers.set(peer, writer);
     }
-    if (writer.length === 0) this.#dirty.push(peer);
-    else if (writer.length > limits.frameBytesMax / 4) {
+    if (writer.length === 0) {
+      writer.version = this.#versions.of(peer);
+      this.#dirty.push(peer);
+    } else if (writer.length > limits.frameBytesMax / 4) {
       this.#send(peer, writer);
       this.#dirty.push(peer);
     }
@@ -217,22 +259,31 @@ export class Peers {
   #onFrame(from: NodeId, frame: Uint8Array, sink: PeerSink): void {
     if (this.#stopped) return;
     this.#heardMs.set(from, this.#clock.nowMs());
+    const version = frame[0] ?? 0;
+    if (!this.#versions.reads(version) && this.#versions.foreign(from, version)) {
+      const why = this.#versions.why(from);
+      this.#log.error('a peer cannot be understood', { peer: from, why });
+    }
     const standing = this.#standingOf(from);
     const member = standing === 'member';
     try {
-      readFrame(frame, {
-        raft: (group, toStore, message) => {
-          // A registry that is behind learns of new nodes from its leader, which may be one of
-          // them: it has to be heard when it speaks to exactly this store.
-          const tells = standing === 'unknown' && group === registryGroup && toStore !== 0;
-          if (member || tells) sink.raft(from, group, toStore, message);
+      readFrame(
+        frame,
+        {
+          raft: (group, toStore, message) => {
+            // A registry that is behind learns of new nodes from its leader, which may be one of
+            // them: it has to be heard when it speaks to exactly this store.
+            const tells = standing === 'unknown' && group === registryGroup && toStore !== 0;
+            if (member || tells) sink.raft(from, group, toStore, message);
+          },
+          request: (id, method, payload) => this.#onRequest(from, member, id, method, payload),
+          response: (id, code, payload) => this.#onResponse(from, id, code, payload),
+          toWorker: message => member && sink.toWorker(from, message),
+          fromWorker: message => member && sink.fromWorker(from, message),
+          advert: message => member && sink.advert(from, message),
         },
-        request: (id, method, payload) => this.#onRequest(from, member, id, method, payload),
-        response: (id, code, payload) => this.#onResponse(from, id, code, payload),
-        toWorker: message => member && sink.toWorker(from, message),
-        fromWorker: message => member && sink.fromWorker(from, message),
-        advert: message => member && sink.advert(from, message),
-      });
+        this.#versions.own,
+      );
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
       this.badFrames++;

@@ -11,6 +11,7 @@ import { decodeConfChange } from '../raft/codec.ts';
 import type { RaftCore } from '../raft/core.ts';
 import type { ConfState, Entry, Message, ReplicaId, SnapshotMeta } from '../raft/message.ts';
 import type { Ready } from '../raft/ready.ts';
+import { applyEntry } from './apply-entry.ts';
 import { type Descriptor, decodeMembers, isSeated, type Member } from './descriptor.ts';
 import type { GroupMachine } from './group-machine.ts';
 import type { LogCache } from './log-cache.ts';
@@ -69,7 +70,6 @@ export class Replica {
   readonly #proposals: Proposal[] = [];
   readonly #pending: PendingProposals;
   readonly #reads = new ReadWaiters();
-
   /** Work for the next batch. */
   #next = new ReplicaBatch();
   /** Receipts not given back yet, those of the batch in flight included. */
@@ -108,7 +108,7 @@ export class Replica {
     const { applied, appliedTerm, descriptor } = options;
     this.#durable = { applied, appliedTerm, conf: descriptor.conf };
     this.log.offer = to => this.#snapshotFor(to);
-    for (const member of options.descriptor.members) this.learnMember(member);
+    this.#members.replace(descriptor.members);
   }
 
   get id(): number {
@@ -238,8 +238,7 @@ export class Replica {
     this.dirtySinceMs = 0;
     this.descriptor = incoming.descriptor;
     const { members, conf } = incoming.descriptor;
-    this.#members.keep(new Set());
-    for (const member of members) this.learnMember(member);
+    this.#members.replace(members);
     this.#durable = { applied: incoming.index, appliedTerm: incoming.term, conf };
     this.#pending.skipped(incoming.index);
   }
@@ -293,7 +292,7 @@ export class Replica {
       this.appliedTerm = entry.term;
       if (entry.type !== 0) this.#applyConf(entry);
       else if (entry.data.length > 0) {
-        ({ replies, effects } = this.machine.apply(entry.index, entry.data));
+        ({ replies, effects } = applyEntry(this.machine, this.group, entry.index, entry.data));
       }
       this.#pending.settle(entry, replies);
       if (effects.length > 0) this.#events.applied(this, entry.index, effects);

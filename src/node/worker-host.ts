@@ -5,6 +5,7 @@
 import type { Advertisement } from '../model/advertisement.ts';
 import { encodeAdvertisement } from '../model/advertisement.ts';
 import type { NodeId, ShardId } from '../model/ids.ts';
+import { limits } from '../model/limits.ts';
 import type { Resources, Tier } from '../model/resources.ts';
 import { encodeFromWorker, type FromWorker, type ToWorker } from '../model/worker-protocol.ts';
 import type { AttemptOrder, Runner, RunnerHello } from '../ports/runner.ts';
@@ -247,3 +248,7 @@ export class WorkerHost {
     await this.#runner.stop(options);
   }
 }
+
+/** A queue longer than what runs at a time would draw work away from nodes with more room. */
+export const prefetchMaxOf = ({ cpuMilli }: Resources): number =>
+  Math.min(limits.prefetchMax, Math.max(1, Math.floor(cpuMilli / 1_000)));

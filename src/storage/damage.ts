@@ -25,8 +25,8 @@ const messageOf = (error: unknown): string => {
 
 const advice =
   'Do not start this node on this directory again without looking at the disk: check the kernel ' +
-  'log and the free space. If the content is damaged, remove the node from the cluster and join ' +
-  'it with an empty directory; its replicas are rebuilt from the other nodes.';
+  'log and the free space. `tsched doctor --data-dir DIR` tells what is damaged and what can be ' +
+  'done: a node whose replicas others have too is rebuilt from them.';
 
 /** Whether LevelDB refused because the directory is open elsewhere. */
 export const isLocked = (error: unknown): boolean => codeOf(error) === 'LEVEL_LOCKED';

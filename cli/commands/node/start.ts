@@ -63,6 +63,10 @@ export default class NodeStart extends BaseCommand {
       description: 'file that is given up to start on a full disk; 64MiB unless given, 0 for none',
       helpValue: 'SIZE',
     }),
+    'accept-data-loss': boolean({
+      description:
+        'go on with a store that lost acknowledged data; only where no other node has it, see doctor',
+    }),
     label: string({
       description: 'label tasks can require; repeatable',
       helpValue: 'K=V',
@@ -91,6 +95,7 @@ export default class NodeStart extends BaseCommand {
       tier: tier satisfies Tier,
       labels: readPairs('label', flags.label),
       allowInsecureHttp: flags['allow-insecure-http'],
+      acceptDataLoss: flags['accept-data-loss'],
       ...(flags.join === undefined ? {} : { join: flags.join.trim() }),
       ...(flags.name === undefined ? {} : { name: flags.name }),
       ...(logLevel === undefined ? {} : { logLevel }),

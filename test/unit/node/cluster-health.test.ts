@@ -27,6 +27,7 @@ const shard = (state: ShardSummary['state'] = 'ok'): ShardSummary => ({
   term: 1,
   voters: ['a', 'b', 'c'],
   learners: [],
+  firstIndex: 1,
   commit: 0,
   applied: 0,
   waiting: 0,
@@ -42,6 +43,8 @@ const health = (change: Partial<HealthInput> = {}) =>
     registryLed: true,
     registryGrown: true,
     deadAfterMs: 300_000,
+    unfit: [],
+    foreign: [],
     ...change,
   });
 

@@ -8,6 +8,7 @@ import type { LogLimits } from '../../../src/node/log-policy.ts';
 import { bootstrapOps } from '../../../src/node/make-cluster.ts';
 import { TschedNode } from '../../../src/node/node.ts';
 import { sha256Hex } from '../../../src/node/sha256.ts';
+import type { WireRange } from '../../../src/node/wire-version.ts';
 import type { BulkTransport } from '../../../src/ports/bulk.ts';
 import type { Clock } from '../../../src/ports/clock.ts';
 import { silentLog } from '../../../src/ports/log.ts';
@@ -75,6 +76,8 @@ export interface SmallWorldOptions {
 export class SmallWorld {
   readonly time = new VirtualTime();
   readonly faults = { writeMsMin: 1, writeMsMax: 4 };
+  /** Nodes of another version of the program, as far as the wire goes. */
+  readonly wireOf = new Map<NodeId, WireRange>();
   /** Disks with faults of their own. */
   readonly faultsOf = new Map<NodeId, { writeMsMin: number; writeMsMax: number }>();
   readonly net;
@@ -131,6 +134,7 @@ export class SmallWorld {
     id: NodeId,
     disk: MemoryDisk,
     join?: { readonly secret: Uint8Array; readonly contacts: readonly NodeId[] },
+    wire = this.wireOf.get(id),
   ): Promise<TschedNode> {
     const random = seededRandom(this.#seed, id);
     const faults = this.faultsOf.get(id) ?? this.faults;
@@ -161,6 +165,7 @@ export class SmallWorld {
         networkKey: new Uint8Array(32),
         logLimits: this.#logLimits,
         joinSecret: join?.secret,
+        wire,
         bootstrap: (join?.contacts ?? []).map(contact => ({
           node: contact,
           address: `/sim/p2p/${contact}`,

@@ -1,0 +1,101 @@
+/** What a start of a node needs before it can be built: keys, a store, and what it offers. */
+import { randomBytes } from 'node:crypto';
+import { statfs } from 'node:fs/promises';
+import { availableParallelism, totalmem } from 'node:os';
+import { TschedError } from '../model/errors.ts';
+import type { Resources } from '../model/resources.ts';
+import { newPrivateKey, nodeIdOf } from '../net/keys.ts';
+import type { Log } from '../ports/log.ts';
+import type { JoinToken } from '../registry/join-token.ts';
+import { createLevelStore } from '../storage/level-store.ts';
+import { bootstrapOf, type DataDir, readJoinToken } from './data-dir.ts';
+
+/** What an operator says that the node has; the machine is asked for the rest. */
+export interface Offer {
+  readonly cpuMilli?: number | undefined;
+  readonly memoryBytes?: number | undefined;
+  readonly diskBytes?: number | undefined;
+  readonly iops?: number | undefined;
+  readonly bandwidth?: number | undefined;
+  readonly ports?: { readonly from: number; readonly to: number } | undefined;
+}
+
+export interface Prepared {
+  /** The token that this start was given, or that an earlier one has kept. */
+  readonly join?: JoinToken | undefined;
+  readonly privateKey: Uint8Array;
+  readonly networkKey: Uint8Array;
+  readonly joinSecret?: Uint8Array | undefined;
+  readonly bootstrap: readonly { readonly node: string; readonly address: string }[];
+}
+
+/**
+ * Makes or reads what a start needs. An empty directory with a join token becomes a node that has
+ * not joined; its token is kept until it has, so that a crash in between loses nothing.
+ */
+export async function prepareNode(
+  dir: DataDir,
+  join: string | undefined,
+  log: Log,
+): Promise<Prepared> {
+  if (!(await dir.hasStore())) {
+    if (join === undefined) {
+      if (await dir.hasQuarantine()) throw putAside(dir);
+      if ((await dir.read('node.key')) !== undefined) throw withoutStore(dir);
+      throw new TschedError(
+        'dataDirEmpty',
+        `${dir.path} holds no node: make a cluster with \`tsched cluster init --data-dir ${dir.path}\`, ` +
+          'or join one with --join TOKEN (`tsched cluster token` prints it)',
+      );
+    }
+    const token = readJoinToken(join);
+    await dir.make();
+    const privateKey = (await dir.read('node.key')) ?? (await newPrivateKey());
+    await dir.write('node.key', privateKey, 0o600);
+    await dir.write('network.key', token.networkKey, 0o600);
+    await dir.write('join.json', JSON.stringify({ token: join.trim() }), 0o600);
+    const nodeId = await nodeIdOf(privateKey);
+    const storeId = randomBytes(16).toString('hex');
+    const store = createLevelStore({ directory: dir.store, log });
+    await store.create({ clusterId: token.clusterId, nodeId, storeId });
+  }
+  const keys = await dir.keys();
+  const pending = await dir.readText('join.json');
+  const given = join === undefined ? undefined : readJoinToken(join);
+  if (pending === undefined) return { ...keys, join: given, bootstrap: [] };
+  const { token } = JSON.parse(pending) as { token: string };
+  const kept = given ?? readJoinToken(token);
+  const { secret, addresses } = kept;
+  return { ...keys, join: kept, joinSecret: secret, bootstrap: bootstrapOf(addresses) };
+}
+
+/** What the node offers: what was said, else what the machine has. */
+export async function totalsOf(options: Offer, dataDir: string): Promise<Resources> {
+  const disk = await statfs(dataDir);
+  const ports = options.ports === undefined ? 0 : options.ports.to - options.ports.from + 1;
+  return {
+    cpuMilli: options.cpuMilli ?? availableParallelism() * 1_000,
+    // A fifth is left for the system and the node itself.
+    memoryBytes: options.memoryBytes ?? Math.floor(totalmem() * 0.8),
+    diskBytes: options.diskBytes ?? Math.floor(disk.bavail * disk.bsize * 0.8),
+    iops: options.iops ?? 1_000,
+    bandwidth: options.bandwidth ?? 125_000_000,
+    ports,
+  };
+}
+
+const withoutStore = (dir: DataDir): TschedError =>
+  new TschedError(
+    'dataDirForeign',
+    `${dir.path} holds the key of a node and no store: its store is lost, or its making was broken ` +
+      'off. What it held is replaced from other nodes: join again with --join TOKEN (`tsched cluster ' +
+      'token` prints it), or delete the directory',
+  );
+
+const putAside = (dir: DataDir): TschedError =>
+  new TschedError(
+    'dataDirForeign',
+    `the store of ${dir.path} was put aside: print a token with \`tsched cluster token\` on the ` +
+      'node that made the cluster, then start this one with --join TOKEN; its replicas are ' +
+      'rebuilt from the other nodes',
+  );
