@@ -40,6 +40,16 @@ export const taskMutants: readonly Mutant[] = [
     in: 'lateFrames',
   },
   {
+    name: 'fence-not-checked-in-start',
+    sentence: 'The start of an attempt marks whichever attempt of the task lives now.',
+    file: 'src/shard/commands/start.ts',
+    search:
+      "    if (state.live(row)?.fence !== fence) return refuse(taskId, 'badRequest', 'stale fence');",
+    replacement:
+      "    if (state.live(row) === undefined) return refuse(taskId, 'badRequest', 'stale fence');",
+    options: { ...repeats, longTaskPercent: 5 },
+  },
+  {
     name: 'assigned-twice',
     sentence: 'A task that does not wait is assigned again.',
     file: 'src/shard/commands/assign.ts',
