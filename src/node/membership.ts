@@ -148,6 +148,11 @@ export class Membership {
       this.#leaveJoint(replica);
       return true;
     }
+    // The target follows from what groups have reported. Until the registry knows this very
+    // configuration it is about another one, and two groups that were promised the same seat would
+    // give way to each other for ever.
+    const known = this.#registry.machine()?.group(group);
+    if (known === undefined || known.confIndex < descriptor.confIndex) return false;
     const missing = this.#missing(replica, target);
     if (missing.length > 0) {
       this.#changing.add(group);

@@ -19,7 +19,7 @@ describe('whole clusters under faults', () => {
   });
 
   test('keep every promise with 33 groups on seven nodes', { timeout }, async () => {
-    const { acknowledged, options } = await expectOk(1, { in: 'wide' });
+    const { acknowledged, options } = await expectOk(2, { in: 'wide' });
     expect(options).toMatchObject({ nodes: 7, shards: 32 });
     expect(acknowledged).toBeGreaterThan(10);
   });

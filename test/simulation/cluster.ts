@@ -12,6 +12,7 @@ import type { Random } from '../../src/ports/clock.ts';
 import type { Runner } from '../../src/ports/runner.ts';
 import { AcknowledgedChecker } from './checkers/acknowledged.ts';
 import { AttemptsChecker } from './checkers/attempts.ts';
+import { BoundsChecker } from './checkers/bounds.ts';
 import type { Checker } from './checkers/checker.ts';
 import { CommittedChecker } from './checkers/committed.ts';
 import { LeadersChecker } from './checkers/leaders.ts';
@@ -96,6 +97,7 @@ export class SimCluster {
     this.#checkers = [
       new LeadersChecker(this.trace, this.committed),
       new MembersChecker(),
+      new BoundsChecker(),
       new PromisesChecker(),
       this.committed,
       this.acknowledged,

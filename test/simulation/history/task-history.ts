@@ -67,6 +67,8 @@ export class TaskHistory implements CommittedListener {
   /** When each task was first applied. */
   readonly #created = new Map<string, number>();
   readonly #refused = new Set<string>();
+  /** The attempts that live, as effects told. */
+  readonly #live = new Map<string, { readonly fence: number; started: boolean }>();
   operations = 0;
 
   constructor(now: () => number) {
@@ -97,9 +99,11 @@ export class TaskHistory implements CommittedListener {
       }
     } else if (command.kind === 'start') {
       for (const { taskId, fence } of command.items) {
-        if (machine.attempt(taskId, fence)?.state === 'running') {
-          this.#happens(taskId, { kind: 'start', fence });
-        }
+        const live = this.#live.get(taskId);
+        if (live === undefined || live.started) continue;
+        live.started = machine.attempt(taskId, live.fence)?.state === 'running';
+        // Whatever was named: the wrong attempt has no place in the sequence.
+        if (live.started) this.#happens(taskId, { kind: 'start', fence });
       }
     }
     const settled = new Map<TaskId, string>();
@@ -109,6 +113,8 @@ export class TaskHistory implements CommittedListener {
     for (const effect of effects) {
       if (effect.kind !== 'assigned' && effect.kind !== 'attemptEnded') continue;
       const { taskId, fence } = effect;
+      if (effect.kind === 'assigned') this.#live.set(taskId, { fence, started: false });
+      else this.#live.delete(taskId);
       if (effect.kind === 'assigned') this.#happens(taskId, { kind: 'assign', fence });
       else this.#happens(taskId, { kind: 'end', fence, settles: settled.get(taskId) });
     }

@@ -73,8 +73,7 @@ function step(
         ? { ...state, phase: 'assigned', fence: input.fence }
         : undefined;
     case 'start':
-      // A repeat of what is known is taken too.
-      return isLive(state) && state.fence === input.fence
+      return state.phase === 'assigned' && state.fence === input.fence
         ? { ...state, phase: 'running' }
         : undefined;
     case 'end':

@@ -40,6 +40,16 @@ export const taskMutants: readonly Mutant[] = [
     in: 'lateFrames',
   },
   {
+    name: 'fence-not-checked-in-start',
+    sentence: 'The start of an attempt marks whichever attempt of the task lives now.',
+    file: 'src/shard/commands/start.ts',
+    search:
+      "    if (state.live(row)?.fence !== fence) return refuse(taskId, 'badRequest', 'stale fence');",
+    replacement:
+      "    if (state.live(row) === undefined) return refuse(taskId, 'badRequest', 'stale fence');",
+    options: { ...repeats, longTaskPercent: 5 },
+  },
+  {
     name: 'assigned-twice',
     sentence: 'A task that does not wait is assigned again.',
     file: 'src/shard/commands/assign.ts',
@@ -112,11 +122,34 @@ export const taskMutants: readonly Mutant[] = [
     options: { ...restarts, longTaskPercent: 50 },
   },
   {
+    name: 'lease-renewed-without-majority',
+    sentence: 'A leader acknowledges renewals without asking its majority.',
+    file: leader,
+    search: '    await this.#context.loop.read(this.replica);\n    if (this.#stopped) return;',
+    replacement: '    if (this.#stopped) return;',
+    also: [
+      {
+        file: 'src/raft/leader.ts',
+        search: '  if (!replica.peers.quorumActive(replica.conf)) replica.becomeFollower',
+        replacement: '  if (replica.term === 0) replica.becomeFollower',
+      },
+    ],
+    in: 'leases',
+  },
+  {
     name: 'lost-too-early',
     sentence: 'A leader declares an attempt lost while its lease may live.',
     file: leader,
     search: '      if (nowMs - fromMs <= live.leaseMs * 1.1 + 1_000) continue;',
     replacement: '      if (nowMs - fromMs <= live.leaseMs * 0.6) continue;',
+    in: 'leases',
+  },
+  {
+    name: 'lease-lasts-too-long',
+    sentence: 'A supervisor lets attempts live three times as long as their leases.',
+    file: 'src/worker/lease.ts',
+    search: '  return sentBootMs + Math.floor((leaseMs * 9) / 10)',
+    replacement: '  return sentBootMs + Math.floor((leaseMs * 30) / 10)',
     in: 'leases',
   },
   {
