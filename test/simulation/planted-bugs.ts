@@ -93,7 +93,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'anybody gets a vote, however old its log',
     seed: 5,
-    says: /applied another entry|not within/,
+    says: /applied another entry|not within|leads group .* without entry/,
     options: { nodes: 3, faults: ['crash', 'partition', 'transfer'], faultEveryMs: 400 },
     patch: () => replaceMethod(RaftLog.prototype, 'isUpToDate', () => () => true),
   },
