@@ -220,7 +220,8 @@ export function quantile(values: readonly number[], share: number): number | und
 function lanesOf(history: History): Lane[] {
   return Array.from({ length: history.nodes }, (_, place) => {
     const number = place + 1;
-    const own = history.spans.filter(span => span.node === number);
+    // What happens while the cluster is taken down belongs to no run.
+    const own = history.spans.filter(span => span.node === number && span.fromMs < history.endMs);
     const led: { atMs: number; count: number }[] = [];
     for (const { atMs, leaders } of history.leaders) {
       const count = leaders.filter(leader => leader === number).length;

@@ -82,7 +82,7 @@ export class Timeline {
 
   async #one(fault: PlannedFault): Promise<void> {
     const { observer, sinceStartMs, onFault, probe } = this.#settings;
-    const hit = this.#aim(fault);
+    const { hit, busy } = this.#aim(fault);
     const names = this.#names(hit);
     const record = {
       ...{ number: fault.number, kind: fault.kind, nodes: hit, fromMs: sinceStartMs() },
@@ -100,7 +100,7 @@ export class Timeline {
     const majorityLeft = observer.keepsMajorities(gone);
     onFault(`${fault.kind} ${names}: ${hit.length > 1 ? 'each ' : ''}${kindRow(fault.kind).does}`);
     this.noteStates();
-    const told: string[] = [];
+    const told = busy.length === 0 ? [] : [`${this.#names(busy)} had another fault just then`];
     let failed: string | undefined;
     const work = inflict(this.#world, fault, hit.map(this.#node), text => told.push(text));
     probe();
@@ -123,7 +123,8 @@ export class Timeline {
 
   readonly #node = (number: number): NodeProcess => this.#settings.cluster.node(number);
 
-  #aim(fault: PlannedFault): number[] {
+  /** Nodes to hit, and those that would be hit too, but for what is done to them already. */
+  #aim(fault: PlannedFault): { hit: number[]; busy: number[] } {
     const { cluster, observer } = this.#settings;
     const busy = new Set([...this.#active.values()].flatMap(one => one.hit));
     const whole = cluster.nodes
@@ -135,7 +136,8 @@ export class Timeline {
     }
     const view = { nodes: cluster.nodes.length, whole, leaders };
     const chosen = chooseNodes(fault.target, view, makeDraw(fault.seed, 2));
-    return chosen.filter(number => whole.includes(number));
+    const hit = chosen.filter(number => whole.includes(number));
+    return { hit, busy: chosen.filter(number => !hit.includes(number)) };
   }
 
   /** Whom the others cannot count on: of a partition it is the smaller side. */

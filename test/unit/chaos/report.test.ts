@@ -247,6 +247,11 @@ test('the picture has a lane for each node, a band for each fault and the four l
   expect(page).not.toMatch(/NaN|undefined|Infinity/);
 });
 
+test('nodes that end when the cluster is taken down are not drawn as down', () => {
+  const spans = [...past().spans, { node: 2, fromMs: 4_001, state: 'down' as const }];
+  expect(report({ spans }).lanes[1]?.spans).toEqual([{ fromMs: 0, toMs: 4_000, state: 'up' }]);
+});
+
 test('bands that would lie on one another have rows of their own', () => {
   const [fault] = past().faults;
   const faults = [1, 2, 3].map(number => ({ ...fault!, number }));

@@ -132,6 +132,14 @@ describe('what ships with the program', () => {
   });
 });
 
+test('the scenarios of the guide are scenarios', () => {
+  const page = readFileSync(new URL('../../../docs/guides/chaos.md', import.meta.url), 'utf8');
+  const blocks = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map(match => parse(match[1]!));
+  expect(blocks).toHaveLength(2);
+  expect(problems(blocks[0])).toEqual([]);
+  expect(problems({ name: 'mine', ...(blocks[1] as object) })).toEqual([]);
+});
+
 test('every kind of fault has its line in the reference', () => {
   const page = readFileSync(new URL('../../../docs/reference/faults.md', import.meta.url), 'utf8');
   expect(faultNames.filter(kind => !page.includes(`| \`${kind}\` |`))).toEqual([]);
