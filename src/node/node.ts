@@ -8,21 +8,20 @@ import { limits } from '../model/limits.ts';
 import type { Log } from '../ports/log.ts';
 import type { NodeApi } from '../ports/node-api.ts';
 import type { StoreImage } from '../ports/store.ts';
-import { RegistryMachine } from '../registry/machine.ts';
 import type { Effect } from '../shard/effects.ts';
 import { specKey } from '../shard/keys.ts';
-import { ShardMachine } from '../shard/machine.ts';
+import type { ShardMachine } from '../shard/machine.ts';
 import { Advertiser } from './advertiser.ts';
 import { createApi } from './api.ts';
 import { ClusterReads } from './cluster-reads.ts';
 import { background, type NodeContext } from './context.ts';
 import { DriveLoop } from './drive-loop.ts';
 import { EventsFeed } from './events-feed.ts';
-import type { GroupMachine } from './group-machine.ts';
 import { IdDraw } from './id-draw.ts';
 import { LeaderBalance } from './leader-balance.ts';
 import { LeaderDirectory } from './leader-directory.ts';
 import { standardLog } from './log-policy.ts';
+import { machineFor } from './machine-for.ts';
 import { Membership } from './membership.ts';
 import { metricsOf } from './metrics.ts';
 import type { NodeEnd, NodePorts, NodeSettings } from './node-parts.ts';
@@ -391,10 +390,4 @@ export class TschedNode {
     await this.#ports.transport.stop();
     await this.#ports.store.close();
   }
-}
-
-function machineFor(group: number): GroupMachine {
-  const machine =
-    group === registryGroup ? new RegistryMachine() : new ShardMachine({ shard: group });
-  return machine as unknown as GroupMachine;
 }

@@ -1,8 +1,4 @@
-/**
- * Election safety: one leader per group and term; what a process knows never goes back; and every
- * replica has the same members as of the same index, also one that loaded them from its disk or was
- * sent them.
- */
+/** Election safety: one leader per group and term; and what a process knows never goes back. */
 import type { Replica } from '../../../src/node/replica.ts';
 import type { SimNode } from '../sim-node.ts';
 import type { Trace } from '../trace.ts';
@@ -20,9 +16,6 @@ export class LeadersChecker implements Checker {
   readonly #trace: Trace;
   /** Leader by `group.term`. */
   readonly #leaders = new Map<string, string>();
-  /** Members by `group.index` of the change that made them. */
-  readonly #confs = new Map<string, string>();
-  readonly #confSeen = new WeakMap<Replica, number>();
   /** Newest term of each replica over all its lives: it is durable before anybody hears of it. */
   readonly #seen = new WeakMap<Replica, Seen>();
 
@@ -35,25 +28,9 @@ export class LeadersChecker implements Checker {
     for (const replica of node.node.loop.replicas()) this.#look(node, replica);
   }
 
-  #lookAtConf(node: SimNode, replica: Replica): void {
-    const { group, descriptor } = replica;
-    const { confIndex, conf } = descriptor;
-    if (confIndex === 0 || this.#confSeen.get(replica) === confIndex) return;
-    this.#confSeen.set(replica, confIndex);
-    const key = `${group}.${confIndex}`;
-    const told = JSON.stringify(conf);
-    const other = this.#confs.get(key) ?? told;
-    check(
-      other === told,
-      () => `${node.id} group ${group}: members ${told} at ${confIndex}, not ${other}`,
-    );
-    this.#confs.set(key, told);
-  }
-
   #look(node: SimNode, replica: Replica): void {
     const { core, group, applied } = replica;
     const { term, committed, role } = core;
-    this.#lookAtConf(node, replica);
     const seen = this.#seen.get(replica);
     if (seen === undefined) {
       this.#seen.set(replica, { term, committed, applied, role: 'follower' });
