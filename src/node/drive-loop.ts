@@ -101,6 +101,7 @@ export class DriveLoop {
         this.#observer.roleChanged(changed);
       },
       installed: changed => this.#observer.installed(changed),
+      reaches: (from, to) => this.#peers.connected(from.member(to)?.node ?? ''),
       maySend: (from, to) => this.#parts.snapshots.maySend(from, to),
     });
     replica.heardMs = this.#clock.nowMs();

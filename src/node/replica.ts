@@ -32,6 +32,8 @@ export interface ReplicaEvents {
   installed(replica: Replica): void;
   /** Whether a whole state could be sent to that replica now. */
   maySend(replica: Replica, to: ReplicaId): boolean;
+  /** Whether the node of that replica is connected. */
+  reaches(replica: Replica, to: ReplicaId): boolean;
 }
 
 /** What the disk holds of the state. */
@@ -255,7 +257,8 @@ export class Replica {
   /** Drops what the log can do without; true where the next batch has to say so. */
   truncate(max: LogLimits): boolean {
     if (this.installing) return false;
-    const point = pointOf(this, this.#durable.applied, max);
+    const reaches = (id: ReplicaId): boolean => this.#events.reaches(this, id);
+    const point = pointOf(this, this.#durable.applied, max, reaches);
     if (point === undefined) return false;
     this.#next.truncation = this.log.truncate(point);
     return true;

@@ -1,5 +1,6 @@
 /** Whole nodes whose logs are short: who lags is sent the state, and nothing is lost or doubled. */
 import { describe, expect, test } from 'vitest';
+import { limits } from '../../../src/model/limits.ts';
 import type { TschedNode } from '../../../src/node/node.ts';
 import type { ShardMachine } from '../../../src/shard/machine.ts';
 import type { MemoryDisk } from '../../../src/storage/memory-disk.ts';
@@ -200,6 +201,25 @@ describe('a snapshot under way', () => {
     await submitEach(three.world, three.leader!, 10);
     await expectCaughtUp(three, 50);
     expect(metric(three.nodes.get('n3')!, 'snapshots_received_total')).toBe(1);
+  });
+
+  test('goes no faster than its limit, which leaves room for everything else', async () => {
+    const three = new ThreeNodes();
+    await three.start();
+    const { world } = three;
+    await three.stop('n3');
+    await world.until(() => three.leader !== undefined);
+    for (let at = 0; at < 150; at++) await submitted(world, three.leader!, [big(at)]);
+    await world.until(() => [...three.nodes.values()].every(node => firstOf(node) > 100));
+    const n3 = await three.boot('n3');
+    await world.until(() => metric(n3, 'snapshot_bytes_in_total') > 0);
+    const beganMs = world.time.nowMs;
+    await world.until(() => metric(n3, 'snapshots_received_total') > 0);
+    const bytes = metric(n3, 'snapshot_bytes_in_total');
+    expect(bytes).toBeGreaterThan(8_000_000);
+    const leastMs = (bytes / limits.snapshotBytesPerSecond) * 1_000;
+    expect(world.time.nowMs - beganMs).toBeGreaterThan(leastMs * 0.8);
+    await expectCaughtUp(three, 150);
   });
 
   test('holds back truncation behind it', async () => {
