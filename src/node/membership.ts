@@ -111,12 +111,15 @@ export class Membership {
     this.#balance.round(moving);
   }
 
+  #isUnreported({ group, descriptor }: Replica): boolean {
+    const known = this.#registry.machine()?.group(group);
+    return known === undefined || known.confIndex < descriptor.confIndex;
+  }
+
   /** Tells the registry where the replicas of a group led here are, when it does not know. */
   #report(replica: Replica): void {
     const { group, descriptor } = replica;
-    const known = this.#registry.machine()?.group(group);
-    if (known !== undefined && known.confIndex >= descriptor.confIndex) return;
-    if (this.#reporting.has(group)) return;
+    if (!this.#isUnreported(replica) || this.#reporting.has(group)) return;
     const { conf } = descriptor;
     if (conf.votersOutgoing.length > 0) return;
     const seats = (ids: readonly number[]): { replicaId: number; node: NodeId }[] =>
@@ -148,11 +151,9 @@ export class Membership {
       this.#leaveJoint(replica);
       return true;
     }
-    // The target follows from what groups have reported. Until the registry knows this very
-    // configuration it is about another one, and two groups that were promised the same seat would
-    // give way to each other for ever.
-    const known = this.#registry.machine()?.group(group);
-    if (known === undefined || known.confIndex < descriptor.confIndex) return false;
+    // The target follows from where the registry thinks that replicas are. As long as it does not
+    // know of this group's last change, two groups could exchange one seat for ever.
+    if (this.#isUnreported(replica)) return true;
     const missing = this.#missing(replica, target);
     if (missing.length > 0) {
       this.#changing.add(group);

@@ -11,6 +11,8 @@ import type { RegistryClient } from './registry-client.ts';
 import { sha256Hex } from './sha256.ts';
 
 const againMs = 200;
+/** A node that was taken in has its replica of the registry within this, as a rule. */
+const replicaPatienceMs = 10_000;
 
 type Answer = { ok: true } | { ok: false; code: TschedError['code']; message: string };
 
@@ -52,21 +54,28 @@ export class Registration {
     this.#stopped = true;
   }
 
-  /** Repeats until the registry has taken this process in, or has refused it. */
+  /**
+   * Repeats until the registry has taken this process in and made it a replica of itself, or has
+   * refused it. A node that is removed or declared dead before it has that replica hears of it only
+   * by asking again.
+   */
   async register(): Promise<void> {
     const { clock, log } = this.#context;
     while (!this.#stopped) {
       try {
         const answer = await this.#once();
-        if (answer.ok) {
-          this.#done = true;
-          log.info('registered', { name: this.#settings.name });
-        } else this.#refused(new TschedError(answer.code, answer.message));
-        return;
+        if (!answer.ok) {
+          this.#refused(new TschedError(answer.code, answer.message));
+          return;
+        }
+        if (!this.#done) log.info('registered', { name: this.#settings.name });
+        this.#done = true;
       } catch (error) {
         log.debug('not registered yet', { why: String(error) });
       }
-      await new Promise<void>(resolve => clock.after(againMs, resolve));
+      const pauseMs = this.#done ? replicaPatienceMs : againMs;
+      await new Promise<void>(resolve => clock.after(pauseMs, resolve));
+      if (this.#done && this.#registry.machine()?.cluster() !== undefined) return;
     }
   }
 

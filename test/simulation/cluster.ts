@@ -164,6 +164,7 @@ export class SimCluster {
       bandwidth: 1e6,
       ports: 10,
     };
+    const mayLeave = this.options.deadAfterMs !== undefined;
     let node: SimNode | undefined;
     const runnerOptions: SimRunnerOptions = {
       scheduler: {
@@ -177,17 +178,19 @@ export class SimCluster {
       clock,
     };
     const { wrapRunner, makeRunner } = this.#plants;
+    const drawnTier = (['basic', 'regular', 'premium'] as const)[random.uint32() % 3]!;
     node = new SimNode({
       id,
       clock,
       random,
       disk,
       runner: (makeRunner ?? createSimRunner)(runnerOptions),
-      tier: (['basic', 'regular', 'premium'] as const)[random.uint32() % 3]!,
-      total,
+      // Where nodes are removed, none may be the only one that can run a task.
+      tier: mayLeave ? 'premium' : drawnTier,
+      total: mayLeave ? { ...total, cpuMilli: 8_000 } : total,
       believedCapacity: this.#plants.believedCapacity ?? 1,
       joinSecret: first === undefined ? undefined : this.joinSecret,
-      bootstrap: this.#contacts().map(({ id }) => ({ node: id, address: `/sim/${id}` })),
+      bootstrap: () => this.#contacts(id).map(node => ({ node, address: `/sim/${node}` })),
       world: this.#world,
       wrapRunner: wrapRunner === undefined ? undefined : runner => wrapRunner(runner, this.time),
       makeStore: this.#plants.makeStore,
@@ -198,8 +201,10 @@ export class SimCluster {
   }
 
   /** Nodes of the join token: the first, or all where that one may be removed. */
-  #contacts(): SimNode[] {
-    return this.options.deadAfterMs === undefined ? this.nodes.slice(0, 1) : [...this.nodes];
+  #contacts(self: NodeId): NodeId[] {
+    const { deadAfterMs } = this.options;
+    const known = deadAfterMs === undefined ? this.nodes.slice(0, 1) : this.nodes;
+    return known.map(({ id }) => id).filter(id => id !== self);
   }
 
   #clockRate(spread: (most: number) => number): number {

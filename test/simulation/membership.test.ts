@@ -39,16 +39,19 @@ async function operated(seed: number, options: Partial<SimOptions>): Promise<Ope
   return counts;
 }
 
+// With the seeds that failed once: a removed replica that never heard of it (1), a node removed
+// before it had followed the registry (16), a seat that two groups exchanged for ever (31).
 test.each([
-  ['no faults', []],
-  ['crashes and partitions', ['crash', 'powerLoss', 'partition', 'pause', 'stop']],
-  ['disks that are lost', ['crash', 'wipe', 'oneWay', 'transfer']],
-] satisfies [string, FaultKind[]][])(
+  ['no faults', [31], []],
+  ['crashes and partitions', [1], ['crash', 'powerLoss', 'partition', 'pause', 'stop']],
+  ['disks that are lost', [16], ['crash', 'wipe', 'oneWay', 'transfer']],
+] satisfies [string, number[], FaultKind[]][])(
   'nodes come and go under %s, and nothing is lost',
   { timeout },
-  async (_what, faults) => {
+  async (_what, kept, faults) => {
     const total = { drains: 0, undrains: 0, removals: 0, joins: 0, refused: 0 };
-    for (let seed = 1; seed <= seeds; seed++) {
+    const drawn = Array.from({ length: seeds }, (_, position) => position + 1);
+    for (const seed of new Set([...drawn, ...kept])) {
       const counts = await operated(seed, circumstances(faults));
       for (const kind of Object.keys(total) as (keyof OperatorCounts)[])
         total[kind] += counts[kind];

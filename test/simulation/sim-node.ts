@@ -39,7 +39,7 @@ export interface SimNodeOptions {
   /** How many times its resources the node believes to have; 1 but for a planted bug. */
   readonly believedCapacity: number;
   readonly joinSecret: Uint8Array | undefined;
-  readonly bootstrap: readonly { readonly node: NodeId; readonly address: string }[];
+  readonly bootstrap: () => readonly { readonly node: NodeId; readonly address: string }[];
   readonly world: SimNodeWorld;
   /** Stands between the node and its supervisor; for planted bugs. */
   readonly wrapRunner?: ((runner: Runner) => Runner) | undefined;
@@ -147,7 +147,7 @@ export class SimNode {
         networkKey: new Uint8Array(32),
         logLimits: this.#options.logLimits,
         joinSecret: this.#options.joinSecret,
-        bootstrap: this.#options.bootstrap,
+        bootstrap: this.#options.bootstrap(),
       },
       image,
       end: {

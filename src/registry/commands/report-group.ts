@@ -2,7 +2,8 @@
  * reportGroup: a group's leader tells where its replicas are. The highest configuration index wins;
  * at an equal one only the leader may differ, and is taken as the newer hint.
  *
- * Ids in the report become seated, seated ids that left are dropped: their number is spent. An id
+ * Ids in the report become seated; seated ids that left, and free ones that were given at an older
+ * configuration, are dropped: their number is spent. An id
  * without a record (dropped while it was on its way into the group) is taken with an empty store id
  * and counts as dead, so that repair replaces it.
  * Replies: ok, repeated (nothing new, or older), `badRequest`.
@@ -40,7 +41,7 @@ export function applyReportGroup(
     if (wrong !== undefined) return refused('badRequest', wrong);
   }
   state.putGroup({ group, confIndex, voters, learners, leader });
-  if (!sameConf) settleSeats(state, command);
+  if (confIndex > known.confIndex) settleSeats(state, command);
   effects.push({ kind: 'groupChanged', group });
   return accepted;
 }
@@ -73,7 +74,9 @@ function settleSeats(state: RegistryState, command: ReportGroup): void {
     if (replica.group !== group) continue;
     if (seats.delete(replica.replicaId)) {
       if (!replica.seated) state.putReplica({ ...replica, seated: true });
-    } else if (replica.seated) {
+    } else if (replica.seated || replica.confIndex < confIndex) {
+      // One that was given at an older configuration was added and removed between two reports, or
+      // never will be: only one change can be under way. Its replica has to hear that it is spent.
       state.dropReplica(replica.replicaId);
     }
   }

@@ -215,6 +215,25 @@ describe('replica ids', () => {
     expect(allocate(feed, 6)).toMatchObject({ replicaId: 7 });
   });
 
+  test('one that came and went between two reports is spent, a newer one is not', () => {
+    const feed = cluster('b');
+    const report = (confIndex: number) =>
+      feed.ask({
+        kind: 'reportGroup',
+        group: 1,
+        confIndex,
+        voters: [{ replicaId: 2, node: 'a' }],
+        learners: [],
+      });
+    expect(allocate(feed, 3)).toMatchObject({ replicaId: 6 });
+    report(3);
+    expect(feed.machine.replicaOwner(6)).toMatchObject({ seated: false });
+    // Added at 4 and removed at 5, before anybody told of 4.
+    report(5);
+    expect(feed.machine.replicaOwner(6)).toBeUndefined();
+    expect(allocate(feed, 5)).toMatchObject({ replicaId: 7 });
+  });
+
   test('one that was dropped on its way into the group counts as dead', () => {
     const feed = cluster('b');
     allocate(feed, 0);
