@@ -70,6 +70,7 @@ export interface Examination {
     readonly rows: number;
     readonly rowBytes: number;
   }[];
+  readonly onlyCopy: boolean;
   readonly storeBytes: number;
   readonly attemptsBytes: number;
   readonly freeBytes: number;

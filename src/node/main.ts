@@ -17,7 +17,7 @@ import { bootstrapOf, DataDir, readJoinToken } from './data-dir.ts';
 import { ballastBytesDefault, dataDisk } from './data-disk.ts';
 import { keepPorts } from './listen-ports.ts';
 import { TschedNode } from './node.ts';
-import { openStore } from './open-store.ts';
+import { mayLoseData, openStore } from './open-store.ts';
 import { createLog } from './pino-log.ts';
 import { realClock, realRandom } from './real-clock.ts';
 
@@ -235,7 +235,7 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
     realClock.after(fatalStopMs, failed);
   };
 
-  const acceptDataLoss = options.acceptDataLoss === true;
+  const acceptDataLoss = options.acceptDataLoss === true && (await mayLoseData(dir));
   const { store, image } = await openStore(dir, log, fatal, acceptDataLoss);
   undo.push(() => store.close());
   checkImage(dir, image, nodeId, prepared.join);
