@@ -82,6 +82,7 @@ export interface Examination {
     readonly rows: number;
     readonly rowBytes: number;
   }[];
+  readonly onlyCopy: boolean;
   readonly storeBytes: number;
   readonly attemptsBytes: number;
   readonly freeBytes: number;

@@ -4,6 +4,7 @@
  */
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DecodeError } from '../model/bytes.ts';
 import { TschedError } from '../model/errors.ts';
 import { programVersion } from '../model/version.ts';
 import { nodeIdOf } from '../net/keys.ts';
@@ -55,6 +56,8 @@ export interface Examination {
   readonly batches: number;
   readonly formats: Readonly<Record<string, number>>;
   readonly groups: readonly ExaminedGroup[];
+  /** It is certain that no other node has anything of what this one has. */
+  readonly onlyCopy: boolean;
   readonly storeBytes: number;
   readonly attemptsBytes: number;
   readonly freeBytes: number;
@@ -90,6 +93,7 @@ export async function examine(dataDir: string): Promise<Examination> {
     batches,
     formats,
     groups,
+    onlyCopy: groups.length > 0 && aloneIn(check).every(alone => alone),
     storeBytes,
     attemptsBytes,
     ...room,
@@ -202,7 +206,7 @@ function examineStore(
   const { header, wal, damage, moreDamage } = check;
   for (const what of damage) findings.push({ level: 'error', what });
   if (moreDamage > 0) findings.push({ level: 'error', what: `and ${moreDamage} more rows` });
-  if (damage.length > 0) findings.push(remedyOfDamage(groups));
+  if (damage.length > 0) findings.push(remedyOfDamage(groups, aloneIn(check)));
   if (wal?.verdict === 'torn') {
     findings.push({
       level: 'note',
@@ -218,10 +222,24 @@ function examineStore(
   }
 }
 
+/** Of each group whose descriptor can be read: whether no other node has a replica of it. */
+function aloneIn({ descriptors }: StoreCheck): boolean[] {
+  return descriptors.flatMap(descriptor => {
+    try {
+      const { replicaId, conf } = decodeDescriptor(descriptor);
+      const { voters, votersOutgoing, learners, learnersNext } = conf;
+      const seats = [...voters, ...votersOutgoing, ...learners, ...learnersNext];
+      return [seats.every(id => id === replicaId)];
+    } catch (error) {
+      if (error instanceof DecodeError) return [];
+      throw error;
+    }
+  });
+}
+
 /** What can be done about a store that is damaged depends on whether anybody else has the data. */
-function remedyOfDamage(groups: readonly ExaminedGroup[]): Finding {
-  const alone = groups.filter(({ voters }) => voters <= 1).length;
-  if (groups.length > 0 && alone === 0) {
+function remedyOfDamage(groups: readonly ExaminedGroup[], alone: readonly boolean[]): Finding {
+  if (alone.includes(false)) {
     return {
       level: 'note',
       what: 'other nodes have what this one has',
@@ -232,15 +250,16 @@ function remedyOfDamage(groups: readonly ExaminedGroup[]): Finding {
   }
   const rest = groups.reduce((sum, { commit }) => sum + commit, 0);
   const left = `${rest} entries of ${groups.length} groups can be read`;
+  const known = groups.length > 0 && alone.length === groups.length;
   return {
     level: 'note',
-    what:
-      groups.length === 0
-        ? 'whether another node has the data cannot be told from here'
-        : `this is the only copy of ${alone} groups; ${left}`,
-    remedy:
-      'Save the directory first. If no other node has the data, `tsched node start ' +
-      '--accept-data-loss` goes on with what can be read: what is named above is lost for good, ' +
-      'tasks that were acknowledged among it.',
+    what: known
+      ? `this is the only copy of ${alone.length} groups; ${left}`
+      : 'whether other nodes have what this one has cannot be told from here',
+    remedy: known
+      ? 'Save the directory first. `tsched node start --accept-data-loss` goes on with what can be ' +
+        'read: what is named above is lost for good, tasks that were acknowledged among it.'
+      : 'Save the directory first. If the cluster has other nodes, `tsched doctor --quarantine` ' +
+        'puts the store aside, and `tsched node start --join TOKEN` has it rebuilt from them.',
   };
 }

@@ -16,7 +16,7 @@ import { readHttp } from './http-address.ts';
 import { keepPorts } from './listen-ports.ts';
 import type { LogLimits } from './log-policy.ts';
 import { TschedNode } from './node.ts';
-import { openStore } from './open-store.ts';
+import { mayLoseData, openStore } from './open-store.ts';
 import { createLog } from './pino-log.ts';
 import { type Offer, prepareNode, totalsOf } from './prepare-node.ts';
 import { realClock, realRandom } from './real-clock.ts';
@@ -164,7 +164,7 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
     realClock.after(fatalStopMs, failed);
   };
 
-  const acceptDataLoss = options.acceptDataLoss === true;
+  const acceptDataLoss = options.acceptDataLoss === true && (await mayLoseData(dir));
   const { store, image } = await openStore(dir, log, fatal, acceptDataLoss);
   undo.push(() => store.close());
   checkImage(dir, image, nodeId, prepared.join);

@@ -1,9 +1,27 @@
 /** Opens the store of a start; one that cannot be opened for want of room gets the ballast's. */
+import { TschedError } from '../model/errors.ts';
 import type { Log } from '../ports/log.ts';
 import type { Store, StoreImage } from '../ports/store.ts';
 import { createLevelStore } from '../storage/level-store.ts';
 import type { DataDir } from './data-dir.ts';
 import { freeBallast, isDiskFull } from './data-disk.ts';
+import { examine } from './examine.ts';
+
+/**
+ * Whether a damaged store may be gone on with. Throws where another node may have what this one
+ * has: a replica that forgot what it promised would break the promises of its whole group, and it
+ * can be rebuilt from the others.
+ */
+export async function mayLoseData(dir: DataDir): Promise<boolean> {
+  const { verdict, onlyCopy } = await examine(dir.path);
+  if (verdict !== 'damaged') return false;
+  if (onlyCopy) return true;
+  throw new TschedError(
+    'storageFault',
+    `other nodes may have what ${dir.path} has: --accept-data-loss is for the only copy. Put the ` +
+      'store aside with `tsched doctor --quarantine` and have it rebuilt from them',
+  );
+}
 
 export async function openStore(
   dir: DataDir,

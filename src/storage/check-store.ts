@@ -13,7 +13,7 @@ import { assertUnlocked, openDatabase } from './data-dir.ts';
 import { parseLifeKey, prefixes, prefixRange } from './keyspace.ts';
 import { eachRecord, loadStore } from './level-loader.ts';
 import type { Database } from './level-log.ts';
-import { unseal, versions } from './record.ts';
+import { decodeBody, readDescriptor, unseal, versions } from './record.ts';
 import { scanWals, type WalVerdict } from './wal-scan.ts';
 import { checkWitnesses } from './witness.ts';
 
@@ -33,6 +33,8 @@ export interface StoreCheck {
   readonly missing: boolean;
   readonly header?: (StoreHeader & { readonly bootCount: number }) | undefined;
   readonly groups: readonly CheckedGroup[];
+  /** Those that can be read, also where the groups as a whole cannot. */
+  readonly descriptors: readonly Uint8Array[];
   readonly tombstones: number;
   readonly batches: number;
   /** The first write-ahead log that is not clean. `torn` is the usual trace of a crash. */
@@ -49,6 +51,7 @@ export interface StoreCheck {
 
 const nothing = {
   groups: [],
+  descriptors: [],
   tombstones: 0,
   batches: 0,
   damage: [],
@@ -124,7 +127,7 @@ async function copyStore(from: string, names: readonly string[], to: string): Pr
 
 type Content = Pick<
   StoreCheck,
-  'header' | 'groups' | 'tombstones' | 'batches' | 'damage' | 'moreDamage'
+  'header' | 'groups' | 'descriptors' | 'tombstones' | 'batches' | 'damage' | 'moreDamage'
 >;
 
 async function checkCopy(copy: string): Promise<Content> {
@@ -184,8 +187,35 @@ async function checkContent(db: Database): Promise<Content> {
     logRecords: log.starts.length,
     ...(rows.get(`${image.group}.${log.gen}`) ?? { rows: 0, rowBytes: 0 }),
   }));
-  const header = loaded?.header;
-  return { header, groups, tombstones: loaded?.tombstones.size ?? 0, batches, damage, moreDamage };
+  return {
+    header: loaded?.header,
+    groups,
+    descriptors: await readableDescriptors(db),
+    tombstones: loaded?.tombstones.size ?? 0,
+    batches,
+    damage,
+    moreDamage,
+  };
+}
+
+async function readableDescriptors(db: Database): Promise<Uint8Array[]> {
+  const found: Uint8Array[] = [];
+  try {
+    await eachRecord(db, prefixRange(prefixes.descriptor), (key, value) => {
+      try {
+        found.push(
+          decodeBody(key, unseal('descriptor', key, value), readDescriptor).descriptor.slice(),
+        );
+      } catch (error) {
+        // Told already, as what is wrong with the group.
+        if (!(error instanceof StoreDamage)) throw error;
+      }
+    });
+  } catch (error) {
+    // A table that LevelDB cannot read is told already as well: what came before it counts.
+    if (!(error instanceof Error)) throw error;
+  }
+  return found;
 }
 
 /** In a sentence, whatever LevelDB or this room throws about bytes that cannot be read. */
