@@ -12,7 +12,6 @@
  *   a majority already.
  */
 
-import { TschedError } from '../model/errors.ts';
 import type { NodeId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -25,7 +24,7 @@ import { type DriveObserver, type DriveParts, newCounters } from './drive-parts.
 import { nodeLost } from './failover.ts';
 import { considerFlush, isFlushDue } from './flush-policy.ts';
 import type { Peers } from './peers.ts';
-import type { Applied } from './pending-proposals.ts';
+import { type Applied, notHere } from './pending-proposals.ts';
 import type { Replica } from './replica.ts';
 import type { IncomingState } from './replica-batch.ts';
 import {
@@ -136,7 +135,7 @@ export class DriveLoop {
 
   /** Proposes a command; rejects with `notLeader`, `overloaded` or `outcomeUnknown`. */
   propose(replica: Replica, data: Uint8Array): Promise<Applied> {
-    if (!this.#drives(replica)) return Promise.reject(gone(replica));
+    if (!this.#drives(replica)) return Promise.reject(notHere(replica.group));
     const applied = replica.propose(data);
     this.#queue(replica);
     this.plan();
@@ -145,7 +144,7 @@ export class DriveLoop {
 
   /** Waits until a majority has confirmed this leader and what it had committed is applied. */
   read(replica: Replica): Promise<void> {
-    if (!this.#drives(replica)) return Promise.reject(gone(replica));
+    if (!this.#drives(replica)) return Promise.reject(notHere(replica.group));
     const done = replica.read();
     this.#queue(replica);
     this.plan();
@@ -321,7 +320,7 @@ export class DriveLoop {
   }
 
   #writeOf(replica: Replica, prepare: () => void): Promise<void> {
-    if (!this.#drives(replica)) return Promise.reject(gone(replica));
+    if (!this.#drives(replica)) return Promise.reject(notHere(replica.group));
     prepare();
     this.#queue(replica);
     return new Promise(resolve => {
@@ -396,6 +395,3 @@ export class DriveLoop {
     if (!this.#stopped) this.#end();
   }
 }
-
-const gone = (replica: Replica): TschedError =>
-  new TschedError('notLeader', `this node has no replica of group ${replica.group} any more`);

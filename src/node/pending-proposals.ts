@@ -21,6 +21,10 @@ export interface Proposal {
   readonly reject: (error: TschedError) => void;
 }
 
+/** For whoever asks a replica that is gone. */
+export const notHere = (group: number): TschedError =>
+  new TschedError('notLeader', `this node has no replica of group ${group} any more`);
+
 export class PendingProposals {
   readonly #group: number;
   readonly #notLeader: () => TschedError;

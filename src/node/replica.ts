@@ -20,21 +20,8 @@ import { type KnownMember, Members } from './members.ts';
 import { type Applied, PendingProposals, type Proposal } from './pending-proposals.ts';
 import { ReadWaiters } from './read-waiters.ts';
 import { type IncomingState, ReplicaBatch } from './replica-batch.ts';
+import type { ReplicaEvents } from './replica-events.ts';
 import { pointOf } from './truncation.ts';
-
-export interface ReplicaEvents {
-  /** Entries were applied; `effects` are the machine's. */
-  applied(replica: Replica, index: number, effects: readonly unknown[]): void;
-  /** The configuration changed; false in `member` where this replica is not part of it any more. */
-  confChanged(replica: Replica, member: boolean): void;
-  roleChanged(replica: Replica): void;
-  /** Its state came as a whole. */
-  installed(replica: Replica): void;
-  /** Whether a whole state could be sent to that replica now. */
-  maySend(replica: Replica, to: ReplicaId): boolean;
-  /** Whether the node of that replica is connected. */
-  reaches(replica: Replica, to: ReplicaId): boolean;
-}
 
 /** What the disk holds of the state. */
 interface Durable {
