@@ -4,7 +4,7 @@
  * was, then what follows in the log, then rows.
  */
 import type { StoreOp } from '../ports/store.ts';
-import type { Entry, HardState, Message } from '../raft/message.ts';
+import type { ConfState, Entry, HardState, Message } from '../raft/message.ts';
 import type { PersistToken } from '../raft/ready.ts';
 import { type Descriptor, encodeDescriptor } from './descriptor.ts';
 import type { GroupMachine } from './group-machine.ts';
@@ -19,6 +19,13 @@ export interface IncomingState {
   readonly machine: GroupMachine;
   /** Told once: whether it became this replica's state, durably. */
   readonly settle: (installed: boolean) => void;
+}
+
+/** What the disk holds of the state. */
+export interface DurableState {
+  readonly applied: number;
+  readonly appliedTerm: number;
+  readonly conf: ConfState;
 }
 
 type StateOp = Extract<StoreOp, { kind: 'state' }>;

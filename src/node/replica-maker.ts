@@ -7,8 +7,7 @@ import { productionConfig } from '../raft/production.ts';
 import { type Descriptor, decodeDescriptor, noConf } from './descriptor.ts';
 import type { GroupMachine } from './group-machine.ts';
 import { LogCache, readOutline } from './log-cache.ts';
-import { Replica } from './replica.ts';
-import type { ReplicaEvents } from './replica-events.ts';
+import { Replica, type ReplicaEvents } from './replica.ts';
 
 /** What a replica begins from. */
 export interface ReplicaSeed {

@@ -19,15 +19,21 @@ import type { LogLimits } from './log-policy.ts';
 import { type KnownMember, Members } from './members.ts';
 import { type Applied, PendingProposals, type Proposal } from './pending-proposals.ts';
 import { ReadWaiters } from './read-waiters.ts';
-import { type IncomingState, ReplicaBatch } from './replica-batch.ts';
-import type { ReplicaEvents } from './replica-events.ts';
+import { type DurableState, type IncomingState, ReplicaBatch } from './replica-batch.ts';
 import { pointOf } from './truncation.ts';
 
-/** What the disk holds of the state. */
-interface Durable {
-  readonly applied: number;
-  readonly appliedTerm: number;
-  readonly conf: ConfState;
+export interface ReplicaEvents {
+  /** Entries were applied; `effects` are the machine's. */
+  applied(replica: Replica, index: number, effects: readonly unknown[]): void;
+  /** The configuration changed; false in `member` where this replica is not part of it any more. */
+  confChanged(replica: Replica, member: boolean): void;
+  roleChanged(replica: Replica): void;
+  /** Its state came as a whole. */
+  installed(replica: Replica): void;
+  /** Whether a whole state could be sent to that replica now. */
+  maySend(replica: Replica, to: ReplicaId): boolean;
+  /** Whether the node of that replica is connected. */
+  reaches(replica: Replica, to: ReplicaId): boolean;
 }
 
 export class Replica {
@@ -65,7 +71,7 @@ export class Replica {
   #tokensOut = 0;
   /** States that were taken from the machine and are not durable yet. */
   #statesOut = 0;
-  #durable: Durable;
+  #durable: DurableState;
   /** Staged, and about to be offered to the core, which may not want it. */
   #offered: IncomingState | undefined;
   /** The core has taken it; it replaces log and machine when its batch is durable. */
