@@ -9,7 +9,7 @@ import type { NodeId } from '../model/ids.ts';
 import type { StoreOp } from '../ports/store.ts';
 import { decodeConfChange } from '../raft/codec.ts';
 import type { RaftCore } from '../raft/core.ts';
-import type { ConfState, Entry, Message, ReplicaId, SnapshotMeta } from '../raft/message.ts';
+import type { Entry, Message, ReplicaId, SnapshotMeta } from '../raft/message.ts';
 import type { Ready } from '../raft/ready.ts';
 import { applyEntry } from './apply-entry.ts';
 import { type Descriptor, decodeMembers, isSeated, type Member } from './descriptor.ts';
