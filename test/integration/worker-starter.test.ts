@@ -66,6 +66,16 @@ function starterPid(): number {
 describe.each<StarterKind>(['perl', 'node'])('a process started by %s', starter => {
   beforeEach(() => begin(starter));
 
+  test('lives in a control group in which others were killed before', async () => {
+    for (let round = 0; round < 3; round++) {
+      // What is left of it when it ends is killed through its group, which the next one is given.
+      const first = shell('setsid sleep 300 & exit 3');
+      expect(await end(first)).toMatchObject({ kind: 'failed', exitCode: 3 });
+      const next = [shell('echo one'), shell('echo two')];
+      for (const key of next) expect((await end(key)).kind).toBe('succeeded');
+    }
+  });
+
   test('is started by what `node show` says', () => {
     const { starter: words } = hello.isolation;
     expect(words).toBe(starter === 'perl' ? 'perl' : 'node (no perl: switched off)');

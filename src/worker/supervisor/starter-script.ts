@@ -27,9 +27,9 @@ export const stages = { late: 1, fork: 2, group: 3, directory: 4, output: 5, exe
  * (SIGIO) and the end of a child both end. SIGTERM and the like stay blocked for good: they are for
  * the node. A child has them unblocked right before it executes its program.
  *
- * `clone3` (435 everywhere) makes the child in its control group (CLONE_INTO_CGROUP, Linux 5.7):
- * there is no moment outside of it, and moving a process costs more than making it. Where that is
- * refused, the child moves itself.
+ * A child moves itself into its control group. To make it there (`clone3`, CLONE_INTO_CGROUP) would
+ * leave no moment outside, but Linux 6.18 kills what is made in a group that was ever killed by
+ * `cgroup.kill`: it compares the count of kills with that of the parent's group.
  */
 export const starterScript = `
 use POSIX ();
@@ -44,8 +44,6 @@ POSIX::open('/dev/null', POSIX::O_RDONLY()) == 0 or die "/dev/null: $!";
 POSIX::open('/dev/null', POSIX::O_WRONLY()) == 1 or die "/dev/null: $!";
 sysopen(my $uptime, '/proc/uptime', POSIX::O_RDONLY()) or die "/proc/uptime: $!";
 my $append = POSIX::O_WRONLY() | POSIX::O_APPEND() | POSIX::O_CREAT() | Fcntl::O_NOFOLLOW();
-my $directory = POSIX::O_RDONLY() | Fcntl::O_DIRECTORY();
-my $into = eval { pack 'Q10', 1 << 33, 0, 0, 0, POSIX::SIGCHLD(), 0, 0, 0, 0, 0 };
 
 my $none = POSIX::SigSet->new;
 my $all = POSIX::SigSet->new;
@@ -101,19 +99,7 @@ sub start {
   sysread $uptime, my $now, 64 or POSIX::_exit(1);
   $now =~ s/ .*//s;
   return $out .= pack 'CNNN', 2, $id, 0, 1 if $now * 1000 >= $deadline;
-  my $pid;
-  if ($group ne '' && $into && sysopen my $dir, $group, $directory) {
-    my $how = $into . pack 'Q', fileno $dir;
-    $pid = syscall 435, $how, length $how;
-    if ($pid == 0) {
-      become($id, $argc, '', @rest);
-    }
-    if ($pid < 0) {
-      undef $pid;
-      undef $into if grep { $! == $_ } POSIX::ENOSYS(), POSIX::EPERM(), POSIX::EINVAL();
-    }
-  }
-  $pid = fork unless defined $pid;
+  my $pid = fork;
   return $out .= pack 'CNNN', 2, $id, $! + 0, 2 unless defined $pid;
   become($id, $argc, $group, @rest) if $pid == 0;
   $ids{$pid} = $id;
