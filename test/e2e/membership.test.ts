@@ -70,7 +70,7 @@ test(
   limitMs,
 );
 
-test(
+test.runIf(full)(
   'a node that is lost is replaced, one that was wiped joins anew, one that was set back is refused',
   async () => {
     const init = ['--dead-after', '10s'];
@@ -125,7 +125,7 @@ test(
   limitMs,
 );
 
-test(
+test.runIf(full)(
   'one of three goes on alone after an unsafe recovery, and two that return end',
   async () => {
     await withCluster({ nodes: 3, shards: 8, flags }, async cluster => {
