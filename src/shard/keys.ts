@@ -67,6 +67,15 @@ export function digestBytes(hex: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
+/** The bytes of a digest as the words that memory keeps. */
+export function digestWords(digest: Uint8Array): Uint32Array {
+  const words = new Uint32Array(digestLength / 4);
+  for (let position = 0; position < digestLength; position++) {
+    words[position >>> 2] = (words[position >>> 2]! << 8) | digest[position]!;
+  }
+  return words;
+}
+
 export function digestHex(bytes: Uint8Array): string {
   let text = '';
   for (const byte of bytes) text += hexDigits[byte >>> 4]! + hexDigits[byte & 15]!;

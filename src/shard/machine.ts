@@ -23,7 +23,15 @@ import { applySubmit, type PreparedSpec, prepareSpecs } from './commands/submit.
 import { applyUnassign } from './commands/unassign.ts';
 import type { Applied } from './effects.ts';
 import { checkState } from './invariants.ts';
-import { digestBytes, digestLength, metaKey, specKey, taskKey, writeTaskKey } from './keys.ts';
+import {
+  digestBytes,
+  digestLength,
+  digestWords,
+  metaKey,
+  specKey,
+  taskKey,
+  writeTaskKey,
+} from './keys.ts';
 import { loadRows, type StateRow } from './load.ts';
 import { rowsInIdOrder } from './memory/id-order.ts';
 import { idWordCount, packId } from './memory/id-words.ts';
@@ -172,10 +180,7 @@ export class ShardMachine {
 
   /** Bytes of a spec whose row is not stored yet. */
   specBytes(digestHex: string): Uint8Array | undefined {
-    const view = new DataView(digestBytes(digestHex).buffer);
-    const digest = new Uint32Array(view.byteLength >>> 2);
-    for (let word = 0; word < digest.length; word++) digest[word] = view.getUint32(word * 4);
-    const spec = this.#state.specs.find(digest);
+    const spec = this.#state.specs.find(digestWords(digestBytes(digestHex)));
     return spec < 0 ? undefined : this.#state.specs.unstored(spec);
   }
 

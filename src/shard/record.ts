@@ -15,7 +15,7 @@ import { ByteReader, ByteWriter, DecodeError } from '../model/bytes.ts';
 import type { NodeId, TaskId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
 import { type TaskState, taskStates } from '../model/task.ts';
-import { digestBytes, digestHex, digestLength } from './keys.ts';
+import { digestBytes, digestHex, digestLength, digestWords } from './keys.ts';
 import { idWordCount, idWordMask, packId, unpackId } from './memory/id-words.ts';
 import type { AttemptRecord, CancelRequest } from './memory/task-detail.ts';
 
@@ -87,13 +87,8 @@ export type TaskRecordBody = Omit<TaskRecord, 'id' | 'digest'>;
 export function encodeTaskRow(record: TaskRecord): Uint8Array {
   const words = new Uint32Array(idWordCount);
   packId(record.id, words);
-  const bytes = digestBytes(record.digest);
-  const view = new DataView(bytes.buffer);
-  const digest = Uint32Array.from({ length: digestLength / 4 }, (_, word) =>
-    view.getUint32(word * 4),
-  );
   const writer = new ByteWriter(256);
-  writeTaskRow(writer, words, digest, record);
+  writeTaskRow(writer, words, digestWords(digestBytes(record.digest)), record);
   return writer.finish();
 }
 

@@ -22,7 +22,7 @@ import type { ItemReply, ShardCommand, SubmitItem } from '../../model/command.ts
 import { slotOfId } from '../../model/ids.ts';
 import { limits } from '../../model/limits.ts';
 import { decodeSpecTerms } from '../../model/spec.ts';
-import { digestLength } from '../keys.ts';
+import { digestWords } from '../keys.ts';
 import { idWordCount, unpackId } from '../memory/id-words.ts';
 import { type KeyHash, keyOf, type Traits } from '../memory/spec-table.ts';
 import { stateCode } from '../memory/task-table.ts';
@@ -37,14 +37,6 @@ export interface PreparedSpec {
   readonly bytes: Uint8Array;
   readonly traits: Traits;
   readonly key: KeyHash | undefined;
-}
-
-function digestWords(digest: Uint8Array): Uint32Array {
-  const words = new Uint32Array(digestLength / 4);
-  for (let position = 0; position < digestLength; position++) {
-    words[position >>> 2] = (words[position >>> 2]! << 8) | digest[position]!;
-  }
-  return words;
 }
 
 /**
