@@ -9,6 +9,7 @@ import type { Hunt } from '../test/simulation/mutants/hunt.ts';
 import { seedsMax } from '../test/simulation/mutants/mutant.ts';
 import { mutants } from '../test/simulation/mutants/mutants.ts';
 import { runHunt } from '../test/simulation/mutants/run-hunt.ts';
+import { readOrTell } from './arguments.ts';
 
 const HELP = `Usage: npm run sim:mutants -- [--only NAME]... [--seconds S] [--jobs J]
 
@@ -77,17 +78,9 @@ function row({ name, seed, seeds, seconds, verdict, message }: Hunt): string {
 
 /** Runs the command; returns the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
-  let wanted: Arguments | 'help' | 'list';
-  try {
-    wanted = readArguments(argv);
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${HELP}`);
-    return 2;
-  }
-  if (wanted === 'help') {
-    process.stdout.write(HELP);
-    return 0;
-  }
+  const asked = readOrTell(() => readArguments(argv), HELP);
+  if ('code' in asked) return asked.code;
+  const { wanted } = asked;
   if (wanted === 'list') {
     for (const { name, sentence } of mutants) print(`${name.padEnd(36)} ${sentence}`);
     return 0;

@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { circumstances, describeOptions, isCircumstances } from '../test/simulation/options.ts';
 import { type RunResult, runSeed } from '../test/simulation/run.ts';
 import { type KeptSeed, parseSeeds } from '../test/simulation/seeds.ts';
+import { readOrTell } from './arguments.ts';
 
 const HELP = `Usage: npm run sim -- [--seed N] [--count M]
 
@@ -111,17 +112,9 @@ function report(result: RunResult, spentMs: number, wanted: Omit<KeptSeed, 'why'
 
 /** Runs the command; returns the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
-  let wanted: Arguments | 'help';
-  try {
-    wanted = readArguments(argv);
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${HELP}`);
-    return 2;
-  }
-  if (wanted === 'help') {
-    process.stdout.write(HELP);
-    return 0;
-  }
+  const asked = readOrTell(() => readArguments(argv), HELP);
+  if ('code' in asked) return asked.code;
+  const { wanted } = asked;
   const { seeds, keepGoing, verbose, quiet } = wanted;
   let code = 0;
   let failed = 0;

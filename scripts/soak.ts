@@ -6,6 +6,7 @@
 import { parseArgs } from 'node:util';
 import { type Circumstances, circumstances, isCircumstances } from '../test/simulation/options.ts';
 import { runSeed } from '../test/simulation/run.ts';
+import { readOrTell } from './arguments.ts';
 
 const HELP = `Usage: npm run soak -- --minutes N [--seed S]
 
@@ -55,17 +56,9 @@ const megabytes = (): number => Math.round(process.memoryUsage.rss() / 1e6);
 
 /** Runs the command; returns the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
-  let wanted: Arguments | 'help';
-  try {
-    wanted = readArguments(argv);
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${HELP}`);
-    return 2;
-  }
-  if (wanted === 'help') {
-    process.stdout.write(HELP);
-    return 0;
-  }
+  const asked = readOrTell(() => readArguments(argv), HELP);
+  if ('code' in asked) return asked.code;
+  const { wanted } = asked;
   const names = Object.keys(circumstances).filter(isCircumstances);
   const startedMs = performance.now();
   const minutes = (): number => (performance.now() - startedMs) / 60_000;
