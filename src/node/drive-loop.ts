@@ -285,7 +285,6 @@ export class DriveLoop {
 
   #stepInbox(nowMs: number): void {
     const inbox = this.#inbox;
-    if (inbox.length === 0) return;
     this.#inbox = [];
     for (const { group, message } of inbox) {
       const replica = this.#replicas.get(group);
@@ -331,13 +330,17 @@ export class DriveLoop {
 
   /** A whole state is staged: the core decides on `message`, and `incoming` is told. */
   install(replica: Replica, incoming: IncomingState, message: Message): void {
-    if (!this.#drives(replica)) {
-      incoming.settle(false);
-      return;
-    }
+    if (this.#drives(replica)) replica.offer(incoming);
+    else incoming.settle(false);
+    this.step(replica, message);
+  }
+
+  /** A message that came on a stream of its own. */
+  step(replica: Replica, message: Message): void {
+    if (!this.#drives(replica)) return;
     replica.heardMs = this.#clock.nowMs();
     try {
-      replica.offer(incoming, message);
+      replica.core.step(message);
       this.touch(replica);
     } catch (error) {
       this.#fail(error);

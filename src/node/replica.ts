@@ -195,11 +195,10 @@ export class Replica {
     this.#offered = undefined;
   }
 
-  /** A whole state is staged: `message` tells the core of it, which decides. */
-  offer(incoming: IncomingState, message: Message): void {
+  /** A whole state is staged: the core, which is told of it next, decides. */
+  offer(incoming: IncomingState): void {
     this.#offered?.settle(false);
     this.#offered = incoming;
-    this.core.step(message);
   }
 
   /** Adds to what is staged, or drops it. */

@@ -43,6 +43,8 @@ export interface SnapshotReceiverDeps {
   put(replica: Replica, op: StoreOp): Promise<void>;
   /** Offers a staged state to the replica's core; `incoming.settle` tells what came of it. */
   install(replica: Replica, incoming: IncomingState, message: Message): void;
+  /** Tells the core of a state that it has already. */
+  step(replica: Replica, message: Message): void;
 }
 
 interface Accepted {
@@ -129,8 +131,22 @@ export class SnapshotReceiver {
     const sender = replica.member(message.from);
     // A replica lives on one node for ever: nobody else speaks for it.
     if (sender !== undefined && sender.node !== peer) return 'refused';
-    if (isStale(replica, message, snapshot)) return 'stale';
+    if (this.#isStale(replica, message, snapshot)) return 'stale';
     return { replica, header, snapshot };
+  }
+
+  /**
+   * The replica has as much already, or knows of a later leader than the sender. In the first case
+   * the core is told all the same: its answer is how the leader learns from where to go on. Else a
+   * leader whose log begins behind what it knows of this replica would offer the same state for
+   * ever.
+   */
+  #isStale(replica: Replica, message: Message, snapshot: SnapshotMeta): boolean {
+    const { core } = replica;
+    if (message.term < core.term) return true;
+    if (snapshot.index > core.committed) return false;
+    this.#deps.step(replica, message);
+    return true;
   }
 
   async #stage(stream: BulkStream, accepted: Accepted): Promise<boolean> {
@@ -154,7 +170,7 @@ export class SnapshotReceiver {
       for (const row of joiner.push(part.seq, part.bytes)) rows.push(row);
       bytes += part.bytes.length;
       this.counters.bytes += part.bytes.length;
-      if (isStale(replica, header.message, snapshot)) return false;
+      if (this.#isStale(replica, header.message, snapshot)) return false;
       if (bytes >= stageBytes) {
         await this.#put(replica, { kind: 'stage', group, rows });
         rows = [];
@@ -217,10 +233,6 @@ export class SnapshotReceiver {
     for (const stream of this.#streams) stream.abort();
   }
 }
-
-/** The replica has as much already, or knows of a later leader than the sender. */
-const isStale = ({ core }: Replica, message: Message, snapshot: SnapshotMeta): boolean =>
-  message.term < core.term || snapshot.index <= core.committed;
 
 async function everyRow(reading: RowReading): Promise<Row[]> {
   const rows: Row[] = [];

@@ -63,6 +63,7 @@ export class Snapshots {
       mayTell: deps.mayTell,
       put: (replica, op) => loop.put(replica, op),
       install: (replica, incoming, message) => loop.install(replica, incoming, message),
+      step: (replica, message) => loop.step(replica, message),
     });
   }
 
