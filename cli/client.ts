@@ -70,6 +70,7 @@ const codeOfStatus = (status: number): ErrorCode => {
   if (status === 401) return 'unauthorized';
   if (status === 403) return 'forbidden';
   if (status === 404) return 'unknownRoute';
+  if (status === 408) return 'requestTimeout';
   if (status === 413) return 'tooLarge';
   if (status === 429) return 'overloaded';
   if (status === 503) return 'unreachable';
@@ -128,6 +129,7 @@ const passing: ReadonlySet<ErrorCode> = new Set([
   'noQuorum',
   'notLeader',
   'starting',
+  'requestTimeout',
   'overloaded',
   'tooManyTasks',
   'diskFull',

@@ -91,12 +91,15 @@ function onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
     socket.destroy();
     return;
   }
-  const timedOut = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
-  const what = timedOut ? 'The head of the request did not arrive in time.' : 'This is not HTTP.';
-  const problem = JSON.stringify(problemOf('badRequest', what));
+  const [status, problem] =
+    error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+      ? // Also what a client sees of a node that stood still: it is no mistake of its request.
+        ['408 Request Timeout', problemOf('requestTimeout', 'Its head was not there in time.')]
+      : ['400 Bad Request', problemOf('badRequest', 'This is not HTTP.')];
+  const body = JSON.stringify(problem);
   socket.end(
-    'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/problem+json\r\n' +
-      `Content-Length: ${Buffer.byteLength(problem)}\r\n\r\n${problem}`,
+    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
 }
 

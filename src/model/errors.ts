@@ -141,6 +141,12 @@ export const errorTable = {
     'The node is starting and does not take tasks yet',
     'Try again in a moment.',
   ),
+  requestTimeout: row(
+    408,
+    6,
+    'The request did not arrive in time',
+    'Send it again: nothing of it was taken. The node or the network is very slow.',
+  ),
   waitTimeout: row(504, 5, 'The wait timed out', 'Wait again; the task goes on.'),
   outcomeUnknown: row(
     504,
