@@ -114,7 +114,8 @@ describe('a stream of submits', () => {
     let count = 0;
     for await (const result of results) if (result.ok) count++;
     expect(count).toBe(accepted * 200);
-  });
+    // It fills the buffers of both sockets, whatever their size.
+  }, 30_000);
 
   test('needs the type of NDJSON, and only it takes that', async () => {
     const wrong = await client.post('/v1/tasks/stream', line('a'));

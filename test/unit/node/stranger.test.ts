@@ -60,7 +60,11 @@ test('a stranger that advertises room is given no work', async () => {
   await world.pass(100);
   const whole = { ...someSpec().request, cpuMilli: 1_000 };
   // More than the node itself has room for.
-  await submitted(world, node!, Array.from({ length: 20 }, () => someSpec({ request: whole })));
+  await submitted(
+    world,
+    node!,
+    Array.from({ length: 20 }, () => someSpec({ request: whole })),
+  );
   advertise();
   await world.pass(3_000);
   expect(given).toEqual([]);
