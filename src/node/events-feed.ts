@@ -134,10 +134,10 @@ export class EventsFeed {
         return { shard, after, answer: await this.#of(shard, Math.max(after, 0)) };
       }),
     );
-    const found: TaskEvent[] = [];
+    const found: (readonly TaskEvent[])[] = [];
     for (const { shard, after, answer } of answers) {
       if (answer === undefined) continue;
-      if (!answer.expired) found.push(...answer.events);
+      if (!answer.expired) found.push(answer.events);
       // Never heard of, and its beginning is not kept any more: from here on.
       else if (after < 0) positions.set(shard, answer.lastSeq);
       else {
@@ -147,9 +147,7 @@ export class EventsFeed {
         );
       }
     }
-    return found.sort(
-      (left, right) => left.atMs - right.atMs || left.shard - right.shard || left.seq - right.seq,
-    );
+    return inOrder(found);
   }
 
   #news(signal: AbortSignal): { arrived: Promise<void>; cancel: () => void } {
@@ -169,6 +167,28 @@ export class EventsFeed {
       },
     };
   }
+}
+
+/**
+ * About by instant, and exactly by number within a shard: its leaders stamp events by their own
+ * clocks, so that an instant may be before that of an earlier event, and a cursor tells only how
+ * far a shard was read.
+ */
+function inOrder(shards: readonly (readonly TaskEvent[])[]): TaskEvent[] {
+  const dated = shards.flatMap(events => {
+    let atMs = 0;
+    return events.map(event => {
+      atMs = Math.max(atMs, event.atMs);
+      return { event, atMs };
+    });
+  });
+  dated.sort(
+    (left, right) =>
+      left.atMs - right.atMs ||
+      left.event.shard - right.event.shard ||
+      left.event.seq - right.event.seq,
+  );
+  return dated.map(({ event }) => event);
 }
 
 function encodeCursor(positions: ReadonlyMap<ShardId, number>): string {

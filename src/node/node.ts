@@ -318,8 +318,9 @@ export class TschedNode {
     );
     await this.#snapshots.start();
     await gossip.start(
+      // Work goes to whoever advertises room, and requests to whoever says that it leads.
       (author, message) =>
-        standing(author) !== 'removed' && this.scheduler.advertised(author, message),
+        standing(author) === 'member' && this.scheduler.advertised(author, message),
     );
     await this.worker.start(this.#image.bootCount);
     this.loop.start();

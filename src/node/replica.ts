@@ -235,6 +235,7 @@ export class Replica {
     this.#members.replace(members);
     this.#durable = { applied: incoming.index, appliedTerm: incoming.term, conf };
     this.#pending.skipped(incoming.index);
+    this.#pending.overtaken(incoming.index, incoming.term);
   }
 
   /** What a replica that needs more than the log has can be sent: the state on the disk. */

@@ -1,6 +1,8 @@
 import { request as httpRequest } from 'node:http';
+import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { TschedError } from '../../src/model/errors.ts';
 import { GatewayClient, until } from '../support/gateway-client.ts';
 
 let client: GatewayClient;
@@ -114,7 +116,8 @@ describe('a stream of submits', () => {
     let count = 0;
     for await (const result of results) if (result.ok) count++;
     expect(count).toBe(accepted * 200);
-  });
+    // It fills the buffers of both sockets, whatever their size.
+  }, 30_000);
 
   test('needs the type of NDJSON, and only it takes that', async () => {
     const wrong = await client.post('/v1/tasks/stream', line('a'));
@@ -322,6 +325,45 @@ describe('events', () => {
     });
     expect((await events.next()).done).toBe(true);
   });
+});
+
+test('events that fail while their reader is slow harm nobody else', async () => {
+  const taskId = await client.submit();
+  const failed = Promise.withResolvers<void>();
+  client.api.events = async function* () {
+    const event = { shard: 1, seq: 1, atMs: 1, taskId, tenant: 'default' } as const;
+    // More than the sockets and the stream hold: the gateway waits until it is read.
+    for (const kib of [32 * 1024, 128]) {
+      const outcome = 'x'.repeat(kib * 1024) as 'failed';
+      const settled = { ...event, kind: 'settled', state: 'failed', outcome } as const;
+      yield { cursor: '1', event: settled };
+    }
+    // In the turns that follow it is read no further.
+    for (let turn = 0; turn < 50; turn++) await new Promise(resolve => setImmediate(resolve));
+    queueMicrotask(failed.resolve);
+    throw new TschedError('cursorExpired', 'shard 1 keeps no events as old as the cursor');
+  };
+  const unhandled: unknown[] = [];
+  const onUnhandled = (error: unknown): void => void unhandled.push(error);
+  process.on('unhandledRejection', onUnhandled);
+  const socket = connect(client.port, '127.0.0.1').pause();
+  try {
+    socket.write(
+      'GET /v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer admin-token\r\n\r\n',
+    );
+    await failed.promise;
+    await new Promise(resolve => setImmediate(resolve));
+    expect(unhandled).toEqual([]);
+    let end = '';
+    socket.setEncoding('utf8').on('data', (text: string) => {
+      end = (end + text).slice(-1_000);
+    });
+    socket.resume();
+    await until('the reader is told', () => end.includes('"code":"cursorExpired"'));
+  } finally {
+    socket.destroy();
+    process.off('unhandledRejection', onUnhandled);
+  }
 });
 
 test('stopping ends waits and streams and answers what is under way', async () => {

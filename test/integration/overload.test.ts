@@ -1,5 +1,7 @@
 /** Many more requests than fit, over real sockets: what is taken is kept, the rest is told. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -107,6 +109,64 @@ test('a client that goes away in the middle of a body gives its room back', asyn
       expect(said.status).toBe(201);
     }
   } finally {
+    api.close();
+    await gateway.stop();
+  }
+});
+
+const partOfLine = 'x'.repeat(40 * kib);
+
+test.each([
+  ['a part of a line', partOfLine],
+  ['a line that nobody asks for any more, and a part of one', `{}\n${partOfLine}`],
+])('a stream of submits that breaks off behind %s leaves nothing', async (_what, rest) => {
+  const api = new FakeNodeApi();
+  const submit = api.submit.bind(api);
+  const opened = Promise.withResolvers<void>();
+  let begun = 0;
+  api.submit = async (requests, actor) => {
+    begun++;
+    await opened.promise;
+    return submit(requests, actor);
+  };
+  const options = { api, log: silentLog, host: '127.0.0.1', port: 0, version: '1' };
+  const gateway = createGateway({ ...options, intakeBytesMax: 64 * kib });
+  const { address } = await gateway.start();
+  const requests: IncomingMessage[] = [];
+  const onRequest = (message: unknown): void => {
+    requests.push((message as { request: IncomingMessage }).request);
+  };
+  subscribe('http.server.request.start', onRequest);
+  const unhandled: unknown[] = [];
+  const onUnhandled = (error: unknown): void => void unhandled.push(error);
+  process.on('unhandledRejection', onUnhandled);
+  try {
+    const socket = connect(Number(new URL(address).port), '127.0.0.1');
+    socket.write(
+      'POST /v1/tasks/stream HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n' +
+        'Authorization: Bearer admin-token\r\nContent-Type: application/x-ndjson\r\n\r\n',
+    );
+    const send = (text: string): boolean =>
+      socket.write(`${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`);
+    const line = `${JSON.stringify({ command: ['true'] })}\n`;
+    for (let count = 1; count <= 4; count++) {
+      send(line);
+      await until('it is under way', () => begun === count);
+    }
+    // As many are under way as may be.
+    send(rest);
+    await until('it was read', () => (requests[0]?.socket.bytesRead ?? 0) > 40 * kib);
+    const gone = new Promise<void>(resolve => requests[0]!.once('close', () => resolve()));
+    socket.resetAndDestroy();
+    await gone;
+    opened.resolve();
+    await until('what was under way is done', () => api.submitCalls.length >= 4);
+    const document = JSON.stringify({ command: ['true'], env: { PAD: 'x'.repeat(50 * kib) } });
+    expect((await post(`${address}/v1/tasks`, 'admin-token', document)).status).toBe(201);
+    expect(unhandled).toEqual([]);
+  } finally {
+    process.off('unhandledRejection', onUnhandled);
+    unsubscribe('http.server.request.start', onRequest);
     api.close();
     await gateway.stop();
   }

@@ -50,6 +50,8 @@ async function* render(
       if (result.done === true) return;
       const { cursor, event } = result.value;
       next = events.next();
+      // It may fail while a slow reader keeps this from asking for it.
+      next.catch(() => undefined);
       yield `id: ${cursor}\ndata: ${JSON.stringify(event)}\n\n`;
     }
   } catch (error) {

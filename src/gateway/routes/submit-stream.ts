@@ -25,6 +25,7 @@ function prepareLine(line: LineReading, identity: Identity): Prepared {
     return { ok: false, problem: problemOf('tooLarge', detail) };
   }
   try {
+    if (line.kind === 'noRoom') throw line.error;
     return prepare(parseJson(line.bytes, 'The line'), identity);
   } catch (error) {
     if (error instanceof ProblemError) return { ok: false, problem: error.problem };
@@ -72,26 +73,40 @@ async function* answers(
   const batches = readLines(body, {
     lineBytesMax: taskDocumentBytesMax,
     linesMax: limits.batchItemsMax,
+    room: gateway.intake,
   });
+  const following = (): Promise<IteratorResult<LineReading[]>> => {
+    const reading = batches.next();
+    // It may fail while nobody waits for it: where enough is under way, or the client is gone.
+    reading.catch(() => undefined);
+    return reading;
+  };
   let underWay: readonly Promise<string>[] = [];
-  let next: Promise<IteratorResult<LineReading[]>> | undefined = batches.next();
-  while (next !== undefined || underWay.length > 0) {
-    const oldest = underWay[0];
-    const full = underWay.length >= batchesInFlightMax;
-    const first =
-      next === undefined || full
-        ? await oldest
-        : oldest === undefined
-          ? await next
-          : await Promise.race([next, oldest]);
-    if (typeof first === 'string') {
-      underWay = underWay.slice(1);
-      yield first;
-    } else if (first === undefined || first.done === true) next = undefined;
-    else {
-      underWay = [...underWay, answerLines(first.value, identity, gateway)];
-      next = batches.next();
+  let next: Promise<IteratorResult<LineReading[]>> | undefined = following();
+  try {
+    while (next !== undefined || underWay.length > 0) {
+      const oldest = underWay[0];
+      const full = underWay.length >= batchesInFlightMax;
+      const first =
+        next === undefined || full
+          ? await oldest
+          : oldest === undefined
+            ? await next
+            : await Promise.race([next, oldest]);
+      if (typeof first === 'string') {
+        underWay = underWay.slice(1);
+        yield first;
+      } else if (first === undefined || first.done === true) next = undefined;
+      else {
+        underWay = [...underWay, answerLines(first.value, identity, gateway)];
+        next = following();
+      }
     }
+  } finally {
+    // What was read and nobody asks for any more gives back its room.
+    batches.return().catch(error => {
+      gateway.log.warn('a stream of submits failed to close', { error: String(error) });
+    });
   }
 }
 

@@ -70,6 +70,16 @@ function syncDirectory(path: string): void {
   closeSync(directory);
 }
 
+/**
+ * Writes all of a text, or throws: a disk that is nearly full takes a part of a write and says so
+ * by its length alone. Answers how many bytes that were.
+ */
+function writeAll(fd: number, text: string): number {
+  const bytes = Buffer.from(text);
+  for (let from = 0; from < bytes.length; ) from += writeSync(fd, bytes, from);
+  return bytes.length;
+}
+
 /** Writes a journal with just these attempts and puts it in the place of `path`, durably. */
 function rewrite(path: string, attempts: readonly FoundAttempt[]): [fd: number, size: number] {
   const fd = openSync(`${path}.new`, 'w', 0o600);
@@ -79,11 +89,11 @@ function rewrite(path: string, attempts: readonly FoundAttempt[]): [fd: number, 
     text += encodeLine({ kind: 'start', attempt: start });
     if (outcome !== undefined) text += encodeLine({ kind: 'exit', key: attempt.key, outcome });
   }
-  writeSync(fd, text);
+  const size = writeAll(fd, text);
   fdatasyncSync(fd);
   renameSync(`${path}.new`, path);
   syncDirectory(path);
-  return [fd, Buffer.byteLength(text)];
+  return [fd, size];
 }
 
 export class Journal {
@@ -126,7 +136,7 @@ export class Journal {
   /** Writes what is gathered; to be called before an attempt is started. */
   flush(): void {
     if (this.#lines === '') return;
-    this.#size += writeSync(this.#fd, this.#lines);
+    this.#size += writeAll(this.#fd, this.#lines);
     this.#lines = '';
   }
 

@@ -13,14 +13,20 @@ const socketPathMax = 100;
 /** How long processes may take to die after SIGKILL before we say that something is wrong. */
 const dyingMs = 10_000;
 
-/**
- * Path of the socket; of a long directory through a descriptor, which stays open for the purpose.
- */
+/** Short paths of long directories: each stands for a descriptor, which stays open for that. */
+const shortPaths = new Map<string, string>();
+
+/** Path of the socket; of a long directory through a descriptor, one however often it is asked. */
 export function socketPath(dataDir: string): string {
   const path = join(dataDir, 'supervisor.sock');
   if (Buffer.byteLength(path) <= socketPathMax) return path;
-  mkdirSync(dataDir, { recursive: true });
-  return `/proc/self/fd/${openSync(dataDir, 'r')}/supervisor.sock`;
+  let short = shortPaths.get(dataDir);
+  if (short === undefined) {
+    mkdirSync(dataDir, { recursive: true });
+    short = `/proc/self/fd/${openSync(dataDir, 'r')}`;
+    shortPaths.set(dataDir, short);
+  }
+  return join(short, 'supervisor.sock');
 }
 
 export function readIfThere(path: string): string | undefined {

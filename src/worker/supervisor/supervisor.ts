@@ -30,6 +30,13 @@ const samplesPerTick = 200;
 /** Keys of attempts that ended here, so that none starts twice. */
 const endedKeysMax = 65_536;
 
+/** An order that has no process yet. */
+interface Waiting {
+  readonly order: WireOrder;
+  /** Instant at which its lease ends; once that is past it never starts. */
+  deadline: number | undefined;
+}
+
 export interface SupervisorOptions {
   readonly dataDir: string;
   readonly isolation: Isolation;
@@ -55,7 +62,7 @@ export class Supervisor {
   readonly #recording = new Map<AttemptKey, FoundAttempt & { readonly outcome: Outcome }>();
   readonly #endedKeys = new Set<AttemptKey>();
   readonly #renewals = new Map<ShardId, number>();
-  #orders: WireOrder[] = [];
+  #orders: Waiting[] = [];
   #launching = false;
   #tell: ((message: FromSupervisor) => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -96,7 +103,7 @@ export class Supervisor {
     this.#tell = tell;
     const running = [...this.#attempts.values()].map(attempt => attempt.found());
     // What is about to start or to be told has to be known to the node, or it would drop the news.
-    const coming = this.#orders.map(foundOf);
+    const coming = this.#orders.map(({ order }) => foundOf(order));
     const going = [...this.#recording.values()].map(one => ({ ...one, outcome: undefined }));
     return {
       incarnation: this.incarnation,
@@ -113,7 +120,9 @@ export class Supervisor {
     this.#guard();
     switch (message.kind) {
       case 'launch':
-        this.#orders.push(message.order);
+        // The lease is looked at now, before a renewal that comes right behind a stop of the
+        // machine: meanwhile the task may have been given to another node.
+        this.#orders.push({ order: message.order, deadline: this.#deadline(message.order) });
         this.#scheduleLaunches();
         break;
       case 'end':
@@ -140,7 +149,9 @@ export class Supervisor {
       this.#journal.close();
       done();
     };
-    for (const order of this.#orders) this.#record(order, 'lost', 'the supervisor is ending');
+    for (const { order } of this.#orders) {
+      this.#record(order, 'lost', 'the supervisor is ending');
+    }
     this.#orders = [];
     const now = bootMs();
     for (const attempt of this.#attempts.values()) {
@@ -203,11 +214,11 @@ export class Supervisor {
     if (sentBootMs <= (this.#renewals.get(shard) ?? Number.NEGATIVE_INFINITY)) return;
     this.#renewals.set(shard, sentBootMs);
     const now = bootMs();
-    for (const attempt of this.#attempts.values()) {
+    for (const one of [...this.#orders, ...this.#attempts.values()]) {
       // One that is past its deadline stays lost: the leader may have given the task away.
-      if (attempt.order.shard !== shard || now >= attempt.deadline) continue;
-      const { leaseMs, graceMs } = attempt.order;
-      attempt.deadline = leaseDeadline(sentBootMs, leaseMs, graceMs);
+      if (one.order.shard !== shard || one.deadline === undefined || now >= one.deadline) continue;
+      const { leaseMs, graceMs } = one.order;
+      one.deadline = leaseDeadline(sentBootMs, leaseMs, graceMs);
     }
     this.#computeDue();
   }
@@ -219,12 +230,12 @@ export class Supervisor {
       this.#launching = false;
       this.#guard();
       const turn = this.#orders.splice(0, launchesPerTurn);
-      for (const order of turn) this.#launch(order);
+      for (const waiting of turn) this.#launch(waiting);
       if (this.#orders.length > 0) this.#scheduleLaunches();
     });
   }
 
-  #launch(order: WireOrder): void {
+  #launch({ order, deadline }: Waiting): void {
     if (this.#attempts.has(order.key) || this.#recording.has(order.key)) return;
     const ended = this.#ended.get(order.key);
     if (ended !== undefined)
@@ -234,7 +245,6 @@ export class Supervisor {
       this.#record(order, 'startFailed', 'not an attempt key');
       return;
     }
-    const deadline = this.#deadline(order);
     const nowBootMs = bootMs();
     if (deadline === undefined || nowBootMs >= deadline) {
       this.#record(order, 'lost', 'its lease was not live when it was to start');
@@ -262,10 +272,10 @@ export class Supervisor {
   }
 
   #end(key: AttemptKey, kind: 'cancelled' | 'lost'): void {
-    const waiting = this.#orders.find(order => order.key === key);
+    const waiting = this.#orders.find(({ order }) => order.key === key);
     if (waiting !== undefined) {
-      this.#orders = this.#orders.filter(order => order !== waiting);
-      this.#record(waiting, kind, 'ended before it was started');
+      this.#orders = this.#orders.filter(other => other !== waiting);
+      this.#record(waiting.order, kind, 'ended before it was started');
       return;
     }
     const attempt = this.#attempts.get(key);

@@ -1,12 +1,21 @@
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { Intake } from '../../../src/gateway/intake.ts';
 import { type LineReading, readLines } from '../../../src/gateway/lines.ts';
 
-async function linesOf(chunks: readonly Uint8Array[], lineBytesMax = 1_000, linesMax = 3) {
+async function linesOf(
+  chunks: readonly Uint8Array[],
+  lineBytesMax = 1_000,
+  linesMax = 3,
+  room = new Intake(0),
+) {
   const lists: LineReading[][] = [];
   const stream = Readable.from(chunks.map(chunk => Buffer.from(chunk)));
-  for await (const list of readLines(stream, { lineBytesMax, linesMax })) lists.push([...list]);
+  for await (const list of readLines(stream, { lineBytesMax, linesMax, room })) {
+    lists.push([...list]);
+  }
+  expect(room.bytes).toBe(0);
   return lists;
 }
 
@@ -55,4 +64,25 @@ test.each([
     ['line', 1],
     ['tooLong', 2],
   ]);
+});
+
+test('what has come of a long line takes room; where there is none the stream ends', async () => {
+  const kib = 1024;
+  const piece = Buffer.alloc(20 * kib, 'x');
+  const held: number[] = [];
+  class Watched extends Intake {
+    override take(bytes: number): void {
+      super.take(bytes);
+      held.push(this.bytes);
+    }
+  }
+  const read = (bytesMax: number) => {
+    const chunks = [Buffer.from('a\n'), piece, piece, piece, Buffer.from('\nb\n')];
+    return linesOf(chunks, 100 * kib, 3, new Watched(bytesMax));
+  };
+  const kinds = (lists: readonly (readonly LineReading[])[]): string[] =>
+    lists.flat().map(({ kind, number }) => `${kind} ${number}`);
+  expect(kinds(await read(60 * kib))).toEqual(['line 1', 'line 2', 'line 3']);
+  expect(held).toEqual([20 * kib, 40 * kib, 60 * kib]);
+  expect(kinds(await read(59 * kib))).toEqual(['line 1', 'noRoom 2']);
 });

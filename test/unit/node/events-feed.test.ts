@@ -24,6 +24,8 @@ class Shard {
   here = true;
   /** Nobody answers for it. */
   away = false;
+  /** Of events that its leader stamped otherwise. */
+  readonly stamps = new Map<number, number>();
 
   constructor(shard: number) {
     this.shard = shard;
@@ -33,7 +35,8 @@ class Shard {
     if (after + 1 < this.firstSeq) return 'expired';
     const events: TaskEvent[] = [];
     for (let seq = after + 1; seq <= Math.min(this.lastSeq, after + limit); seq++) {
-      events.push(event(this.shard, seq));
+      const made = event(this.shard, seq);
+      events.push({ ...made, atMs: this.stamps.get(seq) ?? made.atMs });
     }
     return events;
   }
@@ -116,6 +119,24 @@ describe('the stream of events', () => {
     const head = (await first).value as { cursor: string; event: TaskEvent };
     const all = [head, ...(await take(stream, time, 4))];
     expect(places(all)).toEqual(['1.1', '2.1', '1.2', '2.2', '1.3']);
+    for (const [position, { cursor }] of all.entries()) {
+      const rest = await take(open(feed, cursor), time, 4 - position);
+      expect(places(rest)).toEqual(places(all).slice(position + 1));
+    }
+  });
+
+  test('keeps the order of a shard whose leaders had different clocks', async () => {
+    const shards = [new Shard(1), new Shard(2)];
+    const { feed, time } = make(shards);
+    const { stream, first } = await begun(feed, time);
+    // The first leader's clock was fast: what came under the next one is stamped earlier.
+    shards[0]!.stamps.set(1, 9_000).set(2, 1_001).set(3, 9_000);
+    shards[0]!.lastSeq = 3;
+    shards[1]!.lastSeq = 2;
+    feed.changed();
+    const head = (await first).value as { cursor: string; event: TaskEvent };
+    const all = [head, ...(await take(stream, time, 9))];
+    expect(places(all)).toEqual(['2.1', '2.2', '1.1', '1.2', '1.3']);
     for (const [position, { cursor }] of all.entries()) {
       const rest = await take(open(feed, cursor), time, 4 - position);
       expect(places(rest)).toEqual(places(all).slice(position + 1));

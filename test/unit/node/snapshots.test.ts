@@ -1,5 +1,6 @@
 /** Whole nodes whose logs are short: who lags is sent the state, and nothing is lost or doubled. */
 import { describe, expect, test } from 'vitest';
+import type { TschedError } from '../../../src/model/errors.ts';
 import { limits } from '../../../src/model/limits.ts';
 import type { TschedNode } from '../../../src/node/node.ts';
 import type { ShardMachine } from '../../../src/shard/machine.ts';
@@ -62,6 +63,13 @@ class ThreeNodes {
   get whole(): boolean {
     return [...this.nodes.values()].every(
       node => node.ready && node.loop.replica(1)?.descriptor.conf.voters.length === 3,
+    );
+  }
+
+  /** Some replica does not know yet that the change to three voters is over. */
+  get joint(): boolean {
+    return [...this.nodes.values()].some(
+      node => node.loop.replica(1)?.descriptor.conf.votersOutgoing.length !== 0,
     );
   }
 
@@ -154,6 +162,33 @@ describe('a snapshot that has come', () => {
     await world.until(() => metric(n3, 'snapshots_received_total') > 0);
     const view = await world.within(waiting, 500);
     expect(view.state).toBe('cancelled');
+  });
+
+  test('answers what was proposed there, also what stood behind its end', async () => {
+    const three = new ThreeNodes();
+    await three.start();
+    const { world } = three;
+    await world.until(() => three.leader !== undefined && !three.joint);
+    const old = three.leader!;
+    const others = [...three.nodes.keys()].filter(id => id !== old.context.nodeId);
+    world.net.isolate(old.context.nodeId, others);
+    // More than the others will ever write: the last of them stand behind the state that comes.
+    const codes: string[] = [];
+    const asked = Array.from({ length: 200 }, () =>
+      old.loop.propose(old.loop.replica(1)!, new Uint8Array(0)).then(
+        () => codes.push('applied'),
+        (error: TschedError) => codes.push(error.code),
+      ),
+    );
+    await world.until(() => three.leader !== undefined && three.leader !== old);
+    const leader = three.leader!;
+    await submitEach(world, leader, 60);
+    await world.until(() => firstOf(leader) > 40);
+    world.net.heal();
+    await world.until(() => metric(old, 'snapshots_received_total') > 0);
+    // At once: the first entry of yet another leader would tell them too, if there ever is one.
+    await world.within(Promise.all(asked), 50);
+    expect(new Set(codes)).toEqual(new Set(['outcomeUnknown', 'notLeader']));
   });
 });
 
