@@ -86,6 +86,8 @@ export const limits = {
   readsWaitingMax: 20_000,
   /** Consensus messages that wait for the next turn of the drive loop. */
   inboxMax: 65_536,
+  /** Starts of a node that its store remembers until the registry has confirmed one. */
+  unconfirmedStartsMax: 64,
   shardsMax: 4_096,
   nodesMax: 1_000,
 } as const;

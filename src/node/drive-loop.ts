@@ -11,7 +11,6 @@
  * - A client is answered after apply, not after the state rows are flushed: the entry is durable on
  *   a majority already.
  */
-
 import type { NodeId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -20,7 +19,7 @@ import type { StoreImage, StoreOp } from '../ports/store.ts';
 import type { Message } from '../raft/message.ts';
 import { BatchWriter, type WrittenPart } from './batch-writer.ts';
 import { storeMark } from './descriptor.ts';
-import { type DriveObserver, type DriveParts, newCounters } from './drive-parts.ts';
+import { type DriveObserver, type DriveParts, type Inbound, newCounters } from './drive-parts.ts';
 import { nodeLost } from './failover.ts';
 import { considerFlush, isFlushDue } from './flush-policy.ts';
 import type { Peers } from './peers.ts';
@@ -32,18 +31,13 @@ import {
   makeReplica,
   mayCreate,
   type ReplicaSeed,
+  speaksAs,
   storedSeed,
 } from './replica-maker.ts';
 import { unfitTicks, Vitals } from './vitals.ts';
 
 /** One tick is one heartbeat: all groups beat in the same turn, in one frame per peer. */
 export const tickMs = 200;
-
-interface Inbound {
-  readonly from: NodeId;
-  readonly group: number;
-  readonly message: Message;
-}
 
 export class DriveLoop {
   readonly #parts: DriveParts;
@@ -180,11 +174,7 @@ export class DriveLoop {
       }
       replica = this.#addReplica(emptySeed(group, message.to, this.#parts.machineFor(group)));
     }
-    const sender = replica.member(message.from);
-    if (sender === undefined) {
-      replica.learnMember({ replicaId: message.from, node: from, storeId: '' });
-    } else if (sender.node !== from) {
-      // A replica lives on one node for ever: nobody else speaks for it.
+    if (!speaksAs(replica, from, message.from)) {
       this.#log.warn('dropped a message in the name of another node', { peer: from, group });
       return;
     }
@@ -322,6 +312,16 @@ export class DriveLoop {
     if (!this.#drives(replica)) return Promise.reject(notHere(replica.group));
     prepare();
     this.#queue(replica);
+    return this.#durable();
+  }
+
+  /** Writes a small record of the node itself, and resolves when it is durable. */
+  record(key: string, value: Uint8Array): Promise<void> {
+    this.#writer.add({ kind: 'meta', key, value });
+    return this.#durable();
+  }
+
+  #durable(): Promise<void> {
     return new Promise(resolve => {
       this.#writer.onWritten(resolve);
       this.plan();

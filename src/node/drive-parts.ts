@@ -1,4 +1,5 @@
 /** What the drive loop is given, and whom it tells. */
+import type { NodeId } from '../model/ids.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { Store } from '../ports/store.ts';
@@ -7,6 +8,13 @@ import type { GroupMachine } from './group-machine.ts';
 import type { LogLimits } from './log-policy.ts';
 import type { Peers } from './peers.ts';
 import type { Replica } from './replica.ts';
+
+/** A message of a peer that waits for the next turn. */
+export interface Inbound {
+  readonly from: NodeId;
+  readonly group: number;
+  readonly message: Message;
+}
 
 export interface DriveObserver {
   applied(replica: Replica, index: number, effects: readonly unknown[]): void;

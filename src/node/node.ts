@@ -36,6 +36,7 @@ import { ShardAccess } from './shard-access.ts';
 import { ShardLeader } from './shard-leader.ts';
 import { Snapshots } from './snapshots.ts';
 import { standingOf } from './standing-of.ts';
+import { StartRecord } from './start-record.ts';
 import { TaskList } from './task-list.ts';
 import { TaskOutput } from './task-output.ts';
 import { TaskReads } from './task-reads.ts';
@@ -182,13 +183,12 @@ export class TschedNode {
         this.#advertiser.soon();
       },
     });
-    const { storeId } = image.header;
-    const bootId = `${random.uint32().toString(16)}${random.uint32().toString(16)}`;
+    const start = new StartRecord(image, random, (key, value) => this.loop.record(key, value));
     this.#ownStanding = new OwnStanding({
       context: this.context,
       registry: this.registry,
       worker: () => this.worker,
-      store: { storeId, bootCount: image.bootCount, bootId },
+      start,
       registered: () => this.#registration.done,
       ended: error => this.#end.fatal(error),
     });
@@ -288,8 +288,7 @@ export class TschedNode {
       context: this.context,
       registry: this.registry,
       settings,
-      image,
-      bootId,
+      start,
       refused: error => this.#end.fatal(error),
     });
   }

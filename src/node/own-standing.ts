@@ -12,9 +12,11 @@
  */
 import { TschedError } from '../model/errors.ts';
 import { type NodeId, registryGroup } from '../model/ids.ts';
+import { hasForgotten } from '../registry/starts.ts';
 import type { NodeState } from '../registry/state.ts';
 import { background, type NodeContext } from './context.ts';
 import type { RegistryClient } from './registry-client.ts';
+import type { StartRecord } from './start-record.ts';
 import type { WorkerHost } from './worker-host.ts';
 
 /** Peers are asked again after this long. */
@@ -36,17 +38,11 @@ interface Standing {
   readonly name?: string | undefined;
 }
 
-export interface OwnStore {
-  readonly storeId: string;
-  readonly bootCount: number;
-  readonly bootId: string;
-}
-
 export class OwnStanding {
   readonly #context: NodeContext;
   readonly #registry: RegistryClient;
   readonly #worker: () => WorkerHost;
-  readonly #store: OwnStore;
+  readonly #start: StartRecord;
   readonly #registered: () => boolean;
   readonly #ended: (error: TschedError) => void;
   readonly #startedMs: number;
@@ -64,7 +60,7 @@ export class OwnStanding {
     readonly context: NodeContext;
     readonly registry: RegistryClient;
     readonly worker: () => WorkerHost;
-    readonly store: OwnStore;
+    readonly start: StartRecord;
     /** The registry has taken this process in. */
     readonly registered: () => boolean;
     /** This node may not go on. */
@@ -73,7 +69,7 @@ export class OwnStanding {
     this.#context = deps.context;
     this.#registry = deps.registry;
     this.#worker = deps.worker;
-    this.#store = deps.store;
+    this.#start = deps.start;
     this.#registered = deps.registered;
     this.#ended = deps.ended;
     this.#startedMs = deps.context.clock.nowMs();
@@ -172,19 +168,19 @@ export class OwnStanding {
   }
 
   #heard(from: NodeId, standing: Standing): void {
-    const { storeId, bootCount, bootId } = this.#store;
-    const known = standing.bootCount ?? 0;
+    const { storeId, bootCount, known } = this.#start;
+    const { bootCount: seen = 0, bootId = '' } = standing;
     const mine = standing.storeId === storeId;
     if (standing.state === 'removed') {
       this.#end(
         new TschedError('nodeRemoved', `node ${standing.name ?? ''} was removed from the cluster`),
       );
-    } else if (mine && (known > bootCount || (known === bootCount && standing.bootId !== bootId))) {
+    } else if (mine && hasForgotten({ bootCount: seen, bootId }, this.#start, known)) {
       this.#end(
         new TschedError(
           'storeRolledBack',
-          `the data directory was rolled back: this is its start ${bootCount}, but start ${known} ` +
-            'was seen before',
+          `the data directory was rolled back: this is its start ${bootCount}, and it does not ` +
+            `know of start ${seen}, which was seen before`,
         ),
       );
     } else this.#vouched.add(from);

@@ -3,16 +3,24 @@
  * through the registry itself. Also the other side: letting nodes in that ask to join.
  */
 import { TschedError } from '../model/errors.ts';
-import type { StoreImage } from '../ports/store.ts';
+import type { KnownStarts } from '../registry/starts.ts';
 import type { NodeRegistration } from '../registry/state.ts';
 import type { NodeContext } from './context.ts';
 import type { NodeSettings } from './node-parts.ts';
 import type { RegistryClient } from './registry-client.ts';
 import { sha256Hex } from './sha256.ts';
+import type { StartRecord } from './start-record.ts';
 
 const againMs = 200;
 /** A node that was taken in has its replica of the registry within this, as a rule. */
 const replicaPatienceMs = 10_000;
+
+interface JoinRequest {
+  readonly registration: NodeRegistration;
+  readonly joinSecret?: string | undefined;
+  /** Missing where the node runs a program that does not keep them. */
+  readonly starts?: KnownStarts | undefined;
+}
 
 type Answer = { ok: true } | { ok: false; code: TschedError['code']; message: string };
 
@@ -20,8 +28,7 @@ export class Registration {
   readonly #context: NodeContext;
   readonly #registry: RegistryClient;
   readonly #settings: NodeSettings;
-  readonly #image: StoreImage;
-  readonly #bootId: string;
+  readonly #start: StartRecord;
   readonly #refused: (error: TschedError) => void;
   #stopped = false;
   #done = false;
@@ -30,17 +37,14 @@ export class Registration {
     readonly context: NodeContext;
     readonly registry: RegistryClient;
     readonly settings: NodeSettings;
-    readonly image: StoreImage;
-    /** Random: tells a repeated request of this process from a rolled-back disk. */
-    readonly bootId: string;
+    readonly start: StartRecord;
     /** The registry does not take this node: it cannot go on. */
     readonly refused: (error: TschedError) => void;
   }) {
     this.#context = options.context;
     this.#registry = options.registry;
     this.#settings = options.settings;
-    this.#image = options.image;
-    this.#bootId = options.bootId;
+    this.#start = options.start;
     this.#refused = options.refused;
     this.#serveJoin();
   }
@@ -61,6 +65,7 @@ export class Registration {
    */
   async register(): Promise<void> {
     const { clock, log } = this.#context;
+    await this.#start.keep();
     while (!this.#stopped) {
       try {
         const answer = await this.#once();
@@ -70,6 +75,7 @@ export class Registration {
         }
         if (!this.#done) log.info('registered', { name: this.#settings.name });
         this.#done = true;
+        await this.#start.confirm();
       } catch (error) {
         log.debug('not registered yet', { why: String(error) });
       }
@@ -85,14 +91,15 @@ export class Registration {
     const joinSecret = secret === undefined ? undefined : sha256Hex(secret);
     const node = this.#describe();
     if (this.#registry.machine()?.cluster() !== undefined) {
-      return this.#registry.propose({ kind: 'registerNode', node, joinSecret });
+      return this.#registry.register({ node, joinSecret, starts: this.#start.known });
     }
     // Not a member yet: through whichever node of the join token answers.
     let failure = new TschedError('unreachable', 'no node of the join token can be reached');
     for (const { node: contact } of bootstrap) {
       if (!peers.connected(contact)) continue;
       try {
-        return await peers.ask<Answer>(contact, 'join', { registration: node, joinSecret }, 5_000);
+        const asked = { registration: node, joinSecret, starts: this.#start.known };
+        return await peers.ask<Answer>(contact, 'join', asked, 5_000);
       } catch (error) {
         if (!(error instanceof TschedError)) throw error;
         failure = error;
@@ -106,9 +113,9 @@ export class Registration {
     return {
       id: this.#context.nodeId,
       name,
-      storeId: this.#image.header.storeId,
-      bootCount: this.#image.bootCount,
-      bootId: this.#bootId,
+      storeId: this.#start.storeId,
+      bootCount: this.#start.bootCount,
+      bootId: this.#start.bootId,
       addresses: this.#context.peers.addresses(),
       httpAddress,
       tier,
@@ -121,17 +128,13 @@ export class Registration {
   }
 
   #serveJoin(): void {
-    this.#context.peers.answer<{ registration: NodeRegistration; joinSecret?: string }>(
+    this.#context.peers.answer<JoinRequest>(
       'join',
-      (from, body) => {
-        if (body.registration.id !== from) {
+      (from, { registration: node, joinSecret, starts }) => {
+        if (node.id !== from) {
           throw new TschedError('joinRefused', 'a node can only register itself');
         }
-        return this.#registry.propose({
-          kind: 'registerNode',
-          node: body.registration,
-          joinSecret: body.joinSecret,
-        });
+        return this.#registry.register({ node, joinSecret, starts });
       },
       { open: true },
     );

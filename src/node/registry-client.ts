@@ -13,7 +13,8 @@ import {
   type RegistryCommandKind,
 } from '../registry/command.ts';
 import type { RegistryMachine } from '../registry/machine.ts';
-import type { RegistryNode, RegistryReply } from '../registry/state.ts';
+import { isKept, type KnownStarts } from '../registry/starts.ts';
+import type { NodeRegistration, RegistryNode, RegistryReply } from '../registry/state.ts';
 import { bearerOf } from './bearer.ts';
 import type { NodeContext } from './context.ts';
 import { within } from './within.ts';
@@ -100,6 +101,24 @@ export class RegistryClient {
       payload: () => encodeRegistryCommand(stamped),
       here: () => this.#here(stamped, actorOf(this.#context.nodeId)),
     });
+  }
+
+  /**
+   * Registers a start of a node. Nodes of an older program stop at an entry that says what the
+   * store knows of its starts: as long as there is one, that is left out, and the older rule holds.
+   */
+  register(asked: {
+    readonly node: NodeRegistration;
+    readonly joinSecret: string | undefined;
+    readonly starts: KnownStarts | undefined;
+  }): Promise<RegistryReply> {
+    const { node, joinSecret, starts } = asked;
+    const older = this.members().some(({ id, bootId }) => id !== node.id && !isKept(bootId));
+    return this.propose(
+      starts === undefined || older
+        ? { kind: 'registerNode', node, joinSecret }
+        : { kind: 'registerStart', node, joinSecret, starts },
+    );
   }
 
   /**
@@ -219,6 +238,7 @@ function refuseAlien(command: RegistryCommand, from: NodeId): void {
       if (command.leader === from) return;
       break;
     case 'registerNode':
+    case 'registerStart':
       // About itself, or passed on for a node that shows a join token.
       if (command.node.id === from || command.joinSecret !== undefined) return;
       break;

@@ -1,4 +1,5 @@
 /** Building a replica: its consensus core over the log that the store holds, its machine loaded. */
+import type { NodeId } from '../model/ids.ts';
 import type { Random } from '../ports/clock.ts';
 import type { GroupImage, Row, Store } from '../ports/store.ts';
 import { RaftCore } from '../raft/core.ts';
@@ -110,4 +111,14 @@ export async function allRows(store: Store, group: number): Promise<Row[]> {
     from = new Uint8Array(last[0].length + 1);
     from.set(last[0]);
   }
+}
+
+/**
+ * Whether what `node` sends as replica `id` of the group is its word: a replica lives on one node
+ * for ever. One that is not known yet is learnt.
+ */
+export function speaksAs(replica: Replica, node: NodeId, id: ReplicaId): boolean {
+  const sender = replica.member(id);
+  if (sender === undefined) replica.learnMember({ replicaId: id, node, storeId: '' });
+  return sender === undefined || sender.node === node;
 }

@@ -4,6 +4,7 @@
  */
 import { limits } from '../model/limits.ts';
 import { resourceNames } from '../model/resources.ts';
+import type { KnownStarts } from './starts.ts';
 import {
   type JoinSecret,
   type NodeRegistration,
@@ -56,6 +57,14 @@ export function wrongRegistration(node: NodeRegistration): string | undefined {
   }
   const bad = resourceNames.find(name => !Number.isSafeInteger(node.total[name]));
   return bad === undefined ? undefined : `total ${bad} is not an integer`;
+}
+
+/** Judges what a node says that its store knows of its starts. */
+export function wrongStarts(starts: KnownStarts | undefined): string | undefined {
+  if (starts === undefined) return undefined;
+  if (starts.ids.length > limits.unconfirmedStartsMax) return 'it names too many starts';
+  const bad = starts.ids.find(id => wrongId(id, 'boot id') !== undefined);
+  return bad === undefined ? undefined : 'an id of a start is too long';
 }
 
 export function wrongToken(token: TokenRecord): string | undefined {

@@ -21,6 +21,7 @@ import {
   writeSecret,
   writeToken,
 } from './fields.ts';
+import type { KnownStarts } from './starts.ts';
 import {
   type JoinSecret,
   type NodeRegistration,
@@ -104,6 +105,13 @@ export type RegistryCommand = Stamped &
         readonly node: NodeId;
         readonly force: boolean;
       }
+    | {
+        /** As `registerNode`, by a node whose store keeps the ids of its starts. */
+        readonly kind: 'registerStart';
+        readonly node: NodeRegistration;
+        readonly joinSecret?: string | undefined;
+        readonly starts: KnownStarts;
+      }
   );
 
 export type RegistryCommandKind = RegistryCommand['kind'];
@@ -126,6 +134,7 @@ export const registryCommandKinds = [
   'setSetting',
   'drainNode',
   'removeNode',
+  'registerStart',
 ] as const satisfies readonly RegistryCommandKind[];
 
 const version = 1;
@@ -183,6 +192,12 @@ export function encodeRegistryCommand(command: RegistryCommand): Uint8Array {
       break;
     case 'removeNode':
       writer.text(command.node).bool(command.force);
+      break;
+    case 'registerStart':
+      writeRegistration(writer, command.node);
+      writer.optional(command.joinSecret, (w, hex) => w.text(hex));
+      writer.varint(command.starts.confirmedCount);
+      writer.list(command.starts.ids, (w, id) => w.text(id));
       break;
   }
   if (writer.length > commandBytesMax) {
@@ -280,6 +295,14 @@ function readBody(
       };
     case 'removeNode':
       return { ...stamp, kind, node: reader.text(), force: reader.bool() };
+    case 'registerStart':
+      return {
+        ...stamp,
+        kind,
+        node: readRegistration(reader),
+        joinSecret: reader.optional(r => r.text()),
+        starts: { confirmedCount: reader.varint(), ids: reader.list(r => r.text()) },
+      };
     case undefined:
       throw new DecodeError('registry command of an unknown kind: written by a newer version');
   }

@@ -248,6 +248,7 @@ function applyCommand(
     case 'bootstrap':
       return applyBootstrap(state, command, effects);
     case 'registerNode':
+    case 'registerStart':
       return applyRegisterNode(state, command, effects);
     case 'setNodeState':
       return applySetNodeState(state, command, effects);

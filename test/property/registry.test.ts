@@ -23,19 +23,27 @@ const seats = fc.uniqueArray(
   },
 );
 
+const node = fc
+  .record({
+    id: nodeId,
+    name: fc.constantFrom('n1', 'n2', 'n3', 'bad name'),
+    storeId,
+    bootCount: fc.integer({ min: 0, max: 4 }),
+    bootId: fc.constantFrom('x', 'sx', 'sy'),
+  })
+  .map(({ id, ...changes }) => registration(id, changes));
+const joinSecret = fc.option(sha, { nil: undefined });
+
 const arbitraryAsk: fc.Arbitrary<Ask> = fc.oneof(
+  fc.record({ kind: fc.constant('registerNode' as const), node, joinSecret }),
   fc.record({
-    kind: fc.constant('registerNode' as const),
-    node: fc
-      .record({
-        id: nodeId,
-        name: fc.constantFrom('n1', 'n2', 'n3', 'bad name'),
-        storeId,
-        bootCount: fc.integer({ min: 0, max: 4 }),
-        bootId: fc.constantFrom('x', 'y'),
-      })
-      .map(({ id, ...changes }) => registration(id, changes)),
-    joinSecret: fc.option(sha, { nil: undefined }),
+    kind: fc.constant('registerStart' as const),
+    node,
+    joinSecret,
+    starts: fc.record({
+      confirmedCount: fc.nat(4),
+      ids: fc.subarray(['sx', 'sy', 'sz']),
+    }),
   }),
   fc.record({
     kind: fc.constant('setNodeState' as const),

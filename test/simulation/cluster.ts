@@ -27,7 +27,7 @@ import { MachineClock } from './sim-process.ts';
 import { createSimRunner, type SimRunnerOptions } from './sim-runner.ts';
 import type { createSimStore } from './sim-store.ts';
 import { Trace } from './trace.ts';
-import { Violation } from './violation.ts';
+import { check, Violation } from './violation.ts';
 import { seededRandom, VirtualTime } from './virtual-time.ts';
 import { WatchedDisk } from './watched-disk.ts';
 
@@ -272,6 +272,10 @@ export class SimCluster {
         for (const node of touched) checker.afterEvent?.(node);
       }
       for (const node of touched) this.attempts.look(this, node.id, node.runner.intervals);
+      for (const node of touched) {
+        const takenIn = node.rolledBack && node.node?.ready === true;
+        check(!takenIn, () => `${node.id} was taken in with a disk that was rolled back`);
+      }
     } catch (error) {
       throw asViolation(error);
     }

@@ -202,7 +202,8 @@ export class Nemesis {
 
   /**
    * A copy of the disk is taken, the node is started again, and later the copy comes back. (A copy
-   * of the newest start cannot be told from a crash.) Once in a run, as `wipe`.
+   * of the newest start cannot be told from a crash.) It is killed a few times before it can
+   * register, so that it counts more starts than the disk it replaces. Once in a run, as `wipe`.
    */
   #rollBack(node: SimNode): void {
     const { time, trace } = this.#cluster;
@@ -221,9 +222,22 @@ export class Nemesis {
       this.#kill(node, true);
       node.disk = copy;
       node.rolledBack = true;
-      this.#cluster.boot(node);
+      this.#startInVain(node, this.#below(4));
     };
     time.after(3_000 + this.#below(5_000), comeBack);
+  }
+
+  /** Starts a node that dies so many times at once, and then lives. */
+  #startInVain(node: SimNode, times: number): void {
+    if (!node.up) this.#cluster.boot(node);
+    if (times === 0 || !this.#active) return;
+    const { process } = node;
+    this.#cluster.time.after(1 + this.#below(20), () => {
+      // It may have refused by itself meanwhile, and have another disk.
+      if (node.process !== process || !node.rolledBack) return;
+      this.#kill(node, true);
+      this.#cluster.time.after(50, () => this.#startInVain(node, times - 1));
+    });
   }
 
   #stop(node: SimNode): void {

@@ -1,9 +1,10 @@
 /**
- * registerNode: a node joins, or its process was started again.
+ * registerNode, registerStart: a node joins, or its process was started again.
  *
  *   not known                 needs a join secret; becomes `joining`
- *   known, same store         its boot count has to grow (a rolled-back disk's does not); the state
- *                             stays, but `dead` becomes `up` again
+ *   known, same store         its boot count has to grow, and its store to know the start that is
+ *                             known here (a rolled-back disk's does not); the state stays, but
+ *                             `dead` becomes `up` again
  *   known, same boot          repeated, or an update of addresses and resources
  *   known, another store      its disk was wiped: its replicas are dead and have to be replaced, it
  *                             becomes `joining`, or stays `draining`
@@ -14,11 +15,13 @@
  * `storeRolledBack`, `badRequest`.
  */
 import { limits } from '../../model/limits.ts';
-import { wrongRegistration } from '../check.ts';
+import { wrongRegistration, wrongStarts } from '../check.ts';
 import type { RegistryCommandOf } from '../command.ts';
 import { sameRegistration } from '../same.ts';
+import { hasForgotten, type KnownStarts } from '../starts.ts';
 import {
   accepted,
+  type NodeRegistration,
   type RegistryEffect,
   type RegistryNode,
   type RegistryReply,
@@ -27,7 +30,7 @@ import {
   repeated,
 } from '../state.ts';
 
-type RegisterNode = RegistryCommandOf<'registerNode'>;
+type RegisterNode = RegistryCommandOf<'registerNode'> | RegistryCommandOf<'registerStart'>;
 
 export function applyRegisterNode(
   state: RegistryState,
@@ -35,7 +38,8 @@ export function applyRegisterNode(
   effects: RegistryEffect[],
 ): RegistryReply {
   const { node } = command;
-  const wrong = wrongRegistration(node);
+  const starts = command.kind === 'registerStart' ? command.starts : undefined;
+  const wrong = wrongRegistration(node) ?? wrongStarts(starts);
   if (wrong !== undefined) return refused('badRequest', wrong);
   const known = state.nodes.get(node.id);
   if (known?.state === 'removed') {
@@ -53,7 +57,7 @@ export function applyRegisterNode(
   }
   if (known === undefined) return join(state, command, effects);
   if (known.storeId !== node.storeId) return replaceStore(state, known, command, effects);
-  return restart(state, known, command, effects);
+  return restart(state, known, { node, starts }, effects);
 }
 
 /** What to do depends on what became of the other node of that name. */
@@ -92,17 +96,17 @@ function join(
 function restart(
   state: RegistryState,
   known: RegistryNode,
-  { node }: RegisterNode,
+  { node, starts }: { readonly node: NodeRegistration; readonly starts: KnownStarts | undefined },
   effects: RegistryEffect[],
 ): RegistryReply {
-  const sameBoot = node.bootCount === known.bootCount && node.bootId === known.bootId;
-  if (!sameBoot && node.bootCount <= known.bootCount) {
+  if (hasForgotten(known, node, starts)) {
     return refused(
       'storeRolledBack',
       `the data directory of ${node.name} was rolled back: this is its start ${node.bootCount}, ` +
-        `but start ${known.bootCount} was seen before`,
+        `and it does not know of start ${known.bootCount}, which was seen before`,
     );
   }
+  const sameBoot = node.bootCount === known.bootCount && node.bootId === known.bootId;
   const returned = known.state === 'dead';
   if (sameBoot && !returned && sameRegistration(node, known)) return repeated;
   state.putNode({

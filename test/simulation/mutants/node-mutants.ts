@@ -114,4 +114,28 @@ export const nodeMutants: readonly Mutant[] = [
     replacement: "export const storeMark = (_storeId: string): number => hashText('any');",
     options: { nodes: 3, faults: ['wipe', 'crash', 'partition'], faultEveryMs: 1_000 },
   },
+  {
+    name: 'starts-counted-only',
+    sentence: 'A rolled-back disk that was started often enough is taken for a new start.',
+    file: 'src/registry/starts.ts',
+    search: '  if (starts === undefined || !isKept(known.bootId)) return false;',
+    replacement: '  if (starts === undefined || known.bootCount > 0) return false;',
+    in: 'rollback',
+  },
+  {
+    name: 'start-confirmed-unheard',
+    sentence: 'A store takes its start for registered before the registry has said so.',
+    file: 'src/node/registration.ts',
+    search: '    await this.#start.keep();',
+    replacement: '    await this.#start.confirm();',
+    in: 'rollback',
+  },
+  {
+    name: 'start-not-kept-first',
+    sentence: 'A start is registered before its id is in the store.',
+    file: 'src/node/registration.ts',
+    search: '    await this.#start.keep();',
+    replacement: '    void this.#start.keep();',
+    options: { ...restarts, faults: ['crash', 'slowDisk', 'stop'], faultEveryMs: 400 },
+  },
 ];

@@ -1,6 +1,8 @@
 /** Nodes that leave a cluster: drained, removed, silent for too long, or with a disk that lies. */
 import { describe, expect, test } from 'vitest';
+import { limits } from '../../../src/model/limits.ts';
 import type { TschedNode } from '../../../src/node/node.ts';
+import { decodeStarts, startsKey } from '../../../src/node/start-record.ts';
 import type { MemoryDisk } from '../../../src/storage/memory-disk.ts';
 import { adminToken, SmallWorld } from './small-world.ts';
 
@@ -212,9 +214,45 @@ describe('a data directory', () => {
     const bootedMs = world.time.nowMs;
     await world.until(() => world.fatals.length > 0, 20_000);
     expect(world.fatals).toMatchObject([{ code: 'storeRolledBack' }]);
-    expect(String(world.fatals[0])).toContain('this is its start 1, but start 2 was seen before');
+    expect(String(world.fatals[0])).toContain(
+      'this is its start 1, and it does not know of start 2',
+    );
     for (const replica of third.loop.replicas())
       expect(replica.heardMs).toBeLessThanOrEqual(bootedMs);
+  });
+
+  test('that was copied before the last start is refused, however often it is started', async () => {
+    const world = new SmallWorld({ shards });
+    const { nodes, disk } = await without(world);
+    const copy = disk.copy();
+    const third = await world.boot('n3', disk);
+    await world.until(() => third.ready && isWhole([...nodes, third]));
+    await world.within(third.stop({ endTasks: false }));
+    world.net.crash('n3');
+    // Its count of starts is beyond the one that is known.
+    copy.bootCount += 5;
+    await world.boot('n3', copy);
+    await world.until(() => world.fatals.length > 0, 20_000);
+    expect(world.fatals).toMatchObject([{ code: 'storeRolledBack' }]);
+  });
+
+  test('of a node that was killed a hundred times before it could register is taken in', async () => {
+    const world = new SmallWorld({ shards });
+    const { nodes, disk } = await without(world);
+    for (const other of ['n1', 'n2']) world.net.cut('n3', other);
+    for (let start = 1; start <= 100; start++) {
+      const alone = await world.boot('n3', disk);
+      await world.within(alone.stop({ endTasks: false }));
+      world.net.crash('n3');
+      disk.locked = false;
+    }
+    world.net.heal();
+    const { ids } = decodeStarts(disk.meta.get(startsKey)!);
+    expect(ids).toHaveLength(limits.unconfirmedStartsMax);
+    const third = await world.boot('n3', disk);
+    await world.until(() => third.ready && isWhole([...nodes, third]));
+    expect(decodeStarts(disk.meta.get(startsKey)!).ids).toEqual([ids.at(-1)]);
+    expect(world.fatals).toEqual([]);
   });
 
   test('that was wiped comes back as a new member, and its old replicas are replaced', async () => {

@@ -85,6 +85,7 @@ export class SmallWorld {
   /** What each node opens streams with. */
   readonly bulk = new Map<NodeId, BulkTransport>();
   readonly #seed: number;
+  readonly #boots = new Map<NodeId, number>();
   readonly #shards: number;
   readonly #logLimits: LogLimits | undefined;
   readonly #deadAfterMs: number | undefined;
@@ -136,7 +137,10 @@ export class SmallWorld {
     join?: { readonly secret: Uint8Array; readonly contacts: readonly NodeId[] },
     wire = this.wireOf.get(id),
   ): Promise<TschedNode> {
-    const random = seededRandom(this.#seed, id);
+    // No two processes draw the same.
+    const boot = (this.#boots.get(id) ?? 0) + 1;
+    this.#boots.set(id, boot);
+    const random = seededRandom(this.#seed, boot === 1 ? id : `${id} again ${boot}`);
     const faults = this.faultsOf.get(id) ?? this.faults;
     const store = createSimStore({ scheduler: this.time, random, faults, disk });
     const image = await this.within(store.open(error => this.fatals.push(error)));

@@ -58,6 +58,13 @@ const commands: readonly RegistryCommand[] = [
   { ...stamp, kind: 'setSetting', name: 'deadAfterMs', value: '300000' },
   { ...stamp, kind: 'drainNode', node: 'b', on: true, deadlineMs: 600_000, force: false },
   { ...stamp, kind: 'removeNode', node: 'b', force: true },
+  {
+    ...stamp,
+    kind: 'registerStart',
+    node: registration('b', { bootCount: 300 }),
+    joinSecret: 'ab',
+    starts: { confirmedCount: 298, ids: ['s1', 's2'] },
+  },
 ];
 
 describe('a command of the registry', () => {
@@ -79,6 +86,7 @@ describe('a command of the registry', () => {
         "setSetting 0108c0843d066e6f64653a6101740b6465616441667465724d730106333030303030",
         "drainNode 0109c0843d066e6f64653a61017401620101c0cf2400",
         "removeNode 010ac0843d066e6f64653a610174016201",
+        "registerStart 010bc0843d066e6f64653a6101740162066e616d652d620773746f72652d62ac0206626f6f742d62011d2f6970342f3132372e302e302e312f7463702f373030302f7032702f620e3132372e302e302e313a3830303001a01fc0843d0000000001046469736b03737364006405302e312e3001026162aa0202027331027332",
       ]
     `);
   });

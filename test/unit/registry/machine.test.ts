@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { DecodeError } from '../../../src/model/bytes.ts';
+import { limits } from '../../../src/model/limits.ts';
 import { encodeRegistryCommand } from '../../../src/registry/command.ts';
 import { RegistryMachine } from '../../../src/registry/machine.ts';
 import { bootstrap, cluster, Feed, hex, registration } from './builders.ts';
@@ -119,6 +120,48 @@ describe('a node starts again', () => {
     expect(again(5, 'y')).toMatchObject({ ok: false, code: 'storeRolledBack' });
     expect(again(4, 'y')).toMatchObject({ ok: false, code: 'storeRolledBack' });
     expect(again(5, 'x')).toEqual({ ok: true, repeated: true });
+  });
+
+  test('on a copy of its disk from before its last start it is refused, however often started', () => {
+    const feed = cluster('b');
+    const again = (bootCount: number, bootId: string, confirmedCount: number, ids: string[]) =>
+      feed.ask({
+        kind: 'registerStart',
+        node: registration('b', { bootCount, bootId }),
+        starts: { confirmedCount, ids },
+      });
+    // Registered before by a program that kept no ids: only the count counts.
+    expect(again(5, 's5', 0, ['s5'])).toMatchObject({ ok: true });
+    // A copy is taken now. The node goes on, killed before and behind the registry's word.
+    expect(again(8, 's8', 5, ['s5', 's7', 's8'])).toMatchObject({ ok: true });
+    expect(again(9, 's9', 5, ['s5', 's7', 's8', 's9'])).toMatchObject({ ok: true });
+    expect(again(12, 'sC', 5, ['s5', 'sA', 'sB', 'sC'])).toMatchObject({
+      code: 'storeRolledBack',
+      message: expect.stringContaining('this is its start 12, and it does not know of start 9'),
+    });
+    // An older program says nothing of its starts; the id that it draws asks for nothing either.
+    const node = registration('b', { bootCount: 13, bootId: 'c0ffee' });
+    expect(feed.ask({ kind: 'registerNode', node })).toMatchObject({ ok: true });
+    expect(again(14, 'sE', 9, ['s9', 'sE'])).toMatchObject({ ok: true });
+  });
+
+  test('where the registry was set back itself it is not locked out', () => {
+    const feed = cluster('b');
+    const node = registration('b', { bootCount: 3, bootId: 's3' });
+    feed.ask({ kind: 'registerStart', node, starts: { confirmedCount: 0, ids: ['s3'] } });
+    // Starts 4 and 5 were registered and confirmed in what the registry has lost.
+    const later = registration('b', { bootCount: 6, bootId: 's6' });
+    const starts = { confirmedCount: 5, ids: ['s5', 's6'] };
+    expect(feed.ask({ kind: 'registerStart', node: later, starts })).toMatchObject({ ok: true });
+  });
+
+  test('naming more starts than a store keeps it is refused', () => {
+    const feed = cluster('b');
+    const node = registration('b', { bootCount: 3, bootId: 's3' });
+    const ids = Array.from({ length: limits.unconfirmedStartsMax + 1 }, (_, at) => `s${at}`);
+    const starts = { confirmedCount: 0, ids };
+    const reply = feed.ask({ kind: 'registerStart', node, starts });
+    expect(reply).toMatchObject({ code: 'badRequest' });
   });
 
   test('with another store its seats are dead and its free replica ids are gone', () => {
