@@ -83,6 +83,7 @@ const outcome = object({
 
 const attempt = object({
   attempt: described(whole, 'Number of the assignment; the task sees it as TSCHED_ATTEMPT.'),
+  'fence?': described(whole, 'Its fencing number where that is another: after unsafe-recover.'),
   run: described(whole, 'Which of the runs that count this is.'),
   node: text,
   nodeName: text,

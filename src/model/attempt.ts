@@ -2,6 +2,22 @@
 import { type ByteReader, type ByteWriter, DecodeError } from './bytes.ts';
 import { limits } from './limits.ts';
 
+/**
+ * A fence is the recovery epoch of its shard times this, plus the number of the assignment within
+ * its task: whatever is given out after a recovery is above whatever was given out before. Where
+ * nothing was ever recovered the two numbers are the same.
+ */
+const fencesPerEpoch = 2 ** 32;
+/** Highest epoch: its fences are the last safe integers. */
+export const epochMax = 2 ** 21 - 1;
+
+/** The number of the assignment: the fence without its epoch. */
+export const attemptOf = (fence: number): number => fence % fencesPerEpoch;
+
+/** The fence after `newest`, which is 0 before the first, in a shard of this epoch. */
+export const nextFence = (newest: number, epoch: number): number =>
+  Math.max(newest, epoch * fencesPerEpoch + attemptOf(newest)) + 1;
+
 /** Append-only: the number on disk is the position. */
 export const outcomeKinds = [
   'succeeded',

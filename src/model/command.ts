@@ -72,6 +72,8 @@ export type ShardCommand = Stamped &
         readonly items: readonly { readonly taskId: TaskId }[];
         readonly reason: string;
       }
+    /** Not by a leader: `unsafe-recover` puts it into a log whose majority is lost. */
+    | { readonly kind: 'recover'; readonly epoch: number }
   );
 
 export type ShardCommandKind = ShardCommand['kind'];
@@ -85,6 +87,7 @@ export const shardCommandKinds = [
   'finish',
   'lose',
   'cancel',
+  'recover',
 ] as const satisfies readonly ShardCommandKind[];
 
 /** What apply says to each item of a command, in order; a pure function of state and command. */
@@ -153,6 +156,9 @@ export function encodeShardCommand(command: ShardCommand): Uint8Array {
     case 'cancel':
       writer.list(command.items, (w, item) => w.text(item.taskId)).text(command.reason);
       break;
+    case 'recover':
+      writer.varint(command.epoch);
+      break;
   }
   return writer.finish();
 }
@@ -202,6 +208,8 @@ function readCommand(reader: ByteReader): ShardCommand {
         items: reader.list(r => ({ taskId: readId(r) })),
         reason: reader.text(4_096),
       };
+    case 'recover':
+      return { kind, ...stamp, epoch: reader.varint() };
     default:
       throw new DecodeError('shard command of an unknown kind: written by a newer version');
   }

@@ -45,8 +45,10 @@ export const waitingReasons = [
 export type WaitingReason = (typeof waitingReasons)[number];
 
 export interface AttemptView {
-  /** Fence of the assignment: grows with every one, the task is given it as TSCHED_ATTEMPT. */
+  /** Number of the assignment: grows with every one, the task is given it as TSCHED_ATTEMPT. */
   readonly attempt: number;
+  /** Its fencing number, TSCHED_FENCE, where that is another: after a recovery. */
+  readonly fence?: number | undefined;
   /** Which of the runs that count this is, from 1. */
   readonly run: number;
   readonly node: string;

@@ -1,4 +1,5 @@
 /** Why a task is where it is: in a sentence, with what each node says to it. */
+import { attemptOf } from '../model/attempt.ts';
 import type { NodeId } from '../model/ids.ts';
 import type { NodeView } from '../model/planning.ts';
 import type { TaskSpec } from '../model/spec.ts';
@@ -47,9 +48,9 @@ function explainState(
     case 'waiting':
       return waitingSentence(reason);
     case 'assigned':
-      return `assigned to attempt ${record.fence}${where}; it has not started yet`;
+      return `assigned to attempt ${attemptOf(record.fence)}${where}; it has not started yet`;
     case 'running':
-      return `attempt ${record.fence} runs${where}`;
+      return `attempt ${attemptOf(record.fence)} runs${where}`;
     default:
       return record.reason === ''
         ? `settled: ${record.state}`

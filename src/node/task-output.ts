@@ -55,7 +55,7 @@ export class TaskOutput {
       throw new TschedError('noOutput', `task ${query.id}: ${which}; it is ${view.state}`);
     }
     const body = {
-      key: attemptKey(query.id, attempt.attempt),
+      key: attemptKey(query.id, attempt.fence ?? attempt.attempt),
       stream: query.stream,
       offset: query.offset,
       maxBytes: query.maxBytes,

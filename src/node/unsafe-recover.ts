@@ -1,7 +1,8 @@
 /**
  * `tsched cluster unsafe-recover`: makes groups that have lost the majority of their voters for
  * good go on with what one surviving store holds. Offline, on one data directory; it may lose tasks
- * that were acknowledged, forget outcomes, and give fencing numbers again that were given before.
+ * that were acknowledged and forget outcomes. Fences that are given out afterwards are above all
+ * that were given before, also by those that are lost: the log gets a higher epoch (ADR 0022).
  *
  * For each group that can have no leader any more without the lost nodes, one survivor is chosen:
  * the voter of the lowest replica id, or the learner of the lowest where no voter is left, so that
@@ -10,6 +11,7 @@
  * the same configuration. In the registry, entries behind those remove the lost nodes, so that they
  * are told to end should they return.
  */
+import { encodeShardCommand } from '../model/command.ts';
 import { TschedError } from '../model/errors.ts';
 import { type GroupId, type NodeId, registryGroup } from '../model/ids.ts';
 import { silentLog } from '../ports/log.ts';
@@ -25,6 +27,8 @@ import { decodeDescriptor, decodeMembers, type Member } from './descriptor.ts';
 import { allRows } from './replica-maker.ts';
 
 const pageBytes = 4 * 1024 * 1024;
+/** The year 2145; a clock that says more leaves room for as many recoveries again. */
+const proposedEpochMax = 2 ** 20;
 
 export interface RecoveredGroup {
   /** 0 is the registry. */
@@ -190,6 +194,16 @@ function survivorOf(state: GroupState, isLost: (id: number) => boolean): number 
   return lowest(allVoters(conf)) ?? lowest(conf.learners);
 }
 
+/**
+ * A shard raises its epoch by one at least. Where a second recovery begins from a store that does
+ * not know of the first, that would be the same one again: hours since 2026 tell them apart, by a
+ * clock that need not be right.
+ */
+function epochAt(atMs: number): number {
+  const hours = Math.floor((atMs - Date.UTC(2026, 0)) / 3_600_000);
+  return Math.min(Math.max(0, hours), proposedEpochMax);
+}
+
 /** The log with what makes this replica the only member, all of it committed. */
 function recoveryOps(state: GroupState, lost: readonly NodeId[], atMs: number): StoreOp[] {
   const { image, replicaId } = state;
@@ -215,6 +229,9 @@ function recoveryOps(state: GroupState, lost: readonly NodeId[], atMs: number): 
       const actor = { name: 'unsafe-recover', tenant: '' };
       add(0, encodeRegistryCommand({ kind: 'setNodeState', node, state: 'removed', atMs, actor }));
     }
+  } else {
+    const actor = { name: 'unsafe-recover', tenant: '' };
+    add(0, encodeShardCommand({ kind: 'recover', epoch: epochAt(atMs), atMs, actor }));
   }
   const commit = image.lastIndex + entries.length;
   return [

@@ -4,6 +4,7 @@
  */
 import type { Advertisement } from '../model/advertisement.ts';
 import { encodeAdvertisement } from '../model/advertisement.ts';
+import { attemptOf } from '../model/attempt.ts';
 import type { NodeId, ShardId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
 import type { Resources, Tier } from '../model/resources.ts';
@@ -177,8 +178,7 @@ export class WorkerHost {
     };
     for (const [name, value] of spec.env) env[name] = value;
     env['TSCHED_TASK_ID'] = launch.taskId;
-    env['TSCHED_ATTEMPT'] = String(launch.fence);
-    // No recovery has raised the epoch above the fence, so the two are equal (DESIGN 2).
+    env['TSCHED_ATTEMPT'] = String(attemptOf(launch.fence));
     env['TSCHED_FENCE'] = String(launch.fence);
     env['TSCHED_NODE'] = this.#context.nodeName;
     env['TSCHED_RUN'] = String(launch.run);

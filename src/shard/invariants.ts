@@ -3,6 +3,7 @@
  * violation is a bug, told by the first sentence that does not hold.
  */
 import { assert } from '../model/assert.ts';
+import { attemptOf } from '../model/attempt.ts';
 import { limits } from '../model/limits.ts';
 import { idWordCount } from './memory/id-words.ts';
 import { isSettledCode, none, stateCode } from './memory/task-table.ts';
@@ -64,7 +65,10 @@ function checkTask(state: ShardState, row: number): void {
   });
   assert(table.runs(row) <= traits.attempts, `${id} runs at most as often as asked`);
   assert(table.lost(row) <= limits.lostMax, `${id} is lost at most as often as allowed`);
-  assert(table.runs(row) + table.lost(row) <= table.fence(row), `every run of ${id} had a fence`);
+  assert(
+    table.runs(row) + table.lost(row) <= attemptOf(table.fence(row)),
+    `every run of ${id} had a fence`,
+  );
   const isWaiting = code === stateCode.waiting;
   assert(!isWaiting || detail?.cancelRequested === undefined, `a cancelled ${id} does not wait`);
   assert(isWaiting || !table.isBackedOff(row), `only a waiting ${id} backs off`);

@@ -18,6 +18,7 @@ import { applyAssign } from './commands/assign.ts';
 import { applyCancel } from './commands/cancel.ts';
 import { applyFinish } from './commands/finish.ts';
 import { applyLose } from './commands/lose.ts';
+import { applyRecover } from './commands/recover.ts';
 import { applyStart } from './commands/start.ts';
 import { applySubmit, type PreparedSpec, prepareSpecs } from './commands/submit.ts';
 import { applyUnassign } from './commands/unassign.ts';
@@ -353,6 +354,8 @@ function applyCommand(turn: Turn, command: ShardCommand, specs: PreparedSpec[]):
       return applyLose(turn, command);
     case 'cancel':
       return applyCancel(turn, command);
+    case 'recover':
+      return applyRecover(turn, command);
     default:
       return unreachable(command, 'shard command');
   }

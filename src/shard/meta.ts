@@ -15,26 +15,34 @@ export interface Meta {
   readonly digest: number;
   /** Tasks by state, in the order of `taskStates`. */
   readonly counts: readonly number[];
+  /** Recovery epoch of the shard. */
+  readonly epoch: number;
 }
 
+/** Without an epoch, as in every shard that was never recovered. */
 const version = 1;
+const versionWithEpoch = 2;
 
 export function encodeMeta(meta: Meta): Uint8Array {
-  const writer = new ByteWriter(64).u8(version);
+  const writer = new ByteWriter(64).u8(meta.epoch === 0 ? version : versionWithEpoch);
   writer.varint(meta.nowMs).varint(meta.stampMs).varint(meta.lastSeq).u32(meta.digest);
-  return writer.list(meta.counts, (w, count) => w.varint(count)).finish();
+  writer.list(meta.counts, (w, count) => w.varint(count));
+  if (meta.epoch > 0) writer.varint(meta.epoch);
+  return writer.finish();
 }
 
 /** Throws `DecodeError` for another version or malformed bytes. */
 export function decodeMeta(bytes: Uint8Array): Meta {
   const reader = new ByteReader(bytes);
-  reader.version(version, 'shard meta row');
+  const withEpoch = bytes[0] === versionWithEpoch;
+  reader.version(withEpoch ? versionWithEpoch : version, 'shard meta row');
   const meta = {
     nowMs: reader.varint(),
     stampMs: reader.varint(),
     lastSeq: reader.varint(),
     digest: reader.u32(),
     counts: reader.list(r => r.varint(), taskStates.length),
+    epoch: withEpoch ? reader.varint() : 0,
   };
   if (meta.counts.length !== taskStates.length) throw new DecodeError('meta row: counters missing');
   reader.end('shard meta row');

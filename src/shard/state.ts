@@ -8,7 +8,7 @@
  * settled task is still in memory, on row numbers, or on what the event ring still holds.
  */
 import { assert } from '../model/assert.ts';
-import type { Outcome } from '../model/attempt.ts';
+import { attemptOf, epochMax, nextFence, type Outcome } from '../model/attempt.ts';
 import type { SubmitItem } from '../model/command.ts';
 import type { NodeId, TaskId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
@@ -53,6 +53,8 @@ export class ShardState {
   #nowMs = 0;
   #stampMs = 0;
   #digest = 0;
+  /** Recoveries raise it; 0 while there was none. */
+  #epoch = 0;
 
   constructor(shard: number) {
     this.events = new EventRing(shard);
@@ -99,6 +101,12 @@ export class ShardState {
     this.flush.markMeta();
   }
 
+  /** To `proposed`, but by one at least. */
+  raiseEpoch(proposed: number): void {
+    this.#epoch = Math.min(epochMax, Math.max(this.#epoch + 1, proposed));
+    this.fold(this.#epoch);
+  }
+
   /** Takes a number into the digest. */
   fold(value: number): void {
     this.#digest = mix32(Math.imul(this.#digest, 0x01000193) ^ value);
@@ -111,6 +119,7 @@ export class ShardState {
       lastSeq: this.events.lastSeq,
       digest: this.#digest,
       counts: this.counts,
+      epoch: this.#epoch,
     };
   }
 
@@ -118,6 +127,7 @@ export class ShardState {
     this.#nowMs = meta.nowMs;
     this.#stampMs = meta.stampMs;
     this.#digest = meta.digest;
+    this.#epoch = meta.epoch;
     this.events.restart(meta.lastSeq);
   }
 
@@ -172,7 +182,7 @@ export class ShardState {
   /** Gives a waiting task its next fence and a live attempt. */
   assign(row: number, to: { node: NodeId; nodeName: string; incarnation: string }): number {
     const { table } = this;
-    const fence = table.fence(row) + 1;
+    const fence = nextFence(table.fence(row), this.#epoch);
     this.ready.remove(row);
     table.setBackedOff(row, false);
     table.setFence(row, fence);
@@ -273,10 +283,11 @@ export class ShardState {
     table.copyWords(row, words);
     const state = table.state(row);
     const { tenant } = this.specs.traits(table.spec(row));
-    this.events.append({ kind, atMs: this.#stampMs, words, tenant, state, ...about });
+    const attempt = attemptOf(about.attempt ?? 0);
+    this.events.append({ kind, atMs: this.#stampMs, words, tenant, state, ...about, attempt });
     this.fold((eventKinds.indexOf(kind) << 8) | state);
     for (let word = 0; word < idWordCount; word++) this.fold(words[word]!);
-    this.fold(about.attempt ?? 0);
+    this.fold(attempt);
   }
 
   /** Rows with a live attempt, of one node or of all, in ID order. */

@@ -1,5 +1,5 @@
 /** A task as people and programs see it, from its record and its spec. */
-import type { Outcome } from '../model/attempt.ts';
+import { attemptOf, type Outcome } from '../model/attempt.ts';
 import type { Run, TaskSpec } from '../model/spec.ts';
 import { type AttemptView, isSettled, type TaskSummary, type TaskView } from '../model/task.ts';
 import type { AttemptRecord } from './memory/task-detail.ts';
@@ -33,7 +33,8 @@ function reasonOf(record: TaskRecord, planned: string | undefined): string | und
 
 function attemptView(attempt: AttemptRecord): AttemptView {
   return {
-    attempt: attempt.fence,
+    attempt: attemptOf(attempt.fence),
+    fence: attemptOf(attempt.fence) === attempt.fence ? undefined : attempt.fence,
     run: attempt.run,
     node: attempt.node,
     nodeName: attempt.nodeName,

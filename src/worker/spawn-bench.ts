@@ -42,7 +42,7 @@ function trueOrder(number: number): AttemptOrder {
     fence: 1,
     attemptRun: 1,
     run: { kind: 'command', argv: ['/bin/true'] },
-    env: { PATH: '/usr/bin:/bin', TSCHED_TASK_ID: taskId, TSCHED_ATTEMPT: '1' },
+    env: { PATH: '/usr/bin:/bin', TSCHED_TASK_ID: taskId, TSCHED_FENCE: '1' },
     cwd: '',
     limit: noResources,
     request: noResources,

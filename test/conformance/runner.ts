@@ -64,7 +64,7 @@ export function orderOf(run: Run, changes: Partial<AttemptOrder> = {}): AttemptO
     fence,
     attemptRun: 1,
     run,
-    env: { PATH: '/usr/bin:/bin', TSCHED_TASK_ID: taskId, TSCHED_ATTEMPT: String(fence) },
+    env: { PATH: '/usr/bin:/bin', TSCHED_TASK_ID: taskId, TSCHED_FENCE: String(fence) },
     cwd: '',
     limit: noResources,
     request: { ...noResources, cpuMilli: 100 },

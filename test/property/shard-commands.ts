@@ -33,6 +33,7 @@ export type Step =
   | { readonly kind: 'submit'; readonly items: readonly (readonly [number, number])[] }
   | { readonly kind: 'assign'; readonly items: readonly (readonly [number, number])[] }
   | { readonly kind: 'cancel'; readonly items: readonly (readonly [number])[] }
+  | { readonly kind: 'recover'; readonly epoch: number }
   | {
       readonly kind: 'unassign' | 'start' | 'lose';
       readonly items: readonly (readonly [number, number])[];
@@ -92,6 +93,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 1,
     arbitrary: fc.record({ kind: fc.constant('cancel' as const), items: few(fc.tuple(task)) }),
   },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('recover' as const), epoch: fc.nat({ max: 9 }) }),
+  },
 );
 
 export const history: fc.Arbitrary<Turn[]> = fc.array(
@@ -129,6 +134,8 @@ export function commandOf(step: Step, fenceOf: (id: TaskId) => number): CommandB
           incarnation: 'i',
         })),
       };
+    case 'recover':
+      return step;
     case 'cancel':
       return {
         kind: 'cancel',

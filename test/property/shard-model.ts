@@ -17,6 +17,8 @@ export interface ModelTask {
   readonly specBytes: string;
   state: TaskState;
   fence: number;
+  /** How often it was. */
+  assigned: number;
   runs: number;
   lost: number;
   node: string | undefined;
@@ -40,6 +42,7 @@ export class ShardModel {
   readonly tasks = new Map<string, ModelTask>();
   nowMs = 0;
   #lastStampMs = 0;
+  #epoch = 0;
 
   apply(command: ShardCommand): ModelReply[] {
     this.#passTime(command.atMs);
@@ -58,6 +61,9 @@ export class ShardModel {
         return command.items.map(item => this.#end(item.taskId, item.fence, 'lost'));
       case 'cancel':
         return command.items.map(item => this.#cancel(item.taskId));
+      case 'recover':
+        this.#epoch = Math.max(this.#epoch + 1, command.epoch);
+        return [];
     }
   }
 
@@ -96,6 +102,7 @@ export class ShardModel {
       specBytes,
       state: 'waiting',
       fence: 0,
+      assigned: 0,
       runs: 0,
       lost: 0,
       node: undefined,
@@ -119,7 +126,8 @@ export class ShardModel {
     const task = this.tasks.get(id)!;
     if (task.state !== 'waiting') return { said: 'badRequest', taskId: id };
     task.state = 'assigned';
-    task.fence++;
+    task.assigned++;
+    task.fence = this.#epoch * 2 ** 32 + task.assigned;
     task.node = node;
     return ok(id, task.fence);
   }

@@ -7,6 +7,7 @@
  *   node start | unassign | lose [at=]                                                  t1 fence
  *   finish [at=]                                                                   t1 fence outcome
  *   cancel [at=] [reason=]                                                         t1
+ *   recover [at=] [epoch=]
  *   status | attempts                                                              t1
  *   ready now= [limit=] · position now= · counts · live · events after= · time · flush · restart
  */
@@ -126,6 +127,8 @@ export class ShardTranscript {
         const reason = this.#text('reason') ?? '';
         return show(this.#shard.apply({ kind: 'cancel', items, reason }));
       }
+      case 'recover':
+        return show(this.#shard.apply({ kind: 'recover', epoch: this.#number('epoch') ?? 0 }));
       default:
         return this.#query(name);
     }

@@ -56,7 +56,7 @@ export class TaskTable {
   #words: Words = new Uint32Array(capacityMin * idWordCount);
   #specs: Words = new Uint32Array(capacityMin);
   #flags = new Uint8Array(capacityMin);
-  #fences: Words = new Uint32Array(capacityMin);
+  #fences = new Float64Array(capacityMin);
   #runs = new Uint16Array(capacityMin);
   #lost = new Uint8Array(capacityMin);
   #submittedAt = new Float64Array(capacityMin);
@@ -80,7 +80,7 @@ export class TaskTable {
 
   /** Of the columns and the index; what details refer to is not counted. */
   get bytes(): number {
-    const perRow = idWordCount * 4 + 4 + 1 + 4 + 2 + 1 + 8 + 8 + 4 + 4 + 8;
+    const perRow = idWordCount * 4 + 4 + 1 + 8 + 2 + 1 + 8 + 8 + 4 + 4 + 8;
     return this.#capacity * perRow + this.#index.byteLength;
   }
 
@@ -88,7 +88,7 @@ export class TaskTable {
     this.#words = resize32(this.#words, capacity * idWordCount);
     this.#specs = resize32(this.#specs, capacity);
     this.#flags = resize8(this.#flags, capacity);
-    this.#fences = resize32(this.#fences, capacity);
+    this.#fences = resize64(this.#fences, capacity);
     this.#runs = resize16(this.#runs, capacity);
     this.#lost = resize8(this.#lost, capacity);
     this.#submittedAt = resize64(this.#submittedAt, capacity);
@@ -233,7 +233,7 @@ export class TaskTable {
   }
 
   setFence(row: number, fence: number): void {
-    assert(fence < 2 ** 32, 'a task is assigned less than 2^32 times');
+    assert(Number.isSafeInteger(fence), 'a task is assigned less than 2^32 times an epoch');
     this.#fences[row] = fence;
   }
 

@@ -32,7 +32,7 @@ const script = [
   '    env=" $({ tr \'\\0\\n\' \' _\' <"$file"; } 2>/dev/null) "',
   '    for key in $keys; do',
   '      case $env in *" TSCHED_TASK_ID=${key%.*} "*) ;; *) continue;; esac',
-  '      case $env in *" TSCHED_ATTEMPT=${key##*.} "*) kill -9 "$pid" && found=yes;; esac',
+  '      case $env in *" TSCHED_FENCE=${key##*.} "*) kill -9 "$pid" && found=yes;; esac',
   '    done',
   '  done',
   'done',

@@ -79,5 +79,5 @@ export function endEverything(dataDir: string, attempts: readonly FoundAttempt[]
 export function openAttempts(attempts: readonly FoundAttempt[]): string[][] {
   return attempts
     .filter(attempt => attempt.outcome === undefined)
-    .map(attempt => [`TSCHED_TASK_ID=${attempt.taskId}`, `TSCHED_ATTEMPT=${attempt.fence}`]);
+    .map(attempt => [`TSCHED_TASK_ID=${attempt.taskId}`, `TSCHED_FENCE=${attempt.fence}`]);
 }

@@ -169,7 +169,7 @@ export class CommittedChecker implements Checker {
     const add = (what: string, count: number): void => {
       this.coverage.set(what, (this.coverage.get(what) ?? 0) + count);
     };
-    add(command.kind, command.items.length);
+    add(command.kind, command.kind === 'recover' ? 1 : command.items.length);
     if (command.kind === 'finish') for (const item of command.items) add(item.outcome.kind, 1);
     if (command.kind === 'unassign') for (const item of command.items) add(item.why, 1);
   }

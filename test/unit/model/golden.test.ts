@@ -77,6 +77,7 @@ const golden = {
     cancel:
       '010680d095ffbc310561646d696e0764656661756c740114303635777a736238303130353030303030303264' +
       '076e6f206e656564',
+    recover: '010780d095ffbc310561646d696e0764656661756c74ac02',
   },
   toWorker: {
     dispatch: '01000514303635777a736238303130353030303030303264ac0203696e630902011103010203',
@@ -150,7 +151,7 @@ describe('Bytes of version 1', () => {
 describe('Words that are stored by their position', () => {
   // Appended to, never reordered: a stored number means the word it meant when it was written.
   test('begin as they always did', () => {
-    expect(shardCommandKinds.slice(0, 7)).toEqual([
+    expect(shardCommandKinds.slice(0, 8)).toEqual([
       'submit',
       'assign',
       'unassign',
@@ -158,6 +159,7 @@ describe('Words that are stored by their position', () => {
       'finish',
       'lose',
       'cancel',
+      'recover',
     ]);
     expect(taskStates.slice(0, 7)).toEqual([
       'waiting',

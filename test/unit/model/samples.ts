@@ -112,6 +112,7 @@ export const commands: Readonly<Record<string, ShardCommand>> = {
   },
   lose: { kind: 'lose', ...stamp, items: [{ taskId: sampleId, fence: 2 }], message: 'lease over' },
   cancel: { kind: 'cancel', ...stamp, items: [{ taskId: sampleId }], reason: 'no need' },
+  recover: { kind: 'recover', ...stamp, epoch: 300 },
 };
 
 const ref = { shard: 5, taskId: sampleId, fence: 300 };
@@ -272,6 +273,7 @@ export const anyCommand: fc.Arbitrary<ShardCommand> = fc.oneof(
     items: items(fc.record({ taskId: anyId })),
     reason: short,
   }),
+  fc.record({ kind: kind('recover'), ...stamped, epoch: count }),
 );
 
 const anyRef = { shard: count, ...fenced };

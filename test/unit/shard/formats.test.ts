@@ -98,10 +98,15 @@ describe('rows', () => {
       lastSeq: 300,
       digest: 0xdeadbeef,
       counts: [1, 2, 3, 4, 5, 6, 700],
+      epoch: 0,
     };
     const bytes = encodeMeta(meta);
     expect(hex(bytes)).toBe(golden.metaRow);
     expect(decodeMeta(bytes)).toEqual(meta);
+    // After a recovery.
+    const recovered = { ...meta, epoch: 300 };
+    expect(hex(encodeMeta(recovered))).toBe(`02${golden.metaRow.slice(2)}ac02`);
+    expect(decodeMeta(encodeMeta(recovered))).toEqual(recovered);
   });
 
   test('give back what was written', () => {
@@ -134,7 +139,7 @@ describe('rows', () => {
     const wide = bytes.slice();
     wide[3] = 0xff;
     expect(() => decodeTaskRow(wide)).toThrow('not a task ID');
-    expect(() => decodeMeta(Uint8Array.of(2))).toThrow('version 2');
+    expect(() => decodeMeta(Uint8Array.of(3))).toThrow('version 3');
   });
 });
 
