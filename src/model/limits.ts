@@ -86,6 +86,9 @@ export const limits = {
   readsWaitingMax: 20_000,
   /** Consensus messages that wait for the next turn of the drive loop. */
   inboxMax: 65_536,
+  /** Groups that a leader gives new replicas at a time, and such replicas of one node. */
+  groupsMovingMax: 8,
+  replicasCatchingUpMax: 8,
   /** Starts of a node that its store remembers until the registry has confirmed one. */
   unconfirmedStartsMax: 64,
   shardsMax: 4_096,

@@ -3,18 +3,22 @@
  * the leader of each group carries it out through its own log, one configuration change at a time.
  * Stale knowledge can cost a useless move, never safety.
  *
- *   a node without a replica that should have one  ->  replica id from the registry, added as
- *   learner all wanted voters caught up                    ->  one joint change: promote, and drop
- *   the rest the configuration changed                      ->  told to the registry
+ * - A node without a replica that should have one: it gets a replica id from the registry and is
+ *   added as a learner, few at a time (`move-brake.ts`).
+ * - All wanted voters have caught up: one joint change promotes them and drops the rest.
+ * - The configuration changed: the registry is told.
  */
 import { assert } from '../model/assert.ts';
 import { type GroupId, type NodeId, registryGroup } from '../model/ids.ts';
+import { isJoint } from '../raft/membership.ts';
 import type { ConfChange, ConfOperation } from '../raft/message.ts';
+import type { RegistryMachine } from '../registry/machine.ts';
 import type { RegistryNode } from '../registry/state.ts';
 import type { Target } from '../routing/rendezvous.ts';
 import { background, type NodeContext } from './context.ts';
 import { encodeMembers, type Member } from './descriptor.ts';
 import type { LeaderBalance } from './leader-balance.ts';
+import { caughtUp, groupsToMove, type LedGroup } from './move-brake.ts';
 import { NodeWatch } from './node-watch.ts';
 import type { OwnStanding } from './own-standing.ts';
 import type { RegistryClient } from './registry-client.ts';
@@ -24,8 +28,6 @@ import { targetsOf } from './targets.ts';
 import type { UnfitNodes } from './unfit-nodes.ts';
 
 const paceMs = 250;
-/** A learner this close to the leader's last entry is caught up (DESIGN 5). */
-const promoteLagMax = 256;
 /** A replica that no leader spoke to for this long asks the registry whether it still exists. */
 const forgottenMs = 10_000;
 
@@ -97,18 +99,43 @@ export class Membership {
     }
     this.#watch.round(machine);
     const moving = new Set<GroupId>();
+    const begin = this.#toBegin(machine, targets);
     for (const replica of [...this.#context.loop.replicas()]) {
       if (!replica.leading) this.#considerForgotten(replica);
       else {
         this.#report(replica);
         const target = targets.get(replica.group);
         if (this.#balance.handOff(replica)) moving.add(replica.group);
-        else if (target !== undefined && this.#move(replica, target)) moving.add(replica.group);
+        else if (target !== undefined && this.#move(replica, target, begin.get(replica.group)))
+          moving.add(replica.group);
       }
     }
     this.#unfitNodes.round(machine.nodes().map(node => node.id));
     // Who leads a group that is changing is decided by what changes.
     this.#balance.round(moving);
+  }
+
+  /**
+   * Nodes that groups led here may be given to now: few at a time. The registry is not held back:
+   * every node follows it, and knows nothing without it.
+   */
+  #toBegin(
+    machine: RegistryMachine,
+    targets: ReadonlyMap<GroupId, Target>,
+  ): ReadonlyMap<GroupId, readonly NodeId[]> {
+    const { nodeId, peers, loop } = this.#context;
+    const led: LedGroup[] = [];
+    let registry: readonly NodeId[] = [];
+    for (const replica of loop.replicas()) {
+      const target = targets.get(replica.group);
+      if (!replica.leading || target === undefined) continue;
+      const ready = !this.#isUnreported(replica) && !isJoint(replica.descriptor.conf);
+      const missing = ready ? this.#missing(replica, target).map(node => node.id) : [];
+      if (replica.group === registryGroup) registry = missing;
+      else led.push({ replica, target, missing });
+    }
+    const reaches = (node: NodeId): boolean => node === nodeId || peers.connected(node);
+    return groupsToMove(led, machine, targets, reaches).set(registryGroup, [...registry]);
   }
 
   #isUnreported({ group, descriptor }: Replica): boolean {
@@ -144,17 +171,17 @@ export class Membership {
   }
 
   /** Does what is next on the way to the target; false where there is nothing, or only to wait. */
-  #move(replica: Replica, target: Target): boolean {
+  #move(replica: Replica, target: Target, begin: readonly NodeId[] = []): boolean {
     const { group, core, descriptor } = replica;
     if (this.#changing.has(group)) return true;
-    if (descriptor.conf.votersOutgoing.length > 0) {
+    if (isJoint(descriptor.conf)) {
       this.#leaveJoint(replica);
       return true;
     }
     // The target follows from where the registry thinks that replicas are. As long as it does not
     // know of this group's last change, two groups could exchange one seat for ever.
     if (this.#isUnreported(replica)) return true;
-    const missing = this.#missing(replica, target);
+    const missing = this.#missing(replica, target).filter(node => begin.includes(node.id));
     if (missing.length > 0) {
       this.#changing.add(group);
       background(
@@ -191,7 +218,7 @@ export class Membership {
     const { core, descriptor } = replica;
     const going = new Set(changes.filter(one => one.kind !== 'addVoter').map(one => one.id));
     for (const id of descriptor.conf.voters) {
-      if (going.has(id) || !this.#caughtUp(replica, id)) continue;
+      if (going.has(id) || !caughtUp(replica, id)) continue;
       const node = replica.member(id)?.node;
       if (node === undefined || !this.#context.peers.connected(node)) continue;
       if (!core.transferLeader(id)) continue;
@@ -296,7 +323,7 @@ export class Membership {
     const changes: ConfOperation[] = [];
     for (const [id, role] of wanted) {
       if (role === 'voter' && !voters.has(id)) {
-        if (!this.#caughtUp(replica, id)) return [];
+        if (!caughtUp(replica, id)) return [];
         changes.push({ kind: 'addVoter', id });
       } else if (role === 'learner' && voters.has(id)) changes.push({ kind: 'addLearner', id });
     }
@@ -304,12 +331,6 @@ export class Membership {
       if (!wanted.has(id)) changes.push({ kind: 'remove', id });
     }
     return changes;
-  }
-
-  #caughtUp(replica: Replica, id: number): boolean {
-    const progress = replica.core.status().progress.find(one => one.id === id);
-    if (progress?.state !== 'replicate' || !progress.recentActive) return false;
-    return progress.match + promoteLagMax >= replica.core.lastIndex;
   }
 
   /**

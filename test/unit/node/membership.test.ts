@@ -1,5 +1,7 @@
 /** Groups that move between nodes, and replicas that find out that they were removed. */
 import { describe, expect, test } from 'vitest';
+import { limits } from '../../../src/model/limits.ts';
+import { caughtUp } from '../../../src/node/move-brake.ts';
 import { wasRemoved } from '../../../src/node/removed-replica.ts';
 import type { RegistryMachine } from '../../../src/registry/machine.ts';
 import { SmallWorld } from './small-world.ts';
@@ -27,6 +29,32 @@ describe('a group whose leader has to leave it', () => {
       return world.time.nowMs - settledSinceMs > 10_000;
     });
     expect(Math.max(0, ...leaderlessMs.values())).toBeLessThan(500);
+  });
+});
+
+describe('a cluster that grows', () => {
+  test('begins few moves at a time, and is whole soon all the same', async () => {
+    const world = new SmallWorld({ shards: 64 });
+    const first = await world.boot('n1', world.firstDisk('n1'));
+    await world.until(() => first.ready);
+    const secret = await world.secretOf(first);
+    const startedMs = world.time.nowMs;
+    for (const id of ['n2', 'n3']) {
+      await world.boot(id, world.emptyDisk(id), { secret, contacts: ['n1'] });
+    }
+    const led = () => [...first.loop.replicas()].filter(one => one.leading && one.group > 0);
+    let most = 0;
+    await world.until(() => {
+      const late = led().flatMap(replica =>
+        replica.descriptor.conf.learners.filter(id => !caughtUp(replica, id)).map(() => replica),
+      );
+      most = Math.max(most, new Set(late.map(replica => replica.group)).size);
+      const groups = first.registry.machine()?.groups() ?? [];
+      return groups.length === 65 && groups.every(({ voters }) => voters.length === 3);
+    });
+    expect(most).toBeGreaterThan(1);
+    expect(most).toBeLessThanOrEqual(limits.groupsMovingMax);
+    expect(world.time.nowMs - startedMs).toBeLessThan(10_000);
   });
 });
 
