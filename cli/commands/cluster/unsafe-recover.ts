@@ -14,9 +14,9 @@ export default class ClusterUnsafeRecover extends BaseCommand {
     'Only for shards that stand still because most of their nodes will never return. Run on the data ' +
     'directory of each node that is left, none of them running, with the same --lost. Each such shard ' +
     'goes on with what one store holds: tasks that were acknowledged and outcomes that were recorded ' +
-    'elsewhere may be missing, tasks may run again, and fencing numbers may be given twice. The lost ' +
-    'nodes must never be started again. Without the flag that says so it only prints what it would ' +
-    `do.\n\n${exitCodeText([0, 1, 2, 74])}`;
+    'elsewhere may be missing, and tasks may run again; fencing numbers go on above all that were ' +
+    'given before. The lost nodes must never be started again. Without the flag that says so it ' +
+    `only prints what it would do.\n\n${exitCodeText([0, 1, 2, 74])}`;
   static override usage = 'cluster unsafe-recover --data-dir DIR --lost ID[,ID...] [flags]';
   static override examples = [
     '<%= config.bin %> cluster unsafe-recover --data-dir /var/lib/tsched --lost node-b,node-c',
