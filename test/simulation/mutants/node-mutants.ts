@@ -122,20 +122,4 @@ export const nodeMutants: readonly Mutant[] = [
     replacement: '  if (starts === undefined || known.bootCount > 0) return false;',
     in: 'rollback',
   },
-  {
-    name: 'start-confirmed-unheard',
-    sentence: 'A store takes its start for registered before the registry has said so.',
-    file: 'src/node/registration.ts',
-    search: '    await this.#start.keep();',
-    replacement: '    await this.#start.confirm();',
-    in: 'rollback',
-  },
-  {
-    name: 'start-not-kept-first',
-    sentence: 'A start is registered before its id is in the store.',
-    file: 'src/node/registration.ts',
-    search: '    await this.#start.keep();',
-    replacement: '    void this.#start.keep();',
-    options: { ...restarts, faults: ['crash', 'slowDisk', 'stop'], faultEveryMs: 400 },
-  },
 ];
