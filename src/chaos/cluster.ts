@@ -21,6 +21,8 @@ export interface ClusterNode {
   readonly name: string;
   /** `HOST:PORT` of the HTTP API, as of the last start; empty before. */
   readonly address: string;
+  /** Whether anything can be done to it. */
+  readonly breakable: boolean;
   readonly alive: boolean;
   readonly paused: boolean;
   /** Runs, is not stopped by a signal, and its address is known: it answers. */
@@ -70,14 +72,27 @@ export interface BreakableLinks {
   ): Promise<{ readonly dropped: number; readonly doubled: number }>;
 }
 
-/** Where the tasks of a run find what they execute and write, by names that they know. */
+/** What the tasks of a run execute, its own arguments apart, and the file that they write. */
 export interface TaskFiles {
-  readonly program: string;
+  readonly command: readonly string[];
   readonly log: string;
+}
+
+/** What has to be known of a cluster to judge what was seen of it. */
+export interface ClusterTraits {
+  /** It was there before the run and is to be there after it. */
+  readonly attached: boolean;
+  /** Nodes, by the names that the cluster has for them, whose tasks cannot write the log. */
+  readonly unseen: readonly string[];
+  /** What a reader of the report has to know, in sentences. */
+  readonly notes: readonly string[];
 }
 
 export interface Cluster {
   readonly nodes: readonly ClusterNode[];
+  readonly traits: ClusterTraits;
+  /** Keys of the run's tasks begin with it, and label them; no other tasks have it. */
+  readonly runKey: string;
   readonly shards: number;
   /** Ends of nodes that no fault asked for. */
   readonly unexpectedEnds: readonly UnexpectedEnd[];
@@ -86,7 +101,7 @@ export interface Cluster {
   onEnd: () => void;
 
   node(number: number): ClusterNode;
-  /** Makes it; resolves when every shard is replicated as it should be. */
+  /** Makes it or joins it; resolves when every shard is replicated as it should be. */
   begin(say: (text: string) => void): Promise<void>;
   /** Asks a node; rejects where no answer comes in time. */
   call(
@@ -104,7 +119,7 @@ export interface Cluster {
    * Leaves nothing of the run, whatever state it is in; resolves with what was left after that. Not
    * `inOrder` where the run failed or was interrupted.
    */
-  end(inOrder: boolean): Promise<string[]>;
+  end(inOrder: boolean, say: (text: string) => void): Promise<string[]>;
 }
 
 export interface ClusterSettings {
@@ -119,7 +134,7 @@ export interface ClusterSettings {
 /** A way to have a cluster. */
 export interface ClusterSource {
   /** Kinds of faults that cannot be inflicted on what it gives, with the reason of each. */
-  findLacks(kinds: readonly FaultKind[]): Promise<readonly Lack[]>;
+  findLacks(kinds: readonly FaultKind[], scenario: Scenario): Promise<readonly Lack[]>;
   /** Nothing runs yet, and nothing was touched. */
   prepare(settings: ClusterSettings): Promise<Cluster>;
 }

@@ -50,10 +50,13 @@ export async function bringBack(
   tell: (what: string) => void,
   flags: readonly string[] = [],
 ): Promise<void> {
-  if (node.alive || node.refused) return;
-  await node.launch(flags);
-  node.expectEnd();
-  world.onChange();
+  if (node.refused) return;
+  // Whoever else keeps it may have started it already; then it is only waited for.
+  if (!node.alive) {
+    await node.launch(flags);
+    node.expectEnd();
+    world.onChange();
+  }
   const state = await node.untilReady(world.signal);
   if (state === 'ready') {
     node.expectEnd(false);

@@ -11,7 +11,7 @@ import type { ClusterNode, Heal } from './cluster.ts';
 import { emptyDisk, fillDisk, flipBytes, slowSyncs, wipeDirectory } from './disks.ts';
 import type { Draw } from './draw.ts';
 import { limitMemory } from './memory-limit.ts';
-import { killHard, signalProcess, supervisorOf, supervisorProcesses } from './processes.ts';
+import { killHard, killSupervisor, pauseSupervisor, signalProcess } from './processes.ts';
 import { until } from './until.ts';
 
 export const readyMs = 60_000;
@@ -49,6 +49,7 @@ export const plainEnv = (configDir: string): Record<string, string> => ({
 export class NodeProcess implements ClusterNode {
   readonly number: number;
   readonly dir: string;
+  readonly breakable = true;
   readonly #settings: NodeSettings;
   name: string;
   address = '';
@@ -179,20 +180,11 @@ export class NodeProcess implements ClusterNode {
   }
 
   async killSupervisor(): Promise<boolean> {
-    const had = supervisorOf(this.dir) !== undefined;
-    for (const pid of supervisorProcesses(this.dir).toReversed()) killHard(pid);
-    return had;
+    return killSupervisor(this.dir);
   }
 
   async pauseSupervisor(): Promise<(() => Promise<boolean>) | undefined> {
-    const pid = supervisorOf(this.dir);
-    if (pid === undefined) return undefined;
-    signalProcess(pid, 'SIGSTOP');
-    return async () => {
-      const there = supervisorOf(this.dir) === pid;
-      if (there) signalProcess(pid, 'SIGCONT');
-      return there;
-    };
+    return pauseSupervisor(this.dir);
   }
 
   slowSyncs(delayMs: number): Promise<Heal> {

@@ -11,6 +11,7 @@ import { promisify } from 'node:util';
 import { abilitiesOf, findLacks } from './abilities.ts';
 import { callNode } from './calls.ts';
 import type { Cluster, ClusterNode, ClusterSettings, ClusterSource, TaskFiles } from './cluster.ts';
+import { deathGuard } from './death-guard.ts';
 import { mountSmallDisk, unmountSmallDisk } from './disks.ts';
 import type { UnexpectedEnd } from './history.ts';
 import { Network } from './network.ts';
@@ -29,12 +30,15 @@ const amounts = ['--cpu', '16', '--memory', '16GiB'];
 
 /** Clusters of this program's own nodes, started by it. */
 export const ownClusters = (program: ProgramEntry): ClusterSource => ({
-  findLacks,
+  findLacks: kinds => findLacks(kinds),
   prepare: settings => OwnCluster.prepare(settings, program),
 });
 
 class OwnCluster implements Cluster {
   readonly shards: number;
+  readonly traits = { attached: false, unseen: [], notes: [] };
+  /** The same for the same seed, so that tasks meet the same shards. */
+  readonly runKey: string;
   readonly #dir: string;
   readonly nodes: NodeProcess[] = [];
   readonly unexpectedEnds: UnexpectedEnd[] = [];
@@ -51,6 +55,7 @@ class OwnCluster implements Cluster {
     this.#program = program;
     this.#dir = dir;
     this.shards = settings.scenario.shards;
+    this.runKey = `chaos-${settings.seed}`;
   }
 
   /** An empty place for a cluster; nothing runs yet. */
@@ -70,7 +75,7 @@ class OwnCluster implements Cluster {
     const path = join(this.#dir, 'task.sh');
     await writeFile(path, program, { mode: 0o755 });
     await writeFile(this.#taskLog, '');
-    return { program: path, log: this.#taskLog };
+    return { command: ['/bin/sh', path], log: this.#taskLog };
   }
 
   readTaskLog(): Promise<string> {
@@ -80,6 +85,7 @@ class OwnCluster implements Cluster {
   /** Makes the cluster; resolves when every shard is replicated as it should be. */
   async begin(say: (text: string) => void): Promise<void> {
     const { scenario, kinds, seed, signal } = this.#settings;
+    say(`starting ${scenario.nodes} nodes`);
     if (abilitiesOf(kinds).has('network')) this.#network = await Network.make(scenario.nodes, seed);
     await this.#makeNodes();
     const first = this.nodes[0]!.dir;
@@ -205,7 +211,8 @@ class OwnCluster implements Cluster {
    * Ends every process, `inOrder` or at once, and takes away everything; resolves with what was
    * left after that.
    */
-  async end(inOrder: boolean): Promise<string[]> {
+  async end(inOrder: boolean, say: (text: string) => void): Promise<string[]> {
+    if (inOrder) say('taking the cluster down');
     await Promise.all(this.nodes.filter(node => node.alive).map(node => node.resume()));
     const endNode = (node: NodeProcess) => (inOrder ? this.#endNode(node) : node.kill());
     await Promise.all(this.nodes.map(endNode));
@@ -232,17 +239,5 @@ class OwnCluster implements Cluster {
       // It does not answer: then it is ended the hard way.
     }
     await node.kill();
-  }
-}
-
-/** In front of a node, so that it ends with this process even where that is killed with -9. */
-async function deathGuard(): Promise<string[]> {
-  const guard = ['setpriv', '--pdeathsig', 'KILL'];
-  try {
-    await run(guard[0]!, [...guard.slice(1), 'true']);
-    return guard;
-  } catch {
-    // An older util-linux, or none: then only what ends in order cleans up.
-    return [];
   }
 }

@@ -8,12 +8,11 @@ import { readAttemptLog } from './attempt-log.ts';
 import { type CheckResult, checkHistory } from './checks.ts';
 import type { Cluster, ClusterSource } from './cluster.ts';
 import type { History, TaskRecord } from './history.ts';
-import type { ProgramEntry } from './node-process.ts';
 import { Observer } from './observer.ts';
 import { uptimeS } from './processes.ts';
 import type { Scenario } from './scenario.ts';
 import { planFaults } from './schedule.ts';
-import { sourceFor } from './sources.ts';
+import { type SourceOptions, sourceFor } from './sources.ts';
 import { Timeline } from './timeline.ts';
 import { Interrupted, pause, until } from './until.ts';
 import { Workload } from './workload.ts';
@@ -40,10 +39,9 @@ export type RunNews =
       readonly active: readonly string[];
     };
 
-export interface RunOptions {
+export interface RunOptions extends SourceOptions {
   readonly scenario: Scenario;
   readonly seed: number;
-  readonly program: ProgramEntry;
   readonly signal: AbortSignal;
   readonly onNews: (news: RunNews) => void;
 }
@@ -58,13 +56,12 @@ export type RunResult =
 
 /** Runs the scenario; rejects with `Interrupted`, or where no cluster could be made. */
 export async function runScenario(options: RunOptions): Promise<RunResult> {
-  const { scenario, onNews } = options;
+  const { scenario } = options;
   const kinds = kindsOf(scenario);
   const source = sourceFor(options);
-  const lacks = await source.findLacks(kinds);
+  const lacks = await source.findLacks(kinds, scenario);
   if (lacks.length > 0) return { verdict: 'skipped', lacks };
   const run = new Run(options);
-  onNews({ kind: 'step', text: `starting ${scenario.nodes} nodes` });
   const history = await run.live(source);
   const checks = checkHistory(history, scenario.checks);
   return { verdict: checks.every(check => check.ok) ? 'green' : 'red', history, checks };
@@ -104,17 +101,17 @@ class Run {
       ...{ scenario, seed, kinds: kindsOf(scenario) },
       ...{ signal: this.#signal, sinceStartMs: this.#sinceStartMs },
     });
+    const say = (text: string): void => this.#step(text);
     let seen: Seen;
     try {
-      await cluster.begin(text => this.#step(text));
+      await cluster.begin(say);
       seen = await this.#observe(cluster);
     } catch (error) {
       this.#ending.abort();
-      await cluster.end(false);
+      for (const left of await cluster.end(false, say)) this.#step(`left behind: ${left}`);
       throw error;
     }
-    this.#step('taking the cluster down');
-    return { ...seen, leftovers: await cluster.end(true) };
+    return { ...seen, leftovers: await cluster.end(true, say) };
   }
 
   async #observe(cluster: Cluster): Promise<Seen> {
@@ -149,6 +146,7 @@ class Run {
         leaders: observer.samples,
         spans: timeline.spans,
         unexpectedEnds: cluster.unexpectedEnds,
+        ...cluster.traits,
       };
     } finally {
       workload.abandon();

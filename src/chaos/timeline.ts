@@ -127,7 +127,7 @@ export class Timeline {
     const { cluster, observer } = this.#settings;
     const busy = new Set([...this.#active.values()].flatMap(one => one.hit));
     const whole = cluster.nodes
-      .filter(node => node.awake && !busy.has(node.number))
+      .filter(node => node.awake && node.breakable && !busy.has(node.number))
       .map(node => node.number);
     const leaders = new Map<number, number>();
     for (const [place, node] of observer.leaders().entries()) {

@@ -34,9 +34,8 @@ export class Workload {
   readonly #sinceStartMs: () => number;
   readonly #signal: AbortSignal;
   readonly #draw: Draw;
-  readonly #runKey: string;
   readonly #open = new Set<Promise<void>>();
-  #files: TaskFiles = { program: '', log: '' };
+  #files: TaskFiles = { command: [], log: '' };
   #giveUp = false;
   #failure: unknown;
 
@@ -51,7 +50,6 @@ export class Workload {
     this.#sinceStartMs = clock.sinceStartMs;
     this.#signal = clock.signal;
     this.#draw = makeDraw(seed, 2);
-    this.#runKey = `chaos-${seed}`;
   }
 
   get acked(): number {
@@ -177,12 +175,13 @@ export class Workload {
 
   #document(number: number, kind: WorkKind): Readonly<Record<string, unknown>> {
     const [halves, turns] = amountsOf[kind];
-    const { program, log } = this.#files;
+    const { command, log } = this.#files;
     const args = [log, number, halves, turns].map(String);
     return {
       name: `chaos-${kind}`,
-      command: ['/bin/sh', program, ...args],
-      idempotencyKey: `${this.#runKey}-${number}`,
+      command: [...command, ...args],
+      idempotencyKey: `${this.#cluster.runKey}-${number}`,
+      labels: { chaos: this.#cluster.runKey },
       cpu: '100m',
       memory: '8MiB',
       disk: 0,
