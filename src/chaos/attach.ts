@@ -8,7 +8,6 @@ import { join } from 'node:path';
 import { type Restarter, readAddress } from './attached-node.ts';
 import { callNode } from './calls.ts';
 import {
-  flagOf,
   holderOf,
   type RunningProcess,
   readProcess,
@@ -184,7 +183,7 @@ async function findProcess(dir: string): Promise<RunningProcess> {
       'Start the node; where it runs in a container, run this inside of it.',
     );
   }
-  if (!usesDataDir(found, dir) || flagOf(found.args, '--data-dir') === undefined) {
+  if (!usesDataDir(found, dir)) {
     throw new AttachRefusal(
       `process ${found.pid}, which has ${dir} open, is not \`tsched node start --data-dir\`: ` +
         tellArgs(found.args).slice(0, 200),

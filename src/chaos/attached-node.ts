@@ -5,7 +5,7 @@
  * again, that is waited for and taken up.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, constants, openSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, constants, fchownSync, openSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { callNode } from './calls.ts';
 import type { Heal } from './cluster.ts';
@@ -18,7 +18,7 @@ import {
   signalProcess,
   startTicksOf,
 } from './processes.ts';
-import { holderOf, type RunningProcess } from './running-process.ts';
+import { holderOf, isStarting, type Owner, type RunningProcess } from './running-process.ts';
 import { SeenNode, type SeenNodeSettings } from './seen-node.ts';
 import { until } from './until.ts';
 
@@ -132,11 +132,13 @@ export class AttachedNode extends SeenNode {
     if (!this.#managed) {
       const limitMs = this.#endedMs + selfStartMs - performance.now();
       await until(() => this.#alive, { limitMs, pollMs: lookMs });
+      // It need not have come as far as its store.
+      this.#managed = this.#alive || isStarting(this.dir);
     }
     if (this.#alive || this.#managed) return;
     const { image, dir } = this;
     const [command, ...args] = startOf(image);
-    const files = image.outputs.map(path => openOutput(path, dir));
+    const files = image.outputs.map(path => openOutput(path, dir, image.owner));
     try {
       this.#child = spawn(command!, args, {
         ...{ cwd: image.cwd, env: { ...image.env } },
@@ -285,7 +287,16 @@ function outputPath(output: string, dir: string): string {
   return join(dir, 'restarted.log');
 }
 
-function openOutput(output: string, dir: string): number {
-  const { O_WRONLY, O_APPEND, O_CREAT } = constants;
-  return openSync(outputPath(output, dir), O_WRONLY | O_APPEND | O_CREAT, 0o600);
+/** A file that is made is the node's; what its user may have put in its way is not followed. */
+function openOutput(output: string, dir: string, owner: Owner): number {
+  const path = outputPath(output, dir);
+  const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW;
+  try {
+    return openSync(path, flags);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  const file = openSync(path, flags | constants.O_CREAT | constants.O_EXCL, 0o600);
+  if (owner.uid !== process.geteuid?.()) fchownSync(file, owner.uid, owner.gid);
+  return file;
 }

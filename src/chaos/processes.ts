@@ -11,7 +11,7 @@ function readProc(path: string): string {
   }
 }
 
-const pids = (): number[] =>
+export const processIds = (): number[] =>
   readdirSync('/proc')
     .map(Number)
     .filter(pid => Number.isInteger(pid) && pid > 1 && pid !== process.pid);
@@ -42,7 +42,9 @@ const isAlive = (pid: number): boolean => startTicksOf(pid) !== undefined;
 
 /** Processes that write into files below `dir`: nodes, supervisors and tasks of a run. */
 export const processesWritingTo = (dir: string): number[] =>
-  pids().filter(pid => isAlive(pid) && outputsOf(pid).some(path => path.startsWith(`${dir}/`)));
+  processIds().filter(
+    pid => isAlive(pid) && outputsOf(pid).some(path => path.startsWith(`${dir}/`)),
+  );
 
 /** What a process is, for a person. */
 export const describeProcess = (pid: number): string =>

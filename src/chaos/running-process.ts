@@ -4,7 +4,7 @@
  */
 import { readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { startTicksOf } from './processes.ts';
+import { processIds, startTicksOf } from './processes.ts';
 
 export interface RunningProcess {
   readonly pid: number;
@@ -129,8 +129,25 @@ export function readProcess(pid: number): RunningProcess | undefined {
   };
 }
 
-/** Whether the process was told to use this data directory. */
-export function usesDataDir({ args, cwd }: RunningProcess, dataDir: string): boolean {
+/** Whether there is a process that was told to use this data directory. */
+export function isStarting(dataDir: string): boolean {
+  return processIds().some(pid => {
+    try {
+      const args = parseArgs(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
+      if (startTicksOf(pid) === undefined || !args.includes('start')) return false;
+      return usesDataDir({ args, cwd: readlinkSync(`/proc/${pid}/cwd`) }, dataDir);
+    } catch {
+      // Gone meanwhile, or of somebody else.
+      return false;
+    }
+  });
+}
+
+/** Whether a process was told to use this data directory. */
+export function usesDataDir(
+  { args, cwd }: Pick<RunningProcess, 'args' | 'cwd'>,
+  dataDir: string,
+): boolean {
   const told = flagOf(args, '--data-dir');
   try {
     return told !== undefined && realpathSync(resolve(cwd, told)) === dataDir;

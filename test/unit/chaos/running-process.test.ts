@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,6 +6,7 @@ import { expect, test } from 'vitest';
 import {
   deviceOf,
   flagOf,
+  isStarting,
   parseArgs,
   parseEnv,
   parseLockHolder,
@@ -15,6 +17,7 @@ import {
   sharesPids,
   tellArgs,
 } from '../../../src/chaos/running-process.ts';
+import { until } from '../../support/until.ts';
 
 test('arguments are read as they were given, empty ones too', () => {
   const text =
@@ -94,6 +97,21 @@ test('this process is read as it is, and sees its own files', () => {
     writeFileSync(file, '');
     expect(seesFile(process.pid, file)).toBe(true);
   } finally {
+    rmSync(dir, { recursive: true });
+  }
+});
+
+test('a process on its way to a store is told by its arguments', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'tsched-unit-proc-'));
+  const wait = 'setTimeout(() => {}, 60_000)';
+  const child = spawn(process.execPath, ['-e', wait, 'start', '--data-dir', dir]);
+  try {
+    await until('it is seen', () => isStarting(dir), 10_000);
+    expect(isStarting(`${dir}x`)).toBe(false);
+    child.kill('SIGKILL');
+    await until('it is gone', () => !isStarting(dir), 10_000);
+  } finally {
+    child.kill('SIGKILL');
     rmSync(dir, { recursive: true });
   }
 });
