@@ -37,6 +37,8 @@ export interface FoundNode {
   /** The name that the cluster has for it. */
   readonly name: string;
   readonly address: string;
+  /** Its own count of its starts. */
+  readonly bootCount: number;
   /** Absent of one that is known by its address only. */
   readonly local?: LocalNode | undefined;
 }
@@ -93,7 +95,8 @@ export async function attachTo(options: AttachOptions): Promise<Attached> {
     if (twin !== undefined) {
       throw new AttachRefusal(`${target} is ${twin.name} once more`, 'Name each node once.');
     }
-    nodes.push({ number: nodes.length + 1, id: self.id, name: self.name, address, local });
+    const { id, name, bootCount } = self;
+    nodes.push({ number: nodes.length + 1, id, name, bootCount, address, local });
   }
   await findWhole(nodes, token);
   const health = (await ask(nodes[0]!.address, token, '/v1/cluster/health')) as HealthAnswer;
@@ -112,6 +115,7 @@ interface NodeAnswer {
   readonly name: string;
   readonly state: string;
   readonly httpAddress: string;
+  readonly bootCount: number;
 }
 
 interface HealthAnswer {

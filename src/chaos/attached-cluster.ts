@@ -161,11 +161,31 @@ class AttachedCluster implements Cluster {
     );
     for (const node of this.#local) node.leave();
     if (this.#dir !== '') await rm(this.#dir, { recursive: true, force: true, maxRetries: 3 });
+    if (inOrder) await this.#noteStarts();
     if (told.length === 0 && inOrder && !(await this.#untilWhole())) {
       told.push('the cluster is not whole: `tsched cluster health` says why');
     }
     if (told.length === 0) say('every node runs that ran before');
     return told;
+  }
+
+  /** Nobody here sees a node of another machine end; that it was started again, it says itself. */
+  async #noteStarts(): Promise<void> {
+    for (const { number, bootCount, local } of this.#attached.nodes) {
+      if (local !== undefined) continue;
+      const node = this.node(number);
+      const say = (how: string): void => {
+        const atMs = this.#settings.sinceStartMs();
+        this.unexpectedEnds.push({ node: node.name, atMs, how });
+      };
+      try {
+        const { body } = await this.call(node, '/v1/nodes/self');
+        const now = (body as { bootCount: number }).bootCount;
+        if (now !== bootCount) say(`it was started ${now - bootCount} times since the run began`);
+      } catch (error) {
+        say(`it does not answer any more: ${(error as Error).message}`);
+      }
+    }
   }
 
   /** What keeps a node from running again; nothing where it does. */

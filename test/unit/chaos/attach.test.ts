@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Attached, type AttachOptions, attachTo } from '../../../src/chaos/attach.ts';
 import { planAttack } from '../../../src/chaos/attach-plan.ts';
+import { attachedClusters } from '../../../src/chaos/attached-cluster.ts';
 import { findAttachedLacks } from '../../../src/chaos/attached-lacks.ts';
 import type { FaultKind } from '../../../src/chaos/fault-kinds.ts';
 import { readDocument } from '../../../src/chaos/main.ts';
@@ -22,6 +23,7 @@ const attached = (local: number): Attached => ({
   ...{ shards: 64, token: 'secret' },
   nodes: Array.from({ length: local + 1 }, (_, place) => ({
     ...{ number: place + 1, id: `id${place}`, name: `node-${place}`, address: 'localhost:1' },
+    bootCount: 1,
     local:
       place === local
         ? undefined
@@ -145,7 +147,9 @@ async function serve(answers: Readonly<Record<string, unknown>>): Promise<string
 }
 
 const whole = { ok: true, shards: 8, shardsGrowing: 0, problems: [] };
-const row = (id: string, state = 'up') => ({ id, name: `name-${id}`, state, httpAddress: 'h:1' });
+const row = (id: string, state = 'up', bootCount = 1) => ({
+  ...{ id, name: `name-${id}`, state, httpAddress: 'h:1', bootCount },
+});
 
 describe('attaching is refused', () => {
   test('where there is no such directory, or nobody has its store open', async () => {
@@ -199,4 +203,23 @@ describe('attaching is refused', () => {
     const none = { ...options(await serve({})), token: () => undefined };
     await expect(attachTo(none)).rejects.toThrow('there is no token');
   });
+});
+
+test.each([
+  [1, []],
+  [3, [expect.objectContaining({ node: 'n1', how: expect.stringContaining('started 2 times') })]],
+])('a node of another machine that counts %i starts at the end', async (bootCount, ends) => {
+  const answers: Record<string, unknown> = {
+    ...{ '/v1/nodes/self': row('a'), '/v1/nodes': { nodes: [row('a')] } },
+    '/v1/cluster/health': whole,
+  };
+  const found = await attachTo(options(await serve(answers)));
+  const cluster = await attachedClusters(found).prepare({
+    ...{ scenario: scenarioOf(one('kill'), found), seed: 1, kinds: ['kill'] },
+    ...{ signal: new AbortController().signal, sinceStartMs: () => 1 },
+  });
+  await cluster.begin(() => undefined);
+  answers['/v1/nodes/self'] = row('a', 'up', bootCount);
+  expect(await cluster.end(true, () => undefined)).toEqual([]);
+  expect(cluster.unexpectedEnds).toEqual(ends);
 });
