@@ -40,6 +40,7 @@ export interface ChaosReport {
   readonly verdict: 'green' | 'red' | 'skipped';
   readonly headline: string;
   readonly lacks: readonly { readonly kind: string; readonly reason: string }[];
+  readonly notes: readonly string[];
   readonly checks: readonly {
     readonly ok: boolean;
     readonly promise: string;
@@ -57,6 +58,31 @@ export interface ChaosReport {
       readonly ledMs?: number | undefined;
     }[];
   }[];
+}
+
+/** What would be done to a cluster that runs already. */
+export interface AttachPlan {
+  readonly scenario: string;
+  readonly shards: number;
+  readonly rate: number;
+  readonly workMs: number;
+  readonly nodes: readonly {
+    readonly node: string;
+    readonly name: string;
+    readonly address: string;
+    readonly pid?: number | undefined;
+    readonly dataDir?: string | undefined;
+    readonly startedAgainBy?: string | undefined;
+    readonly command?: string | undefined;
+  }[];
+  readonly faults: readonly {
+    readonly atMs: number;
+    readonly forMs: number;
+    readonly kind: string;
+    readonly target: string;
+    readonly does: string;
+  }[];
+  readonly lacks: readonly { readonly kind: string; readonly reason: string }[];
 }
 
 export const loadChaosProgram = async () => import('../src/chaos/main.ts');

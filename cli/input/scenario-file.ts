@@ -11,12 +11,8 @@ import { readTaskFile } from './task-file.ts';
 
 type Program = Awaited<ReturnType<typeof loadChaosProgram>>;
 type Reading = ReturnType<Program['readDocument']>;
+type Overrides = Parameters<Program['readDocument']>[1];
 type ReadScenario = Extract<Reading, { ok: true }>['scenario'];
-
-export interface ScenarioOverrides {
-  readonly nodes?: number | undefined;
-  readonly durationMs?: number | undefined;
-}
 
 /** Text of the scenario, and what to call it in messages. */
 export async function findScenario(
@@ -40,7 +36,7 @@ export function parseScenario(
   program: Program,
   text: string,
   file: string,
-  overrides: ScenarioOverrides = {},
+  overrides: Overrides = {},
 ): ReadScenario {
   const sources = readTaskFile(text, file);
   const [source] = sources;

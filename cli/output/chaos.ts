@@ -1,6 +1,6 @@
 /** Scenarios, the progress of a run and its result, for a person. */
 import { formatDuration } from '../../src/model/time.ts';
-import type { ChaosReport, RunNews, Scenario } from '../chaos-program.ts';
+import type { AttachPlan, ChaosReport, RunNews, Scenario } from '../chaos-program.ts';
 import { paint, type Screen } from './screen.ts';
 import { type Column, renderTable } from './table.ts';
 import { cut, oneLine } from './text.ts';
@@ -73,6 +73,8 @@ export function renderReport(report: ChaosReport, screen: Screen): string {
   const { verdict, scenario, seed, headline } = report;
   const word = paint(screen, verdictPaint[verdict], verdict.toUpperCase());
   const lines = [`${word}   ${scenario}, seed ${seed}`, headline, ''];
+  for (const note of report.notes) lines.push(`  ${oneLine(note)}`);
+  if (report.notes.length > 0) lines.push('');
   for (const { kind, reason } of report.lacks) lines.push(`  ${kind}: ${oneLine(reason)}`);
   for (const check of report.checks) {
     const mark = check.ok ? paint(screen, 'green', 'holds ') : paint(screen, 'red', 'BROKEN');
@@ -93,4 +95,41 @@ function faultLines({ number, kind, nodes, recovery, told }: ChaosReport['faults
     `  ${number} ${kind} ${nodes.join(' ')}   ${recovered.join('; ')}`,
     ...told.map(text => `            ${oneLine(text)}`),
   ];
+}
+
+type PlannedNode = AttachPlan['nodes'][number];
+type PlannedFault = AttachPlan['faults'][number];
+
+/** What a run would do to a cluster that runs already. */
+export function renderAttachPlan(plan: AttachPlan, screen: Screen): string {
+  const dash = '–';
+  const nodes: readonly Column<PlannedNode>[] = [
+    { title: 'NODE', cell: node => node.node },
+    { title: 'NAME', cell: node => node.name },
+    { title: 'PROCESS', right: true, cell: node => String(node.pid ?? dash) },
+    { title: 'STARTED AGAIN BY', cell: node => node.startedAgainBy ?? dash },
+    { title: 'DATA DIRECTORY', cell: node => node.dataDir ?? `${dash} (${node.address})` },
+  ];
+  const faults: readonly Column<PlannedFault>[] = [
+    { title: 'AT', right: true, cell: fault => seconds(fault.atMs) },
+    { title: 'FOR', right: true, cell: fault => (fault.forMs === 0 ? dash : seconds(fault.forMs)) },
+    { title: 'FAULT', cell: fault => fault.kind },
+    { title: 'TARGET', cell: fault => fault.target },
+    { title: 'WHICH', cell: fault => fault.does },
+  ];
+  const commands = plan.nodes.filter(node => node.startedAgainBy === 'this run');
+  const work = `${plan.rate} tasks a second for ${formatDuration(plan.workMs)}`;
+  return [
+    `${plan.scenario} would be done to this cluster, of ${plan.shards} shards:`,
+    '',
+    renderTable(nodes, plan.nodes, screen),
+    '',
+    `${work}, and`,
+    '',
+    renderTable(faults, plan.faults, screen),
+    ...(commands.length === 0 ? [] : ['', 'Nodes would be started again with']),
+    ...commands.map(({ node, command = '' }) => `  ${node}  ${oneLine(command)}`),
+    ...(plan.lacks.length === 0 ? [] : ['', 'It would be skipped as a whole, because of']),
+    ...plan.lacks.map(({ kind, reason }) => `  ${kind}: ${oneLine(reason)}`),
+  ].join('\n');
 }

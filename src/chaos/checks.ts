@@ -21,6 +21,8 @@ export interface CheckResult {
 interface Check {
   readonly name: string;
   readonly promise: string;
+  /** The same for a cluster that was there before the run. */
+  readonly attached?: string;
   readonly run: (seen: Seen) => Finding;
 }
 
@@ -67,13 +69,19 @@ const checks: readonly Check[] = [
     run: checkRecovered,
   },
   { name: 'stood', promise: 'No node ended that nobody ended', run: checkStood },
-  { name: 'clean', promise: 'No process was left behind', run: checkClean },
+  {
+    name: 'clean',
+    promise: 'No process was left behind',
+    attached: 'Every node runs that ran before, and nothing else was left behind',
+    run: checkClean,
+  },
 ];
 
 /** Holds every promise against the history. */
 export function checkHistory(history: History, bounds: CheckBounds): CheckResult[] {
   const seen = { history, bounds, lives: livesOf(history.lines) };
-  return checks.map(({ name, promise, run }) => {
+  return checks.map(({ name, run, ...check }) => {
+    const promise = (history.attached ? check.attached : undefined) ?? check.promise;
     const { cases, looked, what } = run(seen);
     const ok = cases.length === 0 && looked > 0;
     const nothing = `there was nothing to look at: ${what}`;
@@ -118,13 +126,18 @@ function checkOnce({ history, lives }: Seen): Finding {
     [...lives.values()].flat().flatMap(life => (life.ended ? [`${life.id} ${life.fence}`] : [])),
   );
   for (const task of known) {
-    for (const fault of outcomeFaults(task, ended)) cases.push(`task ${task.id} ${fault}`);
+    for (const fault of outcomeFaults(task, ended, history.unseen))
+      cases.push(`task ${task.id} ${fault}`);
   }
   return { cases, looked: known.length, what: `${known.length} tasks` };
 }
 
 /** Every task of a run succeeds by itself; whatever else is recorded, a fault must explain. */
-function outcomeFaults(task: TaskRecord, ended: ReadonlySet<string>): string[] {
+function outcomeFaults(
+  task: TaskRecord,
+  ended: ReadonlySet<string>,
+  unseen: readonly string[],
+): string[] {
   if (!settledStates.includes(task.state)) return [];
   const kinds = task.attempts.map(attempt => attempt.outcome?.kind);
   if (task.state === 'aborted' && task.lost >= lostMax) return [];
@@ -132,7 +145,7 @@ function outcomeFaults(task: TaskRecord, ended: ReadonlySet<string>): string[] {
   const faults: string[] = [];
   const [last] = task.attempts.slice(-1);
   if (kinds.at(-1) !== 'succeeded') faults.push(`has ${kinds.at(-1)} as its last outcome`);
-  else if (!ended.has(`${task.id} ${last!.attempt}`)) {
+  else if (!unseen.includes(last!.nodeName) && !ended.has(`${task.id} ${last!.attempt}`)) {
     faults.push(`is said to have succeeded in attempt ${last!.attempt}, which did not end`);
   }
   const others = kinds.slice(0, -1).filter(kind => kind !== 'lost');
@@ -229,5 +242,6 @@ function checkStood({ history }: Seen): Finding {
 }
 
 function checkClean({ history }: Seen): Finding {
-  return { cases: history.leftovers, looked: 1, what: 'processes of the run' };
+  const what = history.attached ? `${history.nodes} nodes` : 'processes of the run';
+  return { cases: history.leftovers, looked: 1, what };
 }

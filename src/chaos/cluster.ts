@@ -1,258 +1,140 @@
 /**
- * The cluster of a run: real node processes in a directory that is removed afterwards, on loopback
- * or on a network of their own, on the machine's disk or on small ones. Whatever is made here is
- * taken away by `end`, in any state.
+ * What a run needs of a cluster, wherever that is: nodes that can be asked and broken, a place
+ * where tasks leave their traces, and an end. How it is had is for a source of clusters to know;
+ * the one to be used is chosen by what was asked for, in `sources.ts`.
  */
-import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { callNode } from './calls.ts';
-import { mountSmallDisk, unmountSmallDisk } from './disks.ts';
+import type { Lack } from './abilities.ts';
+import type { Answer } from './calls.ts';
+import type { Draw } from './draw.ts';
+import type { FaultKind } from './fault-kinds.ts';
 import type { UnexpectedEnd } from './history.ts';
-import { Network } from './network.ts';
-import { NodeProcess, type ProgramEntry, plainEnv } from './node-process.ts';
-import { describeProcess, killHard, processesWritingTo } from './processes.ts';
+import type { LinkFault } from './links.ts';
 import type { Scenario } from './scenario.ts';
-import { until } from './until.ts';
 
-const run = promisify(execFile);
-const goneMs = 10_000;
-const wholeMs = 90_000;
-const tokenMs = 20_000;
-const clockMs = 5_000;
-const ports = { http: 7070, peer: 7071 };
+/** Takes back what was done. */
+export type Heal = () => Promise<void>;
 
-/** CPUs and memory that each node offers: more than there are, tasks of a run being small. */
-const amounts = ['--cpu', '16', '--memory', '16GiB'];
+/** One node of the cluster, to be asked, and to be broken as far as its source allows. */
+export interface ClusterNode {
+  readonly number: number;
+  /** Changes where the node comes back as another one. */
+  readonly name: string;
+  /** `HOST:PORT` of the HTTP API, as of the last start; empty before. */
+  readonly address: string;
+  /** Whether anything can be done to it. */
+  readonly breakable: boolean;
+  readonly alive: boolean;
+  readonly paused: boolean;
+  /** Runs, is not stopped by a signal, and its address is known: it answers. */
+  readonly awake: boolean;
+  /** It did not come up again and never will: a damaged store. */
+  refused: boolean;
+  /** `exit code 74`, or a signal; of the last process that ended. */
+  readonly howEnded: string;
+
+  /** Starts it without waiting for it. */
+  launch(moreFlags?: readonly string[]): Promise<void>;
+  /** Until it takes tasks: `ready`, or its exit code where it ended instead; else it is late. */
+  untilReady(signal?: AbortSignal): Promise<'ready' | 'late' | number>;
+  /** Whether the next end of the process, whoever brings it about, is part of the plan. */
+  expectEnd(expected?: boolean): void;
+  /** The last lines of its log, for a person. */
+  tail(): string;
+
+  /** kill -9, and until the process is gone. */
+  kill(): Promise<void>;
+  /** SIGTERM; resolves with whether it ended by itself in time. It is gone in any case. */
+  stop(): Promise<boolean>;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  /** Ends the supervisor with every attempt under it; says whether there was one. */
+  killSupervisor(): Promise<boolean>;
+  /** Stops it; `undefined` where there is none. Healing says whether it was still there. */
+  pauseSupervisor(): Promise<(() => Promise<boolean>) | undefined>;
+  slowSyncs(delayMs: number): Promise<Heal>;
+  limitMemory(bytes: number): Promise<Heal>;
+  /** Takes every byte that is free; resolves with how many there were. */
+  fillDisk(): Promise<number>;
+  emptyDisk(): Promise<void>;
+  /** Empties its directory while it does not run: what comes back has a new name. */
+  wipe(): Promise<void>;
+  /** Flips bits of its store; resolves with where, for the report. */
+  flipBytes(count: number, draw: Draw): Promise<string[]>;
+  /** Sets how far its wall clock is off; where `followed`, until the node has said so. */
+  moveClock(offsetMs: number, followed: boolean): Promise<void>;
+}
+
+/** The network between the nodes, where it can be broken. */
+export interface BreakableLinks {
+  /** From now on links suffer these faults and no others; packets so far. */
+  apply(
+    faults: readonly LinkFault[],
+  ): Promise<{ readonly dropped: number; readonly doubled: number }>;
+}
+
+/** What the tasks of a run execute, its own arguments apart, and the file that they write. */
+export interface TaskFiles {
+  readonly command: readonly string[];
+  readonly log: string;
+}
+
+/** What has to be known of a cluster to judge what was seen of it. */
+export interface ClusterTraits {
+  /** It was there before the run and is to be there after it. */
+  readonly attached: boolean;
+  /** Nodes, by the names that the cluster has for them, whose tasks cannot write the log. */
+  readonly unseen: readonly string[];
+  /** What a reader of the report has to know, in sentences. */
+  readonly notes: readonly string[];
+}
+
+export interface Cluster {
+  readonly nodes: readonly ClusterNode[];
+  readonly traits: ClusterTraits;
+  /** Keys of the run's tasks begin with it, and label them; no other tasks have it. */
+  readonly runKey: string;
+  readonly shards: number;
+  /** Ends of nodes that no fault asked for. */
+  readonly unexpectedEnds: readonly UnexpectedEnd[];
+  readonly links: BreakableLinks | undefined;
+  /** Told when a node has ended, for whatever reason. */
+  onEnd: () => void;
+
+  node(number: number): ClusterNode;
+  /** Makes it or joins it; resolves when every shard is replicated as it should be. */
+  begin(say: (text: string) => void): Promise<void>;
+  /** Asks a node; rejects where no answer comes in time. */
+  call(
+    node: ClusterNode,
+    path: string,
+    options?: { readonly body?: unknown; readonly limitMs?: number },
+  ): Promise<Answer>;
+  /** A join token of any node that gives one. */
+  joinToken(): Promise<string>;
+  /** Lays the program of the tasks down, and an empty log beside it. */
+  layTaskFiles(program: string): Promise<TaskFiles>;
+  /** What tasks have written so far. */
+  readTaskLog(): Promise<string>;
+  /**
+   * Leaves nothing of the run, whatever state it is in; resolves with what was left after that. Not
+   * `inOrder` where the run failed or was interrupted.
+   */
+  end(inOrder: boolean, say: (text: string) => void): Promise<string[]>;
+}
 
 export interface ClusterSettings {
   readonly scenario: Scenario;
   readonly seed: number;
-  readonly program: ProgramEntry;
-  readonly network: boolean;
-  readonly smallDisks: boolean;
-  readonly movableClocks: boolean;
+  /** Faults that will be asked for. */
+  readonly kinds: readonly FaultKind[];
   readonly signal: AbortSignal;
   readonly sinceStartMs: () => number;
 }
 
-export class ChaosCluster {
-  readonly dir: string;
-  readonly nodes: NodeProcess[] = [];
-  readonly unexpectedEnds: UnexpectedEnd[] = [];
-  readonly #settings: ClusterSettings;
-  readonly #mounted: string[] = [];
-  network: Network | undefined;
-  token = '';
-  /** Told when a node has ended, for whatever reason. */
-  onEnd: () => void = () => undefined;
-
-  private constructor(settings: ClusterSettings, dir: string) {
-    this.#settings = settings;
-    this.dir = dir;
-  }
-
-  /** An empty place for a cluster; nothing runs yet. */
-  static async prepare(settings: ClusterSettings): Promise<ChaosCluster> {
-    return new ChaosCluster(settings, await mkdtemp(join(tmpdir(), 'tsched-chaos-')));
-  }
-
-  /** Makes the cluster; resolves when every shard is replicated as it should be. */
-  async begin(say: (text: string) => void): Promise<void> {
-    const { scenario, network, seed, signal } = this.#settings;
-    if (network) this.network = await Network.make(scenario.nodes, seed);
-    await this.#makeNodes();
-    const first = this.nodes[0]!.dir;
-    await this.#cli(['cluster', 'init', '--data-dir', first, '--shards', `${scenario.shards}`]);
-    this.token = (await readFile(join(first, 'admin.token'), 'utf8')).trim();
-    for (const node of this.nodes) {
-      const join_ = node.number === 1 ? [] : ['--join', await this.joinToken()];
-      node.launch(join_);
-      const state = await node.untilReady(signal);
-      if (state !== 'ready') {
-        throw new Error(`${node.name} does not come up (${state}):\n${node.tail()}`);
-      }
-      say(`${node.name} is up at ${node.address}`);
-    }
-    if (!(await this.#untilWhole())) throw new Error('the cluster does not become whole');
-  }
-
-  async #makeNodes(): Promise<void> {
-    const { scenario, program, smallDisks } = this.#settings;
-    const guard = await deathGuard();
-    for (let number = 1; number <= scenario.nodes; number++) {
-      const dir = join(this.dir, `n${number}`);
-      if (smallDisks) {
-        await mountSmallDisk(dir);
-        this.#mounted.push(dir);
-      }
-      this.nodes.push(
-        new NodeProcess({
-          ...{ number, dir, program, configDir: join(this.dir, 'config') },
-          flags: [...this.#addressFlags(number), ...amounts, ...scenario.flags],
-          prefix: [...(this.network?.prefix(number) ?? []), ...guard],
-          env: await this.#clockEnv(number),
-          onEnd: (node, how, asked) => this.#onEnd(node, how, asked),
-        }),
-      );
-    }
-  }
-
-  #addressFlags(number: number): string[] {
-    if (this.network === undefined) {
-      return ['--listen', '/ip4/127.0.0.1/tcp/0', '--http', '127.0.0.1:0'];
-    }
-    const address = this.network.address(number);
-    return [
-      ...['--listen', `/ip4/${address}/tcp/${ports.peer}`],
-      ...['--http', `${address}:${ports.http}`, '--allow-insecure-http'],
-    ];
-  }
-
-  #clockFile(number: number): string {
-    return join(this.dir, `n${number}.clock`);
-  }
-
-  async #clockEnv(number: number): Promise<Record<string, string>> {
-    if (!this.#settings.movableClocks) return {};
-    await this.moveClock(number, 0);
-    // Source and build differ in the ending only.
-    const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-    const preload = new URL(`./clock-preload.${ending}`, import.meta.url).href;
-    return { NODE_OPTIONS: `--import=${preload}`, TSCHED_CHAOS_CLOCK: this.#clockFile(number) };
-  }
-
-  /** Sets how far the wall clock of a node is off. */
-  async moveClock(number: number, offsetMs: number): Promise<void> {
-    await writeFile(this.#clockFile(number), String(offsetMs));
-  }
-
-  /** Whether the node has said that its clock is off by so much. */
-  async hasMoved(number: number, offsetMs: number): Promise<boolean> {
-    const said = await until(
-      async () => {
-        const text = await readFile(`${this.#clockFile(number)}.seen`, 'utf8').catch(() => '');
-        return text === String(offsetMs);
-      },
-      { limitMs: clockMs, signal: this.#settings.signal },
-    );
-    return said === true;
-  }
-
-  #onEnd(node: NodeProcess, how: string, asked: boolean): void {
-    this.onEnd();
-    if (asked) return;
-    const last = node.tail().split('\n').at(-1) ?? '';
-    this.unexpectedEnds.push({
-      node: node.name,
-      atMs: this.#settings.sinceStartMs(),
-      how: `${how}; ${last}`,
-    });
-  }
-
-  node(number: number): NodeProcess {
-    return this.nodes[number - 1]!;
-  }
-
-  /** A join token of any node that gives one. */
-  async joinToken(): Promise<string> {
-    let why = 'no node runs';
-    const ask = async (node: NodeProcess): Promise<string | undefined> => {
-      try {
-        const { status, body } = await this.call(node, '/v1/cluster/join-token', { body: {} });
-        if (status === 200) return (body as { token: string }).token;
-        why = JSON.stringify(body);
-      } catch (error) {
-        why = String(error);
-      }
-      return undefined;
-    };
-    let turn = 0;
-    const token = await until(
-      () => {
-        const awake = this.nodes.filter(node => node.awake);
-        const node = awake[turn++ % Math.max(1, awake.length)];
-        return node === undefined ? undefined : ask(node);
-      },
-      { limitMs: tokenMs, pollMs: 200, signal: this.#settings.signal },
-    );
-    if (token === undefined) throw new Error(`no node gives a join token: ${why}`);
-    return token;
-  }
-
-  call(node: NodeProcess, path: string, options: { body?: unknown; limitMs?: number } = {}) {
-    return callNode(node.address, this.token, path, options);
-  }
-
-  async #cli(args: readonly string[]): Promise<void> {
-    const { command, args: entry } = this.#settings.program;
-    await run(command, [...entry, ...args], {
-      env: plainEnv(join(this.dir, 'config')),
-      timeout: wholeMs,
-    });
-  }
-
-  /** Until every shard is replicated as it should be, and led from its part of the nodes. */
-  async #untilWhole(): Promise<boolean> {
-    const { scenario, signal } = this.#settings;
-    const isWhole = async (): Promise<boolean> => {
-      try {
-        const { body } = await this.call(this.nodes[0]!, '/v1/cluster/health');
-        const health = body as { ok: boolean; nodesUp: number; shardsGrowing: number };
-        return health.ok && health.nodesUp >= scenario.nodes && health.shardsGrowing === 0;
-      } catch {
-        // Not in time, on a machine that is busy: asked again.
-        return false;
-      }
-    };
-    const whole = await until(isWhole, { limitMs: wholeMs, pollMs: 200, signal });
-    return whole === true;
-  }
-
-  /**
-   * Ends every process, `inOrder` or at once, and takes away everything; resolves with what was
-   * left after that.
-   */
-  async end(inOrder: boolean): Promise<string[]> {
-    for (const node of this.nodes) if (node.alive) node.resume();
-    const endNode = (node: NodeProcess) => (inOrder ? this.#endNode(node) : node.kill());
-    await Promise.all(this.nodes.map(endNode));
-    for (const node of this.nodes) node.killSupervisor();
-    await until(() => processesWritingTo(this.dir).length === 0, { limitMs: goneMs });
-    const left = processesWritingTo(this.dir);
-    const told = left.map(describeProcess);
-    for (const pid of left) killHard(pid);
-    await this.network?.remove();
-    for (const dir of this.#mounted) {
-      await unmountSmallDisk(dir).catch((error: unknown) => told.push(`${dir}: ${String(error)}`));
-    }
-    await rm(this.dir, { recursive: true, force: true, maxRetries: 3 });
-    return told;
-  }
-
-  async #endNode(node: NodeProcess): Promise<void> {
-    if (!node.alive) return;
-    node.expectEnd();
-    try {
-      await this.call(node, '/v1/nodes/self/stop', { body: { endTasks: true }, limitMs: 5_000 });
-      if (await node.untilEnded(goneMs)) return;
-    } catch {
-      // It does not answer: then it is ended the hard way.
-    }
-    await node.kill();
-  }
-}
-
-/** In front of a node, so that it ends with this process even where that is killed with -9. */
-async function deathGuard(): Promise<string[]> {
-  const guard = ['setpriv', '--pdeathsig', 'KILL'];
-  try {
-    await run(guard[0]!, [...guard.slice(1), 'true']);
-    return guard;
-  } catch {
-    // An older util-linux, or none: then only what ends in order cleans up.
-    return [];
-  }
+/** A way to have a cluster. */
+export interface ClusterSource {
+  /** Kinds of faults that cannot be inflicted on what it gives, with the reason of each. */
+  findLacks(kinds: readonly FaultKind[], scenario: Scenario): Promise<readonly Lack[]>;
+  /** Nothing runs yet, and nothing was touched. */
+  prepare(settings: ClusterSettings): Promise<Cluster>;
 }

@@ -8,6 +8,7 @@ import { mkdir, mkdtemp, open, readdir, rm, stat, statfs } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { deathGuard } from './death-guard.ts';
 import type { Draw } from './draw.ts';
 import { until } from './until.ts';
 
@@ -82,9 +83,11 @@ const firstLine = (error: unknown): string =>
 /** Makes every sync of a running process wait, by strace; call what it returns to end that. */
 export async function slowSyncs(pid: number, delayMs: number): Promise<() => Promise<void>> {
   const calls = 'fdatasync,fsync';
+  const [command = '', ...args] = [...(await deathGuard()), 'strace'];
   const child = spawn(
-    'strace',
+    command,
     [
+      ...args,
       ...['-f', '-q', '-o', '/dev/null', '-e', `trace=${calls}`],
       ...['-e', `inject=${calls}:delay_enter=${delayMs * 1_000}`, '-p', String(pid)],
     ],

@@ -121,6 +121,12 @@ export interface History {
   readonly spans: readonly NodeSpan[];
   readonly comparison: ReplicaComparison;
   readonly unexpectedEnds: readonly UnexpectedEnd[];
+  /** The cluster was there before the run, and is to be there after it. */
+  readonly attached: boolean;
+  /** Names of nodes whose attempts leave no line. */
+  readonly unseen: readonly string[];
+  /** What a reader has to know of the cluster. */
+  readonly notes: readonly string[];
   /** Processes that were there after everything had been stopped. */
   readonly leftovers: readonly string[];
 }

@@ -3,14 +3,10 @@
  * told in short sentences, for the report. A fault that cannot be done throws; whatever it had
  * begun is healed first.
  */
-import type { ChaosCluster } from './cluster.ts';
-import { emptyDisk, fillDisk, flipBytes, slowSyncs, wipeDirectory } from './disks.ts';
+import type { Cluster, ClusterNode, Heal } from './cluster.ts';
 import { type Draw, makeDraw } from './draw.ts';
 import type { FaultKind } from './fault-kinds.ts';
 import type { LinkFault } from './links.ts';
-import { limitMemory } from './memory-limit.ts';
-import type { NodeProcess } from './node-process.ts';
-import { signalProcess, supervisorOf } from './processes.ts';
 import type { PlannedFault } from './schedule.ts';
 import { pause, until } from './until.ts';
 
@@ -19,7 +15,7 @@ const storageFaultCode = 74;
 const endsMs = 10_000;
 
 export interface FaultWorld {
-  readonly cluster: ChaosCluster;
+  readonly cluster: Cluster;
   readonly signal: AbortSignal;
   /** Faults of the network that are on. */
   readonly links: Set<LinkFault>;
@@ -29,7 +25,7 @@ export interface FaultWorld {
 
 interface Hit {
   readonly fault: PlannedFault;
-  readonly nodes: readonly NodeProcess[];
+  readonly nodes: readonly ClusterNode[];
   readonly draw: Draw;
   readonly tell: (what: string) => void;
 }
@@ -40,7 +36,7 @@ type Inflict = (world: FaultWorld, hit: Hit) => Promise<void>;
 export async function inflict(
   world: FaultWorld,
   fault: PlannedFault,
-  nodes: readonly NodeProcess[],
+  nodes: readonly ClusterNode[],
   tell: (what: string) => void,
 ): Promise<void> {
   const hit: Hit = { fault, nodes, draw: makeDraw(fault.seed, 3), tell };
@@ -50,14 +46,17 @@ export async function inflict(
 /** Starts a node again and waits for it; an orderly refusal over its store is remembered. */
 export async function bringBack(
   world: FaultWorld,
-  node: NodeProcess,
+  node: ClusterNode,
   tell: (what: string) => void,
   flags: readonly string[] = [],
 ): Promise<void> {
-  if (node.alive || node.refused) return;
-  node.launch(flags);
-  node.expectEnd();
-  world.onChange();
+  if (node.refused) return;
+  // Whoever else keeps it may have started it already; then it is only waited for.
+  if (!node.alive) {
+    await node.launch(flags);
+    node.expectEnd();
+    world.onChange();
+  }
   const state = await node.untilReady(world.signal);
   if (state === 'ready') {
     node.expectEnd(false);
@@ -75,12 +74,12 @@ export async function bringBack(
   tell(`${node.name} refused to start, exit code ${storageFaultCode}: ${last.slice(0, 300)}`);
 }
 
-const each = (nodes: readonly NodeProcess[], step: (node: NodeProcess) => Promise<void>) =>
+const each = (nodes: readonly ClusterNode[], step: (node: ClusterNode) => Promise<void>) =>
   Promise.all(nodes.map(step));
 
 /** Ends nodes by `end`, lets the fault last, and starts them again. */
 const downFor =
-  (end: (node: NodeProcess, hit: Hit) => Promise<void>): Inflict =>
+  (end: (node: ClusterNode, hit: Hit) => Promise<void>): Inflict =>
   async (world, hit) => {
     await each(hit.nodes, node => end(node, hit));
     world.onChange();
@@ -88,13 +87,13 @@ const downFor =
     await each(hit.nodes, node => bringBack(world, node, hit.tell));
   };
 
-async function stopInOrder(node: NodeProcess, { tell }: Hit): Promise<void> {
+async function stopInOrder(node: ClusterNode, { tell }: Hit): Promise<void> {
   if (!(await node.stop())) tell(`${node.name} did not stop in time and was killed`);
 }
 
 /** Holds links faulty for the length of the fault. */
 const ofNetwork: Inflict = async ({ cluster, links, signal, onChange }, { fault, nodes, tell }) => {
-  const { network } = cluster;
+  const network = cluster.links;
   if (network === undefined) throw new Error('the nodes have no network of their own');
   const link = { kind: fault.kind, nodes: nodes.map(node => node.number), options: fault.options };
   links.add(link);
@@ -118,9 +117,7 @@ const ways: Readonly<Record<FaultKind, Inflict>> = {
   stop: downFor(stopInOrder),
   restart: downFor(stopInOrder),
   crashMachine: downFor(async node => {
-    const killed = node.kill();
-    node.killSupervisor();
-    await killed;
+    await Promise.all([node.kill(), node.killSupervisor()]);
   }),
   async rollingRestart(world, hit) {
     for (const node of hit.nodes) {
@@ -135,10 +132,10 @@ const ways: Readonly<Record<FaultKind, Inflict>> = {
     while (performance.now() < endMs) {
       rounds++;
       await each(nodes, node => node.kill());
-      for (const node of nodes) {
-        node.launch();
+      await each(nodes, async node => {
+        await node.launch();
         node.expectEnd();
-      }
+      });
       world.onChange();
       await pause(fault.options.everyMs, world.signal);
     }
@@ -147,20 +144,19 @@ const ways: Readonly<Record<FaultKind, Inflict>> = {
     await each(nodes, node => bringBack(world, node, tell));
   },
   async pause({ signal, onChange }, { fault, nodes }) {
-    for (const node of nodes) node.pause();
+    await each(nodes, node => node.pause());
     onChange();
     try {
       await pause(fault.forMs, signal);
     } finally {
-      for (const node of nodes) node.resume();
+      await each(nodes, node => node.resume());
       onChange();
     }
   },
   async killSupervisor(_world, { nodes, tell }) {
-    for (const node of nodes) {
-      if (supervisorOf(node.dir) === undefined) tell(`${node.name} had no supervisor to be killed`);
-      node.killSupervisor();
-    }
+    await each(nodes, async node => {
+      if (!(await node.killSupervisor())) tell(`${node.name} had no supervisor to be killed`);
+    });
   },
   pauseSupervisor,
   isolate: ofNetwork,
@@ -175,15 +171,12 @@ const ways: Readonly<Record<FaultKind, Inflict>> = {
   slowDisk,
   async wipe(world, hit) {
     await each(hit.nodes, async node => {
-      const killed = node.kill();
-      node.killSupervisor();
-      await killed;
+      await Promise.all([node.kill(), node.killSupervisor()]);
     });
     world.onChange();
     await pause(hit.fault.forMs, world.signal);
     for (const node of hit.nodes) {
-      await wipeDirectory(node.dir);
-      node.name = `${node.name}b`;
+      await node.wipe();
       await bringBack(world, node, hit.tell, ['--join', await world.cluster.joinToken()]);
       hit.tell(`it came back as ${node.name}, a new node`);
     }
@@ -192,7 +185,7 @@ const ways: Readonly<Record<FaultKind, Inflict>> = {
     await each(hit.nodes, node => node.kill());
     world.onChange();
     for (const node of hit.nodes) {
-      const places = await flipBytes(node.dir, hit.fault.options.bytes, hit.draw);
+      const places = await node.flipBytes(hit.fault.options.bytes, hit.draw);
       hit.tell(`flipped bits: ${places.join(', ')}`);
     }
     await pause(hit.fault.forMs, world.signal);
@@ -201,36 +194,31 @@ const ways: Readonly<Record<FaultKind, Inflict>> = {
       if (!node.refused) hit.tell(`${node.name} started all the same`);
     }
   },
-  async clockJump({ cluster, signal }, { fault, nodes, tell }) {
+  async clockJump({ signal }, { fault, nodes, tell }) {
     const { jumpMs } = fault.options;
-    await each(nodes, async node => {
-      await cluster.moveClock(node.number, jumpMs);
-      if (await cluster.hasMoved(node.number, jumpMs)) return;
-      throw new Error(`${node.name} does not follow the clock that it is given`);
-    });
+    await each(nodes, node => node.moveClock(jumpMs, true));
     tell(`the clock went ${jumpMs < 0 ? 'back' : 'ahead'} by ${Math.abs(jumpMs) / 1_000} s`);
     try {
       await pause(fault.forMs, signal);
     } finally {
-      await each(nodes, node => cluster.moveClock(node.number, 0));
+      await each(nodes, node => node.moveClock(0, false));
     }
   },
   outOfMemory,
 };
 
 async function pauseSupervisor({ signal }: FaultWorld, { fault, nodes, tell }: Hit) {
-  const frozen = nodes.flatMap(node => {
-    const pid = supervisorOf(node.dir);
-    if (pid === undefined) tell(`${node.name} had no supervisor to be stopped`);
-    return pid === undefined ? [] : [{ node, pid }];
-  });
-  for (const { pid } of frozen) signalProcess(pid, 'SIGSTOP');
+  const frozen: { readonly node: ClusterNode; readonly resume: () => Promise<boolean> }[] = [];
   try {
+    for (const node of nodes) {
+      const resume = await node.pauseSupervisor();
+      if (resume === undefined) tell(`${node.name} had no supervisor to be stopped`);
+      else frozen.push({ node, resume });
+    }
     await pause(fault.forMs, signal);
   } finally {
-    for (const { node, pid } of frozen) {
-      if (supervisorOf(node.dir) === pid) signalProcess(pid, 'SIGCONT');
-      else tell(`${node.name} had replaced its supervisor by then`);
+    for (const { node, resume } of frozen) {
+      if (!(await resume())) tell(`${node.name} had replaced its supervisor by then`);
     }
   }
 }
@@ -239,14 +227,14 @@ async function diskFull(world: FaultWorld, { fault, nodes, tell }: Hit): Promise
   // It may end, with 74: that is what was promised.
   for (const node of nodes) node.expectEnd();
   for (const node of nodes) {
-    const bytes = await fillDisk(node.dir);
+    const bytes = await node.fillDisk();
     tell(`${Math.round(bytes / 1_048_576)} MiB of ballast left no byte free on ${node.name}`);
   }
   world.onChange();
   try {
     await pause(fault.forMs, world.signal);
   } finally {
-    for (const node of nodes) await emptyDisk(node.dir);
+    for (const node of nodes) await node.emptyDisk();
   }
   for (const node of nodes) {
     tell(node.alive ? `${node.name} went on all the time` : `${node.name} ended: ${node.howEnded}`);
@@ -259,9 +247,9 @@ async function diskFull(world: FaultWorld, { fault, nodes, tell }: Hit): Promise
 }
 
 async function slowDisk(world: FaultWorld, { fault, nodes }: Hit): Promise<void> {
-  const heals: (() => Promise<void>)[] = [];
+  const heals: Heal[] = [];
   try {
-    for (const node of nodes) heals.push(await slowSyncs(node.pid, fault.options.delayMs));
+    for (const node of nodes) heals.push(await node.slowSyncs(fault.options.delayMs));
     await pause(fault.forMs, world.signal);
   } finally {
     for (const heal of heals) await heal();
@@ -270,11 +258,11 @@ async function slowDisk(world: FaultWorld, { fault, nodes }: Hit): Promise<void>
 
 async function outOfMemory(world: FaultWorld, { fault, nodes, tell }: Hit): Promise<void> {
   const beganMs = performance.now();
-  const undo: (() => Promise<void>)[] = [];
+  const undo: Heal[] = [];
   try {
     for (const node of nodes) {
       node.expectEnd();
-      undo.push(limitMemory(node.pid, fault.options.limitBytes, node.name));
+      undo.push(await node.limitMemory(fault.options.limitBytes));
     }
     const all = (): boolean => nodes.every(node => !node.alive);
     const limitMs = Math.max(endsMs, fault.forMs);

@@ -5,10 +5,14 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Attached } from './attach.ts';
 import { renderPage } from './page.ts';
 import { type Report, reportRun, reportSkipped } from './report.ts';
 import { type RunOptions, runScenario } from './run.ts';
 import { readScenario, type ScenarioReading } from './scenario-reading.ts';
+
+export { AttachRefusal, attachTo } from './attach.ts';
+export { planAttack } from './attach-plan.ts';
 
 const scenarioDir = fileURLToPath(new URL('./scenarios/', import.meta.url));
 
@@ -33,13 +37,17 @@ export interface Overrides {
   readonly nodes?: number | undefined;
   /** Length of the work, and of random faults. */
   readonly durationMs?: number | undefined;
+  /** The cluster that the scenario is for, in place of its own. */
+  readonly attached?: Attached | undefined;
 }
 
 /** Reads a parsed document, as it is or with what the command line says instead. */
 export function readDocument(value: unknown, overrides: Overrides = {}): ScenarioReading {
-  const reading = readScenario(value);
+  const { nodes, durationMs, attached } = overrides;
+  const given =
+    attached === undefined ? undefined : { nodes: attached.nodes.length, shards: attached.shards };
+  const reading = readScenario(value, given);
   if (!reading.ok) return reading;
-  const { nodes, durationMs } = overrides;
   if (nodes === undefined && durationMs === undefined) return reading;
   // Read again, so that a target that is not there any more is told.
   const document = { ...(value as Record<string, unknown>) };
@@ -52,7 +60,7 @@ export function readDocument(value: unknown, overrides: Overrides = {}): Scenari
       document['random'] = { ...part('random'), until: seconds };
     }
   }
-  return readScenario(document);
+  return readScenario(document, given);
 }
 
 export interface ChaosOptions extends RunOptions {

@@ -5,12 +5,18 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { killHard, signalProcess, supervisorProcesses } from './processes.ts';
+import type { ClusterNode, Heal } from './cluster.ts';
+import { emptyDisk, fillDisk, flipBytes, slowSyncs, wipeDirectory } from './disks.ts';
+import type { Draw } from './draw.ts';
+import { limitMemory } from './memory-limit.ts';
+import { killHard, killSupervisor, pauseSupervisor, signalProcess } from './processes.ts';
 import { until } from './until.ts';
 
 export const readyMs = 60_000;
 const exitMs = 20_000;
+const clockMs = 5_000;
 const tailLines = 12;
 
 /** How the program is started: the same Node, flags and entry as this process. */
@@ -27,7 +33,8 @@ export interface NodeSettings {
   readonly flags: readonly string[];
   /** A command in front of the program. */
   readonly prefix: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
+  /** Whether its wall clock is to be moved. */
+  readonly movableClock: boolean;
   /** Told when a process ends, and whether that had been asked for. */
   readonly onEnd: (node: NodeProcess, how: string, asked: boolean) => void;
 }
@@ -39,18 +46,15 @@ export const plainEnv = (configDir: string): Record<string, string> => ({
   TSCHED_CONFIG_DIR: configDir,
 });
 
-export class NodeProcess {
+export class NodeProcess implements ClusterNode {
   readonly number: number;
   readonly dir: string;
+  readonly breakable = true;
   readonly #settings: NodeSettings;
-  /** Changes where the node comes back as another one. */
   name: string;
-  /** `HOST:PORT` of the HTTP API, as of the last start; empty before. */
   address = '';
   paused = false;
-  /** It did not come up again and never will: a damaged store. */
   refused = false;
-  /** `exit code 74`, or a signal; of the last process that ended. */
   howEnded = '';
   #child: ChildProcess | undefined;
   #asked = false;
@@ -68,13 +72,12 @@ export class NodeProcess {
     return child !== undefined && child.exitCode === null && child.signalCode === null;
   }
 
-  get pid(): number {
+  get #pid(): number {
     const pid = this.#child?.pid;
     if (pid === undefined) throw new Error(`${this.name} was never started`);
     return pid;
   }
 
-  /** Runs and is not stopped by a signal: it answers. */
   get awake(): boolean {
     return this.alive && !this.paused && this.address !== '';
   }
@@ -87,10 +90,10 @@ export class NodeProcess {
     return `${this.dir}.out`;
   }
 
-  /** Starts the process without waiting for it. */
-  launch(moreFlags: readonly string[] = []): void {
+  async launch(moreFlags: readonly string[] = []): Promise<void> {
     if (this.alive) return;
-    const { program, prefix, flags, configDir, env, onEnd } = this.#settings;
+    const { program, prefix, flags, configDir, onEnd } = this.#settings;
+    const env = await this.#clockEnv();
     const own = ['node', 'start', '--data-dir', this.dir, '--name', this.name];
     const [command = '', ...args] = [
       ...[...prefix, program.command, ...program.args],
@@ -126,7 +129,6 @@ export class NodeProcess {
     });
   }
 
-  /** Until it takes tasks: `ready`, or its exit code where it ended instead; else it is late. */
   async untilReady(signal?: AbortSignal): Promise<'ready' | 'late' | number> {
     const outcome = await until(
       () => {
@@ -141,25 +143,22 @@ export class NodeProcess {
     return outcome ?? 'late';
   }
 
-  /** Whether the next end of the process, whoever brings it about, is part of the plan. */
   expectEnd(expected = true): void {
     this.#asked = expected;
   }
 
-  /** kill -9, and until the process is gone. */
   async kill(): Promise<void> {
     if (!this.alive) return;
     this.expectEnd();
-    killHard(this.pid);
+    killHard(this.#pid);
     await this.#exited;
   }
 
-  /** SIGTERM; resolves with whether it ended by itself in time. It is gone in any case. */
   async stop(): Promise<boolean> {
     if (!this.alive) return true;
     this.expectEnd();
-    signalProcess(this.pid, 'SIGTERM');
-    signalProcess(this.pid, 'SIGCONT');
+    signalProcess(this.#pid, 'SIGTERM');
+    signalProcess(this.#pid, 'SIGCONT');
     const ended = await until(() => !this.alive, { limitMs: exitMs, pollMs: 10 });
     if (ended === true) return true;
     await this.kill();
@@ -171,21 +170,75 @@ export class NodeProcess {
     return (await until(() => !this.alive, { limitMs, pollMs: 20, signal })) === true;
   }
 
-  pause(): void {
-    this.paused = signalProcess(this.pid, 'SIGSTOP');
+  async pause(): Promise<void> {
+    this.paused = signalProcess(this.#pid, 'SIGSTOP');
   }
 
-  resume(): void {
-    if (this.alive) signalProcess(this.pid, 'SIGCONT');
+  async resume(): Promise<void> {
+    if (this.alive) signalProcess(this.#pid, 'SIGCONT');
     this.paused = false;
   }
 
-  /** Ends the supervisor with every attempt under it. */
-  killSupervisor(): void {
-    for (const pid of supervisorProcesses(this.dir).toReversed()) killHard(pid);
+  async killSupervisor(): Promise<boolean> {
+    return killSupervisor(this.dir);
   }
 
-  /** The last lines of its log, for a person. */
+  async pauseSupervisor(): Promise<(() => Promise<boolean>) | undefined> {
+    return pauseSupervisor(this.dir);
+  }
+
+  slowSyncs(delayMs: number): Promise<Heal> {
+    return slowSyncs(this.#pid, delayMs);
+  }
+
+  async limitMemory(bytes: number): Promise<Heal> {
+    return limitMemory(this.#pid, bytes, this.name);
+  }
+
+  fillDisk(): Promise<number> {
+    return fillDisk(this.dir);
+  }
+
+  emptyDisk(): Promise<void> {
+    return emptyDisk(this.dir);
+  }
+
+  async wipe(): Promise<void> {
+    await wipeDirectory(this.dir);
+    this.name = `${this.name}b`;
+  }
+
+  flipBytes(count: number, draw: Draw): Promise<string[]> {
+    return flipBytes(this.dir, count, draw);
+  }
+
+  get #clockFile(): string {
+    return `${this.dir}.clock`;
+  }
+
+  /** A module in the node moves its clock; a start sets it right. */
+  async #clockEnv(): Promise<Record<string, string>> {
+    if (!this.#settings.movableClock) return {};
+    await this.moveClock(0, false);
+    // Source and build differ in the ending only.
+    const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+    const preload = new URL(`./clock-preload.${ending}`, import.meta.url).href;
+    return { NODE_OPTIONS: `--import=${preload}`, TSCHED_CHAOS_CLOCK: this.#clockFile };
+  }
+
+  async moveClock(offsetMs: number, followed: boolean): Promise<void> {
+    await writeFile(this.#clockFile, String(offsetMs));
+    if (!followed) return;
+    const said = await until(
+      async () => {
+        const text = await readFile(`${this.#clockFile}.seen`, 'utf8').catch(() => '');
+        return text === String(offsetMs);
+      },
+      { limitMs: clockMs },
+    );
+    if (said !== true) throw new Error(`${this.name} does not follow the clock that it is given`);
+  }
+
   tail(): string {
     try {
       const lines = readFileSync(this.logFile, 'utf8').trimEnd().split('\n');

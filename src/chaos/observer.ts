@@ -4,10 +4,9 @@
  * same state: every pair of samples that shows two of them at one index is compared, over the whole
  * run.
  */
-import type { ChaosCluster } from './cluster.ts';
+import type { Cluster, ClusterNode } from './cluster.ts';
 import { DigestComparison, levelKey } from './digests.ts';
 import type { LeaderSample, ReplicaComparison, ReplicaSample } from './history.ts';
-import type { NodeProcess } from './node-process.ts';
 import { Interrupted, pause, until } from './until.ts';
 
 const everyMs = 150;
@@ -15,7 +14,7 @@ const askMs = 1_000;
 
 export class Observer {
   readonly samples: LeaderSample[] = [];
-  readonly #cluster: ChaosCluster;
+  readonly #cluster: Cluster;
   readonly #shards: number;
   readonly #sinceStartMs: () => number;
   readonly #comparison = new DigestComparison();
@@ -26,9 +25,9 @@ export class Observer {
   readonly #stop = new AbortController();
   #work: Promise<unknown> = Promise.resolve();
 
-  constructor(cluster: ChaosCluster, shards: number, sinceStartMs: () => number) {
+  constructor(cluster: Cluster, sinceStartMs: () => number) {
     this.#cluster = cluster;
-    this.#shards = shards;
+    this.#shards = cluster.shards;
     this.#sinceStartMs = sinceStartMs;
   }
 
@@ -42,7 +41,7 @@ export class Observer {
     await this.#work;
   }
 
-  async #watch(node: NodeProcess): Promise<void> {
+  async #watch(node: ClusterNode): Promise<void> {
     const { signal } = this.#stop;
     try {
       while (!signal.aborted) {
@@ -55,7 +54,7 @@ export class Observer {
   }
 
   /** One look at one node. */
-  async #look(node: NodeProcess): Promise<void> {
+  async #look(node: ClusterNode): Promise<void> {
     const replicas = node.awake ? await this.#ask(node) : undefined;
     if (replicas === undefined) this.#latest.delete(node.number);
     else {
@@ -69,7 +68,7 @@ export class Observer {
     this.#note();
   }
 
-  async #ask(node: NodeProcess): Promise<readonly ReplicaSample[] | undefined> {
+  async #ask(node: ClusterNode): Promise<readonly ReplicaSample[] | undefined> {
     try {
       const { status, body } = await this.#cluster.call(node, '/v1/replicas', { limitMs: askMs });
       return status === 200 ? (body as { replicas: ReplicaSample[] }).replicas : undefined;

@@ -28,6 +28,7 @@ export function renderPage(report: Report): string {
 <p class="soft">${escapeText(origin(report))}</p>
 <div class="verdict ${verdict}"><b>${signs[verdict]} ${words[verdict]}</b>
 <span>${escapeText(report.headline)}</span></div>
+${list(report.notes)}
 ${verdict === 'skipped' ? lacksTable(report) : body(report)}
 </main>
 </body>

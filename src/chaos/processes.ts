@@ -11,13 +11,13 @@ function readProc(path: string): string {
   }
 }
 
-const pids = (): number[] =>
+export const processIds = (): number[] =>
   readdirSync('/proc')
     .map(Number)
     .filter(pid => Number.isInteger(pid) && pid > 1 && pid !== process.pid);
 
 /** Clock ticks since boot at which a process started; `undefined` for one that is gone. */
-function startTicksOf(pid: number): number | undefined {
+export function startTicksOf(pid: number): number | undefined {
   const text = readProc(`/proc/${pid}/stat`);
   const [state, ...rest] = text.slice(text.lastIndexOf(')') + 2).split(' ');
   if (state === undefined || state === '' || state === 'Z' || state === 'X') return undefined;
@@ -42,7 +42,9 @@ const isAlive = (pid: number): boolean => startTicksOf(pid) !== undefined;
 
 /** Processes that write into files below `dir`: nodes, supervisors and tasks of a run. */
 export const processesWritingTo = (dir: string): number[] =>
-  pids().filter(pid => isAlive(pid) && outputsOf(pid).some(path => path.startsWith(`${dir}/`)));
+  processIds().filter(
+    pid => isAlive(pid) && outputsOf(pid).some(path => path.startsWith(`${dir}/`)),
+  );
 
 /** What a process is, for a person. */
 export const describeProcess = (pid: number): string =>
@@ -56,7 +58,7 @@ interface SupervisorFile {
  * The supervisor of a data directory with what stands between it and its node, outermost first, as
  * far as they live.
  */
-export function supervisorProcesses(dataDir: string): number[] {
+function supervisorProcesses(dataDir: string): number[] {
   const text = readProc(join(dataDir, 'supervisor.json'));
   if (text === '') return [];
   const { processes } = JSON.parse(text) as SupervisorFile;
@@ -66,8 +68,27 @@ export function supervisorProcesses(dataDir: string): number[] {
   return [...new Set([...found, ...found.flatMap(childrenOf)])];
 }
 
+/** Ends the supervisor with every attempt under it; says whether there was one. */
+export function killSupervisor(dataDir: string): boolean {
+  const had = supervisorOf(dataDir) !== undefined;
+  for (const pid of supervisorProcesses(dataDir).toReversed()) killHard(pid);
+  return had;
+}
+
+/** Stops it; `undefined` where there is none. Healing says whether it was still there. */
+export function pauseSupervisor(dataDir: string): (() => Promise<boolean>) | undefined {
+  const pid = supervisorOf(dataDir);
+  if (pid === undefined) return undefined;
+  signalProcess(pid, 'SIGSTOP');
+  return async () => {
+    const there = supervisorOf(dataDir) === pid;
+    if (there) signalProcess(pid, 'SIGCONT');
+    return there;
+  };
+}
+
 /** The supervisor itself. */
-export const supervisorOf = (dataDir: string): number | undefined =>
+const supervisorOf = (dataDir: string): number | undefined =>
   supervisorProcesses(dataDir).find(pid =>
     readProc(`/proc/${pid}/cmdline`).startsWith('tsched-supervisor'),
   );

@@ -75,6 +75,8 @@ export interface Report {
   readonly endMs: number;
   readonly workEndMs: number;
   readonly lacks: readonly Lack[];
+  /** What has to be known of the cluster; of one of the run's own there is nothing. */
+  readonly notes: readonly string[];
   readonly checks: readonly CheckResult[];
   readonly totals: Totals;
   readonly faults: readonly ReportFault[];
@@ -119,7 +121,7 @@ export function reportSkipped(input: ReportInput, lacks: readonly Lack[]): Repor
     ...headOf(input),
     verdict: 'skipped',
     headline: `Skipped: nothing was run and nothing is shown, because ${reasons}.`,
-    ...{ endMs: 0, workEndMs: 0, lacks, checks: [], totals: noTotals },
+    ...{ endMs: 0, workEndMs: 0, lacks, notes: [], checks: [], totals: noTotals },
     ...{ faults: [], lanes: [], bucketMs: 1_000, buckets: [] },
   };
 }
@@ -140,6 +142,7 @@ export function reportRun(
     endMs: Math.round(history.endMs),
     workEndMs: Math.round(history.workEndMs),
     lacks: [],
+    notes: history.notes,
     checks,
     totals,
     faults: history.faults.map(fault => ({

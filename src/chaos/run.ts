@@ -3,17 +3,16 @@
  * until everything has settled, compare, take everything down, and hold the promises against what
  * was seen. However it ends, no process, mount or namespace of it is left.
  */
-import { readFile } from 'node:fs/promises';
-import { abilitiesOf, findLacks, kindsOf, type Lack } from './abilities.ts';
+import { kindsOf, type Lack } from './abilities.ts';
 import { readAttemptLog } from './attempt-log.ts';
 import { type CheckResult, checkHistory } from './checks.ts';
-import { ChaosCluster } from './cluster.ts';
+import type { Cluster, ClusterSource } from './cluster.ts';
 import type { History, TaskRecord } from './history.ts';
-import type { ProgramEntry } from './node-process.ts';
 import { Observer } from './observer.ts';
 import { uptimeS } from './processes.ts';
 import type { Scenario } from './scenario.ts';
 import { planFaults } from './schedule.ts';
+import { type SourceOptions, sourceFor } from './sources.ts';
 import { Timeline } from './timeline.ts';
 import { Interrupted, pause, until } from './until.ts';
 import { Workload } from './workload.ts';
@@ -40,10 +39,9 @@ export type RunNews =
       readonly active: readonly string[];
     };
 
-export interface RunOptions {
+export interface RunOptions extends SourceOptions {
   readonly scenario: Scenario;
   readonly seed: number;
-  readonly program: ProgramEntry;
   readonly signal: AbortSignal;
   readonly onNews: (news: RunNews) => void;
 }
@@ -58,13 +56,13 @@ export type RunResult =
 
 /** Runs the scenario; rejects with `Interrupted`, or where no cluster could be made. */
 export async function runScenario(options: RunOptions): Promise<RunResult> {
-  const { scenario, onNews } = options;
+  const { scenario } = options;
   const kinds = kindsOf(scenario);
-  const lacks = await findLacks(kinds);
+  const source = sourceFor(options);
+  const lacks = await source.findLacks(kinds, scenario);
   if (lacks.length > 0) return { verdict: 'skipped', lacks };
   const run = new Run(options);
-  onNews({ kind: 'step', text: `starting ${scenario.nodes} nodes` });
-  const history = await run.live(kinds);
+  const history = await run.live(source);
   const checks = checkHistory(history, scenario.checks);
   return { verdict: checks.every(check => check.ok) ? 'green' : 'red', history, checks };
 }
@@ -97,32 +95,29 @@ class Run {
   }
 
   /** The run from the first to the last process. */
-  async live(kinds: Parameters<typeof abilitiesOf>[0]): Promise<History> {
-    const { scenario, seed, program } = this.#options;
-    const needs = abilitiesOf(kinds);
-    const cluster = await ChaosCluster.prepare({
-      ...{ scenario, seed, program, signal: this.#signal, sinceStartMs: this.#sinceStartMs },
-      network: needs.has('network'),
-      smallDisks: needs.has('smallDisk'),
-      movableClocks: kinds.includes('clockJump'),
+  async live(source: ClusterSource): Promise<History> {
+    const { scenario, seed } = this.#options;
+    const cluster = await source.prepare({
+      ...{ scenario, seed, kinds: kindsOf(scenario) },
+      ...{ signal: this.#signal, sinceStartMs: this.#sinceStartMs },
     });
+    const say = (text: string): void => this.#step(text);
     let seen: Seen;
     try {
-      await cluster.begin(text => this.#step(text));
+      await cluster.begin(say);
       seen = await this.#observe(cluster);
     } catch (error) {
       this.#ending.abort();
-      await cluster.end(false);
+      for (const left of await cluster.end(false, say)) this.#step(`left behind: ${left}`);
       throw error;
     }
-    this.#step('taking the cluster down');
-    return { ...seen, leftovers: await cluster.end(true) };
+    return { ...seen, leftovers: await cluster.end(true, say) };
   }
 
-  async #observe(cluster: ChaosCluster): Promise<Seen> {
+  async #observe(cluster: Cluster): Promise<Seen> {
     const { scenario, seed } = this.#options;
     const clock = { sinceStartMs: this.#sinceStartMs, signal: this.#signal };
-    const observer = new Observer(cluster, scenario.shards, clock.sinceStartMs);
+    const observer = new Observer(cluster, clock.sinceStartMs);
     const workload = new Workload(cluster, scenario, seed, clock);
     await workload.prepare();
     this.#startMs = performance.now();
@@ -143,14 +138,15 @@ class Run {
       const comparison = await observer.compareAtEnd(levelMs, this.#signal);
       await workload.repeat();
       return {
-        ...{ seed, nodes: scenario.nodes, shards: scenario.shards, upAtStartS, comparison },
+        ...{ seed, nodes: cluster.nodes.length, shards: cluster.shards, upAtStartS, comparison },
         ...{ endMs: this.#sinceStartMs(), workEndMs, settledMs, tasks },
         submits: workload.submits,
-        lines: readAttemptLog(await readFile(workload.logFile, 'utf8')),
+        lines: readAttemptLog(await cluster.readTaskLog()),
         faults: timeline.records.toSorted((left, right) => left.number - right.number),
         leaders: observer.samples,
         spans: timeline.spans,
         unexpectedEnds: cluster.unexpectedEnds,
+        ...cluster.traits,
       };
     } finally {
       workload.abandon();
@@ -159,7 +155,7 @@ class Run {
   }
 
   /** Works and breaks at once, then heals and waits for what was acknowledged. */
-  async #work(cluster: ChaosCluster, parts: Parts) {
+  async #work(cluster: Cluster, parts: Parts) {
     const { scenario, seed } = this.#options;
     const { workload, timeline } = parts;
     const ticking = this.#tick(cluster, parts);
@@ -184,7 +180,7 @@ class Run {
     return { workEndMs, settledMs: this.#sinceStartMs(), tasks };
   }
 
-  #tick(cluster: ChaosCluster, parts: Parts): AbortController {
+  #tick(cluster: Cluster, parts: Parts): AbortController {
     const ended = new AbortController();
     const signal = AbortSignal.any([this.#signal, ended.signal]);
     const loop = async (): Promise<void> => {
@@ -198,14 +194,14 @@ class Run {
     return ended;
   }
 
-  #news(cluster: ChaosCluster, parts: Parts): void {
+  #news(cluster: Cluster, parts: Parts): void {
     this.#options.onNews({
       kind: 'tick',
       atMs: this.#sinceStartMs(),
       submitted: parts.workload.submits.length,
       acked: parts.workload.acked,
       led: parts.observer.leaders().filter(leader => leader !== 0).length,
-      shards: this.#options.scenario.shards,
+      shards: cluster.shards,
       up: cluster.nodes.filter(node => node.awake).length,
       nodes: cluster.nodes.length,
       active: parts.timeline.active,
@@ -213,7 +209,7 @@ class Run {
   }
 
   /** Every task as it is recorded once it has settled, or when the time is up. */
-  async #untilSettled(cluster: ChaosCluster, ids: readonly string[], limitMs: number) {
+  async #untilSettled(cluster: Cluster, ids: readonly string[], limitMs: number) {
     const tasks = new Map<string, TaskRecord | undefined>();
     let open = [...new Set(ids)];
     await until(
@@ -238,7 +234,7 @@ class Run {
   }
 
   /** `undefined` where the cluster says that there is no such task. */
-  async #read(cluster: ChaosCluster, id: string): Promise<TaskRecord | undefined | 'unknown'> {
+  async #read(cluster: Cluster, id: string): Promise<TaskRecord | undefined | 'unknown'> {
     const node = cluster.nodes.find(one => one.awake);
     if (node === undefined) return 'unknown';
     try {

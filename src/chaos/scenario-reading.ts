@@ -135,8 +135,14 @@ class Part {
   }
 }
 
-/** Reads a whole scenario from a parsed YAML document. */
-export function readScenario(value: unknown): ScenarioReading {
+/** A cluster that is there already, whatever the scenario says of its own. */
+export interface GivenCluster {
+  readonly nodes: number;
+  readonly shards: number;
+}
+
+/** Reads a whole scenario from a parsed YAML document, for a cluster of its own or a given one. */
+export function readScenario(value: unknown, given?: GivenCluster): ScenarioReading {
   const problems = new ProblemList();
   const known = ['name', 'about', 'cluster', 'workload', 'faults', 'random', 'checks'];
   const part = new Part(problems, '', value ?? null, known);
@@ -144,7 +150,7 @@ export function readScenario(value: unknown): ScenarioReading {
   if (!part.has('name')) part.missing('name');
   if (!part.has('faults') && !part.has('random')) part.missing('faults');
   const about = part.text('about', /^[\s\S]{1,2000}$/, 'a sentence');
-  const cluster = readCluster(part);
+  const cluster = { ...readCluster(part), ...given };
   const workload = readWorkload(part);
   const faults = readFaults(part, cluster.nodes, cluster.shards);
   const random = readRandom(part, cluster.nodes);

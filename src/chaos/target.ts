@@ -26,6 +26,20 @@ export function parseTarget(text: string): Target | undefined {
   return { of: 'nodes', numbers: [...words.matchAll(/\d+/g)].map(match => Number(match[0])) };
 }
 
+/** As it is written in a scenario. */
+export function tellTarget(target: Target): string {
+  switch (target.of) {
+    case 'nodes':
+      return target.numbers.map(number => `n${number}`).join(',');
+    case 'leader':
+      return target.shard === undefined ? 'leader' : `leader of ${target.shard}`;
+    case 'random':
+      return target.count === 1 ? 'random' : `random ${target.count}`;
+    default:
+      return target.of;
+  }
+}
+
 /** The cluster at one moment, nodes numbered from 1. */
 export interface ClusterView {
   readonly nodes: number;

@@ -3,20 +3,19 @@
  * moment, inflicted beside those that are still on, and recorded. How every node was, second by
  * second, is kept for the picture.
  */
-import type { ChaosCluster } from './cluster.ts';
+import type { Cluster, ClusterNode } from './cluster.ts';
 import { makeDraw } from './draw.ts';
 import { kindRow } from './fault-kinds.ts';
 import type { FaultRecord, NodeSpan } from './history.ts';
 import { bringBack, type FaultWorld, inflict } from './inflict.ts';
 import type { LinkFault } from './links.ts';
-import type { NodeProcess } from './node-process.ts';
 import type { Observer } from './observer.ts';
 import type { PlannedFault } from './schedule.ts';
 import { chooseNodes } from './target.ts';
 import { Interrupted, pause } from './until.ts';
 
 export interface TimelineSettings {
-  readonly cluster: ChaosCluster;
+  readonly cluster: Cluster;
   readonly observer: Observer;
   readonly signal: AbortSignal;
   readonly sinceStartMs: () => number;
@@ -121,14 +120,14 @@ export class Timeline {
     probe();
   }
 
-  readonly #node = (number: number): NodeProcess => this.#settings.cluster.node(number);
+  readonly #node = (number: number): ClusterNode => this.#settings.cluster.node(number);
 
   /** Nodes to hit, and those that would be hit too, but for what is done to them already. */
   #aim(fault: PlannedFault): { hit: number[]; busy: number[] } {
     const { cluster, observer } = this.#settings;
     const busy = new Set([...this.#active.values()].flatMap(one => one.hit));
     const whole = cluster.nodes
-      .filter(node => node.awake && !busy.has(node.number))
+      .filter(node => node.awake && node.breakable && !busy.has(node.number))
       .map(node => node.number);
     const leaders = new Map<number, number>();
     for (const [place, node] of observer.leaders().entries()) {
@@ -171,7 +170,7 @@ export class Timeline {
   }
 }
 
-function stateOf(node: NodeProcess, cut: boolean): NodeSpan['state'] {
+function stateOf(node: ClusterNode, cut: boolean): NodeSpan['state'] {
   if (node.refused) return 'refused';
   if (!node.alive) return 'down';
   if (node.paused) return 'paused';

@@ -3,10 +3,8 @@
  * a key of its own and repeated at the next node until it is acknowledged, as a careful client
  * does; how long that took, over all repeats, is what is recorded.
  */
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { taskProgram } from './attempt-log.ts';
-import type { ChaosCluster } from './cluster.ts';
+import type { Cluster, TaskFiles } from './cluster.ts';
 import { type Draw, makeDraw } from './draw.ts';
 import type { SubmitRecord } from './history.ts';
 import { type Scenario, type WorkKind, workKinds } from './scenario.ts';
@@ -31,20 +29,18 @@ type Open = { -readonly [Key in keyof SubmitRecord]: SubmitRecord[Key] } & {
 
 export class Workload {
   readonly submits: Open[] = [];
-  readonly logFile: string;
-  readonly #cluster: ChaosCluster;
+  readonly #cluster: Cluster;
   readonly #scenario: Scenario;
   readonly #sinceStartMs: () => number;
   readonly #signal: AbortSignal;
   readonly #draw: Draw;
-  readonly #runKey: string;
   readonly #open = new Set<Promise<void>>();
-  #program = '';
+  #files: TaskFiles = { command: [], log: '' };
   #giveUp = false;
   #failure: unknown;
 
   constructor(
-    cluster: ChaosCluster,
+    cluster: Cluster,
     scenario: Scenario,
     seed: number,
     clock: { readonly sinceStartMs: () => number; readonly signal: AbortSignal },
@@ -54,8 +50,6 @@ export class Workload {
     this.#sinceStartMs = clock.sinceStartMs;
     this.#signal = clock.signal;
     this.#draw = makeDraw(seed, 2);
-    this.#runKey = `chaos-${seed}`;
-    this.logFile = join(cluster.dir, 'attempts.log');
   }
 
   get acked(): number {
@@ -65,9 +59,7 @@ export class Workload {
   }
 
   async prepare(): Promise<void> {
-    this.#program = join(this.#cluster.dir, 'task.sh');
-    await writeFile(this.#program, taskProgram, { mode: 0o755 });
-    await writeFile(this.logFile, '');
+    this.#files = await this.#cluster.layTaskFiles(taskProgram);
   }
 
   /** Submits at the scenario's rate until its time is over. */
@@ -87,7 +79,7 @@ export class Workload {
 
   /** Two quick tasks for each shard, at once: they show which shards take tasks at this moment. */
   probe(): void {
-    for (let count = 0; count < 2 * this.#scenario.shards; count++) this.#begin('quick');
+    for (let count = 0; count < 2 * this.#cluster.shards; count++) this.#begin('quick');
   }
 
   /** Until every submit was acknowledged, or `limitMs` have passed. */
@@ -183,11 +175,13 @@ export class Workload {
 
   #document(number: number, kind: WorkKind): Readonly<Record<string, unknown>> {
     const [halves, turns] = amountsOf[kind];
-    const args = [this.logFile, number, halves, turns].map(String);
+    const { command, log } = this.#files;
+    const args = [log, number, halves, turns].map(String);
     return {
       name: `chaos-${kind}`,
-      command: ['/bin/sh', this.#program, ...args],
-      idempotencyKey: `${this.#runKey}-${number}`,
+      command: [...command, ...args],
+      idempotencyKey: `${this.#cluster.runKey}-${number}`,
+      labels: { chaos: this.#cluster.runKey },
       cpu: '100m',
       memory: '8MiB',
       disk: 0,

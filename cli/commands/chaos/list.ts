@@ -6,7 +6,9 @@ import { parseScenario } from '../../input/scenario-file.ts';
 
 export default class ChaosList extends BaseCommand {
   static override summary = 'List the scenarios that ship with the program.';
-  static override description = exitCodeText([0, 1, 2]);
+  static override description =
+    'Each makes a cluster of its own; those that break processes can also be run on a cluster that ' +
+    `runs: see --attach of \`chaos run\`.\n\n${exitCodeText([0, 1, 2])}`;
   static override usage = 'chaos list [flags]';
   static override examples = ['<%= config.bin %> chaos list'];
 

@@ -8,6 +8,7 @@ import { findScenario, parseScenario } from '../../input/scenario-file.ts';
 export default class ChaosShow extends BaseCommand {
   static override summary = 'Print a scenario, to read it or to begin one of your own from it.';
   static override description =
+    'Its `cluster` means nothing where it is run on a cluster that runs (`chaos run --attach`). ' +
     'With --json it is printed as the engine understands it, with what it left out filled in.\n\n' +
     exitCodeText([0, 1, 2]);
   static override usage = 'chaos show NAME [flags]';

@@ -76,3 +76,14 @@ test('a size under which the scenario makes no sense is told', async () => {
     expect.stringContaining('names n3; the cluster has n1 to n2'),
   ]);
 });
+
+test.each([
+  [['--restart', 'self'], '--attach is missing'],
+  [['--i-understand-that-this-cluster-will-be-broken'], '--attach is missing'],
+  [['--attach', 'none', '--nodes', '3'], 'a cluster of --attach has the nodes it has'],
+  [['--attach', 'none', '--restart', 'you'], '--restart you is not one of self, manager'],
+  [['--attach', 'none'], 'there is no directory none'],
+])('%j is wrong usage', async (flags, text) => {
+  const { code, stderr } = await chaos('run', 'smoke', ...flags);
+  expect([code, stderr]).toEqual([2, expect.stringContaining(text)]);
+});

@@ -169,3 +169,19 @@ test('a node that ended by itself and a process that was left are told', () => {
   ]);
   expect(failing({ leftovers: ['4711 sleep 60'] })).toEqual(['clean: 4711 sleep 60']);
 });
+
+test('of a node whose attempts leave no line it is not held that they ended', () => {
+  const lines = past().lines.filter(one => one.node !== 'n2' || one.what === 'start');
+  expect(failing({ lines })[0]).toMatch(/^once: .*which did not end/);
+  const tasks = new Map(past().tasks);
+  const { attempts } = tasks.get('task2')!;
+  expect(failing({ lines, unseen: [attempts.at(-1)!.nodeName] })).toEqual([]);
+});
+
+test('a cluster that was there before has to be there again', () => {
+  const last = checkHistory(past({ attached: true, leftovers: ['n2 is down'] }), bounds).at(-1);
+  expect(last).toMatchObject({
+    ...{ ok: false, cases: ['n2 is down'] },
+    promise: 'Every node runs that ran before, and nothing else was left behind',
+  });
+});

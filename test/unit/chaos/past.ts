@@ -88,5 +88,6 @@ export const past = (changes: Partial<History> = {}): History => ({
   comparison: { compared: 40, divergences: [], behind: [] },
   unexpectedEnds: [],
   leftovers: [],
+  ...{ attached: false, unseen: [], notes: [] },
   ...changes,
 });

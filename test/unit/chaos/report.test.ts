@@ -186,6 +186,7 @@ test('a report tells what happened, in this structure', () => {
         },
       ],
       "nodes": 3,
+      "notes": [],
       "scenario": "mine",
       "seed": 42,
       "shards": 16,

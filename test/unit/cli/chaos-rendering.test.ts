@@ -11,6 +11,7 @@ const report: ChaosReport = {
   verdict: 'red',
   headline: 'A promise was broken.',
   lacks: [],
+  notes: [],
   checks: [
     { ok: true, promise: 'This holds', found: '7 tasks', cases: [] },
     { ok: false, promise: 'This does not', found: '1 case', cases: ['task 4 is\u001b[2J lost'] },
