@@ -364,7 +364,7 @@ test('events that fail while their reader is slow harm nobody else', async () =>
     socket.destroy();
     process.off('unhandledRejection', onUnhandled);
   }
-});
+}, 30_000);
 
 test('stopping ends waits and streams and answers what is under way', async () => {
   const id = await client.submit();

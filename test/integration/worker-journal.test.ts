@@ -30,4 +30,4 @@ test('calls no exit durable of which the disk took a part', () => {
   } finally {
     rmSync(directory, { recursive: true });
   }
-});
+}, 60_000);

@@ -223,4 +223,4 @@ test('whatever is lost, repeated or late, nothing starts twice, too late or besi
   });
   fc.assert(play, { numRuns: 400 });
   expect(launches).toBeGreaterThan(400);
-});
+}, 60_000);
