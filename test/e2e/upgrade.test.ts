@@ -95,24 +95,32 @@ let keys = 0;
 
 /** Every node leads something, and takes tasks for every shard, whichever program leads it. */
 async function serves(cluster: RealCluster): Promise<void> {
-  await until('every node leads shards', async () => {
-    const leaders = new Set((await cluster.shards()).map(({ leader }) => leader));
-    return cluster.alive.every(({ name }) => leaders.has(name));
-  });
+  await until(
+    'every node leads shards',
+    async () => {
+      const leaders = new Set((await cluster.shards()).map(({ leader }) => leader));
+      return cluster.alive.every(({ name }) => leaders.has(name));
+    },
+    60_000,
+  );
   for (const node of cluster.alive) {
     const shards = new Map<number, string>();
-    await until(`${node.name} takes a task for every shard`, async () => {
-      // A key decides the shard; without one a node prefers those that it leads.
-      const tasks = Array.from({ length: 2 * size.shards }, () => ({
-        command: ['true'],
-        cpu: '50m',
-        idempotencyKey: `serves ${++keys}`,
-      }));
-      type Results = { results: { ok: boolean; id: string; shard: number }[] };
-      const answer = await cluster.call<Results>(node, 'POST', '/v1/tasks/batch', { tasks });
-      for (const { ok, id, shard } of answer.body.results) if (ok) shards.set(shard, id);
-      return shards.size === size.shards;
-    });
+    await until(
+      `${node.name} takes a task for every shard`,
+      async () => {
+        // A key decides the shard; without one a node prefers those that it leads.
+        const tasks = Array.from({ length: 2 * size.shards }, () => ({
+          command: ['true'],
+          cpu: '50m',
+          idempotencyKey: `serves ${++keys}`,
+        }));
+        type Results = { results: { ok: boolean; id: string; shard: number }[] };
+        const answer = await cluster.call<Results>(node, 'POST', '/v1/tasks/batch', { tasks });
+        for (const { ok, id, shard } of answer.body.results) if (ok) shards.set(shard, id);
+        return shards.size === size.shards;
+      },
+      60_000,
+    );
     for (const [shard, id] of shards) {
       const { state } = await step(`shard ${shard} works`, () => cluster.untilSettled(id));
       expect(state).toBe('succeeded');
