@@ -32,8 +32,8 @@ const crcBytes = 4;
 const frameBytes = 1 + crcBytes;
 
 /**
- * Checks a value that was read under `key` and returns its body, as a view. One of a later format is
- * not damage, after which a person would put the store aside: it throws `programTooOld`.
+ * Checks a value that was read under `key` and returns its body, as a view. One of a later format
+ * is not damage, after which a person would put the store aside: it throws `programTooOld`.
  */
 export function unseal(kind: RecordKind, key: Uint8Array, value: Uint8Array): Uint8Array {
   const bodyEnd = value.length - crcBytes;
@@ -48,8 +48,9 @@ export function unseal(kind: RecordKind, key: Uint8Array, value: Uint8Array): Ui
   }
   const version = value[0];
   if (version !== versions[kind]) {
-    const what = `${describeKey(key)}: format version ${version}, this program reads ${versions[kind]}`;
-    if (version !== undefined && version > versions[kind]) {
+    const known = versions[kind];
+    const what = `${describeKey(key)}: format version ${version}, this program reads ${known}`;
+    if (version !== undefined && version > known) {
       throw new TschedError('programTooOld', what);
     }
     throw new StoreDamage(what);
