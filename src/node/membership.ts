@@ -98,6 +98,7 @@ export class Membership {
       this.#context.peers.connect(node.id, node.addresses);
     }
     this.#watch.round(machine);
+    this.#registry.version.round();
     const moving = new Set<GroupId>();
     const begin = this.#toBegin(machine, targets);
     for (const replica of [...this.#context.loop.replicas()]) {

@@ -2,6 +2,7 @@
  * Telling the registry about this process: at a first start through a node of the join token, later
  * through the registry itself. Also the other side: letting nodes in that ask to join.
  */
+import { versionTextOf } from '../model/cluster-version.ts';
 import { TschedError } from '../model/errors.ts';
 import type { KnownStarts } from '../registry/starts.ts';
 import type { NodeRegistration } from '../registry/state.ts';
@@ -123,7 +124,7 @@ export class Registration {
       labels,
       zone,
       weight: 100,
-      version,
+      version: versionTextOf(version, this.#registry.version.own),
     };
   }
 

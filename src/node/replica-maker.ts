@@ -1,4 +1,7 @@
 /** Building a replica: its consensus core over the log that the store holds, its machine loaded. */
+
+import { DecodeError } from '../model/bytes.ts';
+import { TschedError } from '../model/errors.ts';
 import type { NodeId } from '../model/ids.ts';
 import type { Random } from '../ports/clock.ts';
 import type { GroupImage, Row, Store } from '../ports/store.ts';
@@ -26,13 +29,27 @@ export interface ReplicaSeed {
   readonly fresh: boolean;
 }
 
-/** What the store holds of a group, its rows loaded into `machine`. */
+/**
+ * What the store holds of a group, its rows loaded into `machine`. Throws `programTooOld` where a
+ * row cannot be read: its checksum is right, so that a newer program wrote it.
+ */
 export async function storedSeed(
   store: Store,
   image: GroupImage,
   machine: GroupMachine,
 ): Promise<ReplicaSeed> {
-  machine.load(await allRows(store, image.group), image.applied);
+  const rows = await allRows(store, image.group);
+  try {
+    machine.load(rows, image.applied);
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    throw new TschedError(
+      'programTooOld',
+      `a row of group ${image.group} cannot be read by this program: ${error.message}`,
+      {},
+      error,
+    );
+  }
   return { ...image, descriptor: decodeDescriptor(image.descriptor), machine, fresh: false };
 }
 

@@ -221,6 +221,11 @@ export function decodeRegistryCommand(bytes: Uint8Array): RegistryCommand {
   return command;
 }
 
+const readRegistering = (reader: ByteReader) => ({
+  node: readRegistration(reader),
+  joinSecret: reader.optional(r => r.text()),
+});
+
 function readBody(
   reader: ByteReader,
   kind: RegistryCommandKind | undefined,
@@ -240,12 +245,7 @@ function readBody(
         tokens: reader.list(readToken),
       };
     case 'registerNode':
-      return {
-        ...stamp,
-        kind,
-        node: readRegistration(reader),
-        joinSecret: reader.optional(r => r.text()),
-      };
+      return { ...stamp, kind, ...readRegistering(reader) };
     case 'setNodeState': {
       const node = reader.text();
       const state = nodeStates[reader.u8()];
@@ -299,8 +299,7 @@ function readBody(
       return {
         ...stamp,
         kind,
-        node: readRegistration(reader),
-        joinSecret: reader.optional(r => r.text()),
+        ...readRegistering(reader),
         starts: { confirmedCount: reader.varint(), ids: reader.list(r => r.text()) },
       };
     case undefined:

@@ -27,7 +27,7 @@ const keptLetter = 's';
 /** The id of a start from 128 random bits in hexadecimal. */
 export const keptBootId = (hex: string): string => `${keptLetter}${hex}`;
 
-export const isKept = (bootId: string): boolean => bootId.startsWith(keptLetter);
+const isKept = (bootId: string): boolean => bootId.startsWith(keptLetter);
 
 /**
  * Whether the store of `next` has forgotten that it was started as `known`. Without `starts`, as an

@@ -7,6 +7,7 @@
  */
 import { copyFile, link, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { TschedError } from '../model/errors.ts';
 import type { GroupImage, StoreHeader } from '../ports/store.ts';
 import { isLocked, StoreDamage } from './damage.ts';
 import { assertUnlocked, openDatabase } from './data-dir.ts';
@@ -218,8 +219,12 @@ async function readableDescriptors(db: Database): Promise<Uint8Array[]> {
   return found;
 }
 
-/** In a sentence, whatever LevelDB or this room throws about bytes that cannot be read. */
+/**
+ * In a sentence, whatever LevelDB or this room throws about bytes that cannot be read. What a newer
+ * program wrote is no damage, and whoever asked has to hear that.
+ */
 function damageOf(error: unknown): string {
+  if (error instanceof TschedError) throw error;
   if (error instanceof StoreDamage) return error.message;
   if (!(error instanceof Error)) return String(error);
   const { cause } = error;

@@ -6,6 +6,7 @@
  */
 import { crc32 } from 'node:zlib';
 import { ByteReader, type ByteWriter, DecodeError } from '../model/bytes.ts';
+import { TschedError } from '../model/errors.ts';
 import type { StoreHeader } from '../ports/store.ts';
 import type { HardState } from '../raft/message.ts';
 import { StoreDamage } from './damage.ts';
@@ -30,7 +31,10 @@ export type RecordKind = keyof typeof versions;
 const crcBytes = 4;
 const frameBytes = 1 + crcBytes;
 
-/** Checks a value that was read under `key` and returns its body, as a view. */
+/**
+ * Checks a value that was read under `key` and returns its body, as a view. One of a later format
+ * is not damage, after which a person would put the store aside: it throws `programTooOld`.
+ */
 export function unseal(kind: RecordKind, key: Uint8Array, value: Uint8Array): Uint8Array {
   const bodyEnd = value.length - crcBytes;
   if (value.length < frameBytes) {
@@ -44,9 +48,12 @@ export function unseal(kind: RecordKind, key: Uint8Array, value: Uint8Array): Ui
   }
   const version = value[0];
   if (version !== versions[kind]) {
-    throw new StoreDamage(
-      `${describeKey(key)}: format version ${version}, this program reads ${versions[kind]}`,
-    );
+    const known = versions[kind];
+    const what = `${describeKey(key)}: format version ${version}, this program reads ${known}`;
+    if (version !== undefined && version > known) {
+      throw new TschedError('programTooOld', what);
+    }
+    throw new StoreDamage(what);
   }
   return sealed.subarray(1);
 }

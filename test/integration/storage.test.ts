@@ -14,12 +14,15 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { crc32 } from 'node:zlib';
 import { Level } from 'level';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ByteWriter } from '../../src/model/bytes.ts';
 import type { TschedError } from '../../src/model/errors.ts';
 import { silentLog } from '../../src/ports/log.ts';
 import type { Store, StoreOp } from '../../src/ports/store.ts';
 import { BatchBuffer } from '../../src/storage/batch-buffer.ts';
+import { checkStore } from '../../src/storage/check-store.ts';
 import {
   keyOf,
   lifeRange,
@@ -32,7 +35,7 @@ import {
   writeWitnessKey,
 } from '../../src/storage/keyspace.ts';
 import { createLevelStore } from '../../src/storage/level-store.ts';
-import { writeHard } from '../../src/storage/record.ts';
+import { versions, writeHard } from '../../src/storage/record.ts';
 import { encodeWitness, witnessWindow } from '../../src/storage/witness.ts';
 import { batchOf, countBatches, firstBatch, payloadOf } from './storage-batches.ts';
 
@@ -302,6 +305,20 @@ describe('a failing disk', () => {
 });
 
 const everyRow = { from: new Uint8Array(), to: Uint8Array.of(0xff), limit: 1e9 };
+
+test('a store of a newer program is not taken for a damaged one', async () => {
+  await filled(1);
+  await raw(async db => {
+    const key = keyOf(writeHeaderKey);
+    const value = await db.get(key);
+    const body = Uint8Array.from([versions.header + 1, ...value!.subarray(1, -4)]);
+    const sealed = new ByteWriter().raw(body).u32(crc32(body, crc32(key)));
+    await db.put(key, sealed.finish());
+  });
+  expect((await faultOf(start())).code).toBe('programTooOld');
+  // Nor by the doctor, which would have it put aside.
+  expect((await faultOf(checkStore(directory))).code).toBe('programTooOld');
+});
 
 describe('a damaged write-ahead log', () => {
   test('a flipped byte before acknowledged batches refuses to open, nothing else', async () => {

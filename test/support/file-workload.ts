@@ -50,7 +50,8 @@ export interface WorkloadOptions {
 const nameOf = (number: number): string => String(number).padStart(5, '0');
 
 export class FileWorkload {
-  readonly tasks: number;
+  /** Files, or those that were submitted where that was broken off. */
+  tasks: number;
   /** IDs of acknowledged tasks, by number. */
   readonly accepted = new Map<number, string>();
   readonly #cluster: RealCluster;
@@ -108,6 +109,21 @@ export class FileWorkload {
       this.#failed = error;
     });
     return work;
+  }
+
+  /**
+   * Submits a few at a time for as long as it is not `over`; throws where there are too few. What
+   * was begun then is submitted to the end.
+   */
+  async submitUntil(over: AbortSignal, paceMs: number): Promise<void> {
+    let next = 0;
+    for (let turn = 0; !over.aborted; turn++) {
+      if (next >= this.tasks) throw new Error(`${this.tasks} files are too few for this test`);
+      let batch: readonly number[] = [next++];
+      for (; batch.length > 0; turn++) batch = await this.#submitSome(batch, turn);
+      await delay(paceMs);
+    }
+    this.tasks = next;
   }
 
   async #submitAll(): Promise<void> {

@@ -20,6 +20,8 @@ export interface ProgramInput {
   readonly env?: Readonly<Record<string, string>> | undefined;
   readonly stdin?: string | Buffer | undefined;
   readonly cwd?: string | undefined;
+  /** Entry of another program than the one under test. */
+  readonly program?: string | undefined;
   /** Killed after this; a minute unless given. */
   readonly limitMs?: number | undefined;
 }
@@ -54,7 +56,7 @@ function killAll(): void {
 /** Starts the program; a run that takes too long is killed and has no exit code. */
 export function startProgram(args: readonly string[], input: ProgramInput = {}): Program {
   const beganMs = performance.now();
-  const child = spawn(process.execPath, [programEntry, ...args], {
+  const child = spawn(process.execPath, [input.program ?? programEntry, ...args], {
     cwd: input.cwd,
     env: input.env === undefined ? plainEnv('/nonexistent') : { ...input.env },
     stdio: ['pipe', 'pipe', 'pipe'],

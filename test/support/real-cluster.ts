@@ -21,6 +21,8 @@ export interface ClusterOptions {
   readonly flags?: ((number: number) => readonly string[]) | undefined;
   /** A command in front of the program of this node. */
   readonly prefix?: ((number: number) => readonly string[]) | undefined;
+  /** Entry of the program that makes the cluster and runs its nodes, where it is another one. */
+  readonly program?: string | undefined;
   /** More flags of `cluster init`. */
   readonly init?: readonly string[] | undefined;
   /** `cluster init` only: the first node is not started. */
@@ -105,10 +107,10 @@ export class RealCluster {
     const first = join(this.dir, '1');
     const shards = String(this.#options.shards ?? 16);
     const more = this.#options.init ?? [];
-    const made = await this.run([
-      ...['cluster', 'init', '--data-dir', first, '--shards', shards],
-      ...more,
-    ]);
+    const made = await startProgram(
+      ['cluster', 'init', '--data-dir', first, '--shards', shards, ...more],
+      { env: plainEnv(this.configDir), program: this.#options.program },
+    ).done;
     if (made.code !== 0) throw new Error(`cluster init failed: ${made.stderr}`);
     this.#token = (await readFile(join(first, 'admin.token'), 'utf8')).trim();
   }
@@ -148,6 +150,7 @@ export class RealCluster {
       configDir: this.configDir,
       flags: this.#options.flags?.(number) ?? defaultFlags,
       prefix: this.#options.prefix?.(number),
+      program: this.#options.program,
     });
     const join_ = number === 1 ? [] : ['--join', await this.joinToken()];
     this.nodes.push(node);
@@ -168,13 +171,18 @@ export class RealCluster {
   }
 
   /** Starts the command line without waiting, talking to `at` only. */
-  startCli(args: readonly string[], at?: RealNode, stdin?: string | Buffer): Program {
+  startCli(
+    args: readonly string[],
+    at?: RealNode,
+    stdin?: string | Buffer,
+    program?: string,
+  ): Program {
     const env = plainEnv(this.configDir);
     if (at !== undefined) {
       env['TSCHED_ADDR'] = at.address;
       env['TSCHED_TOKEN'] = this.#token;
     }
-    return startProgram(args, { env, stdin, cwd: this.dir });
+    return startProgram(args, { env, stdin, cwd: this.dir, program });
   }
 
   run(args: readonly string[], at?: RealNode, stdin?: string | Buffer): Promise<ProgramRun> {

@@ -19,11 +19,15 @@ export interface RealNodeOptions {
   readonly flags: readonly string[];
   /** A command in front of the program, such as `ip netns exec NAME`. */
   readonly prefix?: readonly string[] | undefined;
+  /** Entry of the program, where it is another than the one under test. */
+  readonly program?: string | undefined;
 }
 
 export class RealNode {
   readonly name: string;
   readonly dir: string;
+  /** Entry of what the next start runs. */
+  program: string;
   readonly #options: RealNodeOptions;
   #child: ChildProcess | undefined;
   #exited: Promise<number | null> = Promise.resolve(null);
@@ -34,6 +38,7 @@ export class RealNode {
     this.#options = options;
     this.name = options.name;
     this.dir = options.dir;
+    this.program = options.program ?? programEntry;
   }
 
   get outFile(): string {
@@ -78,7 +83,7 @@ export class RealNode {
     const flags = ['--data-dir', this.dir, '--name', this.name, ...this.#options.flags];
     const [command = '', ...args] = [
       ...(this.#options.prefix ?? []),
-      ...[process.execPath, programEntry, 'node', 'start', ...flags, ...moreFlags],
+      ...[process.execPath, this.program, 'node', 'start', ...flags, ...moreFlags],
     ];
     try {
       this.#child = spawn(command, args, {

@@ -379,6 +379,19 @@ describe('tokens, secrets and settings', () => {
     feed.ask({ kind: 'setSetting', name: 'deadAfterMs' });
     expect(feed.machine.setting('deadAfterMs')).toBeUndefined();
   });
+
+  test('the cluster version is a setting like any other, 1 until it is raised', () => {
+    const feed = cluster();
+    expect(feed.machine.clusterVersion()).toBe(1);
+    // Programs of version 1 apply the same command: a reply of its own would part the digests.
+    const before = feed.machine.digest();
+    const other = cluster();
+    expect(other.machine.digest()).toBe(before);
+    feed.ask({ kind: 'setSetting', name: 'clusterVersion', value: '2' });
+    other.ask({ kind: 'setSetting', name: 'anythingElse', value: '2' });
+    expect(feed.machine.clusterVersion()).toBe(2);
+    expect(feed.machine.digest()).toBe(other.machine.digest());
+  });
 });
 
 describe('the machine', () => {
