@@ -24,6 +24,7 @@ const honest = new Set<string>([
   'noQuorum',
   'outcomeUnknown',
   'overloaded',
+  'diskFull',
   'starting',
   'notLeader',
   'nodeUnreachable',
@@ -31,7 +32,7 @@ const honest = new Set<string>([
 ]);
 
 /** Of these: what says that nothing was done and nothing will be. */
-const definite = new Set<string>(['noQuorum', 'overloaded', 'starting', 'neverFits']);
+const definite = new Set<string>(['noQuorum', 'overloaded', 'diskFull', 'starting', 'neverFits']);
 
 interface Known {
   readonly request: SubmitRequest & { readonly id: TaskId };
