@@ -264,7 +264,7 @@ export class Nemesis {
   #fillDisk(node: SimNode): void {
     const { time, trace } = this.#cluster;
     node.fill(1e9 + this.#below(3e9));
-    const lowMs = 3_000 + this.#below(20_000);
+    const lowMs = 1_000 + this.#below(this.#below(2) === 0 ? 3_000 : 20_000);
     const toTheEnd = this.#below(2) === 0;
     const fullMs = 500 + this.#below(5_000);
     const room = (): void => node.fill(undefined);
