@@ -117,7 +117,7 @@ async function play(cluster: SimCluster, operator: RunExtras['operator']): Promi
   await cluster.until(
     () => workload.idle,
     30_000,
-    () => 'every request has an answer',
+    () => `every request has an answer: ${workload.describeWaiting()}`,
   );
   await settle(cluster);
   await readBack(cluster);
