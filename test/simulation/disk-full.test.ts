@@ -1,6 +1,6 @@
 /**
- * A disk that runs full: the node takes no tasks and hands its leaderships away; without any room it
- * ends, and does not start again before there is some. The others go on meanwhile.
+ * A disk that runs full: the node takes no tasks and hands its leaderships away; without any room
+ * it ends, and does not start again before there is some. The others go on meanwhile.
  */
 import { expect, test } from 'vitest';
 import { SimCluster } from './cluster.ts';

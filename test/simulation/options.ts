@@ -39,7 +39,7 @@ export interface SimOptions {
   readonly logEntriesKept: number;
   /** Replicas that a group is to have, as far as there are nodes. */
   readonly replication: number;
-  /** The real store on a simulated LevelDB; else the store in memory, which is faster. */
+  /** The real store on a simulated LevelDB; else the store in memory. Both take as long. */
   readonly realStore: boolean;
   /** Somebody drains, removes and adds nodes meanwhile. */
   readonly operated: boolean;
@@ -108,7 +108,7 @@ export function drawOptions(seed: number): SimOptions {
     delayMsMax: below(random, 8) === 0 ? 5_000 : drawn.delayMsMax,
     truncatePerTenThousand: coin() ? 1 + below(random, 100) : 0,
     replication: below(random, 3) === 0 ? 5 : 3,
-    realStore: later.includes('damage') || below(random, 4) === 0,
+    realStore: drawn.realStore || later.includes('damage'),
     operated,
     deadAfterMs: operated ? 10_000 : undefined,
   };
@@ -143,9 +143,9 @@ function drawFirst(seed: number): SimOptions {
     longTaskPercent: pick(random, longFaults ? [5, 60, 60] : [5, 5, 50]),
     longFaults,
     replication: 3,
-    realStore: false,
     operated: false,
-    // Of a stream of its own: the other draws of a seed stay as they were.
+    // Of streams of their own: the other draws of a seed stay as they were.
+    realStore: below(seededRandom(seed, 'store'), 2) === 0,
     logEntriesKept: pick(seededRandom(seed, 'log'), [0, 2, 10, 50]),
     skewedClocks: below(random, 16) === 0,
   };
