@@ -263,6 +263,7 @@ export class Nemesis {
   /** Others fill the disk; perhaps nothing is left for a while; then there is room again. */
   #fillDisk(node: SimNode): void {
     const { time, trace } = this.#cluster;
+    if (node.filled) return;
     node.fill(1e9 + this.#below(3e9));
     const lowMs = 1_000 + this.#below(this.#below(2) === 0 ? 3_000 : 20_000);
     const toTheEnd = this.#below(2) === 0;

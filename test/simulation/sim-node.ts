@@ -245,6 +245,10 @@ export class SimNode {
     };
   }
 
+  get filled(): boolean {
+    return this.freeBytes < diskBytes.free;
+  }
+
   /** Somebody else fills the disk, up to so many free bytes, or makes room. */
   fill(freeBytes: number | undefined): void {
     this.freeBytes = freeBytes ?? diskBytes.free;
