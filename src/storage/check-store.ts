@@ -147,7 +147,7 @@ async function checkCopy(copy: string): Promise<Content> {
   }
 }
 
-async function checkContent(db: Database): Promise<Content> {
+export async function checkContent(db: Database): Promise<Content> {
   const damage: string[] = [];
   let loaded: Awaited<ReturnType<typeof loadStore>> | undefined;
   let batches = 0;

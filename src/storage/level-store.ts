@@ -25,13 +25,7 @@ import type {
 import type { Entry } from '../raft/message.ts';
 import { BatchBuffer } from './batch-buffer.ts';
 import { StoreDamage, toStorageError } from './damage.ts';
-import {
-  assertDatabase,
-  assertUnlocked,
-  makeDatabase,
-  openDatabase,
-  syncDirectory,
-} from './data-dir.ts';
+import { type StoreFiles, storeFiles } from './data-dir.ts';
 import { type KeyRange, keyOf, rowKeyOffset, writeHeaderKey, writeRowKey } from './keyspace.ts';
 import { Ledgers } from './ledger.ts';
 import { LevelGroups } from './level-groups.ts';
@@ -39,7 +33,6 @@ import { type LoadedStore, loadStore } from './level-loader.ts';
 import { type Database, readEntries } from './level-log.ts';
 import { LevelRows, readLevelGroup } from './level-reading.ts';
 import { type StoredHeader, unseal, writeHeader } from './record.ts';
-import { scanWals } from './wal-scan.ts';
 import { checkWitnesses, encodeWitness } from './witness.ts';
 
 export interface LevelStoreOptions {
@@ -54,12 +47,16 @@ export interface LevelStoreOptions {
 }
 
 /** A store in a directory. Does nothing until `create` or `open`. */
-export function createLevelStore(options: LevelStoreOptions): Store & StoreMaker {
-  return new LevelStore(options);
+export function createLevelStore(
+  options: LevelStoreOptions,
+  files = storeFiles(options.directory),
+): Store & StoreMaker {
+  return new LevelStore(options, files);
 }
 
 class LevelStore implements Store, StoreMaker {
   readonly #options: LevelStoreOptions;
+  readonly #files: StoreFiles;
   readonly #batch = new BatchBuffer();
   readonly #ledgers = new Ledgers();
   readonly #groups = new LevelGroups();
@@ -73,14 +70,15 @@ class LevelStore implements Store, StoreMaker {
   /** Number of the last batch. */
   #seq = 0;
 
-  constructor(options: LevelStoreOptions) {
+  constructor(options: LevelStoreOptions, files: StoreFiles) {
     this.#options = options;
+    this.#files = files;
   }
 
   async create(header: StoreHeader): Promise<void> {
     const { directory } = this.#options;
     try {
-      await makeDatabase(directory, async db => {
+      await this.#files.make(async db => {
         this.#encodeHeader({ ...header, bootCount: 0, witnessBase: 1 });
         await this.#issue(db);
       });
@@ -94,15 +92,15 @@ class LevelStore implements Store, StoreMaker {
     const { directory, log } = this.#options;
     let db: Database | undefined;
     try {
-      await assertDatabase(directory);
+      await this.#files.assertDatabase();
       await this.#scanBeforeOpen();
-      db = await openDatabase(directory, { create: false });
+      db = await this.#files.open();
       const loaded = await loadStore(db);
       const header = await this.#bootHeader(db, loaded.header);
       this.#batch.reset();
       this.#encodeHeader(header);
       await this.#issue(db);
-      await syncDirectory(directory);
+      await this.#files.sync();
       this.#takeIn(loaded);
       this.#db = db;
       this.#onFault = onFault;
@@ -117,8 +115,8 @@ class LevelStore implements Store, StoreMaker {
 
   /** Throws where LevelDB would drop acknowledged batches without a word. */
   async #scanBeforeOpen(): Promise<void> {
-    const { directory, log, acceptDataLoss } = this.#options;
-    const report = await scanWals(directory);
+    const { log, acceptDataLoss } = this.#options;
+    const report = await this.#files.scanWals();
     if (report === undefined) return;
     const { verdict, offset, batches } = report.finding;
     const fields = { file: report.file, offset, batches, verdict };
@@ -127,7 +125,7 @@ class LevelStore implements Store, StoreMaker {
       return;
     }
     // Another process may be writing this very file; then its end means nothing.
-    await assertUnlocked(directory);
+    await this.#files.assertUnlocked();
     if (acceptDataLoss !== true) {
       throw new StoreDamage(
         `${report.file}: the write-ahead log is damaged at byte ${offset} (${verdict}), ` +

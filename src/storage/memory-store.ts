@@ -230,7 +230,7 @@ export class MemoryStore implements Store, StoreMaker {
 }
 
 /** The caller may use its buffers and lists again once `write` has returned. */
-function ownCopy(op: StoreOp): StoreOp {
+export function ownCopy(op: StoreOp): StoreOp {
   switch (op.kind) {
     case 'stage':
       return { ...op, rows: op.rows.map(([key, value]) => [key.slice(), value.slice()] as const) };

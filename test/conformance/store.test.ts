@@ -6,6 +6,7 @@ import { silentLog } from '../../src/ports/log.ts';
 import { createLevelStore } from '../../src/storage/level-store.ts';
 import { MemoryDisk } from '../../src/storage/memory-disk.ts';
 import { createMemoryStore } from '../../src/storage/memory-store.ts';
+import { LevelDisk, simLevelFiles } from '../simulation/sim-level.ts';
 import { createSimStore } from '../simulation/sim-store.ts';
 import { type StoreSubject, storeSuite } from './store.ts';
 import { storeSnapshotSuite } from './store-snapshots.ts';
@@ -49,8 +50,24 @@ async function onSimulatedDisk(): Promise<StoreSubject> {
   return memoryOn(new MemoryDisk(), disk => createSimStore({ scheduler, random, disk }));
 }
 
+/** The real store, as the simulator runs it. */
+const onSimulatedLevel = async (disk = new LevelDisk()): Promise<StoreSubject> => ({
+  handle: () =>
+    createLevelStore({ directory: 'store', log: silentLog }, simLevelFiles({ disk, schedule })),
+  afterPowerLoss: () => {
+    const copy = disk.copy();
+    copy.lose(() => false);
+    return onSimulatedLevel(copy);
+  },
+  dispose: () => Promise.resolve(),
+});
+
+const schedule = (finish: (error: Error | undefined) => void): void =>
+  void setImmediate(() => finish(undefined));
+
 for (const suite of [storeSuite, storeSnapshotSuite]) {
   suite('LevelDB', onLevel);
   suite('memory', inMemory);
   suite('the simulated disk', onSimulatedDisk);
+  suite('LevelDB on a simulated disk', () => onSimulatedLevel());
 }

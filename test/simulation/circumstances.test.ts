@@ -32,7 +32,7 @@ describe('whole clusters under faults', () => {
     expect(coverage.get('snapshot')).toBeGreaterThan(10);
   });
 
-  test.each(['lateFrames', 'storm', 'growth', 'rollback'] as const)(
+  test.each(['lateFrames', 'storm', 'growth', 'rollback', 'badLinks', 'badDisks'] as const)(
     'keep every promise in circumstances of %s',
     { timeout },
     async name => {

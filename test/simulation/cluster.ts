@@ -18,9 +18,11 @@ import { CommittedChecker } from './checkers/committed.ts';
 import { LeadersChecker } from './checkers/leaders.ts';
 import { MembersChecker } from './checkers/members.ts';
 import { PromisesChecker } from './checkers/promises.ts';
+import { RoomChecker } from './checkers/room.ts';
 import { StoredChecker } from './checkers/stored.ts';
 import { TaskHistory } from './history/task-history.ts';
 import type { SimOptions } from './options.ts';
+import { LevelDisk } from './sim-level.ts';
 import { createSimNet, type SimNet, type SimNetOptions } from './sim-net.ts';
 import { SimNode, type SimNodeWorld } from './sim-node.ts';
 import { MachineClock } from './sim-process.ts';
@@ -99,6 +101,7 @@ export class SimCluster {
       new MembersChecker(),
       new BoundsChecker(),
       new PromisesChecker(),
+      new RoomChecker(),
       this.committed,
       this.acknowledged,
     ];
@@ -149,7 +152,7 @@ export class SimCluster {
           nodeName: id,
           storeId,
           shards: this.options.shards,
-          replication: 3,
+          replication: this.options.replication,
           atMs: clock.wallMs(),
           adminTokenSha256: sha256Hex(Buffer.from(simAdminToken)),
           deadAfterMs: this.options.deadAfterMs,
@@ -195,6 +198,7 @@ export class SimCluster {
       wrapRunner: wrapRunner === undefined ? undefined : runner => wrapRunner(runner, this.time),
       makeStore: this.#plants.makeStore,
       logLimits: shortLog(this.options.logEntriesKept),
+      watchesRoom: this.options.faults.includes('diskFull'),
     });
     this.nodes.push(node);
     return node;
@@ -213,7 +217,8 @@ export class SimCluster {
   }
 
   emptyDisk(): WatchedDisk {
-    return new WatchedDisk(this.#stored);
+    const real = this.options.realStore && this.#plants.makeStore === undefined;
+    return new WatchedDisk(this.#stored, real ? new LevelDisk() : undefined);
   }
 
   boot(node: SimNode): void {

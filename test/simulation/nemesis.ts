@@ -2,10 +2,12 @@
  * What goes wrong in a run, and when: drawn from the seed, one fault at a time, each with its end.
  * The links that are cut are kept as a list of reasons, so that two faults may overlap.
  */
-import type { NodeId } from '../../src/model/ids.ts';
+import { type NodeId, registryGroup } from '../../src/model/ids.ts';
 import type { Random } from '../../src/ports/clock.ts';
+import { checkContent } from '../../src/storage/check-store.ts';
 import type { SimCluster } from './cluster.ts';
 import type { FaultKind } from './options.ts';
+import { simLevelFiles } from './sim-level.ts';
 import type { SimNode } from './sim-node.ts';
 
 type Link = readonly [from: NodeId, to: NodeId];
@@ -18,6 +20,7 @@ export class Nemesis {
   #active = false;
   #wiped = false;
   readonly #cuts = new Set<readonly Link[]>();
+  readonly #clogged = new Set<NodeId>();
 
   constructor(cluster: SimCluster, probe: (node: SimNode) => void) {
     this.#cluster = cluster;
@@ -25,7 +28,9 @@ export class Nemesis {
     this.#random = cluster.random('nemesis');
     cluster.onStorageFault = node => {
       this.#kill(node, false);
-      this.#bootLater(node);
+      this.#examine(node).catch((error: unknown) => {
+        throw error;
+      });
     };
     cluster.onRefusal = node => {
       node.rolledBack = false;
@@ -41,6 +46,7 @@ export class Nemesis {
     net.faults.duplicatePercent = options.duplicatePercent;
     net.faults.reorderPercent = options.reorderPercent;
     net.faults.resetPerTenThousand = options.resetPerTenThousand;
+    net.faults.truncatePerTenThousand = options.truncatePerTenThousand;
     net.faults.delayMsMax = options.delayMsMax;
     net.faults.gossipDropPercent = options.dropPercent;
     net.faults.gossipDuplicatePercent = options.duplicatePercent;
@@ -65,15 +71,18 @@ export class Nemesis {
       duplicatePercent: 0,
       reorderPercent: 0,
       resetPerTenThousand: 0,
+      truncatePerTenThousand: 0,
       delayMsMax: 2,
       gossipDropPercent: 0,
       gossipDuplicatePercent: 0,
     });
     Object.assign(this.#cluster.storeFaults, { slowPerMillion: 0, failPerMillion: 0 });
     this.#cuts.clear();
+    for (const node of [...this.#clogged]) this.#unclog(node);
     net.heal();
     for (const node of nodes) {
       node.slowDiskMs = 0;
+      node.fill(undefined);
       node.runner.goOn();
       node.process?.resume();
       if (!node.up) this.#cluster.boot(node);
@@ -153,6 +162,24 @@ export class Nemesis {
       case 'wallJump':
         node.clock.wallOffsetMs += this.#below(240_000) - 120_000;
         return;
+      case 'stuckDisk':
+        node.slowDiskMs = 5_000 + this.#below(45_000);
+        this.#cluster.time.after(500, () => {
+          node.slowDiskMs = 0;
+        });
+        return;
+      case 'swizzle':
+        this.#swizzle();
+        return;
+      case 'diskFull':
+        this.#fillDisk(node);
+        return;
+      case 'damage':
+        this.#damage(node);
+        return;
+      case 'registryLoss':
+        this.#loseRegistry();
+        return;
       case 'reset': {
         const other = this.#pick(others);
         if (other !== undefined) this.#cluster.net.reset(node.id, other);
@@ -198,6 +225,118 @@ export class Nemesis {
     const { header } = node.disk;
     if (header !== undefined) disk.header = { ...header, storeId: `${header.storeId} again` };
     node.disk = disk;
+  }
+
+  /** A disk that is damaged while its machine is down, once in a run, as `wipe`. */
+  #damage(node: SimNode): void {
+    const { level } = node.disk;
+    if (this.#wiped || level === undefined || node === this.#cluster.nodes[0]) return;
+    this.#wiped = true;
+    this.#kill(node, true);
+    const below = (count: number): number => this.#below(count);
+    const lost = below(2) === 0 ? level.loseBatches(below) : 0;
+    let what = `lost ${lost} batches`;
+    if (lost === 0) {
+      const keys = Array.from({ length: 1 + below(3) }, () => level.flipBit(below));
+      what = `has flipped bits: ${keys.map(key => Buffer.from(key ?? []).toString('hex')).join()}`;
+    }
+    this.#cluster.trace.note(node.id, `=== its disk ${what}`);
+    this.#bootLater(node);
+  }
+
+  /**
+   * What an operator does about a storage fault: the doctor looks at the store, and one that is
+   * damaged is put aside; the node joins again with an empty one. Else it is started again.
+   */
+  async #examine(node: SimNode): Promise<void> {
+    const { level } = node.disk;
+    if (level?.made === true) {
+      const { damage } = await checkContent(await simLevelFiles({ disk: level.copy() }).open());
+      if (damage.length > 0) {
+        this.#cluster.trace.note(node.id, `the doctor: ${damage[0]}`);
+        this.#giveEmptyDisk(node);
+      }
+    }
+    this.#bootLater(node);
+  }
+
+  /** Others fill the disk; perhaps nothing is left for a while; then there is room again. */
+  #fillDisk(node: SimNode): void {
+    const { time, trace } = this.#cluster;
+    if (node.filled) return;
+    node.fill(1e9 + this.#below(3e9));
+    const lowMs = 1_000 + this.#below(this.#below(2) === 0 ? 3_000 : 20_000);
+    const toTheEnd = this.#below(2) === 0;
+    const fullMs = 500 + this.#below(5_000);
+    const room = (): void => node.fill(undefined);
+    time.after(lowMs, () => {
+      if (!this.#active) return;
+      if (!toTheEnd) return room();
+      trace.note(node.id, '=== no room is left on its disk');
+      node.fill(0);
+      time.after(fullMs, room);
+    });
+  }
+
+  /** So many voters of the registry are gone that the rest is no majority. */
+  #loseRegistry(): void {
+    const { nodes, time } = this.#cluster;
+    const known = nodes.flatMap(one => one.node?.loop.replica(registryGroup) ?? []);
+    const replica = known.find(one => one.leading) ?? known[0];
+    if (replica === undefined) return;
+    const voters = replica.descriptor.conf.voters.map(id => replica.member(id)?.node);
+    const lost = this.#shuffled(nodes.filter(one => voters.includes(one.id)));
+    lost.length = Math.min(lost.length, Math.ceil(voters.length / 2));
+    if (this.#below(2) === 0) {
+      const ids = lost.map(one => one.id);
+      this.#cut(ids.flatMap(a => nodes.flatMap(({ id }) => (id === a ? [] : both(a, id)))));
+      return;
+    }
+    const forMs = this.#durationMs();
+    for (const node of lost) {
+      this.#kill(node, this.#below(2) === 0);
+      time.after(this.#active ? forMs : 50, () => {
+        if (!node.up) this.#cluster.boot(node);
+      });
+    }
+  }
+
+  /** Links of nodes are held back one node after the other, and let go in another order. */
+  #swizzle(): void {
+    const { nodes, time, trace } = this.#cluster;
+    if (this.#clogged.size > 0) return;
+    const chosen = this.#shuffled(nodes).slice(0, 1 + this.#below(nodes.length));
+    const everyMs = 50 + this.#below(1_000);
+    chosen.forEach((node, at) => {
+      time.after(at * everyMs, () => {
+        if (!this.#active) return;
+        trace.note(node.id, 'is clogged');
+        this.#clogged.add(node.id);
+        for (const [from, to] of this.#linksOf(node.id)) this.#cluster.net.clog(from, to);
+      });
+    });
+    const holdMs = chosen.length * everyMs + this.#below(2_000);
+    this.#shuffled(chosen).forEach((node, at) => {
+      time.after(holdMs + at * everyMs, () => this.#unclog(node.id));
+    });
+  }
+
+  /** Links to nodes that are clogged themselves stay so. */
+  #unclog(id: NodeId): void {
+    if (!this.#clogged.delete(id)) return;
+    this.#cluster.trace.note(id, 'is free again');
+    for (const [from, to] of this.#linksOf(id)) {
+      if (!this.#clogged.has(from) && !this.#clogged.has(to)) this.#cluster.net.unclog(from, to);
+    }
+  }
+
+  #linksOf(id: NodeId): Link[] {
+    return this.#cluster.nodes.flatMap(other => (other.id === id ? [] : both(id, other.id)));
+  }
+
+  #shuffled<T>(values: readonly T[]): T[] {
+    const rest = [...values];
+    return values.flatMap(() => rest.splice(this.#below(rest.length), 1));
   }
 
   /**

@@ -26,6 +26,8 @@ export interface SimOptions {
   readonly duplicatePercent: number;
   readonly reorderPercent: number;
   readonly resetPerTenThousand: number;
+  /** Frames, gossip and messages of streams that lose their last bytes on the way. */
+  readonly truncatePerTenThousand: number;
   readonly delayMsMax: number;
   readonly slowDiskPerMillion: number;
   readonly failDiskPerMillion: number;
@@ -35,6 +37,12 @@ export interface SimOptions {
   readonly longFaults: boolean;
   /** Entries that stay when a log is truncated, which is soon; 0 for the usual limits. */
   readonly logEntriesKept: number;
+  /** Replicas that a group is to have, as far as there are nodes. */
+  readonly replication: number;
+  /** The real store on a simulated LevelDB; else the store in memory. Both take as long. */
+  readonly realStore: boolean;
+  /** Somebody drains, removes and adds nodes meanwhile. */
+  readonly operated: boolean;
   /** A node silent for this long is declared dead; the default of the program where missing. */
   readonly deadAfterMs?: number | undefined;
   /**
@@ -61,8 +69,21 @@ export const faultKinds = [
   'slowDisk',
   'wallJump',
 ] as const;
+/** Drawn from a stream of their own, in half of the seeds, so that the others stay as they were. */
+export const laterFaultKinds = [
+  /** Nodes are clogged one after the other, and released in another order. */
+  'swizzle',
+  /** Somebody else fills a disk: nearly, then perhaps altogether. */
+  'diskFull',
+  /** A disk lost batches in the middle, or has flipped bits. */
+  'damage',
+  /** A majority of the registry's voters is gone for a while. */
+  'registryLoss',
+  /** A write takes up to 50 s. */
+  'stuckDisk',
+] as const;
 /** `rollback` is asked for by name: a copy of a disk from before its last restart comes back. */
-export type FaultKind = (typeof faultKinds)[number] | 'rollback';
+export type FaultKind = (typeof faultKinds)[number] | (typeof laterFaultKinds)[number] | 'rollback';
 
 const below = (random: Random, count: number): number =>
   Math.floor((random.uint32() / 2 ** 32) * count);
@@ -71,6 +92,29 @@ const pick = <T>(random: Random, values: readonly T[]): T => values[below(random
 
 /** Everything that `seed` decides about a run. */
 export function drawOptions(seed: number): SimOptions {
+  const drawn = drawFirst(seed);
+  // Of a stream of its own, as what is drawn from it came later.
+  const random = seededRandom(seed, 'later');
+  const coin = (): boolean => below(random, 2) === 0;
+  const quiet = drawn.faults.length === 0;
+  if (quiet || coin()) return drawn;
+  const later = laterFaultKinds.filter(() => coin());
+  const heavyLoss = below(random, 4) === 0;
+  const operated = below(random, 3) === 0 && drawn.nodes > 3 && !drawn.growUnderLoad;
+  return {
+    ...drawn,
+    faults: [...drawn.faults, ...later],
+    dropPercent: heavyLoss ? 10 + below(random, 21) : drawn.dropPercent,
+    delayMsMax: below(random, 8) === 0 ? 5_000 : drawn.delayMsMax,
+    truncatePerTenThousand: coin() ? 1 + below(random, 100) : 0,
+    replication: below(random, 3) === 0 ? 5 : 3,
+    realStore: drawn.realStore || later.includes('damage'),
+    operated,
+    deadAfterMs: operated ? 10_000 : undefined,
+  };
+}
+
+function drawFirst(seed: number): SimOptions {
   const random = seededRandom(seed, 'options');
   const coin = (): boolean => below(random, 2) === 0;
   const some = (value: () => number): number => (coin() ? value() : 0);
@@ -92,12 +136,16 @@ export function drawOptions(seed: number): SimOptions {
     duplicatePercent: quiet ? 0 : some(() => 1 + below(random, 10)),
     reorderPercent: quiet ? 0 : some(() => 1 + below(random, 10)),
     resetPerTenThousand: quiet ? 0 : some(() => 1 + below(random, 40)),
+    truncatePerTenThousand: 0,
     delayMsMax: pick(random, [2, 20, 200, 1_000]),
     slowDiskPerMillion: some(() => below(random, 30_000)),
     failDiskPerMillion: quiet ? 0 : some(() => below(random, 300)),
     longTaskPercent: pick(random, longFaults ? [5, 60, 60] : [5, 5, 50]),
     longFaults,
-    // Of a stream of its own: the other draws of a seed stay as they were.
+    replication: 3,
+    operated: false,
+    // Of streams of their own: the other draws of a seed stay as they were.
+    realStore: below(seededRandom(seed, 'store'), 2) === 0,
     logEntriesKept: pick(seededRandom(seed, 'log'), [0, 2, 10, 50]),
     skewedClocks: below(random, 16) === 0,
   };
@@ -138,13 +186,41 @@ export const circumstances = {
   storm: {
     nodes: 3,
     shards: 4,
-    faults: faultKinds,
+    faults: [...faultKinds, ...laterFaultKinds],
     faultEveryMs: 400,
     longFaults: false,
     failDiskPerMillion: 3_000,
     dropPercent: 5,
     duplicatePercent: 10,
     reorderPercent: 20,
+    truncatePerTenThousand: 20,
+    realStore: true,
+    events: 12_000,
+  },
+  /** A third of all frames is lost, some are cut short, and links are clogged. */
+  badLinks: {
+    nodes: 3,
+    shards: 2,
+    growUnderLoad: false,
+    faults: ['swizzle', 'reset', 'oneWay', 'transfer'],
+    faultEveryMs: 2_000,
+    longFaults: false,
+    dropPercent: 30,
+    truncatePerTenThousand: 200,
+    delayMsMax: 5_000,
+    events: 12_000,
+  },
+  /** Disks that lose what they had, run full, stand still and fail, under the real store. */
+  badDisks: {
+    nodes: 3,
+    shards: 2,
+    growUnderLoad: false,
+    faults: ['damage', 'diskFull', 'stuckDisk', 'slowDisk', 'crash', 'powerLoss'],
+    faultEveryMs: 2_000,
+    requestEveryMs: 60,
+    longFaults: false,
+    failDiskPerMillion: 500,
+    realStore: true,
     events: 12_000,
   },
   /** Logs so short that whoever misses a moment is sent the state. */

@@ -9,6 +9,7 @@ import { decodeJoinToken } from '../../src/registry/join-token.ts';
 import { type Plants, SimCluster } from './cluster.ts';
 import { describeCluster } from './describe.ts';
 import { Nemesis } from './nemesis.ts';
+import { operate } from './operator.ts';
 import { type Circumstances, circumstances, drawOptions, type SimOptions } from './options.ts';
 import { check, type Verdict, Violation } from './violation.ts';
 import { Workload } from './workload.ts';
@@ -53,8 +54,12 @@ const setupMs = 60_000;
 const livenessMs = 600_000;
 
 export async function runSeed(seed: number, extras: RunExtras = {}): Promise<RunResult> {
+  const drawn = drawOptions(seed);
+  // Whoever asks for circumstances means them without an operator.
+  const asked = extras.in !== undefined || extras.options !== undefined;
   const options: SimOptions = {
-    ...drawOptions(seed),
+    ...drawn,
+    ...(asked ? { operated: false, deadAfterMs: undefined } : {}),
     ...(extras.in === undefined ? {} : circumstances[extras.in]),
     ...(extras.events === undefined ? {} : { events: extras.events }),
     ...extras.options,
@@ -66,7 +71,7 @@ export async function runSeed(seed: number, extras: RunExtras = {}): Promise<Run
   process.on('unhandledRejection', rejected);
   let failure: Violation | undefined;
   try {
-    await play(cluster, extras.operator);
+    await play(cluster, extras.operator ?? (options.operated ? operated : undefined));
   } catch (error) {
     failure =
       error instanceof Violation
@@ -92,6 +97,9 @@ export async function runSeed(seed: number, extras: RunExtras = {}): Promise<Run
   };
 }
 
+const operated = (cluster: SimCluster): (() => void) =>
+  operate(cluster, { drains: 0, undrains: 0, removals: 0, joins: 0, refused: 0 });
+
 async function play(cluster: SimCluster, operator: RunExtras['operator']): Promise<void> {
   await setUp(cluster);
   const workload = new Workload(cluster);
@@ -109,7 +117,7 @@ async function play(cluster: SimCluster, operator: RunExtras['operator']): Promi
   await cluster.until(
     () => workload.idle,
     30_000,
-    () => 'every request has an answer',
+    () => `every request has an answer: ${workload.describeWaiting()}`,
   );
   await settle(cluster);
   await readBack(cluster);

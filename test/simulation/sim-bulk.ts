@@ -19,6 +19,10 @@ export interface BulkWire {
   /** Whether the connection under the stream is there. */
   open(): boolean;
   cut(from: NodeId, to: NodeId): boolean;
+  /** The message as it arrives: whole, or cut short. */
+  arrives(message: Uint8Array): Uint8Array;
+  /** Runs `arrive` once nothing holds the link back. */
+  through(from: NodeId, to: NodeId, arrive: () => void): void;
 }
 
 const broken = (peer: NodeId): TschedError =>
@@ -70,12 +74,15 @@ export class SimBulkEnd implements BulkStream {
     }
     const atMs = Math.max(this.#lastAtMs, this.#wire.nowMs() + this.#wire.delayMs());
     this.#lastAtMs = atMs;
+    const arriving = message === undefined ? undefined : this.#wire.arrives(message);
     this.#wire.after(atMs - this.#wire.nowMs(), () => {
-      if (this.#state === 'broken') return;
-      this.#stalled ||= !this.#wire.open() || this.#wire.cut(this.#self, this.peer);
-      if (this.#stalled) return;
-      arrived();
-      this.#other?.receive(message);
+      this.#wire.through(this.#self, this.peer, () => {
+        if (this.#state === 'broken') return;
+        this.#stalled ||= !this.#wire.open() || this.#wire.cut(this.#self, this.peer);
+        if (this.#stalled) return;
+        arrived();
+        this.#other?.receive(arriving);
+      });
     });
   }
 

@@ -3,10 +3,11 @@
  * of calls, the random numbers drawn and the scheduler decide every delivery.
  *
  * The model is the weakest that the port allows. A frame may be lost with its connection; with
- * faults switched on also lost, repeated or reordered within it. A cut link swallows frames in
- * silence and is noticed after `silenceMs`, a process that ends is noticed within milliseconds and
- * refuses the redial, a machine that ends is silent. Delivered buffers are scribbled over after the
- * call, because the real transport reuses them too.
+ * faults switched on also lost, repeated, reordered or cut short within it. A cut link swallows
+ * frames in silence and is noticed after `silenceMs`; a clogged one holds them back, and lets them
+ * go in their order if it is free before that. A process that ends is noticed within milliseconds
+ * and refuses the redial, a machine that ends is silent. Delivered buffers are scribbled over after
+ * the call, because the real transport reuses them too.
  */
 import { assert } from '../../src/model/assert.ts';
 import { TschedError } from '../../src/model/errors.ts';
@@ -24,6 +25,8 @@ export interface SimNetFaults {
   reorderPercent: number;
   /** Of 10,000 frames so many end their connection, with all that is in flight there. */
   resetPerTenThousand: number;
+  /** Of 10,000 frames, gossip and messages of streams so many arrive without their last bytes. */
+  truncatePerTenThousand: number;
   /** Most deliveries take `delayMsMin` to `delayMsTypical`, one of 50 up to `delayMsMax`. */
   delayMsMin: number;
   delayMsTypical: number;
@@ -42,6 +45,7 @@ export const noFaults: SimNetFaults = {
   duplicatePercent: 0,
   reorderPercent: 0,
   resetPerTenThousand: 0,
+  truncatePerTenThousand: 0,
   delayMsMin: 1,
   delayMsTypical: 1,
   delayMsMax: 1,
@@ -93,6 +97,8 @@ export class SimNet {
   readonly #dialling = new Set<string>();
   /** `from>to` links that swallow everything. */
   readonly #cuts = new Set<string>();
+  /** `from>to` links that hold everything back, with what waits there. */
+  readonly #clogs = new Map<string, (() => void)[]>();
 
   constructor(options: SimNetOptions) {
     this.#scheduler = options.scheduler;
@@ -137,6 +143,23 @@ export class SimNet {
     this.#watchSilence(from, to);
   }
 
+  /** What arrives on a link from now on waits until `unclog`; noticed as a cut link is. */
+  clog(from: NodeId, to: NodeId): void {
+    const link = `${from}>${to}`;
+    if (this.#clogs.has(link)) return;
+    this.#clogs.set(link, []);
+    this.#watchSilence(from, to);
+  }
+
+  /** What waited arrives now, in its order, as far as its connection is still there. */
+  unclog(from: NodeId, to: NodeId): void {
+    const link = `${from}>${to}`;
+    const held = this.#clogs.get(link);
+    this.#clogs.delete(link);
+    for (const arrive of held ?? []) this.#scheduler.after(0, arrive);
+    this.#redial(from, to);
+  }
+
   isolate(id: NodeId, others: readonly NodeId[]): void {
     for (const other of others) if (other !== id) this.cut(id, other);
   }
@@ -173,6 +196,21 @@ export class SimNet {
     const { delayMsMin, delayMsTypical, delayMsMax } = this.faults;
     const most = this.draw(50) === 0 ? delayMsMax : delayMsTypical;
     return delayMsMin + this.draw(Math.max(1, most - delayMsMin + 1));
+  }
+
+  /** The bytes as they arrive. Draws nothing where the fault is off. */
+  truncated(bytes: Uint8Array): Uint8Array {
+    const { truncatePerTenThousand } = this.faults;
+    if (truncatePerTenThousand === 0 || bytes.length < 2) return bytes;
+    if (this.draw(10_000) >= truncatePerTenThousand) return bytes;
+    return bytes.subarray(0, 1 + this.draw(bytes.length - 1));
+  }
+
+  /** Runs `arrive` once the link is not clogged. */
+  #through(from: NodeId, to: NodeId, arrive: () => void): void {
+    const held = this.#clogs.get(`${from}>${to}`);
+    if (held === undefined) arrive();
+    else held.push(arrive);
   }
 
   /** Uniform over 0 to `below` - 1. */
@@ -226,6 +264,8 @@ export class SimNet {
           breaks: () => this.draw(10_000) < this.faults.resetPerTenThousand,
           open: () => connection.open,
           cut: (a: NodeId, b: NodeId) => this.isCut(a, b),
+          arrives: (message: Uint8Array) => this.truncated(message),
+          through: (a: NodeId, b: NodeId, arrive: () => void) => this.#through(a, b, arrive),
         };
         const near = new SimBulkEnd(from.id, to, wire);
         const far = new SimBulkEnd(to, from.id, wire);
@@ -248,15 +288,18 @@ export class SimNet {
     if (!connection.open || this.isCut(from.id, to.id)) return;
     if (this.draw(100) < this.faults.dropPercent) return;
     const copies = this.draw(100) < this.faults.duplicatePercent ? 2 : 1;
+    const arriving = this.truncated(frame);
     for (let copy = 0; copy < copies; copy++) {
       let atMs = this.#scheduler.nowMs() + this.delayMs();
       if (this.draw(100) >= this.faults.reorderPercent) atMs = Math.max(atMs, lane.lastAtMs);
       lane.lastAtMs = Math.max(atMs, lane.lastAtMs);
       lane.inFlightBytes += frame.length;
       this.#scheduler.after(atMs - this.#scheduler.nowMs(), () => {
-        lane.inFlightBytes -= frame.length;
-        if (!connection.open || !to.running || this.isCut(from.id, to.id)) return;
-        to.receive(from.id, frame.slice());
+        this.#through(from.id, to.id, () => {
+          lane.inFlightBytes -= frame.length;
+          if (!connection.open || !to.running || this.isCut(from.id, to.id)) return;
+          to.receive(from.id, arriving.slice());
+        });
       });
     }
   }
@@ -283,8 +326,11 @@ export class SimNet {
       for (let copy = 0; copy < copies; copy++) {
         let ms = 0;
         for (let hop = 0; hop < hops; hop++) ms += this.delayMs();
+        const arriving = this.truncated(message);
         this.#scheduler.after(ms, () => {
-          if (node.running) node.hear(author.id, message.slice());
+          this.#through(author.id, node.id, () => {
+            if (node.running) node.hear(author.id, arriving.slice());
+          });
         });
       }
     }
@@ -342,6 +388,8 @@ export class SimNet {
 
   #possible(a: NodeId, b: NodeId): boolean {
     if (this.isCut(a, b) || this.isCut(b, a)) return false;
+    // A connection is made in both directions: over a clogged link it is not.
+    if (this.#clogs.has(`${a}>${b}`) || this.#clogs.has(`${b}>${a}`)) return false;
     return this.#nodes.get(a)?.events !== undefined && this.#nodes.get(b)?.events !== undefined;
   }
 
@@ -402,7 +450,8 @@ export class SimNet {
     if (connection === undefined) return;
     const sinceMs = this.#scheduler.nowMs();
     const check = (): void => {
-      if (!connection.open || !this.isCut(from, to)) return;
+      const silent = this.isCut(from, to) || this.#clogs.has(`${from}>${to}`);
+      if (!connection.open || !silent) return;
       if (this.#scheduler.nowMs() - sinceMs >= this.faults.silenceMs) {
         this.#close(connection, () => false);
       }

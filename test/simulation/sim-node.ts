@@ -7,8 +7,11 @@ import type { Resources, Tier } from '../../src/model/resources.ts';
 import type { LogLimits } from '../../src/node/log-policy.ts';
 import { TschedNode } from '../../src/node/node.ts';
 import type { Random } from '../../src/ports/clock.ts';
+import type { Disk } from '../../src/ports/disk.ts';
 import type { Log } from '../../src/ports/log.ts';
 import type { Runner } from '../../src/ports/runner.ts';
+import type { Store, StoreImage } from '../../src/ports/store.ts';
+import { SimLevelStore } from './sim-level-store.ts';
 import type { SimNet } from './sim-net.ts';
 import { type MachineClock, SimProcess } from './sim-process.ts';
 import type { SimRunner } from './sim-runner.ts';
@@ -45,7 +48,12 @@ export interface SimNodeOptions {
   readonly wrapRunner?: ((runner: Runner) => Runner) | undefined;
   readonly makeStore?: typeof createSimStore | undefined;
   readonly logLimits?: LogLimits | undefined;
+  /** The node looks after the room on its disk. */
+  readonly watchesRoom: boolean;
 }
+
+/** Size of a disk, and what is free there unless somebody fills it. */
+const diskBytes = { total: 100e9, free: 50e9 };
 
 export class SimNode {
   readonly id: NodeId;
@@ -58,11 +66,15 @@ export class SimNode {
   rolledBack = false;
   /** Every write takes up to this long; 0 while the disk of this machine is as fast as others. */
   slowDiskMs = 0;
+  /** What may still be written to the disk. */
+  freeBytes = diskBytes.free;
+  /** Looks of the process at a disk with so little room. */
+  looks = { freeBytes: diskBytes.free, count: 0 };
   process: SimProcess | undefined;
   node: TschedNode | undefined;
   /** Told by somebody that runs this node's process: it is on its way down. */
   stopping = false;
-  #store: SimStore | undefined;
+  #store: SimStore | SimLevelStore | undefined;
   #boots = 0;
   #lastBootMs = 0;
 
@@ -91,6 +103,7 @@ export class SimNode {
   #storeFaults(): SimStoreFaults {
     const { storeFaults } = this.#options.world;
     const slowMs = (): number => this.slowDiskMs;
+    const full = (): boolean => this.freeBytes <= 0;
     return {
       get writeMsMax() {
         return slowMs() > 0 ? slowMs() : undefined;
@@ -101,26 +114,56 @@ export class SimNode {
       get failPerMillion() {
         return storeFaults.failPerMillion;
       },
+      get full() {
+        return full();
+      },
     };
   }
 
   /** Starts a process of this node on what the disk holds. */
   boot(): void {
-    const { world, clock, id, random, runner } = this.#options;
+    const { world, clock, id } = this.#options;
     const process = new SimProcess(id, clock, () => world.entered(this));
     this.process = process;
     this.stopping = false;
     this.#boots++;
     this.#lastBootMs = clock.bootMs();
-    const store = (this.#options.makeStore ?? createSimStore)({
-      scheduler: process.clock,
-      random,
-      faults: this.#storeFaults(),
-      disk: this.disk,
-    });
-    this.#store = store;
+    this.looks = { freeBytes: diskBytes.free, count: 0 };
     world.entered(this);
-    const image = store.openNow(error => world.fatal(this, error));
+    world.trace.note(id, `boot ${this.#boots}`);
+    const failed = (error: unknown): void => {
+      if (process.alive) world.fatal(this, error);
+    };
+    const store = this.#makeStore(process);
+    this.#store = store;
+    if (store instanceof SimLevelStore) {
+      store
+        .open(failed)
+        .then(image => {
+          if (process.alive) this.#run(process, store, image);
+        })
+        .catch(failed);
+      return;
+    }
+    try {
+      this.#run(process, store, store.openNow(failed));
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  #makeStore(process: SimProcess): SimStore | SimLevelStore {
+    const { random, makeStore = createSimStore } = this.#options;
+    const { disk } = this;
+    const parts = { scheduler: process.clock, random, faults: this.#storeFaults(), disk };
+    const { level } = disk;
+    if (level === undefined) return makeStore(parts);
+    return new SimLevelStore({ ...parts, level, log: this.#log(process) });
+  }
+
+  /** Builds the node of a process and lets it begin. */
+  #run(process: SimProcess, store: Store, image: StoreImage): void {
+    const { world, id, random, runner } = this.#options;
     const inner = world.net.join(id);
     const wrapRunner = this.#options.wrapRunner ?? (same => same);
     const node = new TschedNode({
@@ -135,6 +178,7 @@ export class SimNode {
         gossip: process.gossip(inner.gossip),
         bulk: process.bulk(inner.bulk),
         runner: process.runner(wrapRunner(runner)),
+        disk: this.#options.watchesRoom ? this.#room() : undefined,
       },
       settings: {
         name: id,
@@ -158,7 +202,6 @@ export class SimNode {
       },
     });
     this.node = node;
-    world.trace.note(id, `boot ${this.#boots}`);
     node.start().catch((error: unknown) => {
       if (process.alive) world.fatal(this, error);
     });
@@ -170,7 +213,7 @@ export class SimNode {
     if (process === undefined) return;
     process.kill();
     this.#options.world.net.crash(this.id, { silent: options.power });
-    this.#store?.crash();
+    this.#store?.crash(options);
     this.runner.crashNode();
     // Nothing of what a promise of the dead process sets off may reach the machine: `stop` lets go.
     if (options.power) void this.runner.stop({ end: true });
@@ -186,6 +229,29 @@ export class SimNode {
     this.stopping = true;
     await node.stop({ endTasks: false, handOver: true });
     if (this.process === process) this.crash({ power: false });
+  }
+
+  /** The file system as the node asks for it. */
+  #room(): Disk {
+    return {
+      room: async () => {
+        const { freeBytes } = this;
+        const count = freeBytes === this.looks.freeBytes ? this.looks.count + 1 : 1;
+        this.looks = { freeBytes, count };
+        return { freeBytes, totalBytes: diskBytes.total };
+      },
+      hasBallast: async () => true,
+      makeBallast: async () => undefined,
+    };
+  }
+
+  get filled(): boolean {
+    return this.freeBytes < diskBytes.free;
+  }
+
+  /** Somebody else fills the disk, up to so many free bytes, or makes room. */
+  fill(freeBytes: number | undefined): void {
+    this.freeBytes = freeBytes ?? diskBytes.free;
   }
 
   #log(process: SimProcess): Log {

@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from 'vitest';
 import { addCoverage, expectOk } from './expect-ok.ts';
-import { drawOptions, faultKinds } from './options.ts';
+import { drawOptions, faultKinds, laterFaultKinds } from './options.ts';
 import { runSeed } from './run.ts';
 
 /** Far above what they take, for a machine that is busy with other things. */
@@ -39,6 +39,11 @@ describe('a seed', () => {
       const on = drawn.filter(faults => faults.includes(kind)).length;
       expect(on, kind).toBeGreaterThan(20);
       expect(on, kind).toBeLessThan(80);
+    }
+    for (const kind of laterFaultKinds) {
+      const on = drawn.filter(faults => faults.includes(kind)).length;
+      expect(on, kind).toBeGreaterThan(10);
+      expect(on, kind).toBeLessThan(50);
     }
   });
 });

@@ -24,6 +24,7 @@ const honest = new Set<string>([
   'noQuorum',
   'outcomeUnknown',
   'overloaded',
+  'diskFull',
   'starting',
   'notLeader',
   'nodeUnreachable',
@@ -31,10 +32,17 @@ const honest = new Set<string>([
 ]);
 
 /** Of these: what says that nothing was done and nothing will be. */
-const definite = new Set<string>(['noQuorum', 'overloaded', 'starting', 'neverFits']);
+const definite = new Set<string>(['noQuorum', 'overloaded', 'diskFull', 'starting', 'neverFits']);
 
 interface Known {
   readonly request: SubmitRequest & { readonly id: TaskId };
+}
+
+/** A request without an answer yet. */
+interface Waiting {
+  readonly node: string;
+  readonly sinceMs: number;
+  readonly ask: (api: NodeApi) => Promise<unknown>;
 }
 
 export class Workload {
@@ -43,7 +51,7 @@ export class Workload {
   readonly #known: Known[] = [];
   readonly #keySpecs = new Map<string, TaskSpec>();
   /** Requests without an answer, with the process that was asked. */
-  readonly #waiting = new Map<object, SimProcess>();
+  readonly #waiting = new Map<Waiting, SimProcess>();
   #drawn = 0;
   #running = false;
   readonly counts = { asked: 0, acknowledged: 0, refused: 0, unknown: 0, tasks: 0 };
@@ -72,6 +80,15 @@ export class Workload {
   get idle(): boolean {
     for (const process of this.#waiting.values()) if (process.alive) return false;
     return true;
+  }
+
+  /** Requests without an answer, for a person. */
+  describeWaiting(): string {
+    const waiting = [...this.#waiting].filter(([, process]) => process.alive);
+    return waiting
+      .slice(0, 5)
+      .map(([{ node, sinceMs, ask }]) => `${node} since ${sinceMs.toFixed()}: ${String(ask)}`)
+      .join('; ');
   }
 
   #below(count: number): number {
@@ -318,7 +335,7 @@ export class Workload {
   ): void {
     const { process, node } = asked;
     if (process === undefined || node === undefined) return;
-    const ticket = {};
+    const ticket = { node: asked.id, sinceMs: this.#cluster.time.nowMs, ask };
     this.#waiting.set(ticket, process);
     ask(node.api)
       .then(value => {

@@ -6,7 +6,7 @@ interface Recorded {
   readonly log: string[];
   readonly clock: VirtualClock;
   readonly net: SimNet;
-  send(from: string, to: string, byte: number): boolean;
+  send(from: string, to: string, ...bytes: number[]): boolean;
   publish(from: string, byte: number): void;
   start(id: string): void;
 }
@@ -24,7 +24,7 @@ function cluster(ids: readonly string[], faults: Partial<SimNetFaults> = {}, see
     const joined = net.join(id);
     ports.set(id, joined);
     void joined.transport.start({
-      onFrame: (from, frame) => say(`${from}>${id} ${frame[0]}`),
+      onFrame: (from, frame) => say(`${from}>${id} ${[...frame].join()}`),
       onUp: peer => say(`${id} up ${peer}`),
       onDown: (peer, refused) => say(`${id} down ${peer} ${refused}`),
     });
@@ -41,7 +41,8 @@ function cluster(ids: readonly string[], faults: Partial<SimNetFaults> = {}, see
     clock,
     net,
     start,
-    send: (from, to, byte) => ports.get(from)?.transport.send(to, Uint8Array.of(byte)) ?? false,
+    send: (from, to, ...bytes) =>
+      ports.get(from)?.transport.send(to, Uint8Array.from(bytes)) ?? false,
     publish: (from, byte) => ports.get(from)?.gossip.publish(Uint8Array.of(byte)),
   };
 }
@@ -240,5 +241,46 @@ describe('simulated network', () => {
     a.transport.send('b', Uint8Array.of(5));
     clock.run(100);
     expect(kept.map(frame => [...frame])).toEqual([[0xdb]]);
+  });
+});
+
+describe('links that are clogged', () => {
+  test('hold frames back and let them go in their order', () => {
+    const { log, clock, net, send } = cluster(['a', 'b']);
+    log.length = 0;
+    net.clog('a', 'b');
+    for (const byte of [1, 2, 3]) send('a', 'b', byte);
+    send('b', 'a', 9);
+    clock.run(1_000);
+    expect(happened(log)).toEqual(['b>a 9']);
+    net.unclog('a', 'b');
+    clock.run(1_000);
+    expect(happened(log)).toEqual(['b>a 9', 'a>b 1', 'a>b 2', 'a>b 3']);
+  });
+
+  test('lose what they held when the connection is given up for its silence', () => {
+    const { log, clock, net, send } = cluster(['a', 'b']);
+    log.length = 0;
+    net.clog('a', 'b');
+    send('a', 'b', 1);
+    clock.run(10_000);
+    net.unclog('a', 'b');
+    clock.run(10_000);
+    send('a', 'b', 2);
+    clock.run(1_000);
+    expect(happened(log).filter(line => line.startsWith('a>b'))).toEqual(['a>b 2']);
+    expect(happened(log)).toContain('b up a');
+  });
+});
+
+describe('frames that are cut short', () => {
+  test('arrive as a part of what was sent, at least a byte of it', () => {
+    const { log, clock, send } = cluster(['a', 'b'], { truncatePerTenThousand: 5_000 });
+    log.length = 0;
+    for (let round = 0; round < 100; round++) send('a', 'b', 1, 2, 3, 4);
+    clock.run(1_000);
+    const lengths = happened(log).map(line => line.split(' ')[1]!.split(',').length);
+    expect(lengths).toHaveLength(100);
+    expect(new Set(lengths)).toEqual(new Set([1, 2, 3, 4]));
   });
 });

@@ -112,6 +112,15 @@ describe('a request', () => {
     await expect(stopped).rejects.toMatchObject({ code: 'outcomeUnknown' });
   });
 
+  test('to the node itself has its deadline as well', async () => {
+    peers.handle('slow', () => new Promise<Uint8Array>(() => undefined));
+    const asked = peers.request('me', 'slow', bytes(''), 1_000);
+    const late = expect(asked).rejects.toMatchObject({ code: 'outcomeUnknown' });
+    expect(time.step()).toBe(true);
+    expect(time.nowMs).toBe(1_000);
+    await late;
+  });
+
   test('has a number that no earlier process of the node has used', () => {
     const numbers = [1, 2].map(seed => {
       const transport = {
