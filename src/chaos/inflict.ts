@@ -3,6 +3,7 @@
  * told in short sentences, for the report. A fault that cannot be done throws; whatever it had
  * begun is healed first.
  */
+import { readdir } from 'node:fs/promises';
 import type { ChaosCluster } from './cluster.ts';
 import { emptyDisk, fillDisk, flipBytes, slowSyncs, wipeDirectory } from './disks.ts';
 import { type Draw, makeDraw } from './draw.ts';
@@ -198,7 +199,9 @@ const ways: Readonly<Record<FaultKind, Inflict>> = {
     await pause(hit.fault.forMs, world.signal);
     for (const node of hit.nodes) {
       await bringBack(world, node, hit.tell);
-      if (!node.refused) hit.tell(`${node.name} started all the same`);
+      if (node.refused) continue;
+      const aside = (await readdir(node.dir)).some(name => name.startsWith('quarantine-'));
+      hit.tell(`${node.name} ${aside ? 'has its store rebuilt' : 'started all the same'}`);
     }
   },
   async clockJump({ cluster, signal }, { fault, nodes, tell }) {

@@ -86,6 +86,12 @@ export const limits = {
   readsWaitingMax: 20_000,
   /** Consensus messages that wait for the next turn of the drive loop. */
   inboxMax: 65_536,
+  /** Nodes that `peers.json` names, and addresses of each. */
+  contactsMax: 32,
+  contactAddressesMax: 8,
+  /** Damaged stores that a node puts aside by itself within a day, and how many it keeps. */
+  rebuildsPerDayMax: 2,
+  quarantinesKept: 2,
   shardsMax: 4_096,
   nodesMax: 1_000,
 } as const;
@@ -98,4 +104,5 @@ assert(limits.logBytesSpare < limits.logBytesMax, 'a log is truncated before it 
 assert(limits.snapshotChunkBytes < limits.bulkMessageBytesMax, 'a piece fits a message');
 assert(limits.snapshotWindow < limits.bulkMessagesMax, 'what is under way may wait');
 assert(limits.specBytesMax < limits.rowBytesMax, 'a spec fits a row');
+assert(limits.rebuildsPerDayMax <= limits.quarantinesKept, 'the stores put aside are counted');
 assert(limits.leaseMsMin <= limits.leaseMsDefault, 'the default lease is allowed');

@@ -168,7 +168,7 @@ export class SmallWorld {
         wire,
         bootstrap: (join?.contacts ?? []).map(contact => ({
           node: contact,
-          address: `/sim/p2p/${contact}`,
+          addresses: [`/sim/p2p/${contact}`],
         })),
       },
       image,
