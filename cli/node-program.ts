@@ -24,6 +24,7 @@ export interface NodeOptions {
   ports?: { from: number; to: number };
   labels: [string, string][];
   acceptDataLoss?: boolean;
+  autoRebuild?: boolean;
   diskReserveBytes?: number;
   ballastBytes?: number;
   allowInsecureHttp?: boolean;

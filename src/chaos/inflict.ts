@@ -182,6 +182,7 @@ const ways: Readonly<Record<FaultKind, Inflict>> = {
     }
   },
   async flipBytes(world, hit) {
+    const before = await Promise.all(hit.nodes.map(node => storeOf(world, node)));
     await each(hit.nodes, node => node.kill());
     world.onChange();
     for (const node of hit.nodes) {
@@ -189,9 +190,11 @@ const ways: Readonly<Record<FaultKind, Inflict>> = {
       hit.tell(`flipped bits: ${places.join(', ')}`);
     }
     await pause(hit.fault.forMs, world.signal);
-    for (const node of hit.nodes) {
+    for (const [at, node] of hit.nodes.entries()) {
       await bringBack(world, node, hit.tell);
-      if (!node.refused) hit.tell(`${node.name} started all the same`);
+      if (node.refused) continue;
+      const rebuilt = (await storeOf(world, node)) !== before[at];
+      hit.tell(`${node.name} ${rebuilt ? 'has its store rebuilt' : 'started all the same'}`);
     }
   },
   async clockJump({ signal }, { fault, nodes, tell }) {
@@ -206,6 +209,17 @@ const ways: Readonly<Record<FaultKind, Inflict>> = {
   },
   outOfMemory,
 };
+
+/** Which store a node has, by its own word; `undefined` where it does not say. */
+async function storeOf({ cluster }: FaultWorld, node: ClusterNode): Promise<string | undefined> {
+  try {
+    const { body } = await cluster.call(node, `/v1/nodes/${node.name}`);
+    return (body as { storeId?: string }).storeId;
+  } catch {
+    // Not in time: then it is not known.
+    return undefined;
+  }
+}
 
 async function pauseSupervisor({ signal }: FaultWorld, { fault, nodes, tell }: Hit) {
   const frozen: { readonly node: ClusterNode; readonly resume: () => Promise<boolean> }[] = [];

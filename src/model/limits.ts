@@ -91,6 +91,12 @@ export const limits = {
   replicasCatchingUpMax: 8,
   /** Starts of a node that its store remembers until the registry has confirmed one. */
   unconfirmedStartsMax: 64,
+  /** Nodes that `peers.json` names, and addresses of each. */
+  contactsMax: 32,
+  contactAddressesMax: 8,
+  /** Damaged stores that a node puts aside by itself within a day, and how many it keeps. */
+  rebuildsPerDayMax: 2,
+  quarantinesKept: 2,
   shardsMax: 4_096,
   nodesMax: 1_000,
 } as const;
@@ -103,4 +109,5 @@ assert(limits.logBytesSpare < limits.logBytesMax, 'a log is truncated before it 
 assert(limits.snapshotChunkBytes < limits.bulkMessageBytesMax, 'a piece fits a message');
 assert(limits.snapshotWindow < limits.bulkMessagesMax, 'what is under way may wait');
 assert(limits.specBytesMax < limits.rowBytesMax, 'a spec fits a row');
+assert(limits.rebuildsPerDayMax <= limits.quarantinesKept, 'the stores put aside are counted');
 assert(limits.leaseMsMin <= limits.leaseMsDefault, 'the default lease is allowed');

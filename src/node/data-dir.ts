@@ -5,6 +5,8 @@
  *   network.key    key of the cluster's private network, 32 bytes   0600
  *   admin.token    bearer token of the first administrator          0600, first node only
  *   join.json      join token of a node that has not joined yet     0600
+ *   peers.json     addresses of other nodes, for a node that loses its store      0600
+ *   rebuild.json   there while a damaged store is replaced by a new one   0600
  *   listen.json    ports chosen for other nodes, where any would do     0600
  *   http.address   where the HTTP API of the running node listens
  *   store/         LevelDB
@@ -125,11 +127,16 @@ export function readJoinToken(text: string): JoinToken {
 }
 
 /** The node ids in multiaddresses that end in /p2p/ID. */
-export function bootstrapOf(addresses: readonly string[]): { node: string; address: string }[] {
-  return addresses.flatMap(address => {
+export function bootstrapOf(
+  addresses: readonly string[],
+): { readonly node: string; readonly addresses: string[] }[] {
+  const found = new Map<string, string[]>();
+  for (const address of addresses) {
     const node = /\/p2p\/([A-Za-z0-9]+)$/.exec(address)?.[1];
-    return node === undefined ? [] : [{ node, address }];
-  });
+    if (node === undefined) continue;
+    found.set(node, [...(found.get(node) ?? []), address]);
+  }
+  return [...found].map(([node, known]) => ({ node, addresses: known }));
 }
 
 const isMissing = (error: unknown): boolean =>

@@ -39,6 +39,12 @@ export const isSeated = (conf: ConfState, id: ReplicaId): boolean =>
   conf.learners.includes(id) ||
   conf.learnersNext.includes(id);
 
+/** Whether no other replica has a seat. */
+export const isAlone = (conf: ConfState, id: ReplicaId): boolean =>
+  [...conf.voters, ...conf.votersOutgoing, ...conf.learners, ...conf.learnersNext].every(
+    seat => seat === id,
+  );
+
 const version = 1;
 
 function writeMembers(writer: ByteWriter, members: readonly Member[]): void {

@@ -3,6 +3,10 @@
  * what would grow without an end: new tasks. What is in the logs is still applied, and tasks settle
  * and free their room in the end; for that the reserve is kept.
  *
+ * The reserve is what may still be written then: logs up to their bounds (64 MiB a group), tables
+ * that LevelDB writes anew before it drops the old ones, output of what runs. None of that grows
+ * with the disk, so a twentieth of a large one would keep room from tasks for nothing.
+ *
  *   room -> low    free < reserve
  *   low  -> room   free >= reserve and a quarter of it more
  */
@@ -11,6 +15,7 @@ import { formatSize } from '../model/resources.ts';
 
 const gib = 1024 ** 3;
 const reserveBytesMin = gib;
+const reserveBytesMax = 10 * gib;
 const reserveShare = 0.05;
 /** Left above the reserve once the ballast is made, so that it never makes a disk low by itself. */
 const ballastSpareBytes = 64 * 1024 ** 2;
@@ -35,7 +40,8 @@ export class DiskRoom {
   }
 
   get reserveBytes(): number {
-    return this.#reserveGiven ?? Math.max(reserveBytesMin, this.#totalBytes * reserveShare);
+    const share = Math.min(this.#totalBytes * reserveShare, reserveBytesMax);
+    return this.#reserveGiven ?? Math.max(reserveBytesMin, share);
   }
 
   measured(freeBytes: number, totalBytes: number): void {

@@ -10,7 +10,7 @@ const everyMs = 1_000;
 const ballastEveryMs = 5_000;
 
 export interface DiskSettings {
-  /** Kept free; a twentieth of the disk, at least 1 GiB, unless given. */
+  /** Kept free; a twentieth of the disk, 1 to 10 GiB, unless given. */
   readonly reserveBytes?: number | undefined;
   /** 0 for none. */
   readonly ballastBytes: number;

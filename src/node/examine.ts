@@ -11,7 +11,7 @@ import { nodeIdOf } from '../net/keys.ts';
 import { checkStore, type StoreCheck } from '../storage/check-store.ts';
 import { DataDir } from './data-dir.ts';
 import { dataDisk } from './data-disk.ts';
-import { decodeDescriptor } from './descriptor.ts';
+import { decodeDescriptor, isAlone } from './descriptor.ts';
 import { DiskRoom } from './disk-room.ts';
 import { ifThere } from './if-there.ts';
 
@@ -227,9 +227,7 @@ function aloneIn({ descriptors }: StoreCheck): boolean[] {
   return descriptors.flatMap(descriptor => {
     try {
       const { replicaId, conf } = decodeDescriptor(descriptor);
-      const { voters, votersOutgoing, learners, learnersNext } = conf;
-      const seats = [...voters, ...votersOutgoing, ...learners, ...learnersNext];
-      return [seats.every(id => id === replicaId)];
+      return [isAlone(conf, replicaId)];
     } catch (error) {
       if (error instanceof DecodeError) return [];
       throw error;

@@ -4,7 +4,9 @@
 export interface GroupMachine {
   readonly dirtyRows: number;
   readonly dirtyBytes: number;
-  load(rows: Iterable<readonly [Uint8Array, Uint8Array]>, applied: number): void;
+  /** What is stored, in key order and some rows at a time; then the index that they stand for. */
+  loadRows(rows: Iterable<readonly [Uint8Array, Uint8Array]>): void;
+  loaded(applied: number): void;
   apply(
     index: number,
     data: Uint8Array,

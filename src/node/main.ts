@@ -8,7 +8,6 @@ import { programVersion } from '../model/version.ts';
 import { createNet } from '../net/create-libp2p.ts';
 import { nodeIdOf } from '../net/keys.ts';
 import type { StoreImage } from '../ports/store.ts';
-import type { JoinToken } from '../registry/join-token.ts';
 import { createProcessRunner } from '../worker/process-runner.ts';
 import { DataDir } from './data-dir.ts';
 import { ballastBytesDefault, dataDisk } from './data-disk.ts';
@@ -17,9 +16,12 @@ import { keepPorts } from './listen-ports.ts';
 import type { LogLimits } from './log-policy.ts';
 import { TschedNode } from './node.ts';
 import { mayLoseData, openStore } from './open-store.ts';
+import { PeersFile } from './peers-file.ts';
 import { createLog } from './pino-log.ts';
-import { type Offer, prepareNode, totalsOf } from './prepare-node.ts';
+import { type Offer, type Prepared, prepareNode, totalsOf } from './prepare-node.ts';
 import { realClock, realRandom } from './real-clock.ts';
+import { rebuildFile, setAside } from './rebuild.ts';
+import type { Replica } from './replica.ts';
 
 export { freeBallast } from './data-disk.ts';
 export { runDev } from './dev.ts';
@@ -43,10 +45,12 @@ export interface NodeOptions extends Offer {
   readonly tier: Tier;
   readonly labels: readonly (readonly [string, string])[];
   readonly submitsInFlightMax?: number | undefined;
-  /** Bytes kept free on the disk; a twentieth of it, at least 1 GiB, unless given. */
+  /** Bytes kept free on the disk; a twentieth of it, 1 to 10 GiB, unless given. */
   readonly diskReserveBytes?: number | undefined;
   /** Go on with a store that shows that acknowledged batches are gone. */
   readonly acceptDataLoss?: boolean | undefined;
+  /** Have a damaged store rebuilt from the other nodes, where they have what it held. */
+  readonly autoRebuild?: boolean | undefined;
   /** 0 for none. */
   readonly ballastBytes?: number | undefined;
   readonly allowInsecureHttp?: boolean | undefined;
@@ -76,7 +80,7 @@ function checkImage(
   dir: DataDir,
   image: StoreImage,
   nodeId: string,
-  join: JoinToken | undefined,
+  { join, rebuilt }: Prepared,
 ): void {
   const { header, groups } = image;
   const refuse = (why: string): never => {
@@ -88,10 +92,11 @@ function checkImage(
   if (join !== undefined && join.clusterId !== header.clusterId) {
     refuse(`${dir.path} holds a node of another cluster than the join token`);
   }
-  if (join === undefined && groups.length === 0 && image.tombstones.size === 0) {
+  if (join !== undefined || rebuilt) return;
+  if (groups.length === 0 && image.tombstones.size === 0) {
     throw brokenOff(dir);
   }
-  if (join === undefined && !groups.some(({ group }) => group === registryGroup)) {
+  if (!groups.some(({ group }) => group === registryGroup)) {
     throw new TschedError(
       'nodeRemoved',
       `the node in ${dir.path} has left the registry: it was removed from its cluster. Where ` +
@@ -100,8 +105,22 @@ function checkImage(
   }
 }
 
-/** Starts a node; what was begun is taken back where a later step fails. */
+/** Starts a node, on a new store where the old one is damaged and may be rebuilt. */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
+  try {
+    return await tryStart(options);
+  } catch (error) {
+    const isFault = error instanceof TschedError && error.code === 'storageFault';
+    if (options.autoRebuild !== true || !isFault) throw error;
+    const log = createLog(options.logLevel ?? 'info', options.name ?? hostname());
+    const { diskReserveBytes: reserveBytes } = options;
+    await setAside(new DataDir(options.dataDir), error, { nowMs: Date.now(), reserveBytes, log });
+    return await tryStart(options);
+  }
+}
+
+/** What was begun is taken back where a later step fails. */
+async function tryStart(options: NodeOptions): Promise<RunningNode> {
   const undo: (() => Promise<void>)[] = [];
   try {
     return await start(options, undo);
@@ -134,6 +153,8 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
   });
   /** It was a member: what ends it then is no failure of the start. */
   let tookTasks = false;
+  /** The store is being read; whoever reads it hears of a fault, and may have it rebuilt. */
+  let recovering = options.autoRebuild === true;
   /** What ends it, where that is a failure: a stop in order must not hide it. */
   let fault: unknown;
   // Whoever started the node hears of it; during the start nobody listens yet.
@@ -153,6 +174,7 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
       why: message,
       stack: error instanceof Error ? error.stack : undefined,
     });
+    if (code === 'storageFault' && recovering) return;
     if (code === 'storageFault') {
       process.stderr.write(`error: ${message}\n`);
       process.exit(storageExit);
@@ -167,7 +189,7 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
   const acceptDataLoss = options.acceptDataLoss === true && (await mayLoseData(dir));
   const { store, image } = await openStore(dir, log, fatal, acceptDataLoss);
   undo.push(() => store.close());
-  checkImage(dir, image, nodeId, prepared.join);
+  checkImage(dir, image, nodeId, prepared);
   const net = await createNet({
     privateKey: prepared.privateKey,
     networkKey: prepared.networkKey,
@@ -230,15 +252,29 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
     image,
     end: {
       fatal,
+      recovered: () => {
+        recovering = false;
+      },
       stopAsked: how => void stopNode({ ...how, handOver: true }).catch(fail),
     },
   });
   const running = node;
+  const peersFile = new PeersFile({
+    dir,
+    clock: realClock,
+    log,
+    clusterId: image.header.clusterId,
+    self: nodeId,
+    alone: () => [...running.loop.replicas()].filter(isOnlyVoter).length,
+    peers: () =>
+      (running.registry.machine()?.nodes() ?? []).map(node => ({ ...node, node: node.id })),
+  });
   let stopping: Promise<void> | undefined;
   stopNode = how => {
     stopping ??= (async () => {
       log.info('stopping', { endTasks: how.endTasks });
       await dir.remove('http.address');
+      await peersFile.stop();
       await running.stop(how);
       await gateway.stop();
       log.info('stopped');
@@ -252,6 +288,7 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
   await dir.write('http.address', `${httpAddress}\n`, 0o644);
   const ready = untilReady(running, dir, stopped).then(() => {
     tookTasks = true;
+    peersFile.start();
   });
   return {
     httpAddress,
@@ -263,6 +300,9 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
     stop: how => stopNode({ endTasks: how?.endTasks === true, handOver: true }),
   };
 }
+
+const isOnlyVoter = ({ id, descriptor: { conf } }: Replica): boolean =>
+  conf.voters.length === 1 && conf.voters[0] === id;
 
 function requireNode(node: TschedNode | undefined): TschedNode {
   if (node === undefined) throw new TschedError('starting', 'the node is starting');
@@ -280,8 +320,9 @@ async function untilReady(node: TschedNode, dir: DataDir, stopped: Promise<void>
     if (over) return new Promise<void>(() => undefined);
     await new Promise<void>(resolve => realClock.after(25, resolve));
   }
-  // The registry knows this node: its join token has done its work.
+  // The registry knows this node and this store: what was to bring that about has done its work.
   await dir.remove('join.json');
+  await dir.remove(rebuildFile);
 }
 
 /** Asks the running node of a data directory for a join token. */

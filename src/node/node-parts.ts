@@ -1,5 +1,4 @@
 /** What a node is made of: its settings, its ports, and how it tells that it ends. */
-import type { NodeId } from '../model/ids.ts';
 import type { Resources, Tier } from '../model/resources.ts';
 import type { BulkTransport } from '../ports/bulk.ts';
 import type { Clock, Random } from '../ports/clock.ts';
@@ -10,6 +9,7 @@ import type { Store } from '../ports/store.ts';
 import type { Gossip, Transport } from '../ports/transport.ts';
 import type { DiskSettings } from './disk-watch.ts';
 import type { LogLimits } from './log-policy.ts';
+import type { Contact } from './peers-file.ts';
 import type { WireRange } from './wire-version.ts';
 
 export interface NodeSettings {
@@ -33,7 +33,7 @@ export interface NodeSettings {
   /** From the join token, for the first registration. */
   readonly joinSecret?: Uint8Array | undefined;
   /** Nodes to dial before the registry is known here. */
-  readonly bootstrap: readonly { readonly node: NodeId; readonly address: string }[];
+  readonly bootstrap: readonly Contact[];
 }
 
 export interface NodePorts {
@@ -52,6 +52,8 @@ export interface NodePorts {
 export interface NodeEnd {
   /** A broken invariant or a fault that the node must not survive. */
   fatal(error: unknown): void;
+  /** Every row of the store was read; until then whoever starts the node hears of its faults. */
+  recovered?(): void;
   /** Somebody asked over the API that this node stops. */
   stopAsked(options: { readonly endTasks: boolean }): void;
 }

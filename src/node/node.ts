@@ -300,6 +300,7 @@ export class TschedNode {
     const { gossip, log } = this.#ports;
     const standing = (node: NodeId): Standing => standingOf(this.registry.machine(), node);
     await this.loop.recover(this.#image);
+    this.#end.recovered?.();
     await this.#disk?.start();
     await this.#peers.start(
       {
@@ -328,7 +329,8 @@ export class TschedNode {
     for (const replica of this.loop.replicas()) {
       if (campaignAlone(replica)) this.loop.touch(replica);
     }
-    for (const { node, address } of this.#settings.bootstrap) this.#peers.connect(node, [address]);
+    for (const { node, addresses } of this.#settings.bootstrap)
+      this.#peers.connect(node, addresses);
     this.#membership.start();
     background(this.context, 'register', this.#registration.register());
     this.#advertiser.start();

@@ -6,6 +6,7 @@ import { createLevelStore } from '../storage/level-store.ts';
 import type { DataDir } from './data-dir.ts';
 import { freeBallast, isDiskFull } from './data-disk.ts';
 import { examine } from './examine.ts';
+import { readPeers } from './peers-file.ts';
 
 /**
  * Whether a damaged store may be gone on with. Throws where another node may have what this one
@@ -15,7 +16,10 @@ import { examine } from './examine.ts';
 export async function mayLoseData(dir: DataDir): Promise<boolean> {
   const { verdict, onlyCopy } = await examine(dir.path);
   if (verdict !== 'damaged') return false;
-  if (onlyCopy) return true;
+  // What a store without its newest batches says of its members may be out of date.
+  const peers = await readPeers(dir);
+  const shared = peers !== undefined && peers.nodes.length > 0 && peers.alone === 0;
+  if (onlyCopy && !shared) return true;
   throw new TschedError(
     'storageFault',
     `other nodes may have what ${dir.path} has: --accept-data-loss is for the only copy. Put the ` +

@@ -9,6 +9,8 @@ import type { Log } from '../ports/log.ts';
 import type { JoinToken } from '../registry/join-token.ts';
 import { createLevelStore } from '../storage/level-store.ts';
 import { bootstrapOf, type DataDir, readJoinToken } from './data-dir.ts';
+import type { Contact } from './peers-file.ts';
+import { rebuilding } from './rebuild.ts';
 
 /** What an operator says that the node has; the machine is asked for the rest. */
 export interface Offer {
@@ -26,7 +28,9 @@ export interface Prepared {
   readonly privateKey: Uint8Array;
   readonly networkKey: Uint8Array;
   readonly joinSecret?: Uint8Array | undefined;
-  readonly bootstrap: readonly { readonly node: string; readonly address: string }[];
+  /** A damaged store was put aside, and the one that is there now is to be filled by others. */
+  readonly rebuilt: boolean;
+  readonly bootstrap: readonly Contact[];
 }
 
 /**
@@ -38,35 +42,58 @@ export async function prepareNode(
   join: string | undefined,
   log: Log,
 ): Promise<Prepared> {
+  const rebuild = await rebuilding(dir);
   if (!(await dir.hasStore())) {
-    if (join === undefined) {
-      if (await dir.hasQuarantine()) throw putAside(dir);
-      if ((await dir.read('node.key')) !== undefined) throw withoutStore(dir);
-      throw new TschedError(
-        'dataDirEmpty',
-        `${dir.path} holds no node: make a cluster with \`tsched cluster init --data-dir ${dir.path}\`, ` +
-          'or join one with --join TOKEN (`tsched cluster token` prints it)',
-      );
-    }
-    const token = readJoinToken(join);
-    await dir.make();
-    const privateKey = (await dir.read('node.key')) ?? (await newPrivateKey());
-    await dir.write('node.key', privateKey, 0o600);
-    await dir.write('network.key', token.networkKey, 0o600);
-    await dir.write('join.json', JSON.stringify({ token: join.trim() }), 0o600);
-    const nodeId = await nodeIdOf(privateKey);
-    const storeId = randomBytes(16).toString('hex');
-    const store = createLevelStore({ directory: dir.store, log });
-    await store.create({ clusterId: token.clusterId, nodeId, storeId });
+    if (join !== undefined) await makeJoining(dir, join, log);
+    else if (rebuild === undefined) throw await noStore(dir);
+    else await createStore(dir, rebuild.clusterId, (await dir.keys()).privateKey, log);
   }
   const keys = await dir.keys();
   const pending = await dir.readText('join.json');
   const given = join === undefined ? undefined : readJoinToken(join);
-  if (pending === undefined) return { ...keys, join: given, bootstrap: [] };
+  if (pending === undefined) {
+    const bootstrap = rebuild?.contacts ?? [];
+    return { ...keys, join: given, rebuilt: rebuild !== undefined, bootstrap };
+  }
   const { token } = JSON.parse(pending) as { token: string };
   const kept = given ?? readJoinToken(token);
   const { secret, addresses } = kept;
-  return { ...keys, join: kept, joinSecret: secret, bootstrap: bootstrapOf(addresses) };
+  const bootstrap = bootstrapOf(addresses);
+  return { ...keys, join: kept, joinSecret: secret, rebuilt: false, bootstrap };
+}
+
+/** A node that has not joined yet; its key stays where it had one. */
+async function makeJoining(dir: DataDir, join: string, log: Log): Promise<void> {
+  const token = readJoinToken(join);
+  await dir.make();
+  const privateKey = (await dir.read('node.key')) ?? (await newPrivateKey());
+  await dir.write('node.key', privateKey, 0o600);
+  await dir.write('network.key', token.networkKey, 0o600);
+  await dir.write('join.json', JSON.stringify({ token: join.trim() }), 0o600);
+  await createStore(dir, token.clusterId, privateKey, log);
+}
+
+/** Why there is nothing to start on. */
+async function noStore(dir: DataDir): Promise<TschedError> {
+  if (await dir.hasQuarantine()) return putAside(dir);
+  if ((await dir.read('node.key')) !== undefined) return withoutStore(dir);
+  return new TschedError(
+    'dataDirEmpty',
+    `${dir.path} holds no node: make a cluster with \`tsched cluster init --data-dir ${dir.path}\`, ` +
+      'or join one with --join TOKEN (`tsched cluster token` prints it)',
+  );
+}
+
+/** An empty store, under an id that was never used before. */
+async function createStore(
+  dir: DataDir,
+  clusterId: string,
+  privateKey: Uint8Array,
+  log: Log,
+): Promise<void> {
+  const nodeId = await nodeIdOf(privateKey);
+  const storeId = randomBytes(16).toString('hex');
+  await createLevelStore({ directory: dir.store, log }).create({ clusterId, nodeId, storeId });
 }
 
 /** What the node offers: what was said, else what the machine has. */

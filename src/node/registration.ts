@@ -94,8 +94,8 @@ export class Registration {
     if (this.#registry.machine()?.cluster() !== undefined) {
       return this.#registry.register({ node, joinSecret, starts: this.#start.known });
     }
-    // Not a member yet: through whichever node of the join token answers.
-    let failure = new TschedError('unreachable', 'no node of the join token can be reached');
+    // Not a member yet, or no more under this store: through whichever node answers.
+    let failure = new TschedError('unreachable', 'no node that is known here can be reached');
     for (const { node: contact } of bootstrap) {
       if (!peers.connected(contact)) continue;
       try {

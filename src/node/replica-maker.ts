@@ -4,12 +4,13 @@ import { DecodeError } from '../model/bytes.ts';
 import { TschedError } from '../model/errors.ts';
 import type { NodeId } from '../model/ids.ts';
 import type { Random } from '../ports/clock.ts';
-import type { GroupImage, Row, Store } from '../ports/store.ts';
+import type { GroupImage, Store } from '../ports/store.ts';
 import { RaftCore } from '../raft/core.ts';
 import type { HardState, Message, ReplicaId } from '../raft/message.ts';
 import { productionConfig } from '../raft/production.ts';
 import { type Descriptor, decodeDescriptor, noConf } from './descriptor.ts';
 import type { GroupMachine } from './group-machine.ts';
+import { loadMachine } from './load-machine.ts';
 import { LogCache, readOutline } from './log-cache.ts';
 import { Replica, type ReplicaEvents } from './replica.ts';
 
@@ -38,9 +39,8 @@ export async function storedSeed(
   image: GroupImage,
   machine: GroupMachine,
 ): Promise<ReplicaSeed> {
-  const rows = await allRows(store, image.group);
   try {
-    machine.load(rows, image.applied);
+    await loadMachine(machine, store.readGroup(image.group), image.applied);
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
     throw new TschedError(
@@ -110,24 +110,6 @@ export function makeReplica(
 export function mayCreate(message: Message, present: ReplicaId, removed: ReplicaId): boolean {
   if (message.type !== 'MsgApp' && message.type !== 'MsgHeartbeat') return false;
   return message.to > present && message.to > removed;
-}
-
-const pageRows = 4_096;
-
-/** Every state row of a group, in key order. */
-export async function allRows(store: Store, group: number): Promise<Row[]> {
-  const rows: Row[] = [];
-  const to = new Uint8Array(64).fill(0xff);
-  let from: Uint8Array = new Uint8Array(0);
-  for (;;) {
-    const page = await store.rows(group, { from, to, limit: pageRows });
-    for (const row of page) rows.push(row);
-    const last = page[page.length - 1];
-    if (page.length < pageRows || last === undefined) return rows;
-    // The least key above the last one.
-    from = new Uint8Array(last[0].length + 1);
-    from.set(last[0]);
-  }
 }
 
 /**

@@ -10,9 +10,10 @@ import { limits } from '../model/limits.ts';
 import type { BulkStream } from '../ports/bulk.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
-import type { Row, RowReading, Store, StoreOp } from '../ports/store.ts';
+import type { Row, Store, StoreOp } from '../ports/store.ts';
 import type { Message, SnapshotMeta } from '../raft/message.ts';
 import type { GroupMachine } from './group-machine.ts';
+import { loadMachine } from './load-machine.ts';
 import type { Replica } from './replica.ts';
 import type { IncomingState } from './replica-batch.ts';
 import {
@@ -27,6 +28,8 @@ import { within } from './within.ts';
 
 /** Rows are written in batches of about this size. */
 const stageBytes = 1024 * 1024;
+/** While rows are loaded, the sender hears this often that it goes on. */
+const aliveMs = 5_000;
 
 export interface SnapshotReceiverDeps {
   readonly clock: Clock;
@@ -179,13 +182,23 @@ export class SnapshotReceiver {
       await this.#tell(stream, part.seq);
     }
     if (rows.length > 0) await this.#put(replica, { kind: 'stage', group, rows });
-    return this.#install(accepted);
+    return this.#install(stream, accepted, joiner.chunks);
   }
 
-  async #install({ replica, header, snapshot }: Accepted): Promise<boolean> {
-    const { machineFor, store, install } = this.#deps;
+  async #install(
+    stream: BulkStream,
+    { replica, header, snapshot }: Accepted,
+    chunks: number,
+  ): Promise<boolean> {
+    const { clock, machineFor, store, install } = this.#deps;
     const machine = machineFor(replica.group);
-    machine.load(await everyRow(store.stagedRows(replica.group)), snapshot.index);
+    let toldMs = clock.nowMs();
+    await loadMachine(machine, store.stagedRows(replica.group), snapshot.index, async () => {
+      if (clock.nowMs() - toldMs < aliveMs) return;
+      // It may take longer than the sender waits for a word.
+      toldMs = clock.nowMs();
+      await this.#tell(stream, chunks);
+    });
     this.#assertPresent(replica);
     const { index, term, conf } = snapshot;
     const { confIndex, members } = header.descriptor;
@@ -231,18 +244,5 @@ export class SnapshotReceiver {
   stop(): void {
     this.#stopped = true;
     for (const stream of this.#streams) stream.abort();
-  }
-}
-
-async function everyRow(reading: RowReading): Promise<Row[]> {
-  const rows: Row[] = [];
-  try {
-    for (;;) {
-      const page = await reading.next(stageBytes);
-      if (page.length === 0) return rows;
-      for (const row of page) rows.push(row);
-    }
-  } finally {
-    await reading.close();
   }
 }

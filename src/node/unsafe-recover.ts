@@ -24,7 +24,7 @@ import { RegistryMachine } from '../registry/machine.ts';
 import { createLevelStore } from '../storage/level-store.ts';
 import { DataDir } from './data-dir.ts';
 import { decodeDescriptor, decodeMembers, type Member } from './descriptor.ts';
-import { allRows } from './replica-maker.ts';
+import { loadMachine } from './load-machine.ts';
 
 const pageBytes = 4 * 1024 * 1024;
 /** The year 2145; a clock that says more leaves room for as many recoveries again. */
@@ -97,7 +97,7 @@ async function registryOf(store: Store, image: StoreImage): Promise<RegistryMach
     throw new TschedError('badRequest', 'this store holds no replica of the registry');
   }
   const machine = new RegistryMachine();
-  machine.load(await allRows(store, registryGroup), group.applied);
+  await loadMachine(machine, store.readGroup(registryGroup), group.applied);
   for (const entry of entriesOf(store, group)) {
     if (entry.type === 0) machine.apply(entry.index, entry.data);
   }

@@ -64,7 +64,7 @@ export interface ReplicaOwner extends ReplicaRecord {
 }
 
 export class RegistryMachine {
-  #state = new RegistryState();
+  readonly #state = new RegistryState();
   #applied = 0;
   /** Applied index of the newest flush that was taken. */
   #taken = 0;
@@ -72,13 +72,15 @@ export class RegistryMachine {
   #lastToken = 0;
   #durableToken = 0;
 
-  /** Starts from stored rows, those of state at `applied`. Throws `DecodeError`. */
-  load(rows: Iterable<readonly [Uint8Array, Uint8Array]>, applied: number): void {
-    this.#state = new RegistryState();
+  /** The next rows of what is stored, all of them before anything else. Throws `DecodeError`. */
+  loadRows(rows: Iterable<readonly [Uint8Array, Uint8Array]>): void {
     for (const [key, value] of rows) loadRow(this.#state, key, value);
+  }
+
+  /** Those were the rows of state at `applied`. */
+  loaded(applied: number): void {
     this.#applied = applied;
     this.#taken = applied;
-    this.#dirtyBytes = 0;
   }
 
   /**

@@ -15,30 +15,46 @@ import type { ShardState } from './state.ts';
 export type StateRow = readonly [key: Uint8Array, value: Uint8Array];
 
 /**
- * Fills an empty state. Throws `DecodeError` for rows of another version, `AssertionError` where
- * rows do not belong together.
+ * Fills an empty state, some rows at a time, so that they need not all be in memory at once. Throws
+ * `DecodeError` for rows of another version, `AssertionError` where rows do not belong together.
  */
-export function loadRows(state: ShardState, rows: Iterable<StateRow>): void {
-  let meta: Meta | undefined;
-  let lastKind = 0;
-  for (const [key, value] of rows) {
-    const kind = key[0]!;
-    assert(kind >= lastKind, 'state rows come in key order');
-    lastKind = kind;
-    if (kind === rowKind.meta) meta = decodeMeta(value);
-    else if (kind === rowKind.task) loadTask(state, value);
-    else if (kind === rowKind.spec) loadSpec(state, key, value);
-    else throw new DecodeError(`state row of an unknown kind ${kind}`);
+export class RowLoader {
+  readonly #state: ShardState;
+  #meta: Meta | undefined;
+  #lastKind = 0;
+
+  constructor(state: ShardState) {
+    this.#state = state;
   }
-  if (meta === undefined) {
-    assert(lastKind === 0, 'state rows come with a meta row');
-    return;
+
+  /** The next rows, in key order. */
+  add(rows: Iterable<StateRow>): void {
+    const state = this.#state;
+    for (const [key, value] of rows) {
+      const kind = key[0]!;
+      assert(kind >= this.#lastKind, 'state rows come in key order');
+      this.#lastKind = kind;
+      if (kind === rowKind.meta) this.#meta = decodeMeta(value);
+      else if (kind === rowKind.task) loadTask(state, value);
+      else if (kind === rowKind.spec) loadSpec(state, key, value);
+      else throw new DecodeError(`state row of an unknown kind ${kind}`);
+    }
   }
-  meta.counts.forEach((count, code) => {
-    assert(count === state.counts[code], `state rows are missing: counter ${code}`);
-  });
-  state.loadMeta(meta);
-  queueWaiting(state);
+
+  /** No more rows come. */
+  end(): void {
+    const state = this.#state;
+    const meta = this.#meta;
+    if (meta === undefined) {
+      assert(this.#lastKind === 0, 'state rows come with a meta row');
+      return;
+    }
+    meta.counts.forEach((count, code) => {
+      assert(count === state.counts[code], `state rows are missing: counter ${code}`);
+    });
+    state.loadMeta(meta);
+    queueWaiting(state);
+  }
 }
 
 function loadTask(state: ShardState, value: Uint8Array): void {

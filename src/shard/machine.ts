@@ -3,7 +3,7 @@
  * Apply is a pure function of the state and the entry, so replicas that applied the same entries
  * agree on every decision; `digest()` proves it.
  *
- * The driver calls, in this order: `load` once with what is stored, `apply` for every
+ * The driver calls, in this order: `loadRows` and `loaded` for what is stored, `apply` for every
  * committed command, `takeFlush` when it wants to write, `flushed` once that is durable. Queries
  * answer for `applied`. What the driver reads from the store it decodes with `decodeTaskRow`.
  */
@@ -33,7 +33,7 @@ import {
   taskKey,
   writeTaskKey,
 } from './keys.ts';
-import { loadRows, type StateRow } from './load.ts';
+import { RowLoader, type StateRow } from './load.ts';
 import { rowsInIdOrder } from './memory/id-order.ts';
 import { idWordCount, packId } from './memory/id-words.ts';
 import { isSettledCode, stateCode } from './memory/task-table.ts';
@@ -83,19 +83,24 @@ interface IdQuery {
 }
 
 export class ShardMachine {
-  readonly #shard: number;
-  #state: ShardState;
+  readonly #state: ShardState;
+  #loader: RowLoader | undefined;
   #applied = 0;
 
   constructor(options: { readonly shard: number }) {
-    this.#shard = options.shard;
     this.#state = new ShardState(options.shard);
   }
 
-  /** Starts from the rows of the flush that stood for `applied`, in key order. */
-  load(rows: Iterable<StateRow>, applied: number): void {
-    this.#state = new ShardState(this.#shard);
-    loadRows(this.#state, rows);
+  /** The next rows of what is stored, in key order; all of them before anything else. */
+  loadRows(rows: Iterable<StateRow>): void {
+    this.#loader ??= new RowLoader(this.#state);
+    this.#loader.add(rows);
+  }
+
+  /** Those were the rows of the flush that stood for `applied`. */
+  loaded(applied: number): void {
+    this.#loader?.end();
+    this.#loader = undefined;
     this.#applied = applied;
   }
 

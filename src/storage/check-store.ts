@@ -1,9 +1,9 @@
 /**
  * Looks through a store that no node has open, without changing what it holds (LevelDB begins a new
  * diary, LOG, when its lock is probed): tables are linked and the rest copied into a directory
- * beside it, and the database is opened there. Everything is read:
- * the write-ahead logs as they lie on the disk, then what an open would load, the witnesses of lost
- * batches, and the checksum of every state row, which an open does not look at.
+ * beside it, and the database is opened there. Everything is read: the write-ahead logs and tables
+ * as they lie on the disk, then what an open would load, the witnesses of lost batches, and the
+ * checksum of every state row, which an open does not look at.
  */
 import { copyFile, link, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,7 +14,9 @@ import { assertUnlocked, openDatabase } from './data-dir.ts';
 import { parseLifeKey, prefixes, prefixRange } from './keyspace.ts';
 import { eachRecord, loadStore } from './level-loader.ts';
 import type { Database } from './level-log.ts';
+import { readMark } from './mark.ts';
 import { decodeBody, readDescriptor, unseal, versions } from './record.ts';
+import { scanTables } from './table-scan.ts';
 import { scanWals, type WalVerdict } from './wal-scan.ts';
 import { checkWitnesses } from './witness.ts';
 
@@ -78,10 +80,12 @@ export async function checkStore(directory: string): Promise<StoreCheck> {
         'acknowledged after it is lost',
     );
   }
+  damage.push(...(await scanTables(directory)));
+  const marked = await markOf(directory, damage);
   const copy = `${directory}.check-${process.pid}`;
   try {
     await copyStore(directory, names, copy);
-    const content = await checkCopy(copy);
+    const content = await checkCopy(copy, marked);
     return {
       ...nothing,
       inUse: false,
@@ -114,6 +118,16 @@ async function isInUse(directory: string): Promise<boolean> {
   }
 }
 
+async function markOf(directory: string, damage: string[]): Promise<number> {
+  try {
+    return await readMark(directory);
+  } catch (error) {
+    if (!(error instanceof StoreDamage)) throw error;
+    damage.push(error.message);
+    return 0;
+  }
+}
+
 /** Tables never change once written: a second name for one is as good as a copy. */
 async function copyStore(from: string, names: readonly string[], to: string): Promise<void> {
   await rm(to, { recursive: true, force: true });
@@ -131,7 +145,7 @@ type Content = Pick<
   'header' | 'groups' | 'descriptors' | 'tombstones' | 'batches' | 'damage' | 'moreDamage'
 >;
 
-async function checkCopy(copy: string): Promise<Content> {
+async function checkCopy(copy: string, marked: number): Promise<Content> {
   let db: Database;
   try {
     db = await openDatabase(copy, { create: false });
@@ -141,19 +155,19 @@ async function checkCopy(copy: string): Promise<Content> {
     return { ...nothing, damage: [`LevelDB cannot open it: ${why.replaceAll(copy, 'store')}`] };
   }
   try {
-    return await checkContent(db);
+    return await checkContent(db, marked);
   } finally {
     await db.close();
   }
 }
 
-export async function checkContent(db: Database): Promise<Content> {
+export async function checkContent(db: Database, marked: number): Promise<Content> {
   const damage: string[] = [];
   let loaded: Awaited<ReturnType<typeof loadStore>> | undefined;
   let batches = 0;
   try {
     loaded = await loadStore(db);
-    const { last, problem } = await checkWitnesses(db, loaded.header.witnessBase);
+    const { last, problem } = await checkWitnesses(db, loaded.header.witnessBase, marked);
     batches = last;
     if (problem !== undefined) damage.push(`${problem}: the disk lost them`);
   } catch (error) {

@@ -8,7 +8,6 @@ import { Level } from 'level';
 import { TschedError } from '../model/errors.ts';
 import { isLocked, StoreDamage } from './damage.ts';
 import type { Database } from './level-log.ts';
-import { scanWals } from './wal-scan.ts';
 
 /**
  * Settings of LevelDB, and why.
@@ -30,26 +29,6 @@ const levelOptions = {
   maxFileSize: 16 * 1024 * 1024,
   maxOpenFiles: 1000,
 } as const;
-
-/** What a store needs of its directory. The simulator has one of its own. */
-export interface StoreFiles {
-  assertDatabase(): Promise<void>;
-  assertUnlocked(): Promise<void>;
-  scanWals(): ReturnType<typeof scanWals>;
-  open(): Promise<Database>;
-  /** Makes the names in it durable. */
-  sync(): Promise<void>;
-  make(fill: (db: Database) => Promise<void>): Promise<void>;
-}
-
-export const storeFiles = (directory: string): StoreFiles => ({
-  assertDatabase: () => assertDatabase(directory),
-  assertUnlocked: () => assertUnlocked(directory),
-  scanWals: () => scanWals(directory),
-  open: () => openDatabase(directory, { create: false }),
-  sync: () => syncDirectory(directory),
-  make: fill => makeDatabase(directory, fill),
-});
 
 /** Opens the database in `directory`, which has to be there unless `create` is set. */
 export async function openDatabase(
@@ -78,7 +57,7 @@ async function namesIn(directory: string): Promise<string[]> {
  * Throws `dataDirEmpty` where there is no database. A directory with tables but without the file
  * that names the current manifest is damaged: LevelDB would silently begin a new database in it.
  */
-async function assertDatabase(directory: string): Promise<void> {
+export async function assertDatabase(directory: string): Promise<void> {
   const names = await namesIn(directory);
   if (names.includes('CURRENT')) return;
   if (names.some(name => /^(MANIFEST-\d+|\d+\.(log|ldb|sst))$/.test(name))) {
@@ -106,7 +85,7 @@ export async function assertUnlocked(directory: string): Promise<void> {
 }
 
 /** Makes a database beside its place, fills it, and moves it there. */
-async function makeDatabase(
+export async function makeDatabase(
   directory: string,
   fill: (db: Database) => Promise<void>,
 ): Promise<void> {

@@ -24,15 +24,17 @@ import type {
 } from '../ports/store.ts';
 import type { Entry } from '../raft/message.ts';
 import { BatchBuffer } from './batch-buffer.ts';
-import { StoreDamage, toStorageError } from './damage.ts';
-import { type StoreFiles, storeFiles } from './data-dir.ts';
+import { refuse } from './before-open.ts';
+import { toStorageError } from './damage.ts';
 import { type KeyRange, keyOf, rowKeyOffset, writeHeaderKey, writeRowKey } from './keyspace.ts';
 import { Ledgers } from './ledger.ts';
 import { LevelGroups } from './level-groups.ts';
 import { type LoadedStore, loadStore } from './level-loader.ts';
 import { type Database, readEntries } from './level-log.ts';
 import { LevelRows, readLevelGroup } from './level-reading.ts';
+import type { Mark } from './mark.ts';
 import { type StoredHeader, unseal, writeHeader } from './record.ts';
+import { type StoreFiles, storeFiles } from './store-files.ts';
 import { checkWitnesses, encodeWitness } from './witness.ts';
 
 export interface LevelStoreOptions {
@@ -45,6 +47,9 @@ export interface LevelStoreOptions {
    */
   readonly acceptDataLoss?: boolean | undefined;
 }
+
+/** How far behind the mark may be: what is lost at the end, after a crash, does not show. */
+const markEveryMs = 1_000;
 
 /** A store in a directory. Does nothing until `create` or `open`. */
 export function createLevelStore(
@@ -69,6 +74,9 @@ class LevelStore implements Store, StoreMaker {
   readonly #readings = new Set<LevelRows>();
   /** Number of the last batch. */
   #seq = 0;
+  #mark: Pick<Mark, 'set' | 'close'> | undefined;
+  #marking: Promise<void> | undefined;
+  #markedMs = 0;
 
   constructor(options: LevelStoreOptions, files: StoreFiles) {
     this.#options = options;
@@ -93,13 +101,15 @@ class LevelStore implements Store, StoreMaker {
     let db: Database | undefined;
     try {
       await this.#files.assertDatabase();
-      await this.#scanBeforeOpen();
+      const marked = await this.#files.check(this.#options);
       db = await this.#files.open();
       const loaded = await loadStore(db);
-      const header = await this.#bootHeader(db, loaded.header);
+      const header = await this.#bootHeader(db, loaded.header, marked);
       this.#batch.reset();
       this.#encodeHeader(header);
       await this.#issue(db);
+      this.#mark = await this.#files.openMark(this.#seq);
+      this.#markedMs = performance.now();
       await this.#files.sync();
       this.#takeIn(loaded);
       this.#db = db;
@@ -108,41 +118,17 @@ class LevelStore implements Store, StoreMaker {
       log.info('store opened', { directory, bootCount: header.bootCount });
       return toImage(loaded, header);
     } catch (error) {
+      await this.#mark?.close();
+      this.#mark = undefined;
       await db?.close();
       throw toStorageError(directory, error);
     }
   }
 
-  /** Throws where LevelDB would drop acknowledged batches without a word. */
-  async #scanBeforeOpen(): Promise<void> {
-    const { log, acceptDataLoss } = this.#options;
-    const report = await this.#files.scanWals();
-    if (report === undefined) return;
-    const { verdict, offset, batches } = report.finding;
-    const fields = { file: report.file, offset, batches, verdict };
-    if (verdict === 'torn') {
-      log.info('dropped the batch that was being written at the last stop', fields);
-      return;
-    }
-    // Another process may be writing this very file; then its end means nothing.
-    await this.#files.assertUnlocked();
-    if (acceptDataLoss !== true) {
-      throw new StoreDamage(
-        `${report.file}: the write-ahead log is damaged at byte ${offset} (${verdict}), ` +
-          'batches that were acknowledged would be lost',
-      );
-    }
-    log.warn('opening a damaged write-ahead log, data is lost', fields);
-  }
-
   /** The header of this boot. Throws where batches are missing, unless that is accepted. */
-  async #bootHeader(db: Database, before: StoredHeader): Promise<StoredHeader> {
-    const { log, acceptDataLoss, directory } = this.#options;
-    const { last, problem } = await checkWitnesses(db, before.witnessBase);
-    if (problem !== undefined) {
-      if (acceptDataLoss !== true) throw new StoreDamage(`${problem}: the disk lost them`);
-      log.warn('opening a store that lost batches', { directory, problem });
-    }
+  async #bootHeader(db: Database, before: StoredHeader, marked: number): Promise<StoredHeader> {
+    const { last, problem } = await checkWitnesses(db, before.witnessBase, marked);
+    if (problem !== undefined) refuse(this.#options, `${problem}: the disk lost them`);
     this.#seq = last;
     const witnessBase = problem === undefined ? before.witnessBase : last + 1;
     return { ...before, bootCount: before.bootCount + 1, witnessBase };
@@ -170,6 +156,7 @@ class LevelStore implements Store, StoreMaker {
         this.#inFlight = undefined;
         this.#ledgers.settle();
         this.#clearRanges(dead);
+        this.#moveMark();
         done();
       },
       error => {
@@ -230,6 +217,31 @@ class LevelStore implements Store, StoreMaker {
       .catch(error => {
         this.#fault(error);
       });
+  }
+
+  /** Now and then: it costs a sync of its own, beside those of the batches. */
+  #moveMark(): void {
+    const nowMs = performance.now();
+    if (this.#marking !== undefined || nowMs - this.#markedMs < markEveryMs) return;
+    this.#markedMs = nowMs;
+    this.#marking = this.#mark
+      ?.set(this.#seq)
+      .catch(error => {
+        this.#fault(error);
+      })
+      .finally(() => {
+        this.#marking = undefined;
+      });
+  }
+
+  /** Of a store that is closed in order: all of its batches are there. */
+  async #closeMark(): Promise<void> {
+    await this.#marking;
+    const mark = this.#mark;
+    this.#mark = undefined;
+    if (mark === undefined) return;
+    if (this.#failure === undefined) await mark.set(this.#seq);
+    await mark.close();
   }
 
   row(group: number, key: Uint8Array): Uint8Array | undefined {
@@ -309,6 +321,7 @@ class LevelStore implements Store, StoreMaker {
     // LevelDB would break them off with an error; each one's caller hears of its own.
     await Promise.allSettled(this.#rangeReads);
     await Promise.allSettled([...this.#readings].map(reading => reading.close()));
+    await this.#closeMark();
     await db.close();
   }
 

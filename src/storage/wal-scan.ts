@@ -10,8 +10,9 @@
  * - `corrupt`: another batch begins after it, so what is lost was acknowledged;
  * - `ambiguous`: the last batch has its full length and bytes, and a wrong checksum.
  *
- * File format: LevelDB's doc/log_format.md. Blocks of 32 KiB; records of crc32c (masked, over type
- * and payload), length:u16, type:u8 (full, first, middle, last), payload; little-endian.
+ * File format, of the manifest too: LevelDB's doc/log_format.md. Blocks of 32 KiB; records of
+ * crc32c (masked, over type and payload), length:u16, type:u8 (full, first, middle, last), payload;
+ * little-endian.
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -124,6 +125,23 @@ export function scanWal(bytes: Uint8Array): WalFinding {
   }
   if (begun >= 0) return { verdict: 'torn', offset: begun, batches };
   return { verdict: 'clean', offset: bytes.length, batches };
+}
+
+/** The batches of a file in this format, each in one piece, up to the first bad place. */
+export function* walBatches(bytes: Uint8Array): Generator<Uint8Array> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let parts: Uint8Array[] = [];
+  for (let at = nextStart(0); at < bytes.length; at = nextStart(at)) {
+    const { state, type, end } = recordAt(bytes, view, at);
+    const starts = type === full || type === first;
+    if (state !== 'good' || starts !== (parts.length === 0)) return;
+    parts.push(bytes.subarray(at + headerBytes, end));
+    if (type === full || type === last) {
+      yield parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+      parts = [];
+    }
+    at = end;
+  }
 }
 
 function judge(record: Physical, later: boolean, hollow: boolean): WalVerdict {

@@ -2,8 +2,8 @@
  * Batch witnesses: every batch writes a small record under its own number and removes the one
  * `witnessWindow` before it. After an open the numbers have to be exactly the last window: a batch
  * that LevelDB lost shows as a gap, or, when it is older, as a record whose removal was lost. What
- * cannot show is the loss of the very last batches; for that there is the scan of the write-ahead
- * log, and the peers.
+ * cannot show is the loss of the very last batches; for that there are the scan of the write-ahead
+ * log and the mark.
  */
 import type { BatchBuffer } from './batch-buffer.ts';
 import { parseWitnessKey, prefixes, prefixRange, writeWitnessKey } from './keyspace.ts';
@@ -32,8 +32,15 @@ export interface WitnessFinding {
   readonly problem: string | undefined;
 }
 
-/** Checks the witnesses; those below `base` were given up and are not looked at. */
-export async function checkWitnesses(db: Database, base: number): Promise<WitnessFinding> {
+/**
+ * Checks the witnesses; those below `base` were given up and are not looked at. Batch `marked` is
+ * known to have been acknowledged.
+ */
+export async function checkWitnesses(
+  db: Database,
+  base: number,
+  marked: number,
+): Promise<WitnessFinding> {
   const gaps: string[] = [];
   let lowest = 0;
   let last = 0;
@@ -52,5 +59,6 @@ export async function checkWitnesses(db: Database, base: number): Promise<Witnes
   else if (gaps.length > 0) problem = `batches ${gaps.join(', ')} are missing`;
   else if (lowest > expected) problem = `batches ${expected} to ${lowest - 1} are missing`;
   else if (lowest < expected) problem = `the batch that removed witness ${lowest} is missing`;
+  else if (last < marked) problem = `batches ${last + 1} to ${marked} are missing`;
   return { last, problem };
 }

@@ -2,10 +2,12 @@
  * Three nodes on real disks, connections and processes, with short logs: one that was away is sent
  * the state of its shard while the others serve, starts again from it, and all disks agree.
  */
+import { randomInt } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { formatTaskId } from '../../src/model/ids.ts';
 import { localJoinToken, type RunningNode, startNode } from '../../src/node/main.ts';
 import { initCluster } from '../../src/node/make-cluster.ts';
 import { storedStates } from '../support/stored-state.ts';
@@ -74,15 +76,27 @@ const whole = (nodes: number) =>
     return health.ok && health.nodesUp === nodes;
   });
 
-/** Tasks that hold some text, so that the state has several pieces. */
+const newId = (): string =>
+  formatTaskId({ atMs: Date.now(), slot: randomInt(4_096), random: randomInt(2 ** 40) });
+
+/**
+ * Tasks that hold some text, so that the state has several pieces. A leader may change meanwhile: a
+ * task that was not taken for certain is asked for again under the ID that it has.
+ */
 async function submit(count: number): Promise<void> {
   for (let at = 0; at < count; at += 10) {
     const tasks = Array.from({ length: 10 }, (_, place) => ({
+      id: newId(),
       command: ['true'],
       cpu: '100m',
       env: { NOTE: `${at + place}`.padStart(8_000, '.') },
     }));
-    await call('/v1/tasks/batch', { tasks });
+    await until('ten tasks are taken', async () => {
+      const { results } = (await (await call('/v1/tasks/batch', { tasks })).json()) as {
+        results: { ok: boolean }[];
+      };
+      return results.length === tasks.length && results.every(({ ok }) => ok);
+    });
   }
 }
 

@@ -2,7 +2,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
+  cp,
   mkdtemp,
+  open as openFile,
   readdir,
   readFile,
   rename,
@@ -36,6 +38,7 @@ import {
 } from '../../src/storage/keyspace.ts';
 import { createLevelStore } from '../../src/storage/level-store.ts';
 import { versions, writeHard } from '../../src/storage/record.ts';
+import { walBatches } from '../../src/storage/wal-scan.ts';
 import { encodeWitness, witnessWindow } from '../../src/storage/witness.ts';
 import { batchOf, countBatches, firstBatch, payloadOf } from './storage-batches.ts';
 
@@ -234,7 +237,7 @@ describe('a failing disk', () => {
     });
   };
 
-  /** Flips one bit in the middle of these bytes, wherever a table holds them. */
+  /** Flips one bit in the middle of these bytes, wherever a table holds them, open or not. */
   async function flipInTables(content: Uint8Array): Promise<void> {
     const marker = Buffer.from(content.subarray(1000, 1100));
     let hits = 0;
@@ -242,9 +245,10 @@ describe('a failing disk', () => {
       const bytes = await readFile(file);
       const at = bytes.indexOf(marker);
       if (at < 0) continue;
-      bytes[at + 50]! ^= 4;
       hits++;
-      await writeFile(file, bytes);
+      const handle = await openFile(file, 'r+');
+      await handle.write(Uint8Array.of(bytes[at + 50]! ^ 4), 0, 1, at + 50);
+      await handle.close();
     }
     expect(hits).toBe(1);
   }
@@ -269,9 +273,9 @@ describe('a failing disk', () => {
 
   test('a flipped bit of a row is noticed when read, told once, and ends the handle', async () => {
     await noisyStore();
-    await flipInTables(noise(2));
     const faults: Error[] = [];
     const { store } = await start({ onFault: error => void faults.push(error) });
+    await flipInTables(noise(2));
     expect(store.row(1, row(1))).toEqual(noise(1));
     expect(faults).toEqual([]);
     expect(() => store.row(1, row(2))).toThrow('row 02 of group 1: checksum mismatch');
@@ -282,14 +286,14 @@ describe('a failing disk', () => {
     await stop(store);
     expect(done).toBe(false);
     expect(faults).toMatchObject([{ code: 'storageFault' }]);
-    expect((await start()).image.meta.size).toBe(0);
+    expect((await faultOf(start())).message).toContain('has a wrong checksum');
   });
 
   test('a flipped bit of a row is noticed in a range read too', async () => {
     await noisyStore();
-    await flipInTables(noise(3));
     const faults: Error[] = [];
     const { store } = await start({ onFault: error => void faults.push(error) });
+    await flipInTables(noise(3));
     expect(await store.rows(1, { ...everyRow, limit: 2 })).toHaveLength(2);
     await expect(store.rows(1, everyRow)).rejects.toMatchObject({ code: 'storageFault' });
     expect(faults).toHaveLength(1);
@@ -300,7 +304,7 @@ describe('a failing disk', () => {
     await flipInTables(noise(99));
     const fault = await faultOf(start());
     expect(fault.code).toBe('storageFault');
-    expect(fault.message).toContain('log record of group 1 at index 1: checksum mismatch');
+    expect(fault.message).toMatch(/table \d{6}: the block at byte \d+ has a wrong checksum/);
   });
 });
 
@@ -355,11 +359,34 @@ describe('a damaged write-ahead log', () => {
 
   test('a torn last batch is dropped, everything before it stays', async () => {
     // One that clears nothing when it is done: that would come behind it.
-    await filled(51);
+    await filled(50);
+    const { store } = await start();
+    const mark = await readFile(join(directory, 'acknowledged'));
+    await write(store, batchOf(51));
+    // As a killed process leaves it: one that is closed vouches for all of its batches.
+    await cp(directory, join(root, 'killed'), { recursive: true });
+    await writeFile(join(root, 'killed', 'acknowledged'), mark);
+    await stop(store);
+    directory = join(root, 'killed');
     const { file, bytes } = await walOf();
     await truncate(file, bytes.length - 100);
-    const { store, image } = await start();
-    expect(await countBatches(store, image)).toBe(50);
+    const again = await start();
+    expect(await countBatches(again.store, again.image)).toBe(50);
+  });
+
+  test.each([
+    ['cut between two batches', 0],
+    ['cut inside the last one', 100],
+  ])('%s, it lacks what a store closed in order had', async (_what, more) => {
+    await filled(51);
+    const { file, bytes } = await walOf();
+    let end = 0;
+    for (const batch of walBatches(bytes)) end = batch.byteOffset - bytes.byteOffset;
+    // Seven bytes of a header come before a batch; the last one clears what is dead.
+    await truncate(file, more === 0 ? end - 7 : bytes.length - more);
+    expect((await faultOf(start())).message).toMatch(/batches \d+ to 54 are missing/);
+    await stop((await start({ acceptDataLoss: true })).store);
+    await start();
   });
 });
 

@@ -223,7 +223,8 @@ describe('any sequence of commands', () => {
           whole.flushed(flush.token);
         }
         const again = new RegistryMachine();
-        again.load(disk.values(), applied);
+        again.loadRows(disk.values());
+        again.loaded(applied);
         for (const entry of entries) if (entry.index > applied) apply(again, entry);
         expect(picture(again)).toEqual(picture(whole));
       }),

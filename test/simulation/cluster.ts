@@ -193,7 +193,7 @@ export class SimCluster {
       total: mayLeave ? { ...total, cpuMilli: 8_000 } : total,
       believedCapacity: this.#plants.believedCapacity ?? 1,
       joinSecret: first === undefined ? undefined : this.joinSecret,
-      bootstrap: () => this.#contacts(id).map(node => ({ node, address: `/sim/${node}` })),
+      bootstrap: () => this.#contacts(id).map(node => ({ node, addresses: [`/sim/${node}`] })),
       world: this.#world,
       wrapRunner: wrapRunner === undefined ? undefined : runner => wrapRunner(runner, this.time),
       makeStore: this.#plants.makeStore,

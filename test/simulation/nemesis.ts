@@ -251,7 +251,7 @@ export class Nemesis {
   async #examine(node: SimNode): Promise<void> {
     const { level } = node.disk;
     if (level?.made === true) {
-      const { damage } = await checkContent(await simLevelFiles({ disk: level.copy() }).open());
+      const { damage } = await checkContent(await simLevelFiles({ disk: level.copy() }).open(), 0);
       if (damage.length > 0) {
         this.#cluster.trace.note(node.id, `the doctor: ${damage[0]}`);
         this.#giveEmptyDisk(node);

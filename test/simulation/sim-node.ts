@@ -6,6 +6,7 @@ import type { NodeId } from '../../src/model/ids.ts';
 import type { Resources, Tier } from '../../src/model/resources.ts';
 import type { LogLimits } from '../../src/node/log-policy.ts';
 import { TschedNode } from '../../src/node/node.ts';
+import type { Contact } from '../../src/node/peers-file.ts';
 import type { Random } from '../../src/ports/clock.ts';
 import type { Disk } from '../../src/ports/disk.ts';
 import type { Log } from '../../src/ports/log.ts';
@@ -42,7 +43,7 @@ export interface SimNodeOptions {
   /** How many times its resources the node believes to have; 1 but for a planted bug. */
   readonly believedCapacity: number;
   readonly joinSecret: Uint8Array | undefined;
-  readonly bootstrap: () => readonly { readonly node: NodeId; readonly address: string }[];
+  readonly bootstrap: () => readonly Contact[];
   readonly world: SimNodeWorld;
   /** Stands between the node and its supervisor; for planted bugs. */
   readonly wrapRunner?: ((runner: Runner) => Runner) | undefined;

@@ -162,7 +162,8 @@ export class TestShard {
   /** A machine that starts from what is stored and replays the rest of the log. */
   restarted(): ShardMachine {
     const machine = new ShardMachine({ shard: 1 });
-    machine.load(this.rows(), this.storedIndex);
+    machine.loadRows(this.rows());
+    machine.loaded(this.storedIndex);
     machine.checkInvariants();
     for (let index = this.storedIndex + 1; index <= this.log.length; index++) {
       machine.apply(index, this.log[index - 1]!);

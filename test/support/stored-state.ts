@@ -1,8 +1,8 @@
 /** What the data directory of a node that has ended holds, read without the node. */
 import { join } from 'node:path';
 import { registryGroup } from '../../src/model/ids.ts';
+import { loadMachine } from '../../src/node/load-machine.ts';
 import { silentLog } from '../../src/ports/log.ts';
-import type { Row } from '../../src/ports/store.ts';
 import { RegistryMachine } from '../../src/registry/machine.ts';
 import { ShardMachine } from '../../src/shard/machine.ts';
 import { createLevelStore } from '../../src/storage/level-store.ts';
@@ -24,16 +24,9 @@ export async function storedStates(dataDir: string): Promise<Map<number, StoredS
   const states = new Map<number, StoredState>();
   for (const { group, firstIndex } of image.groups) {
     const reading = store.readGroup(group);
-    const rows: Row[] = [];
-    for (;;) {
-      const page = await reading.next(1024 * 1024);
-      if (page.length === 0) break;
-      rows.push(...page);
-    }
-    await reading.close();
     const shard = new ShardMachine({ shard: group });
     const machine = group === registryGroup ? new RegistryMachine() : shard;
-    machine.load(rows, reading.applied);
+    await loadMachine(machine, reading, reading.applied);
     machine.checkInvariants();
     const tasks = Object.values(shard.counts()).reduce((sum, count) => sum + count, 0);
     states.set(group, { firstIndex, digest: machine.digest(), tasks });

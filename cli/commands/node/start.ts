@@ -56,7 +56,7 @@ export default class NodeStart extends BaseCommand {
     bandwidth: string({ description: 'network bytes a second it offers', helpValue: 'SIZE' }),
     ports: string({ description: 'TCP ports it offers', helpValue: 'FROM-TO' }),
     'disk-reserve': string({
-      description: 'room kept free on the disk; a twentieth of it, at least 1GiB, unless given',
+      description: 'room kept free on the disk; a twentieth of it, 1GiB to 10GiB, unless given',
       helpValue: 'SIZE',
     }),
     ballast: string({
@@ -66,6 +66,11 @@ export default class NodeStart extends BaseCommand {
     'accept-data-loss': boolean({
       description:
         'go on with a store that lost acknowledged data; only where no other node has it, see doctor',
+    }),
+    'auto-rebuild': boolean({
+      description:
+        'put a damaged store aside and have it rebuilt from the other nodes, where they have all of it',
+      exclusive: ['accept-data-loss'],
     }),
     label: string({
       description: 'label tasks can require; repeatable',
@@ -96,6 +101,7 @@ export default class NodeStart extends BaseCommand {
       labels: readPairs('label', flags.label),
       allowInsecureHttp: flags['allow-insecure-http'],
       acceptDataLoss: flags['accept-data-loss'],
+      autoRebuild: flags['auto-rebuild'],
       ...(flags.join === undefined ? {} : { join: flags.join.trim() }),
       ...(flags.name === undefined ? {} : { name: flags.name }),
       ...(logLevel === undefined ? {} : { logLevel }),

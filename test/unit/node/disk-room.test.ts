@@ -5,9 +5,12 @@ import { DiskRoom } from '../../../src/node/disk-room.ts';
 const mib = 1024 ** 2;
 const gib = 1024 ** 3;
 
-test('a twentieth of a disk is kept free, at least 1 GiB, or what was asked for', () => {
+test('a twentieth of a disk is kept free, 1 GiB to 10 GiB, or what was asked for', () => {
+  const usual = new DiskRoom(undefined);
+  usual.measured(100 * gib, 100 * gib);
+  expect(usual.reserveBytes).toBe(5 * gib);
   const large = new DiskRoom(undefined);
-  large.measured(100 * gib, 200 * gib);
+  large.measured(100 * gib, 4_000 * gib);
   expect(large.reserveBytes).toBe(10 * gib);
   const small = new DiskRoom(undefined);
   small.measured(5 * gib, 8 * gib);

@@ -178,7 +178,7 @@ export class SmallWorld {
         clusterVersion: this.readsOf.get(id),
         bootstrap: (join?.contacts ?? []).map(contact => ({
           node: contact,
-          address: `/sim/p2p/${contact}`,
+          addresses: [`/sim/p2p/${contact}`],
         })),
       },
       image,

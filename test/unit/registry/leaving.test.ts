@@ -96,12 +96,12 @@ describe('a drain', () => {
     drain(feed, 'b', { deadlineMs: 5 });
     const rows = feed.machine.takeFlush(5_000)?.rows ?? [];
     const loaded = new RegistryMachine();
-    loaded.load(
+    loaded.loadRows(
       rows.flatMap(([key, value]): [Uint8Array, Uint8Array][] =>
         value === undefined ? [] : [[key, value]],
       ),
-      feed.machine.applied,
     );
+    loaded.loaded(feed.machine.applied);
     expect(loaded.drain('b')).toEqual({ deadlineMs: 5 });
     expect(loaded.node('b')?.state).toBe('draining');
   });

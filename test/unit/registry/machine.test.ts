@@ -200,7 +200,8 @@ describe('a node starts again', () => {
     expect(feed.machine.node('b')?.storeId).toBe('store-b2');
     // Also after a restart from the rows on the disk.
     const loaded = new RegistryMachine();
-    loaded.load(rowsOf(feed.machine), feed.machine.applied);
+    loaded.loadRows(rowsOf(feed.machine));
+    loaded.loaded(feed.machine.applied);
     const { actor, atMs } = { actor: { name: '', tenant: '' }, atMs: feed.atMs };
     const command = encodeRegistryCommand({ kind: 'registerNode', node: back, actor, atMs });
     const { replies } = loaded.apply(feed.machine.applied + 1, command);
@@ -422,7 +423,8 @@ describe('the machine', () => {
     const feed = cluster('b', 'c');
     feed.ask({ kind: 'setSetting', name: 's', value: 'x' });
     const loaded = new RegistryMachine();
-    loaded.load(rowsOf(feed.machine), feed.machine.applied);
+    loaded.loadRows(rowsOf(feed.machine));
+    loaded.loaded(feed.machine.applied);
     loaded.checkInvariants();
     expect(loaded.digest()).toBe(feed.machine.digest());
     expect(loaded.nodes()).toEqual(feed.machine.nodes());

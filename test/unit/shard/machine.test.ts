@@ -380,20 +380,28 @@ describe('a flush', () => {
 });
 
 describe('loading', () => {
+  type Rows = readonly (readonly [Uint8Array, Uint8Array])[];
+
+  /** As a node does it, some rows at a time. */
+  function loaded(rows: Rows): void {
+    const machine = new ShardMachine({ shard: 1 });
+    for (let at = 0; at < rows.length; at += 2) machine.loadRows(rows.slice(at, at + 2));
+    machine.loaded(1);
+  }
+
   test('notices a task row that is missing', () => {
     const shard = submitted(2);
     shard.runOnce(idOf(1));
     shard.flush();
     const rows = shard.rows().filter(([key]) => hex(key) !== hex(shard.machine.taskKey(idOf(1))));
-    const load = () => new ShardMachine({ shard: 1 }).load(rows, shard.storedIndex);
-    expect(load).toThrow('rows are missing');
+    expect(() => loaded(rows)).toThrow('rows are missing');
   });
 
   test('notices a spec or the meta row that is missing, and rows out of order', () => {
     const shard = submitted(1);
     shard.flush();
     const rows = shard.rows();
-    const load = (some: typeof rows) => () => new ShardMachine({ shard: 1 }).load(some, 1);
+    const load = (some: typeof rows) => () => loaded(some);
     expect(load(rows.slice(0, -1))).toThrow('the spec of an unsettled task is stored');
     expect(load(rows.slice(1))).toThrow('come with a meta row');
     expect(load(rows.toReversed())).toThrow('key order');

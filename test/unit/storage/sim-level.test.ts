@@ -55,7 +55,7 @@ describe('a store on a simulated LevelDB', () => {
     for (let seed = 1; seed <= 40; seed++) {
       const disk = await written();
       expect(disk.loseBatches(below(seed)), `seed ${seed}`).toBeGreaterThan(0);
-      const { damage } = await checkContent(await simLevelFiles({ disk: disk.copy() }).open());
+      const { damage } = await checkContent(await simLevelFiles({ disk: disk.copy() }).open(), 0);
       expect(damage, `seed ${seed}`).not.toEqual([]);
       await expect(storeOn(disk).open(unexpected), `seed ${seed}`).rejects.toMatchObject({
         code: 'storageFault',
@@ -67,7 +67,7 @@ describe('a store on a simulated LevelDB', () => {
     for (let seed = 1; seed <= 60; seed++) {
       const disk = await written();
       expect(disk.flipBit(below(seed)), `seed ${seed}`).toBeDefined();
-      const { damage } = await checkContent(await simLevelFiles({ disk: disk.copy() }).open());
+      const { damage } = await checkContent(await simLevelFiles({ disk: disk.copy() }).open(), 0);
       expect(damage, `seed ${seed}`).toHaveLength(1);
       const read = async (): Promise<void> => {
         const store = storeOn(disk);
