@@ -73,13 +73,15 @@ export interface NodeRow {
   readonly advertAgeMs?: number | undefined;
   readonly httpAddress: string;
   readonly labels: Readonly<Record<string, string>>;
+  readonly version?: string | undefined;
+  /** A node of cluster version 1 does not say it. */
+  readonly clusterVersion?: number | undefined;
 }
 
 export interface NodeCard extends NodeRow {
   readonly addresses: readonly string[];
   readonly storeId: string;
   readonly bootCount: number;
-  readonly version: string;
   readonly isolation?: Readonly<Record<string, string>> | undefined;
   readonly vitals?:
     | {
@@ -118,6 +120,8 @@ export interface ClusterState {
   readonly shardsWithoutLeader: readonly number[];
   readonly shardsGrowing: number;
   readonly replication: number;
+  /** A node of cluster version 1 does not say it. */
+  readonly clusterVersion?: number | undefined;
   readonly problems: readonly string[];
 }
 

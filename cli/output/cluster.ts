@@ -126,6 +126,7 @@ export function renderHealth(health: ClusterState, screen: Screen): string {
     [`${health.nodesUp} of ${plural(health.nodes, 'node')} up`, ...otherStates(health)].join(', '),
     `${plural(health.shards, 'shard')}, replication ${health.replication}`,
   ];
+  if (health.clusterVersion !== undefined) parts.push(`version ${health.clusterVersion}`);
   if (without > 0) parts.push(`${plural(without, 'shard')} without a leader`);
   if (health.shardsGrowing > 0) parts.push(`${health.shardsGrowing} growing`);
   const problems = health.problems.map(problem => `  ${paint(screen, 'yellow', '!')} ${problem}`);

@@ -110,12 +110,15 @@ function speedLine({ vitals }: NodeCard): [string, string][] {
   return [speed, ['disk', diskLow ? `NEARLY FULL: ${free}, no new tasks are taken` : free]];
 }
 
+const versionOf = ({ version, clusterVersion }: NodeCard): string =>
+  `${oneLine(version ?? 'not known')}, reads cluster version ${clusterVersion ?? 1}`;
+
 export function renderNode(node: NodeCard, screen: Screen): string {
   const heard = node.advertAgeMs === undefined ? 'never' : `${span(node.advertAgeMs)} ago`;
   const load = loadPercent(node);
   const lines: [string, string][] = [
     ['id', node.id],
-    ['version', oneLine(node.version)],
+    ['version', versionOf(node)],
     ...(node.drain === undefined
       ? []
       : [['drain', drainText(node.drain)] satisfies [string, string]]),

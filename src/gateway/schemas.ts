@@ -236,6 +236,8 @@ const nodeSummary = {
   'advertAgeMs?': whole,
   httpAddress: text,
   labels: textMap,
+  version: described(text, 'Of the program.'),
+  clusterVersion: described(whole, 'Newest cluster version that the program reads.'),
 };
 
 export const nodesSchema = object({ nodes: listOf(object(nodeSummary)) });
@@ -245,7 +247,6 @@ export const nodeDetailSchema = object({
   addresses: texts,
   storeId: text,
   bootCount: whole,
-  version: text,
   'isolation?': textMap,
   'vitals?': object({
     slow: described(flag, 'Too slow to lead: leaderships go elsewhere.'),
@@ -318,6 +319,7 @@ export const clusterHealthSchema = object({
   shardsWithoutLeader: listOf(whole),
   shardsGrowing: whole,
   replication: whole,
+  clusterVersion: described(whole, 'What the program of every node reads.'),
   problems: texts,
 });
 

@@ -9,6 +9,8 @@ export interface HealthInput {
   readonly registryLed: boolean;
   /** It is replicated as it should be, as far as this node can tell. */
   readonly registryGrown: boolean;
+  /** What the cluster has: some nodes may read more. */
+  readonly clusterVersion: number;
   readonly deadAfterMs: number;
   /** Nodes that had better not lead. */
   readonly unfit: readonly { readonly name: string; readonly why: string }[];
@@ -45,11 +47,18 @@ export function healthOf(input: HealthInput): ClusterHealth {
     shardsWithoutLeader: leaderless.map(shard => shard.shard),
     shardsGrowing: growing.length,
     replication: Math.min(...shards.map(shard => shard.voters.length)),
-    problems: [...problems, ...notes(nodes)],
+    clusterVersion: input.clusterVersion,
+    problems: [...problems, ...notes(nodes), ...holdersBack(input)],
   };
 }
 
-function nodeProblems({ nodes, deadAfterMs, unfit, foreign }: HealthInput): string[] {
+function nodeProblems({
+  nodes,
+  clusterVersion,
+  deadAfterMs,
+  unfit,
+  foreign,
+}: HealthInput): string[] {
   const suspected = nodes.filter(node => node.state === 'suspected');
   const away = nodes.filter(node => node.state === 'draining' && !node.reachable);
   const present = nodes.filter(node => node.state !== 'dead');
@@ -62,8 +71,29 @@ function nodeProblems({ nodes, deadAfterMs, unfit, foreign }: HealthInput): stri
     ...suspected.map(({ name }) => `node ${name} cannot be reached: start it again; ${next}`),
     ...away.map(({ name }) => `node ${name} is draining and cannot be reached`),
     ...foreign.map(({ name, why }) => `node ${name} cannot be understood: ${why}`),
+    ...nodes
+      .filter(node => node.clusterVersion < clusterVersion)
+      .map(
+        ({ name, version }) =>
+          `node ${name} is too old for the cluster: upgrade it (program ${version})`,
+      ),
     ...unfit.map(({ name, why }) => `node ${name} leads nothing for now: ${why}`),
   ];
+}
+
+/** Which nodes keep the cluster from the newest version that any of them reads. */
+function holdersBack({ nodes, clusterVersion }: HealthInput): string[] {
+  const newest = Math.max(...nodes.map(node => node.clusterVersion));
+  if (newest <= clusterVersion) return [];
+  return nodes
+    .filter(node => node.clusterVersion < newest)
+    .map(({ name, version, state }) => {
+      const remove = state === 'dead' ? `, or \`tsched node remove ${name}\`` : '';
+      return (
+        `node ${name} holds the cluster version at ${clusterVersion}: ` +
+        `upgrade it (program ${version})${remove}`
+      );
+    });
 }
 
 /** What is worth knowing where all is well. */

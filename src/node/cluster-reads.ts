@@ -1,4 +1,5 @@
 /** What is known of the cluster itself: nodes, shards, health. */
+import { readVersionText } from '../model/cluster-version.ts';
 import { TschedError } from '../model/errors.ts';
 import { type NodeId, registryGroup } from '../model/ids.ts';
 import type { NodeView } from '../model/planning.ts';
@@ -81,6 +82,7 @@ export class ClusterReads {
   #summary(node: RegistryNode): NodeSummary {
     const view = this.#scheduler.views().find(one => one.advertisement.node === node.id);
     const self = node.id === this.#context.nodeId;
+    const { program, clusterVersion } = readVersionText(node.version);
     const fresh = view !== undefined && view.ageMs <= freshMs ? view : undefined;
     const reachable = fresh !== undefined || this.#heardLately(node.id);
     let replicas = 0;
@@ -105,6 +107,8 @@ export class ClusterReads {
       advertAgeMs: view === undefined ? undefined : Math.round(view.ageMs),
       httpAddress: node.httpAddress,
       labels: Object.fromEntries(node.labels),
+      version: program,
+      clusterVersion,
     };
   }
 
@@ -171,7 +175,6 @@ export class ClusterReads {
       addresses: node.addresses,
       storeId: node.storeId,
       bootCount: node.bootCount,
-      version: node.version,
       isolation,
       vitals,
     };
@@ -315,6 +318,7 @@ export class ClusterReads {
       shards,
       registryLed: this.#context.leaderOf(registryGroup) !== undefined,
       registryGrown,
+      clusterVersion: this.#context.clusterVersion(),
       deadAfterMs: deadAfterOf(this.#machine()),
       unfit,
       foreign,

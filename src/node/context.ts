@@ -13,6 +13,8 @@ export interface NodeContext {
   readonly log: Log;
   readonly peers: Peers;
   readonly loop: DriveLoop;
+  /** What every node reads: a command kind of a newer cluster version may not be proposed. */
+  clusterVersion(): number;
   /** Who leads a group, as far as this node knows. */
   leaderOf(group: ShardId): NodeId | undefined;
 }

@@ -1,5 +1,6 @@
 /** `tsched cluster init`: a cluster of one node, whole on the disk before anything listens. */
 import { randomBytes } from 'node:crypto';
+import { ownClusterVersion, versionTextOf } from '../model/cluster-version.ts';
 import { TschedError } from '../model/errors.ts';
 import { registryGroup } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
@@ -81,7 +82,7 @@ export function bootstrapOps(options: {
           labels: [],
           zone: '',
           weight: 100,
-          version: programVersion,
+          version: versionTextOf(programVersion, ownClusterVersion),
         },
         tokens: [
           {

@@ -96,6 +96,7 @@ export class Membership {
       this.#context.peers.connect(node.id, node.addresses);
     }
     this.#watch.round(machine);
+    this.#registry.version.round();
     const moving = new Set<GroupId>();
     for (const replica of [...this.#context.loop.replicas()]) {
       if (!replica.leading) this.#considerForgotten(replica);

@@ -1,6 +1,7 @@
 /** Gauges and counters of a node, for /metrics. */
 import type { NodeApi } from '../ports/node-api.ts';
 import type { Gossip, Transport } from '../ports/transport.ts';
+import type { ClusterVersion } from './cluster-version.ts';
 import type { DriveLoop } from './drive-loop.ts';
 import type { Peers } from './peers.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -15,6 +16,7 @@ export interface MetricSources {
   readonly transport: Transport;
   readonly gossip: Gossip;
   readonly snapshots: SnapshotCounters;
+  readonly version: ClusterVersion;
   readonly submitsInFlight: number;
   readonly nowMs: number;
   readonly diskFreeBytes: number | undefined;
@@ -46,7 +48,7 @@ const snake = (name: string): string =>
   name.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`);
 
 export function metricsOf(sources: MetricSources): Metrics {
-  const { loop, scheduler, worker, peers, counters } = sources;
+  const { loop, scheduler, worker, peers, version, counters } = sources;
   const vitals = loop.vitals.report(sources.nowMs);
   const { running, queued, free } = worker.reactor;
   let led = 0;
@@ -77,6 +79,8 @@ export function metricsOf(sources: MetricSources): Metrics {
     gauge('loop_lag_max_seconds', 'The latest of a minute.', vitals.lagMaxMs / 1_000),
     gauge('disk_low', 'Whether the disk is nearly full.', vitals.diskLow ? 1 : 0),
     gauge('disk_free_bytes', 'Room on the disk of the data directory.', sources.diskFreeBytes ?? 0),
+    gauge('cluster_version', 'What the program of every node reads.', version.current()),
+    gauge('program_cluster_version', 'Newest that this program reads.', version.own),
     gauge('shards_led', 'Shards this node leads.', led),
     gauge('submits_in_flight', 'Submits that wait for consensus.', sources.submitsInFlight),
     gauge('tasks_waiting', 'Waiting tasks of shards led here.', waiting),

@@ -25,6 +25,8 @@ export interface NodeSettings {
   readonly disk?: DiskSettings | undefined;
   /** For tests of versions to come. */
   readonly wire?: WireRange | undefined;
+  /** The same: the cluster version that this program reads. */
+  readonly clusterVersion?: number | undefined;
   readonly networkKey: Uint8Array;
   /** How long logs may get; the usual limits where it is not given. */
   readonly logLimits?: LogLimits | undefined;

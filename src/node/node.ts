@@ -117,9 +117,10 @@ export class TschedNode {
       log,
       peers: this.#peers,
       loop: this.loop,
+      clusterVersion: () => this.registry.version.current(),
       leaderOf: group => this.#directory.leaderOf(group),
     };
-    this.registry = new RegistryClient(this.context);
+    this.registry = new RegistryClient(this.context, settings.clusterVersion);
     this.#snapshots = new Snapshots({
       ports,
       loop: this.loop,
@@ -278,6 +279,7 @@ export class TschedNode {
           transport,
           gossip: ports.gossip,
           snapshots: this.#snapshots.counters(),
+          version: this.registry.version,
           submitsInFlight: this.#writes.inFlight,
           nowMs: clock.nowMs(),
           diskFreeBytes: this.#disk?.room.freeBytes,

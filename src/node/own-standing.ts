@@ -3,6 +3,7 @@
  *
  * - Draining: the worker takes nothing any more; at the deadline what still runs is ended, and runs
  *   again elsewhere.
+ * - Too old: the cluster version is above what this program reads. This process ends.
  * - Removed: this process ends. A node that was away asks its peers, since nobody speaks to it.
  * - Started: until somebody has said that this store has not been started later than now, a replica
  *   here hears nothing, so that a disk that was rolled back never votes under its old identity
@@ -41,6 +42,14 @@ export interface OwnStore {
   readonly bootCount: number;
   readonly bootId: string;
 }
+
+/** By this node's own copy of the registry: no leader has to be there to say so. */
+const tooOld = (version: number, reads: number): TschedError =>
+  new TschedError(
+    'programTooOld',
+    `the cluster is at version ${version}, and this program reads up to ${reads}: start the ` +
+      'program that the other nodes run',
+  );
 
 export class OwnStanding {
   readonly #context: NodeContext;
@@ -95,6 +104,11 @@ export class OwnStanding {
     const own = machine?.node(this.#context.nodeId);
     if (own?.state === 'removed') {
       this.#end(new TschedError('nodeRemoved', `node ${own.name} was removed from the cluster`));
+      return;
+    }
+    const { own: reads } = this.#registry.version;
+    if (machine !== undefined && machine.clusterVersion() > reads) {
+      this.#end(tooOld(machine.clusterVersion(), reads));
       return;
     }
     if (own !== undefined) this.#drain(own.state === 'draining');

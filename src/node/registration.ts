@@ -2,6 +2,7 @@
  * Telling the registry about this process: at a first start through a node of the join token, later
  * through the registry itself. Also the other side: letting nodes in that ask to join.
  */
+import { versionTextOf } from '../model/cluster-version.ts';
 import { TschedError } from '../model/errors.ts';
 import type { StoreImage } from '../ports/store.ts';
 import type { NodeRegistration } from '../registry/state.ts';
@@ -116,7 +117,7 @@ export class Registration {
       labels,
       zone,
       weight: 100,
-      version,
+      version: versionTextOf(version, this.#registry.version.own),
     };
   }
 

@@ -3,6 +3,7 @@
  * to the leader, which stamps them.
  */
 import { ByteReader, ByteWriter, DecodeError } from '../model/bytes.ts';
+import { ownClusterVersion } from '../model/cluster-version.ts';
 import type { Actor } from '../model/command.ts';
 import { type ErrorCode, TschedError } from '../model/errors.ts';
 import { type NodeId, registryGroup } from '../model/ids.ts';
@@ -15,6 +16,7 @@ import {
 import type { RegistryMachine } from '../registry/machine.ts';
 import type { RegistryNode, RegistryReply } from '../registry/state.ts';
 import { bearerOf } from './bearer.ts';
+import { ClusterVersion } from './cluster-version.ts';
 import type { NodeContext } from './context.ts';
 import { within } from './within.ts';
 
@@ -37,15 +39,21 @@ const tokenBytesMax = 1_024;
 const timeoutMs = 4_000;
 /** Asking again would not change them. */
 const final: readonly ErrorCode[] = ['forbidden', 'badRequest', 'tooLarge'];
+/** Who leads the registry stamps it. */
+const unstamped = (command: Unstamped): RegistryCommand =>
+  ({ ...command, atMs: 0, actor: { name: '', tenant: '' } }) as RegistryCommand;
 const actorOf = (node: NodeId): Actor => ({ name: `node:${node}`, tenant: '' });
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 export class RegistryClient {
+  readonly version: ClusterVersion;
   readonly #context: NodeContext;
 
-  constructor(context: NodeContext) {
+  /** `own` is another cluster version in tests of programs to come. */
+  constructor(context: NodeContext, own: number = ownClusterVersion) {
     this.#context = context;
+    this.version = new ClusterVersion({ own, log: context.log, registry: this });
     context.peers.handle('registry', async (from, payload) => {
       const command = decodeRegistryCommand(payload);
       refuseAlien(command, from);
@@ -60,7 +68,6 @@ export class RegistryClient {
     context.peers.answer('registryLeader', () => ({ leader: context.leaderOf(registryGroup) }));
   }
 
-  /** The registry's machine here; `undefined` until this node holds a replica of group 0. */
   /** Nodes that are part of the cluster, as far as this one knows. */
   members(): readonly RegistryNode[] {
     return (
@@ -76,6 +83,7 @@ export class RegistryClient {
     return known === undefined ? [] : [...known.voters, ...known.learners].map(seat => seat.node);
   }
 
+  /** The registry's machine here; `undefined` until this node holds a replica of group 0. */
   machine(): RegistryMachine | undefined {
     const replica = this.#context.loop.replica(registryGroup);
     return replica?.machine as unknown as RegistryMachine | undefined;
@@ -94,7 +102,7 @@ export class RegistryClient {
    * the registry could be reached in time, with `outcomeUnknown` where one was and did not answer.
    */
   propose(command: Unstamped): Promise<RegistryReply> {
-    const stamped = { ...command, atMs: 0, actor: { name: '', tenant: '' } } as RegistryCommand;
+    const stamped = unstamped(command);
     return this.#deliver({
       method: 'registry',
       payload: () => encodeRegistryCommand(stamped),
@@ -102,12 +110,17 @@ export class RegistryClient {
     });
   }
 
+  /** Proposes once, where this node leads the registry; rejects where it does not. */
+  proposeHere(command: Unstamped): Promise<RegistryReply> {
+    return this.#here(unstamped(command), actorOf(this.#context.nodeId));
+  }
+
   /**
    * A command of an administrator. The registry's leader judges the bearer token by itself: a node
    * of the cluster is not thereby an administrator. A refusal is an error.
    */
   async administer(command: Unstamped, token: string): Promise<void> {
-    const stamped = { ...command, atMs: 0, actor: { name: '', tenant: '' } } as RegistryCommand;
+    const stamped = unstamped(command);
     const reply = await this.#deliver({
       method: 'administer',
       payload: () => new ByteWriter(256).text(token).bytes(encodeRegistryCommand(stamped)).finish(),
@@ -181,6 +194,11 @@ export class RegistryClient {
   }
 
   async #here(command: RegistryCommand, actor: Actor): Promise<RegistryReply> {
+    if (command.kind !== 'registerNode' || !this.leading) return this.#decide(command, actor);
+    return this.version.admit(command.node, () => this.#decide(command, actor));
+  }
+
+  async #decide(command: RegistryCommand, actor: Actor): Promise<RegistryReply> {
     const replica = this.#context.loop.replica(registryGroup);
     if (replica?.leading !== true) {
       throw new TschedError('notLeader', 'this node does not lead the registry');

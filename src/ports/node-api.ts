@@ -107,6 +107,10 @@ export interface NodeSummary {
   readonly advertAgeMs?: number | undefined;
   readonly httpAddress: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** Of the program, as the node said when it registered. */
+  readonly version: string;
+  /** Newest cluster version that this program reads. */
+  readonly clusterVersion: number;
 }
 
 export interface NodeVitals {
@@ -127,7 +131,6 @@ export interface NodeDetail extends NodeSummary {
   readonly addresses: readonly string[];
   readonly storeId: string;
   readonly bootCount: number;
-  readonly version: string;
   /** Isolation that was probed and is used; only the node itself knows. */
   readonly isolation?: Readonly<Record<string, string>> | undefined;
   /** How fast its disk and its loop are, milliseconds; only the node itself knows. */
@@ -192,6 +195,8 @@ export interface ClusterHealth {
   readonly shardsWithoutLeader: readonly number[];
   readonly shardsGrowing: number;
   readonly replication: number;
+  /** What every node reads. */
+  readonly clusterVersion: number;
   /** Sentences for a person: what is wrong and what to do. */
   readonly problems: readonly string[];
 }

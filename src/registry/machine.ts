@@ -11,6 +11,7 @@
  * clock must not freeze it.
  */
 import { assert } from '../model/assert.ts';
+import { clusterVersionSetting, readClusterVersion } from '../model/cluster-version.ts';
 import type { GroupId, NodeId } from '../model/ids.ts';
 import { hashText, mix32, type SlotTable } from '../model/slots.ts';
 import { decodeRegistryCommand, type RegistryCommand } from './command.ts';
@@ -228,6 +229,11 @@ export class RegistryMachine {
 
   setting(name: string): string | undefined {
     return this.#state.settings.get(name);
+  }
+
+  /** What every node can read: newer kinds of commands may not be proposed. Never falls. */
+  clusterVersion(): number {
+    return readClusterVersion(this.setting(clusterVersionSetting));
   }
 
   /** Shard of every slot; empty until the bootstrap command was applied. */

@@ -27,7 +27,7 @@ export interface ClusterRecord {
   /** Replicas wanted of each shard. */
   readonly replication: number;
   readonly createdAtMs: number;
-  /** Gates new kinds of commands: none is proposed above what every node can read. */
+  /** Always 1. What gates new kinds of commands is a setting: `model/cluster-version.ts`. */
   readonly formatVersion: number;
 }
 
@@ -51,7 +51,7 @@ export interface NodeRegistration {
   readonly zone: string;
   /** Share of replicas, 100 for an ordinary node; 0 takes none. */
   readonly weight: number;
-  /** Program version, for people. */
+  /** Version of the program and the cluster version that it reads: `model/cluster-version.ts`. */
   readonly version: string;
 }
 

@@ -435,6 +435,8 @@ export class FakeNodeApi implements NodeApi {
         advertAgeMs: name === names[0] ? 0 : 350,
         httpAddress: `http://127.0.0.1:${7_000 + names.indexOf(name)}`,
         labels: { zone: 'a' },
+        version: this.health().version,
+        clusterVersion: 2,
       }),
     );
   }
@@ -449,7 +451,6 @@ export class FakeNodeApi implements NodeApi {
       addresses: ['/ip4/127.0.0.1/tcp/9001'],
       storeId: '00112233445566778899aabbccddeeff',
       bootCount: 1,
-      version: this.health().version,
       isolation: found.self ? { tree: 'cgroup2' } : undefined,
       vitals: { slow: false, batchMs: 4, batchMaxMs: 31, lagMs: 0, lagMaxMs: 7, diskLow: false },
     };
@@ -544,6 +545,7 @@ export class FakeNodeApi implements NodeApi {
       shardsWithoutLeader: [],
       shardsGrowing: 0,
       replication: 3,
+      clusterVersion: 2,
       problems: this.ready ? [] : ['The node is starting.'],
     };
   }

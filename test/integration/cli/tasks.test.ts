@@ -82,7 +82,9 @@ describe('status', () => {
 
   test('without an ID tells of the cluster', async () => {
     const { stdout } = await bench.run(['status']);
-    expect(stdout).toMatch(/^cluster ok {3}3 of 3 nodes up {3}4 shards, replication 3\n/);
+    expect(stdout).toMatch(
+      /^cluster ok {3}3 of 3 nodes up {3}4 shards, replication 3 {3}version 2\n/,
+    );
     expect(stdout).toMatch(/\d+ waiting {3}\d+ running {3}\d+ settled/);
   });
 

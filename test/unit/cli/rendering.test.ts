@@ -223,6 +223,16 @@ describe('the cluster', () => {
     expect(row).toMatch(/^ +9 +3 +- +node-a,node-b!,\+t-a-name +4 +10 +3 +2\/0\/1 +NO LEADER$/);
   });
 
+  test('health says the version of the cluster, where the node told it', () => {
+    const health = {
+      ...{ ok: true, nodes: 3, nodesUp: 3, nodesByState: { up: 3 }, shards: 4 },
+      ...{ shardsWithoutLeader: [], shardsGrowing: 0, replication: 3, problems: [] },
+    };
+    const line = 'cluster ok   3 of 3 nodes up   4 shards, replication 3';
+    expect(renderHealth(health, screen)).toBe(line);
+    expect(renderHealth({ ...health, clusterVersion: 2 }, screen)).toBe(`${line}   version 2`);
+  });
+
   test('health names what is wrong', () => {
     const text = renderHealth(
       {
@@ -242,6 +252,7 @@ describe('the cluster', () => {
       /^cluster NOT OK {3}2 of 3 nodes up, 1 suspected .* 2 shards without a leader/,
     );
     expect(text).toContain('\n  ! node-c is down');
+    expect(text).not.toContain('version');
   });
 });
 

@@ -19,6 +19,8 @@ const node = (name: string, change: Partial<NodeSummary> = {}): NodeSummary => (
   replicas: 0,
   httpAddress: '',
   labels: {},
+  version: '1.0.0',
+  clusterVersion: 2,
   ...change,
 });
 
@@ -42,6 +44,7 @@ const health = (change: Partial<HealthInput> = {}) =>
     shards: [shard()],
     registryLed: true,
     registryGrown: true,
+    clusterVersion: 2,
     deadAfterMs: 300_000,
     unfit: [],
     foreign: [],
@@ -68,6 +71,34 @@ describe('the health of a cluster', () => {
       node(name, position === 0 ? {} : { state: 'suspected' }),
     );
     expect(health({ nodes }).problems[0]).toContain('none is declared dead');
+  });
+
+  test('names the nodes that hold its version back, and is well all the same', () => {
+    const older = { clusterVersion: 1, version: '0.9.0' };
+    const nodes = [
+      node('a'),
+      node('b', older),
+      node('c'),
+      node('d', { ...older, state: 'dead' }),
+      node('e', { clusterVersion: 3 }),
+    ];
+    expect(health({ nodes, clusterVersion: 3 }).problems.join()).not.toContain('holds');
+    const told = health({ nodes: nodes.slice(0, 4), clusterVersion: 1 });
+    expect(told).toMatchObject({ ok: true, clusterVersion: 1 });
+    expect(told.problems.filter(text => text.includes('version'))).toEqual([
+      'node b holds the cluster version at 1: upgrade it (program 0.9.0)',
+      'node d holds the cluster version at 1: upgrade it (program 0.9.0), ' +
+        'or `tsched node remove d`',
+    ]);
+  });
+
+  test('is not well with a node that is older than the version of the cluster', () => {
+    const nodes = [node('a'), node('b'), node('c', { clusterVersion: 1, version: '0.9.0' })];
+    const told = health({ nodes });
+    expect(told.ok).toBe(false);
+    expect(told.problems).toEqual([
+      'node c is too old for the cluster: upgrade it (program 0.9.0)',
+    ]);
   });
 
   test('is well with a node that is drained or dead and replaced, and says what to do', () => {

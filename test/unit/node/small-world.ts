@@ -78,10 +78,14 @@ export class SmallWorld {
   readonly faults = { writeMsMin: 1, writeMsMax: 4 };
   /** Nodes of another version of the program, as far as the wire goes. */
   readonly wireOf = new Map<NodeId, WireRange>();
+  /** The cluster version that a node's program reads, where it is another. */
+  readonly readsOf = new Map<NodeId, number>();
   /** Disks with faults of their own. */
   readonly faultsOf = new Map<NodeId, { writeMsMin: number; writeMsMax: number }>();
   readonly net;
   readonly fatals: unknown[] = [];
+  /** Of the nodes that were started. */
+  readonly disks = new Map<NodeId, MemoryDisk>();
   /** What each node opens streams with. */
   readonly bulk = new Map<NodeId, BulkTransport>();
   readonly #seed: number;
@@ -142,6 +146,7 @@ export class SmallWorld {
     const image = await this.within(store.open(error => this.fatals.push(error)));
     const { transport, gossip, bulk } = this.net.join(id);
     this.bulk.set(id, bulk);
+    this.disks.set(id, disk);
     const clock = this.time.clock(() => true);
     const node = new TschedNode({
       ports: {
@@ -166,6 +171,7 @@ export class SmallWorld {
         logLimits: this.#logLimits,
         joinSecret: join?.secret,
         wire,
+        clusterVersion: this.readsOf.get(id),
         bootstrap: (join?.contacts ?? []).map(contact => ({
           node: contact,
           address: `/sim/p2p/${contact}`,
