@@ -77,6 +77,10 @@ const golden = {
     cancel:
       '010680d095ffbc310561646d696e0764656661756c740114303635777a736238303130353030303030303264' +
       '076e6f206e656564',
+    expire:
+      '010780d095ffbc310561646d696e0764656661756c740214303635777a736238303130353030303030303264' +
+      '04070707070707070707070707070707070014303635777a73623830377a7a7a7a7a7a7a7a7a7a0308080808' +
+      '0808080808080808080808080101020304fffefdfc',
   },
   toWorker: {
     dispatch: '01000514303635777a736238303130353030303030303264ac0203696e630902011103010203',
@@ -150,7 +154,7 @@ describe('Bytes of version 1', () => {
 describe('Words that are stored by their position', () => {
   // Appended to, never reordered: a stored number means the word it meant when it was written.
   test('begin as they always did', () => {
-    expect(shardCommandKinds.slice(0, 7)).toEqual([
+    expect(shardCommandKinds.slice(0, 8)).toEqual([
       'submit',
       'assign',
       'unassign',
@@ -158,6 +162,7 @@ describe('Words that are stored by their position', () => {
       'finish',
       'lose',
       'cancel',
+      'expire',
     ]);
     expect(taskStates.slice(0, 7)).toEqual([
       'waiting',

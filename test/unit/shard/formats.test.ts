@@ -80,6 +80,8 @@ const golden = {
     '6e3101ac0202026e320374776f01690301040105010101010701075349475445524d00060000000000000174' +
     '016d0101030000000800000000000000000172',
   metaRow: '0180d095ffbc3185d095ffbc31ac02deadbeef07010203040506bc05',
+  /** Version 2: something expired. */
+  expiredMetaRow: '0280d095ffbc3185d095ffbc31ac02deadbeef07010203040506bc05ac0281d095ffbc31',
 };
 
 describe('rows', () => {
@@ -98,10 +100,14 @@ describe('rows', () => {
       lastSeq: 300,
       digest: 0xdeadbeef,
       counts: [1, 2, 3, 4, 5, 6, 700],
+      expired: { tasks: 0, toMs: 0 },
     };
     const bytes = encodeMeta(meta);
     expect(hex(bytes)).toBe(golden.metaRow);
     expect(decodeMeta(bytes)).toEqual(meta);
+    const later = { ...meta, expired: { tasks: 300, toMs: 1_700_000_000_001 } };
+    expect(hex(encodeMeta(later))).toBe(golden.expiredMetaRow);
+    expect(decodeMeta(encodeMeta(later))).toEqual(later);
   });
 
   test('give back what was written', () => {
@@ -134,7 +140,7 @@ describe('rows', () => {
     const wide = bytes.slice();
     wide[3] = 0xff;
     expect(() => decodeTaskRow(wide)).toThrow('not a task ID');
-    expect(() => decodeMeta(Uint8Array.of(2))).toThrow('version 2');
+    expect(() => decodeMeta(Uint8Array.of(3))).toThrow('version 3');
   });
 });
 
