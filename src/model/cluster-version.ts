@@ -7,7 +7,7 @@
 /** What each version brought, from 1 on; append-only: its number is its position. */
 export const clusterVersions = [
   'all that the first program reads',
-  'nodes say which cluster version they read; the registry keeps one',
+  'nodes say which cluster version they read, the registry keeps one; settled tasks expire',
 ] as const;
 
 /** Newest version that this program reads. */

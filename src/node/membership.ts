@@ -14,6 +14,7 @@ import type { RegistryNode } from '../registry/state.ts';
 import type { Target } from '../routing/rendezvous.ts';
 import { background, type NodeContext } from './context.ts';
 import { encodeMembers, type Member } from './descriptor.ts';
+import type { Expiry } from './expiry.ts';
 import type { LeaderBalance } from './leader-balance.ts';
 import { NodeWatch } from './node-watch.ts';
 import type { OwnStanding } from './own-standing.ts';
@@ -41,6 +42,7 @@ export class Membership {
   readonly #standing: OwnStanding;
   readonly #watch: NodeWatch;
   readonly #unfitNodes: UnfitNodes;
+  readonly #expiry: Expiry;
   #stopped = false;
   #cancel: () => void = () => undefined;
 
@@ -50,6 +52,7 @@ export class Membership {
     readonly balance: LeaderBalance;
     readonly standing: OwnStanding;
     readonly unfitNodes: UnfitNodes;
+    readonly expiry: Expiry;
   }) {
     this.#context = options.context;
     this.#registry = options.registry;
@@ -57,6 +60,7 @@ export class Membership {
     this.#standing = options.standing;
     this.#watch = new NodeWatch(options.context, options.registry);
     this.#unfitNodes = options.unfitNodes;
+    this.#expiry = options.expiry;
   }
 
   start(): void {
@@ -110,6 +114,7 @@ export class Membership {
     this.#unfitNodes.round(machine.nodes().map(node => node.id));
     // Who leads a group that is changing is decided by what changes.
     this.#balance.round(moving);
+    this.#expiry.round();
   }
 
   #isUnreported({ group, descriptor }: Replica): boolean {
