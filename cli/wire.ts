@@ -55,6 +55,14 @@ export interface MovesRow {
   readonly demotes: readonly string[];
 }
 
+/** A setting of the whole cluster. */
+export interface SettingRow {
+  readonly name: string;
+  readonly value: string;
+  readonly default: string;
+  readonly meaning: string;
+}
+
 export interface NodeRow {
   readonly id: string;
   readonly name: string;

@@ -27,7 +27,10 @@ const subcommands: Record<string, Subcommand> = {
     summary: 'let the simulator look for planted bugs: --only NAME',
     load: () => import('./sim-mutants.ts'),
   },
-  soak: { summary: 'simulate for hours: --minutes N', load: () => import('./soak.ts') },
+  soak: {
+    summary: 'simulate for hours, or load real nodes: --minutes N [--cluster]',
+    load: () => import('./soak.ts'),
+  },
   conformance: {
     summary: 'run etcd-style data files: --dir DIR',
     load: () => import('./conformance.ts'),

@@ -1,7 +1,8 @@
 /**
  * `npm run soak -- --minutes N`: simulates seed after seed, plain ones and each of the special
  * circumstances in turn, for as long as it is told to. Failing seeds are printed when they happen
- * and again at the end. Exit code 0 if all held, 1 if not, 2 for wrong usage.
+ * and again at the end. With `--cluster` it is real nodes instead (`soak/cluster.ts`). Exit code 0
+ * if all held, 1 if not, 2 for wrong usage.
  */
 import { parseArgs } from 'node:util';
 import { type Circumstances, circumstances, isCircumstances } from '../test/simulation/options.ts';
@@ -9,6 +10,7 @@ import { runSeed } from '../test/simulation/run.ts';
 import { readOrTell } from './arguments.ts';
 
 const HELP = `Usage: npm run soak -- --minutes N [--seed S]
+       npm run soak -- --cluster [--minutes N] [--report DIR]
 
 Simulates clusters for a long time: each seed once as drawn and once in one of the special
 circumstances, taken in turn. A line a minute says how far it is and what memory it holds.
@@ -16,6 +18,7 @@ circumstances, taken in turn. A line a minute says how far it is and what memory
   --minutes N   how long; default 60
   --seed S      first seed; default 1000001, behind those that tests run
   --events E    events of the phase with faults; default drawn from the seed
+  --cluster     real nodes under steady load instead: see --cluster --help
   --help        this text
 
 Exit code: 0 all held, 1 some did not, 2 wrong usage.
@@ -56,6 +59,7 @@ const megabytes = (): number => Math.round(process.memoryUsage.rss() / 1e6);
 
 /** Runs the command; returns the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
+  if (argv.includes('--cluster')) return (await import('./soak/cluster.ts')).main(argv);
   const asked = readOrTell(() => readArguments(argv), HELP);
   if ('code' in asked) return asked.code;
   const { wanted } = asked;

@@ -2,10 +2,12 @@
 import type { Route } from './route.ts';
 import { cancelManyRoute, cancelRoute, retryRoute } from './routes/cancel.ts';
 import {
+  changeSettingsRoute,
   clusterHealthRoute,
   joinTokenRoute,
   movesRoute,
   replicasRoute,
+  settingsRoute,
   shardsRoute,
 } from './routes/cluster.ts';
 import { eventsRoute } from './routes/events.ts';
@@ -50,6 +52,8 @@ export const routes: readonly Route[] = [
   replicasRoute,
   clusterHealthRoute,
   movesRoute,
+  settingsRoute,
+  changeSettingsRoute,
   joinTokenRoute,
   metricsRoute,
   openapiRoute,

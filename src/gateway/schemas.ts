@@ -324,6 +324,17 @@ export const clusterHealthSchema = object({
   problems: texts,
 });
 
+export const settingsSchema = object({
+  settings: listOf(
+    object({
+      name: text,
+      value: described(text, 'What holds now.'),
+      default: text,
+      meaning: text,
+    }),
+  ),
+});
+
 export const joinTokenSchema = object({ token: text });
 export const emptySchema = object({ 'accepted?': flag });
 

@@ -7,7 +7,7 @@
 /** What each version brought, from 1 on; append-only: its number is its position. */
 export const clusterVersions = [
   'all that the first program reads',
-  'the cluster version itself; starts of a store by their ids; epochs of recoveries',
+  'the cluster version; starts of a store by their ids; epochs of recoveries; tasks that expire',
 ] as const;
 
 /** Newest version that this program reads. */

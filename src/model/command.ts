@@ -8,6 +8,7 @@ import { ByteReader, ByteWriter, DecodeError } from './bytes.ts';
 import type { ErrorCode } from './errors.ts';
 import type { NodeId, TaskId } from './ids.ts';
 import { limits } from './limits.ts';
+import { type TaskState, taskStates } from './task.ts';
 import { type Refusal, refusals } from './worker-protocol.ts';
 
 export interface SubmitItem {
@@ -29,6 +30,16 @@ export interface PlacementItem {
 export interface FenceItem {
   readonly taskId: TaskId;
   readonly fence: number;
+}
+
+/** A settled task that leaves the history, with what its row says and memory does not. */
+export interface ExpireItem {
+  readonly taskId: TaskId;
+  readonly state: TaskState;
+  /** Of its spec, 16 bytes. */
+  readonly digest: Uint8Array;
+  /** Hash of tenant and idempotency key, where it has one. */
+  readonly keyHash?: { readonly high: number; readonly low: number } | undefined;
 }
 
 /** Who caused a command: a token's name and its tenant, or `node:<id>` for the cluster itself. */
@@ -74,6 +85,8 @@ export type ShardCommand = Stamped &
       }
     /** Not by a leader: `unsafe-recover` puts it into a log whose majority is lost. */
     | { readonly kind: 'recover'; readonly epoch: number }
+    /** Settled tasks are kept long enough: nothing of them remains. */
+    | { readonly kind: 'expire'; readonly items: readonly ExpireItem[] }
   );
 
 export type ShardCommandKind = ShardCommand['kind'];
@@ -88,6 +101,7 @@ export const shardCommandKinds = [
   'lose',
   'cancel',
   'recover',
+  'expire',
 ] as const satisfies readonly ShardCommandKind[];
 
 /** What apply says to each item of a command, in order; a pure function of state and command. */
@@ -159,6 +173,12 @@ export function encodeShardCommand(command: ShardCommand): Uint8Array {
     case 'recover':
       writer.varint(command.epoch);
       break;
+    case 'expire':
+      writer.list(command.items, (w, item) => {
+        w.text(item.taskId).u8(taskStates.indexOf(item.state)).raw(item.digest);
+        w.optional(item.keyHash, (b, key) => b.u32(key.high).u32(key.low));
+      });
+      break;
   }
   return writer.finish();
 }
@@ -210,6 +230,8 @@ function readCommand(reader: ByteReader): ShardCommand {
       };
     case 'recover':
       return { kind, ...stamp, epoch: reader.varint() };
+    case 'expire':
+      return { kind, ...stamp, items: reader.list(readExpire) };
     default:
       throw new DecodeError('shard command of an unknown kind: written by a newer version');
   }
@@ -239,6 +261,15 @@ const readPlacement = (reader: ByteReader): PlacementItem => ({
   nodeName: reader.text(256),
   incarnation: reader.text(64),
 });
+
+function readExpire(reader: ByteReader): ExpireItem {
+  const taskId = readId(reader);
+  const state = taskStates[reader.u8()];
+  if (state === undefined) throw new DecodeError('unknown state of a task');
+  const digest = reader.raw(16);
+  const keyHash = reader.optional(r => ({ high: r.u32(), low: r.u32() }));
+  return { taskId, state, digest, keyHash };
+}
 
 function readRefused(reader: ByteReader): FenceItem & { readonly why: Refusal } {
   const item = readFence(reader);

@@ -68,6 +68,12 @@ export const errorTable = {
     'This ID belongs to a task with a different specification',
     'Submit without an ID, so that a new one is drawn.',
   ),
+  idExpired: row(
+    410,
+    1,
+    'The ID is older than the history that is kept',
+    'If it was submitted before, it settled long ago; else submit without an ID, and see the clock.',
+  ),
   keyConflict: row(
     409,
     1,

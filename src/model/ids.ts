@@ -82,6 +82,13 @@ export function toTaskId(text: string): TaskId | undefined {
   return parts === undefined ? undefined : formatTaskId(parts);
 }
 
+/** The instant in a canonical ID, milliseconds since the epoch. */
+export function timeOfId(id: TaskId): number {
+  let high = 0;
+  for (let position = 0; position < 10; position++) high = high * 32 + digitOf.get(id[position]!)!;
+  return Math.floor(high / 4);
+}
+
 /** Slot of a canonical ID, without allocating. */
 export function slotOfId(id: TaskId): Slot {
   const code = (position: number): number => digitOf.get(id[position]!)!;

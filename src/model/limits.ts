@@ -42,6 +42,8 @@ export const limits = {
   retriedTailMax: 256,
   /** Waiting tasks of one shard. */
   waitingPerShardMax: 1_000_000,
+  /** No task leaves the history sooner than this after it was submitted and settled. */
+  historyMsMin: 10_000,
   /** Events kept of one shard. */
   eventsPerShard: 2_000,
   /** Frames between two nodes. */

@@ -1,10 +1,18 @@
 /**
- * What an administrator does to nodes: draining one, taking that back, removing it. The registry
- * decides; here names are found and the change is waited for, so that what is answered shows it.
+ * What an administrator does to nodes, draining one, taking that back, removing it, and to the
+ * settings of the cluster. The registry decides; here names are found and the change is waited for,
+ * so that what is answered shows it.
  */
+import {
+  clusterSettings,
+  formatSetting,
+  isSettingName,
+  parseSetting,
+  settingNames,
+} from '../model/cluster-settings.ts';
 import { TschedError } from '../model/errors.ts';
 import type { NodeId } from '../model/ids.ts';
-import type { NodeApi } from '../ports/node-api.ts';
+import type { NodeApi, SettingView } from '../ports/node-api.ts';
 import type { NodeState } from '../registry/state.ts';
 import type { ClusterReads } from './cluster-reads.ts';
 import type { NodeContext } from './context.ts';
@@ -55,13 +63,51 @@ export class Administration {
     return this.#cluster.node(id);
   }
 
-  async #shown(node: NodeId, states: readonly NodeState[]): Promise<void> {
+  settings(): SettingView[] {
+    return settingNames.map(name => ({
+      name,
+      value: formatSetting(name, this.#registry.setting(name)),
+      default: formatSetting(name, clusterSettings[name].default),
+      meaning: clusterSettings[name].meaning,
+    }));
+  }
+
+  async changeSettings(...[values, token]: Parameters<NodeApi['changeSettings']>) {
+    const wanted = Object.entries(values).map(([name, text]) => checked(name, text));
+    for (const { name, value } of wanted) {
+      await this.#registry.administer({ kind: 'setSetting', name, value }, token);
+    }
+    await this.#until(() =>
+      wanted.every(({ name, value }) => this.#registry.machine()?.setting(name) === value),
+    );
+    return this.settings();
+  }
+
+  #shown(node: NodeId, states: readonly NodeState[]): Promise<void> {
+    return this.#until(() => {
+      const state = this.#registry.machine()?.node(node)?.state;
+      return state !== undefined && states.includes(state);
+    });
+  }
+
+  async #until(shows: () => boolean): Promise<void> {
     const { clock } = this.#context;
     const deadlineMs = clock.nowMs() + shownMs;
     while (clock.nowMs() < deadlineMs) {
-      const state = this.#registry.machine()?.node(node)?.state;
-      if (state !== undefined && states.includes(state)) return;
+      if (shows()) return;
       await new Promise<void>(resolve => clock.after(lookMs, resolve));
     }
   }
+}
+
+/** A setting and its value, spelled in one way; no value brings the default back. */
+function checked(name: string, text: string): { name: string; value: string | undefined } {
+  if (!isSettingName(name)) {
+    const known = settingNames.join(', ');
+    throw new TschedError('badRequest', `there is no setting "${name}": it is one of ${known}`);
+  }
+  if (text === '') return { name, value: undefined };
+  const value = parseSetting(name, text);
+  if (typeof value === 'string') throw new TschedError('badRequest', value);
+  return { name, value: formatSetting(name, value) };
 }

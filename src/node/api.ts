@@ -76,6 +76,8 @@ export function createApi(parts: ApiParts): NodeApi {
       version: parts.settings.version,
     }),
     clusterHealth: () => cluster.health(),
+    settings: () => administration.settings(),
+    changeSettings: (values, token) => administration.changeSettings(values, token),
     joinToken: () => joinToken(parts),
     stopNode: async options => parts.stopAsked(options),
   };

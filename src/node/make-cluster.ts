@@ -41,7 +41,8 @@ export function bootstrapOps(options: {
   readonly replication: number;
   readonly atMs: number;
   readonly adminTokenSha256: string;
-  readonly deadAfterMs?: number | undefined;
+  /** By name, where they differ from the defaults. */
+  readonly settings?: Readonly<Record<string, string>> | undefined;
 }): StoreOp[] {
   const { nodeId, storeId, atMs } = options;
   const ops: StoreOp[] = [];
@@ -95,15 +96,10 @@ export function bootstrapOps(options: {
         ],
       });
       entries.push({ term: 1, index: 2, type: 0, data });
-      if (options.deadAfterMs !== undefined) {
-        const setting = encodeRegistryCommand({
-          kind: 'setSetting',
-          atMs,
-          actor: { name: `node:${nodeId}`, tenant: '' },
-          name: deadAfterSetting,
-          value: String(options.deadAfterMs),
-        });
-        entries.push({ term: 1, index: 3, type: 0, data: setting });
+      for (const [name, value] of Object.entries(options.settings ?? {})) {
+        const actor = { name: `node:${nodeId}`, tenant: '' };
+        const data = encodeRegistryCommand({ kind: 'setSetting', atMs, actor, name, value });
+        entries.push({ term: 1, index: entries.length + 1, type: 0, data });
       }
     }
     const descriptor = { replicaId, confIndex: 0, conf: noConf, members: [] };
@@ -173,7 +169,8 @@ async function fill(
     replication: replicationDefault,
     atMs: Date.now(),
     adminTokenSha256: sha256Hex(Buffer.from(token)),
-    deadAfterMs: options.deadAfterMs,
+    settings:
+      options.deadAfterMs === undefined ? {} : { [deadAfterSetting]: String(options.deadAfterMs) },
   });
   await dir.write('node.key', privateKey, 0o600);
   await dir.write('network.key', newNetworkKey(), 0o600);

@@ -17,6 +17,7 @@ import type { RegistryNode } from '../registry/state.ts';
 import type { Target } from '../routing/rendezvous.ts';
 import { background, type NodeContext } from './context.ts';
 import { encodeMembers, type Member } from './descriptor.ts';
+import type { Expiry } from './expiry.ts';
 import type { LeaderBalance } from './leader-balance.ts';
 import { caughtUp, groupsToMove, type LedGroup } from './move-brake.ts';
 import { NodeWatch } from './node-watch.ts';
@@ -43,6 +44,7 @@ export class Membership {
   readonly #standing: OwnStanding;
   readonly #watch: NodeWatch;
   readonly #unfitNodes: UnfitNodes;
+  readonly #expiry: Expiry;
   #stopped = false;
   #cancel: () => void = () => undefined;
 
@@ -52,6 +54,7 @@ export class Membership {
     readonly balance: LeaderBalance;
     readonly standing: OwnStanding;
     readonly unfitNodes: UnfitNodes;
+    readonly expiry: Expiry;
   }) {
     this.#context = options.context;
     this.#registry = options.registry;
@@ -59,6 +62,7 @@ export class Membership {
     this.#standing = options.standing;
     this.#watch = new NodeWatch(options.context, options.registry);
     this.#unfitNodes = options.unfitNodes;
+    this.#expiry = options.expiry;
   }
 
   start(): void {
@@ -114,6 +118,7 @@ export class Membership {
     this.#unfitNodes.round(machine.nodes().map(node => node.id));
     // Who leads a group that is changing is decided by what changes.
     this.#balance.round(moving);
+    this.#expiry.round();
   }
 
   /**

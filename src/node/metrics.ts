@@ -20,6 +20,8 @@ export interface MetricSources {
   readonly submitsInFlight: number;
   readonly nowMs: number;
   readonly diskFreeBytes: number | undefined;
+  /** Tasks that left the history by proposals of this node. */
+  readonly expired: number;
   readonly counters: {
     readonly submitted: number;
     readonly settled: number;
@@ -54,11 +56,13 @@ export function metricsOf(sources: MetricSources): Metrics {
   let led = 0;
   let waiting = 0;
   let live = 0;
+  let settled = 0;
   for (const leader of scheduler.leaders()) {
     const counts = leader.machine.counts();
     led++;
     waiting += counts.waiting;
     live += counts.assigned + counts.running;
+    settled += counts.succeeded + counts.failed + counts.cancelled + counts.aborted;
   }
   const metrics = [
     ...logMetrics(sources),
@@ -69,6 +73,7 @@ export function metricsOf(sources: MetricSources): Metrics {
     counter('elections_won', 'Shard leaderships taken.', counters.elections),
     counter('submits', 'Submits acknowledged through this node.', counters.submitted),
     counter('settled', 'Tasks seen to settle in replicas here.', counters.settled),
+    counter('expired', 'Tasks that left the history by leaders here.', sources.expired),
     counter('plans', 'Plans made.', scheduler.plans),
     counter('bad_frames', 'Frames that could not be read.', peers.badFrames),
     counter('bad_adverts', 'Advertisements that were not believed.', scheduler.badAdverts),
@@ -85,6 +90,7 @@ export function metricsOf(sources: MetricSources): Metrics {
     gauge('submits_in_flight', 'Submits that wait for consensus.', sources.submitsInFlight),
     gauge('tasks_waiting', 'Waiting tasks of shards led here.', waiting),
     gauge('tasks_live', 'Assigned and running tasks of shards led here.', live),
+    gauge('tasks_settled', 'Settled tasks in the history of shards led here.', settled),
     gauge('attempts_running', 'Attempts that hold resources on this node.', running),
     gauge('attempts_queued', 'Attempts queued on this node.', queued),
     gauge('cpu_free', 'Free CPUs of this node.', free.cpuMilli / 1_000),

@@ -8,8 +8,6 @@ import { limits } from '../model/limits.ts';
 import type { NodeApi } from '../ports/node-api.ts';
 import type { StoreImage } from '../ports/store.ts';
 import type { Effect } from '../shard/effects.ts';
-import { specKey } from '../shard/keys.ts';
-import type { ShardMachine } from '../shard/machine.ts';
 import { Advertiser } from './advertiser.ts';
 import { createApi } from './api.ts';
 import { ClusterReads } from './cluster-reads.ts';
@@ -17,10 +15,12 @@ import { background, type NodeContext } from './context.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { DriveLoop } from './drive-loop.ts';
 import { EventsFeed } from './events-feed.ts';
+import { Expiry } from './expiry.ts';
 import { campaignAlone } from './failover.ts';
 import { IdDraw } from './id-draw.ts';
 import { LeaderBalance } from './leader-balance.ts';
 import { LeaderDirectory } from './leader-directory.ts';
+import { Leaderships } from './leaderships.ts';
 import { standardLog } from './log-policy.ts';
 import { machineFor } from './machine-for.ts';
 import { Membership } from './membership.ts';
@@ -33,7 +33,6 @@ import { RegistryClient } from './registry-client.ts';
 import type { Replica } from './replica.ts';
 import { Scheduler } from './scheduler.ts';
 import { ShardAccess } from './shard-access.ts';
-import { ShardLeader } from './shard-leader.ts';
 import { Snapshots } from './snapshots.ts';
 import { standingOf } from './standing-of.ts';
 import { StartRecord } from './start-record.ts';
@@ -70,8 +69,10 @@ export class TschedNode {
   readonly #writes: TaskWrites;
   readonly #cluster: ClusterReads;
   readonly #feed: EventsFeed;
+  readonly #leaderships: Leaderships;
+  readonly #expiry: Expiry;
   readonly #registration: Registration;
-  readonly #counters = { submitted: 0, settled: 0, elections: 0 };
+  readonly #counters = { submitted: 0, settled: 0 };
   #stopping = false;
 
   constructor(options: {
@@ -184,6 +185,18 @@ export class TschedNode {
         this.#advertiser.soon();
       },
     });
+    this.#leaderships = new Leaderships({
+      context: this.context,
+      scheduler: this.scheduler,
+      store,
+      changed: () => this.#advertiser.soon(),
+    });
+    this.#expiry = new Expiry({
+      context: this.context,
+      store,
+      leaders: () => this.scheduler.leaders(),
+      rules: () => this.registry.historyRules(),
+    });
     const start = new StartRecord(image, random, (key, value) => this.loop.record(key, value));
     this.#ownStanding = new OwnStanding({
       context: this.context,
@@ -205,6 +218,7 @@ export class TschedNode {
       balance: this.#balance,
       standing: this.#ownStanding,
       unfitNodes,
+      expiry: this.#expiry,
     });
     const table = () => this.registry.machine()?.slotTable() ?? [];
     const draw = new IdDraw({
@@ -237,6 +251,7 @@ export class TschedNode {
       store,
       table,
       reported: shard => this.registry.seatsOf(shard),
+      setting: name => this.registry.setting(name),
     });
     this.#reads = new TaskReads({
       context: this.context,
@@ -283,7 +298,8 @@ export class TschedNode {
           submitsInFlight: this.#writes.inFlight,
           nowMs: clock.nowMs(),
           diskFreeBytes: this.#disk?.room.freeBytes,
-          counters: this.#counters,
+          counters: { ...this.#counters, elections: this.#leaderships.taken },
+          expired: this.#expiry.expired,
         }),
     });
     this.#registration = new Registration({
@@ -349,25 +365,7 @@ export class TschedNode {
   }
 
   #roleChanged(replica: Replica): void {
-    if (replica.group === registryGroup) return;
-    const present = this.scheduler.leader(replica.group);
-    if (replica.leading && present === undefined) {
-      this.#counters.elections++;
-      const { store } = this.#ports;
-      const leader = new ShardLeader({
-        context: this.context,
-        desk: this.scheduler,
-        replica,
-        machine: replica.machine as unknown as ShardMachine,
-        readSpec: digest => store.row(replica.group, specKey(digest)),
-      });
-      this.scheduler.addLeader(leader);
-      this.#advertiser.soon();
-    } else if (!replica.leading && present !== undefined) {
-      present.stop();
-      this.scheduler.dropLeader(replica.group);
-      this.#advertiser.soon();
-    }
+    if (replica.group !== registryGroup) this.#leaderships.roleChanged(replica);
   }
 
   get ready(): boolean {
@@ -386,10 +384,11 @@ export class TschedNode {
     this.#disk?.stop();
     this.#registration.stop();
     this.#advertiser.stop();
+    this.#expiry.stop();
     if (options.handOver !== false) await this.#balance.handOver();
     this.#membership.stop();
     this.scheduler.stop();
-    for (const leader of [...this.scheduler.leaders()]) leader.stop();
+    this.#leaderships.stop();
     await this.worker.stop({ end: options.endTasks });
     await this.#snapshots.stop();
     await this.loop.stop();

@@ -2,7 +2,9 @@
  * Commands to the registry, from any node: proposed here where this node leads group 0, else sent
  * to the leader, which stamps them.
  */
+
 import { ByteReader, ByteWriter, DecodeError } from '../model/bytes.ts';
+import { isSettingName, type SettingName, settingOf } from '../model/cluster-settings.ts';
 import { ownClusterVersion } from '../model/cluster-version.ts';
 import type { Actor } from '../model/command.ts';
 import { type ErrorCode, TschedError } from '../model/errors.ts';
@@ -19,6 +21,7 @@ import type { NodeRegistration, RegistryNode, RegistryReply } from '../registry/
 import { bearerOf } from './bearer.ts';
 import { ClusterVersion } from './cluster-version.ts';
 import type { NodeContext } from './context.ts';
+import { type HistoryRules, mayExpire } from './expiry.ts';
 import { within } from './within.ts';
 
 type Unstamped = RegistryCommand extends infer C
@@ -35,7 +38,11 @@ interface Delivery {
 }
 
 /** What an administrator may ask for through any node. */
-const forAdministrators: ReadonlySet<RegistryCommandKind> = new Set(['drainNode', 'removeNode']);
+const forAdministrators: ReadonlySet<RegistryCommandKind> = new Set([
+  'drainNode',
+  'removeNode',
+  'setSetting',
+]);
 const tokenBytesMax = 1_024;
 const timeoutMs = 4_000;
 /** Asking again would not change them. */
@@ -82,6 +89,19 @@ export class RegistryClient {
   seatsOf(group: number): NodeId[] {
     const known = this.machine()?.group(group);
     return known === undefined ? [] : [...known.voters, ...known.learners].map(seat => seat.node);
+  }
+
+  /** What an administrator set, or the default. */
+  setting(name: SettingName): number {
+    return settingOf(name, this.machine()?.setting(name));
+  }
+
+  /** How much each shard keeps of its history; `undefined` while nothing may expire. */
+  historyRules(): HistoryRules | undefined {
+    const cluster = this.machine()?.cluster();
+    if (cluster === undefined || !mayExpire(this.#context)) return undefined;
+    const maxCount = Math.ceil(this.setting('history.maxCount') / cluster.shards);
+    return { maxAgeMs: this.setting('history.maxAge'), maxCount };
   }
 
   /** The registry's machine here; `undefined` until this node holds a replica of group 0. */
@@ -153,7 +173,8 @@ export class RegistryClient {
       throw new TschedError('notLeader', 'this node does not lead the registry');
     }
     const bearer = bearerOf(machine, token, this.#context.clock.wallMs());
-    if (bearer?.role !== 'admin' || !forAdministrators.has(command.kind)) {
+    const known = command.kind !== 'setSetting' || isSettingName(command.name);
+    if (bearer?.role !== 'admin' || !forAdministrators.has(command.kind) || !known) {
       throw new TschedError('forbidden', `the token does not allow this ${command.kind}`);
     }
     return this.#here(command, { name: bearer.name, tenant: bearer.tenant });

@@ -2,8 +2,9 @@
  * Finding and reading what a shard holds: at its leader, confirmed by a majority, or at any replica
  * and then marked stale; hot records from the machine, cold ones from the disk.
  */
+import { formatSetting, type SettingName } from '../model/cluster-settings.ts';
 import { type ErrorCode, TschedError } from '../model/errors.ts';
-import { type NodeId, type ShardId, slotOfId, type TaskId } from '../model/ids.ts';
+import { type NodeId, type ShardId, slotOfId, type TaskId, timeOfId } from '../model/ids.ts';
 import type { SlotTable } from '../model/slots.ts';
 import { decodeSpec, type TaskSpec } from '../model/spec.ts';
 import type { Consistency, TaskView } from '../model/task.ts';
@@ -28,6 +29,7 @@ export interface ShardAccessDeps {
   readonly table: () => SlotTable;
   /** Where the registry says that a shard's replicas are. */
   readonly reported: (shard: ShardId) => readonly NodeId[];
+  readonly setting: (name: SettingName) => number;
 }
 
 export class ShardAccess {
@@ -36,6 +38,7 @@ export class ShardAccess {
   readonly #store: Store;
   readonly #table: () => SlotTable;
   readonly #reported: (shard: ShardId) => readonly NodeId[];
+  readonly #setting: (name: SettingName) => number;
   readonly #specs = new Map<string, TaskSpec>();
 
   constructor(deps: ShardAccessDeps) {
@@ -44,6 +47,7 @@ export class ShardAccess {
     this.#store = deps.store;
     this.#table = deps.table;
     this.#reported = deps.reported;
+    this.#setting = deps.setting;
   }
 
   shardOf(id: TaskId): ShardId {
@@ -155,9 +159,21 @@ export class ShardAccess {
   record(machine: ShardMachine, shard: ShardId, id: TaskId): TaskRecord {
     const hot = machine.record(id);
     if (hot !== undefined) return hot;
-    const row = this.#store.row(shard, taskKey(id));
-    if (row === undefined) throw new TschedError('unknownTask', `there is no task ${id}`);
+    // Of a task that expired the row may be there still: it goes with the next flush.
+    const row = machine.knows(id) ? this.#store.row(shard, taskKey(id)) : undefined;
+    if (row === undefined) throw new TschedError('unknownTask', this.#unknown(machine, id));
     return decodeTaskRow(row);
+  }
+
+  #unknown(machine: ShardMachine, id: TaskId): string {
+    if (timeOfId(id) > machine.expired.toMs) return `there is no task ${id}`;
+    const [age, count] = (['history.maxAge', 'history.maxCount'] as const).map(name =>
+      formatSetting(name, this.#setting(name)),
+    );
+    return (
+      `there is no task ${id}, or it left the history: settled tasks are kept for ${age}, ` +
+      `the newest ${count} of them`
+    );
   }
 
   /** Bytes of a spec, from memory or from the disk. */

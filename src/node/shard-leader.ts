@@ -16,8 +16,11 @@
  */
 import {
   type Actor,
+  type ExpireItem,
   encodeShardCommand,
+  type FenceItem,
   type ItemReply,
+  type PlacementItem,
   type ShardCommand,
 } from '../model/command.ts';
 import { TschedError } from '../model/errors.ts';
@@ -136,10 +139,12 @@ export class ShardLeader {
   }
 
   /** Proposes assignments; the reply to each says whether it holds. */
-  assign(
-    items: readonly { taskId: TaskId; node: NodeId; nodeName: string; incarnation: string }[],
-  ): Promise<readonly ItemReply[]> {
+  assign(items: readonly PlacementItem[]): Promise<readonly ItemReply[]> {
     return this.#propose({ kind: 'assign', items, ...this.#stamp() });
+  }
+
+  expire(items: readonly ExpireItem[]): Promise<readonly ItemReply[]> {
+    return this.#propose({ kind: 'expire', items, ...this.#stamp() });
   }
 
   #stamp(): { readonly atMs: number; readonly actor: Actor } {
@@ -222,11 +227,8 @@ export class ShardLeader {
   onWorker(from: NodeId, message: FromWorker): void {
     if (this.#stopped) return;
     if (message.kind === 'renew') {
-      background(
-        this.#context,
-        'renew',
-        this.#onRenew(from, message, this.#context.clock.bootMs()),
-      );
+      const receivedMs = this.#context.clock.bootMs();
+      background(this.#context, 'renew', this.#onRenew(from, message, receivedMs));
       return;
     }
     const ref = { shard: this.shard, taskId: message.taskId, fence: message.fence };
@@ -367,7 +369,7 @@ export class ShardLeader {
     // After a stop the clock may have been read late: what it dated may be older than it was.
     if (nowMs - this.#scannedMs >= scanLateMs) this.#beganMs = nowMs;
     this.#scannedMs = nowMs;
-    const lost: { taskId: TaskId; fence: number }[] = [];
+    const lost: FenceItem[] = [];
     for (const [key, live] of this.#live) {
       const patience = live.accepted ? repeatAcceptedMs : repeatMs;
       if (nowMs - live.sentMs >= patience) this.#repeat(live);
@@ -381,7 +383,7 @@ export class ShardLeader {
     this.#renewals.trim(this.#live.values());
   }
 
-  async #lose(items: readonly { taskId: TaskId; fence: number }[]): Promise<void> {
+  async #lose(items: readonly FenceItem[]): Promise<void> {
     try {
       await this.#propose({
         kind: 'lose',

@@ -176,6 +176,14 @@ export interface ShardMoves {
   readonly demotes: readonly string[];
 }
 
+/** A setting of the whole cluster, its values as people write them. */
+export interface SettingView {
+  readonly name: string;
+  readonly value: string;
+  readonly default: string;
+  readonly meaning: string;
+}
+
 export interface HealthView {
   /** The node takes tasks. */
   readonly ready: boolean;
@@ -286,6 +294,15 @@ export interface NodeApi {
   replicas(): readonly ReplicaSummary[];
   health(): HealthView;
   clusterHealth(): Promise<ClusterHealth>;
+  settings(): readonly SettingView[];
+  /**
+   * Changes settings by name; an empty value brings the default back. Nothing is changed where one
+   * of them is wrong. `token` is judged as for `drainNode`.
+   */
+  changeSettings(
+    values: Readonly<Record<string, string>>,
+    token: string,
+  ): Promise<readonly SettingView[]>;
   /** A token with which another node can join. */
   joinToken(): Promise<string>;
   /** Ends this node: hands leaderships away, then stops. With `endTasks`, its attempts too. */

@@ -1,27 +1,39 @@
 /**
- * Which rows are still to be written. The driver takes everything that is dirty in one go and says
- * when it is durable; a row that changes meanwhile is dirty again and is not dropped by the older
- * flush. What this tracks is local: it decides what is written and forgotten, never what is
- * applied.
+ * Which rows are still to be written or deleted. The driver takes everything that is dirty in one
+ * go and says when it is durable; a row that changes meanwhile is dirty again and is not dropped by
+ * the older flush. What this tracks is local: it decides what is written and forgotten, never what
+ * is applied.
+ *
+ * A task may expire while its row is still to be written: then only the deletion is. Its row number
+ * may be another task's by the time of the flush, which is why the list of dirty rows is checked
+ * against their marks.
  */
 import { assert } from '../model/assert.ts';
+import { ByteWriter } from '../model/bytes.ts';
+import { specKey, writeTaskKey } from './keys.ts';
 import type { SpecTable } from './memory/spec-table.ts';
 import { isSettledCode, type TaskTable } from './memory/task-table.ts';
 
 interface Taken {
   readonly token: number;
   readonly rows: readonly number[];
-  readonly specs: readonly number[];
+  readonly specs: readonly { readonly spec: number; readonly bytes: Uint8Array }[];
+  /** Keys of rows to be deleted; none of them is written by the same flush. */
+  readonly gone: readonly Uint8Array[];
 }
 
 /** What a task row is counted as until it is encoded; its texts come on top. */
 const rowBytesGuess = 160;
+const goneBytesGuess = 32;
 
 export class FlushTracker {
   readonly #table: TaskTable;
   readonly #specs: SpecTable;
   #rows: number[] = [];
   #newSpecs: number[] = [];
+  #gone: Uint8Array[] = [];
+  /** Digests of specs whose rows go, in hexadecimal. */
+  readonly #goneSpecs = new Set<string>();
   #metaDirty = false;
   #bytes = 0;
   #token = 0;
@@ -33,7 +45,8 @@ export class FlushTracker {
   }
 
   get rowCount(): number {
-    return this.#rows.length + this.#newSpecs.length + (this.#metaDirty ? 1 : 0);
+    const changed = this.#rows.length + this.#newSpecs.length + (this.#metaDirty ? 1 : 0);
+    return changed + this.#gone.length + this.#goneSpecs.size;
   }
 
   get byteCount(): number {
@@ -58,20 +71,51 @@ export class FlushTracker {
     this.#bytes += bytes;
   }
 
+  /** The row of the task with this ID goes. */
+  dropTask(words: Uint32Array): void {
+    const writer = new ByteWriter(goneBytesGuess);
+    writeTaskKey(writer, words);
+    this.#gone.push(writer.finish());
+    this.#bytes += goneBytesGuess;
+  }
+
+  /** The row of a spec goes; `spec` is its number where it is in memory, else -1. */
+  dropSpec(digestHex: string, spec: number): void {
+    this.#goneSpecs.add(digestHex);
+    this.#bytes += goneBytesGuess;
+    if (spec >= 0) this.#newSpecs = this.#newSpecs.filter(other => other !== spec);
+  }
+
   /** Everything dirty, now clean; `undefined` where nothing is. */
   take(): Taken | undefined {
     if (this.rowCount === 0) return undefined;
-    const taken = { token: ++this.#token, rows: this.#rows, specs: this.#newSpecs };
-    for (const row of taken.rows) {
-      this.#table.setDirty(row, false);
-      this.#table.setTaken(row, taken.token);
-    }
+    const token = ++this.#token;
+    const rows = this.#rows.filter(row => this.#takeRow(row, token));
+    const specs = this.#newSpecs.map(spec => {
+      const bytes = this.#specs.unstored(spec);
+      assert(bytes, 'the bytes of a spec stay until they are stored');
+      // It went and came back: the row that is written stands.
+      if (this.#goneSpecs.size > 0) this.#goneSpecs.delete(this.#specs.digestHex(spec));
+      return { spec, bytes };
+    });
+    const gone = [...this.#gone, ...[...this.#goneSpecs].map(digest => specKey(digest))];
+    const taken = { token, rows, specs, gone };
     this.#rows = [];
     this.#newSpecs = [];
+    this.#gone = [];
+    this.#goneSpecs.clear();
     this.#metaDirty = false;
     this.#bytes = 0;
     this.#taken.push(taken);
     return taken;
+  }
+
+  /** False for a row that was left by an expired task, or is in the list twice since. */
+  #takeRow(row: number, token: number): boolean {
+    if (!this.#table.isDirty(row)) return false;
+    this.#table.setDirty(row, false);
+    this.#table.setTaken(row, token);
+    return true;
   }
 
   /**
@@ -81,9 +125,10 @@ export class FlushTracker {
   done(token: number): number[] {
     const taken = this.#taken.shift();
     assert(taken?.token === token, `flush ${token} was not the oldest one under way`);
-    for (const spec of taken.specs) this.#specs.stored(spec);
+    for (const { spec, bytes } of taken.specs) this.#specs.stored(spec, bytes);
     return taken.rows.filter(
       row =>
+        this.#table.isTask(row) &&
         this.#table.taken(row) === token &&
         !this.#table.isDirty(row) &&
         isSettledCode(this.#table.state(row)),
@@ -91,7 +136,7 @@ export class FlushTracker {
   }
 
   /** Rows marked dirty, for the invariants. */
-  dirtyRows(): readonly number[] {
-    return this.#rows;
+  dirtyRows(): number[] {
+    return this.#rows.filter(row => this.#table.isDirty(row));
   }
 }

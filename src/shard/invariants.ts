@@ -27,8 +27,14 @@ export function checkState(state: ShardState): void {
   }
   const settled = state.counts.slice(stateCode.succeeded).reduce((sum, count) => sum + count, 0);
   assert(settled === state.settled.size, 'every settled ID is known, and no other');
+  const tasks = state.counts.reduce((sum, count) => sum + count, 0);
+  assert(tasks === state.specUses.tasks, 'every task is counted with its spec');
+  assert(state.expired.toMs <= state.nowMs, 'what expired was submitted in the past');
+  const digest = new Uint32Array(4);
   for (const [spec, count] of uses) {
     assert(state.specs.uses(spec) === count, 'a spec counts the tasks that use it');
+    state.specs.copyDigest(spec, digest);
+    assert(state.specUses.count(digest) >= count, 'the row of a spec that is used stays');
   }
   checkQueue(state);
   checkLive(state);

@@ -60,6 +60,7 @@ export class RowLoader {
 function loadTask(state: ShardState, value: Uint8Array): void {
   const head = decodeTaskHead(value);
   state.counts[head.state]!++;
+  state.specUses.add(head.digest);
   if (head.keyHash) state.keys.add(head.keyHash.high, head.keyHash.low, head.words);
   if (isSettledCode(head.state)) state.settled.add(head.words, head.digest[0]!);
   else loadUnsettled(state, head, value);

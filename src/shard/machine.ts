@@ -16,6 +16,7 @@ import { hashText } from '../model/slots.ts';
 import type { TaskEvent, TaskState } from '../model/task.ts';
 import { applyAssign } from './commands/assign.ts';
 import { applyCancel } from './commands/cancel.ts';
+import { applyExpire } from './commands/expire.ts';
 import { applyFinish } from './commands/finish.ts';
 import { applyLose } from './commands/lose.ts';
 import { applyRecover } from './commands/recover.ts';
@@ -39,7 +40,7 @@ import { idWordCount, packId } from './memory/id-words.ts';
 import { isSettledCode, stateCode } from './memory/task-table.ts';
 import { encodeMeta } from './meta.ts';
 import { type TaskRecord, writeTaskRow } from './record.ts';
-import { ShardState } from './state.ts';
+import { lookup, ShardState } from './state.ts';
 import type { Turn } from './turn.ts';
 
 /** Everything dirty, to be written as one batch that stands for exactly `applied`. */
@@ -151,9 +152,8 @@ export class ShardMachine {
     const taken = state.flush.take();
     if (taken === undefined) return undefined;
     const rows: Flush['rows'] = [[metaKey(), encodeMeta(state.meta)]];
-    for (const spec of taken.specs) {
-      const bytes = state.specs.unstored(spec);
-      assert(bytes, 'the bytes of a spec stay until they are stored');
+    for (const key of taken.gone) rows.push([key, undefined]);
+    for (const { spec, bytes } of taken.specs) {
       rows.push([specKey(state.specs.digestHex(spec)), bytes]);
     }
     for (const row of encodeRows(state, taken.rows)) rows.push(row);
@@ -269,7 +269,25 @@ export class ShardMachine {
     return this.#state.ready.position(row, nowMs);
   }
 
-  /** The shard's tasks by state, those that left memory included. */
+  /**
+   * Whether the shard has a task of this ID: on the disk only, where it settled; false once it has
+   * expired, be its row still to be deleted.
+   */
+  knows(id: TaskId): boolean {
+    const found = this.#state.lookUp(id);
+    return found >= 0 || found === lookup.settled;
+  }
+
+  isSettled(id: TaskId): boolean {
+    return this.#state.lookUp(id) === lookup.settled;
+  }
+
+  /** How many settled tasks expired, and the instant in the newest of their IDs. */
+  get expired(): { readonly tasks: number; readonly toMs: number } {
+    return this.#state.expired;
+  }
+
+  /** The shard's tasks by state, those that left memory included, those that expired not. */
   counts(): TaskCounts {
     const { counts } = this.#state;
     return {
@@ -304,8 +322,8 @@ export class ShardMachine {
 
   /** Bytes of tables in memory, for metrics; objects of tasks that ran are not counted. */
   tableBytes(): number {
-    const { table, settled, keys } = this.#state;
-    return table.bytes + settled.bytes + keys.bytes;
+    const { table, settled, keys, specUses } = this.#state;
+    return table.bytes + settled.bytes + keys.bytes + specUses.bytes;
   }
 
   /** Throws `AssertionError` where the state contradicts itself. O(tasks). */
@@ -361,6 +379,8 @@ function applyCommand(turn: Turn, command: ShardCommand, specs: PreparedSpec[]):
       return applyCancel(turn, command);
     case 'recover':
       return applyRecover(turn, command);
+    case 'expire':
+      return applyExpire(turn, command);
     default:
       return unreachable(command, 'shard command');
   }

@@ -4,24 +4,27 @@
  * changes state.
  *
  * A decision may depend only on what every replica has at the same index: unsettled tasks, the
- * settled IDs, the keys, the counters and state time. It must not depend on whether the row of a
- * settled task is still in memory, on row numbers, or on what the event ring still holds.
+ * settled IDs, the keys, the counters, what expired, and state time. It must not depend on whether
+ * the row of a settled task is still in memory, on row numbers, or on what the event ring still
+ * holds.
  */
 import { assert } from '../model/assert.ts';
 import { attemptOf, epochMax, nextFence, type Outcome } from '../model/attempt.ts';
-import type { SubmitItem } from '../model/command.ts';
-import type { NodeId, TaskId } from '../model/ids.ts';
+import type { ExpireItem, SubmitItem } from '../model/command.ts';
+import { type NodeId, type TaskId, timeOfId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
 import { mix32 } from '../model/slots.ts';
 import { type EventKind, eventKinds, taskStates } from '../model/task.ts';
 import { EventRing } from './events.ts';
 import { FlushTracker } from './flush.ts';
+import { digestHex, digestWords } from './keys.ts';
 import { idWordCount, packId } from './memory/id-words.ts';
 import { KnownKeys, SettledIds } from './memory/known-ids.ts';
 import { SpecTable } from './memory/spec-table.ts';
+import { SpecUses } from './memory/spec-uses.ts';
 import type { AttemptRecord } from './memory/task-detail.ts';
 import { isSettledCode, stateCode, TaskTable } from './memory/task-table.ts';
-import type { Meta } from './meta.ts';
+import type { Expired, Meta } from './meta.ts';
 import { ReadyQueue } from './ready.ts';
 import type { TaskRecord, TaskRecordBody } from './record.ts';
 
@@ -41,13 +44,15 @@ export class ShardState {
   readonly ready = new ReadyQueue(this.table, this.specs);
   readonly settled = new SettledIds();
   readonly keys = new KnownKeys();
+  readonly specUses = new SpecUses();
   readonly events: EventRing;
   readonly flush = new FlushTracker(this.table, this.specs);
-  /** Tasks by state, in the order of `taskStates`, those that left memory included. */
+  /** Tasks by state, in the order of `taskStates`: all that the shard has, but what expired. */
   readonly counts: number[] = taskStates.map(() => 0);
   /** Words of the ID that `lookUp` was asked about last. */
   readonly words = new Uint32Array(idWordCount);
   readonly #eventWords = new Uint32Array(idWordCount);
+  readonly #digestWords = new Uint32Array(4);
   readonly #liveByNode = new Map<NodeId, Set<number>>();
   readonly #names = new Map<string, string>();
   #nowMs = 0;
@@ -55,6 +60,7 @@ export class ShardState {
   #digest = 0;
   /** Recoveries raise it; 0 while there was none. */
   #epoch = 0;
+  #expired: Expired = { tasks: 0, toMs: 0 };
 
   constructor(shard: number) {
     this.events = new EventRing(shard);
@@ -120,6 +126,7 @@ export class ShardState {
       digest: this.#digest,
       counts: this.counts,
       epoch: this.#epoch,
+      expired: this.#expired,
     };
   }
 
@@ -128,7 +135,12 @@ export class ShardState {
     this.#stampMs = meta.stampMs;
     this.#digest = meta.digest;
     this.#epoch = meta.epoch;
+    this.#expired = meta.expired;
     this.events.restart(meta.lastSeq);
+  }
+
+  get expired(): Expired {
+    return this.#expired;
   }
 
   /** Row of an unsettled task, or one of `lookup`. Leaves the ID's words in `words`. */
@@ -156,6 +168,7 @@ export class ShardState {
     table.setSubmittedAt(row, this.#stampMs);
     table.setReadySince(row, this.readyBaseMs);
     this.specs.use(spec);
+    this.#countSpec(spec);
     if (item.retryOf !== undefined || item.arrayId !== undefined || item.arrayIndex !== undefined) {
       const detail = table.ensureDetail(row);
       detail.retryOf = item.retryOf;
@@ -167,6 +180,11 @@ export class ShardState {
     this.flush.markTask(row);
     this.note('submitted', row);
     return row;
+  }
+
+  #countSpec(spec: number): void {
+    this.specs.copyDigest(spec, this.#digestWords);
+    this.specUses.add(this.#digestWords);
   }
 
   #shareId(id: TaskId): TaskId {
@@ -303,6 +321,26 @@ export class ShardState {
     const spec = this.table.spec(row);
     this.table.remove(row);
     this.specs.release(spec);
+  }
+
+  /** Of the settled task that `lookUp` found last nothing remains: no row, no ID, no key. */
+  expire(item: ExpireItem): void {
+    const { words, expired } = this;
+    const row = this.table.find(words);
+    if (row >= 0) this.forget(row);
+    this.settled.remove(words);
+    if (item.keyHash) this.keys.remove(item.keyHash.high, item.keyHash.low, words);
+    this.counts[taskStates.indexOf(item.state)]!--;
+    this.flush.dropTask(words);
+    const digest = digestWords(item.digest);
+    if (this.specUses.remove(digest)) {
+      const spec = this.specs.find(digest);
+      this.flush.dropSpec(digestHex(item.digest), spec);
+      if (spec >= 0) this.specs.drop(spec);
+    }
+    const toMs = Math.max(expired.toMs, timeOfId(item.taskId));
+    this.#expired = { tasks: expired.tasks + 1, toMs };
+    for (let word = 0; word < idWordCount; word++) this.fold(words[word]!);
   }
 
   record(row: number): TaskRecord {

@@ -60,6 +60,22 @@ describe('removing', () => {
   });
 });
 
+describe('settings of the cluster', () => {
+  test('are read, changed by name, and refused as a whole', async () => {
+    expect((await client.get('/v1/cluster/settings')).json).toMatchObject({
+      settings: [{ name: 'history.maxAge', value: '7d', default: '7d' }],
+    });
+    const changed = await client.post('/v1/cluster/settings', { 'history.maxAge': '3d' });
+    expect(changed.json).toMatchObject({ settings: [{ value: '3d' }] });
+    expect((await client.post('/v1/cluster/settings', { 'history.maxAge': [3, 4] })).status).toBe(
+      400,
+    );
+    expect((await client.post('/v1/cluster/settings', { other: '3d' })).json).toMatchObject({
+      code: 'badRequest',
+    });
+  });
+});
+
 describe('moves', () => {
   test('are told as they are, and as they would be without a node', async () => {
     expect((await client.get('/v1/cluster/moves')).json).toEqual({ moves: [] });

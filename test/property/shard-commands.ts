@@ -4,10 +4,13 @@
  */
 import fc from 'fast-check';
 import { type OutcomeKind, outcomeKinds } from '../../src/model/attempt.ts';
+import type { ExpireItem } from '../../src/model/command.ts';
 import { slotCount, type TaskId } from '../../src/model/ids.ts';
 import { tierDefaults } from '../../src/model/resources.ts';
 import { keySlot } from '../../src/model/slots.ts';
 import type { TaskSpec } from '../../src/model/spec.ts';
+import type { TaskState } from '../../src/model/task.ts';
+import { hashKey } from '../../src/shard/memory/spec-table.ts';
 import { anOutcome, aSpec, type CommandBody, epochMs, idOf, specEntry } from '../support/shard.ts';
 
 const keyed: TaskSpec = aSpec({ idempotencyKey: 'key', attempts: 2 });
@@ -32,7 +35,7 @@ const nodes = ['n1', 'n2', 'n3', 'n4', 'n5', 'n6', 'n7', 'n8', 'n9', 'n10'];
 export type Step =
   | { readonly kind: 'submit'; readonly items: readonly (readonly [number, number])[] }
   | { readonly kind: 'assign'; readonly items: readonly (readonly [number, number])[] }
-  | { readonly kind: 'cancel'; readonly items: readonly (readonly [number])[] }
+  | { readonly kind: 'cancel' | 'expire'; readonly items: readonly (readonly [number])[] }
   | { readonly kind: 'recover'; readonly epoch: number }
   | {
       readonly kind: 'unassign' | 'start' | 'lose';
@@ -97,6 +100,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 1,
     arbitrary: fc.record({ kind: fc.constant('recover' as const), epoch: fc.nat({ max: 9 }) }),
   },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant('expire' as const), items: few(fc.tuple(task)) }),
+  },
 );
 
 export const history: fc.Arbitrary<Turn[]> = fc.array(
@@ -111,11 +118,27 @@ export const history: fc.Arbitrary<Turn[]> = fc.array(
   { minLength: 1, maxLength: 120, size: 'max' },
 );
 
-/** The command of a step; `fenceOf` knows the newest fence of a task. */
-export function commandOf(step: Step, fenceOf: (id: TaskId) => number): CommandBody {
+/** What the command of a step has to be told of a task. */
+export interface Told {
+  /** The newest fence. */
+  readonly fence: number;
+  readonly state: TaskState;
+  readonly spec: TaskSpec;
+}
+
+/** What a leader reads from the row of a task; of one that nobody knows, anything. */
+export function expireItemOf(taskId: TaskId, told: Told | undefined): ExpireItem {
+  const { state, spec } = told ?? { state: 'failed' as const, spec: specs[0]! };
+  const key = spec.idempotencyKey && hashKey(spec.tenant, spec.idempotencyKey);
+  const keyHash = key ? { high: key.high, low: key.low } : undefined;
+  return { taskId, state, digest: specEntry(spec).digest, keyHash };
+}
+
+/** The command of a step; `told` knows the tasks. */
+export function commandOf(step: Step, told: (id: TaskId) => Told | undefined): CommandBody {
   const named = ([position, offset]: readonly [number, number, ...unknown[]]) => {
     const taskId = ids[position]!;
-    return { taskId, fence: Math.max(0, fenceOf(taskId) + offset) };
+    return { taskId, fence: Math.max(0, (told(taskId)?.fence ?? 0) + offset) };
   };
   switch (step.kind) {
     case 'submit':
@@ -141,6 +164,11 @@ export function commandOf(step: Step, fenceOf: (id: TaskId) => number): CommandB
         kind: 'cancel',
         items: step.items.map(([position]) => ({ taskId: ids[position]! })),
         reason: 'because',
+      };
+    case 'expire':
+      return {
+        kind: 'expire',
+        items: step.items.map(([position]) => expireItemOf(ids[position]!, told(ids[position]!))),
       };
     case 'unassign':
       return {

@@ -5,7 +5,7 @@
  */
 import type { OutcomeKind } from '../../src/model/attempt.ts';
 import type { ShardCommand } from '../../src/model/command.ts';
-import { slotOfId } from '../../src/model/ids.ts';
+import { parseTaskId, slotOfId } from '../../src/model/ids.ts';
 import { limits } from '../../src/model/limits.ts';
 import { keySlot } from '../../src/model/slots.ts';
 import { decodeSpec, type TaskSpec } from '../../src/model/spec.ts';
@@ -43,6 +43,8 @@ export class ShardModel {
   nowMs = 0;
   #lastStampMs = 0;
   #epoch = 0;
+  /** Newest instant in the ID of a task that expired. */
+  #expiredToMs = 0;
 
   apply(command: ShardCommand): ModelReply[] {
     this.#passTime(command.atMs);
@@ -64,6 +66,8 @@ export class ShardModel {
       case 'recover':
         this.#epoch = Math.max(this.#epoch + 1, command.epoch);
         return [];
+      case 'expire':
+        return command.items.map(item => this.#expire(item.taskId));
     }
   }
 
@@ -96,6 +100,8 @@ export class ShardModel {
         return isSame ? repeated(task.id) : { said: 'keyConflict', taskId: id };
       }
     }
+    const { atMs } = parseTaskId(id)!;
+    if (atMs <= this.#expiredToMs) return { said: 'idExpired', taskId: id };
     this.tasks.set(id, {
       id,
       spec,
@@ -187,6 +193,17 @@ export class ShardModel {
     if (task.cancelled) return repeated(id);
     task.cancelled = true;
     if (task.state === 'waiting') task.state = 'cancelled';
+    return ok(id);
+  }
+
+  #expire(id: string): ModelReply {
+    const task = this.tasks.get(id);
+    if (task === undefined) return repeated(id);
+    if (!isSettled(task.state)) return { said: 'notSettled', taskId: id };
+    const { atMs } = parseTaskId(id)!;
+    if (atMs > this.nowMs - limits.historyMsMin) return { said: 'badRequest', taskId: id };
+    this.tasks.delete(id);
+    this.#expiredToMs = Math.max(this.#expiredToMs, atMs);
     return ok(id);
   }
 

@@ -32,6 +32,14 @@ describe('whole clusters under faults', () => {
     expect(coverage.get('snapshot')).toBeGreaterThan(10);
   });
 
+  test('keep every promise while settled tasks leave the history', { timeout }, async () => {
+    const coverage = new Map<string, number>();
+    for (let seed = 1; seed <= 4; seed++) {
+      addCoverage(coverage, await expectOk(seed, { in: 'history' }));
+    }
+    expect(coverage.get('expire')).toBeGreaterThan(100);
+  });
+
   test.each(['lateFrames', 'storm', 'growth', 'rollback', 'badLinks', 'badDisks'] as const)(
     'keep every promise in circumstances of %s',
     { timeout },

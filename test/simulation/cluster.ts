@@ -5,6 +5,7 @@
  */
 import type { NodeId } from '../../src/model/ids.ts';
 import type { Resources } from '../../src/model/resources.ts';
+import { formatDuration } from '../../src/model/time.ts';
 import type { LogLimits } from '../../src/node/log-policy.ts';
 import { bootstrapOps } from '../../src/node/make-cluster.ts';
 import { sha256Hex } from '../../src/node/sha256.ts';
@@ -155,7 +156,7 @@ export class SimCluster {
           replication: this.options.replication,
           atMs: clock.wallMs(),
           adminTokenSha256: sha256Hex(Buffer.from(simAdminToken)),
-          deadAfterMs: this.options.deadAfterMs,
+          settings: settingsOf(this.options),
         }),
       );
     }
@@ -353,3 +354,11 @@ function asViolation(error: unknown): Violation {
 
 /** Lets every promise that can go on do so; a turn of the real event loop. */
 export const macrotask = (): Promise<void> => new Promise(resolve => setImmediate(resolve));
+
+/** Settings of the cluster from its first entry on. */
+function settingsOf({ deadAfterMs, historyMs }: SimOptions): Record<string, string> {
+  const settings: Record<string, string> = {};
+  if (deadAfterMs !== undefined) settings['deadAfterMs'] = String(deadAfterMs);
+  if (historyMs !== undefined) settings['history.maxAge'] = formatDuration(historyMs);
+  return settings;
+}

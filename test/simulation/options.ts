@@ -45,6 +45,8 @@ export interface SimOptions {
   readonly operated: boolean;
   /** A node silent for this long is declared dead; the default of the program where missing. */
   readonly deadAfterMs?: number | undefined;
+  /** Settled tasks leave the history after this; the default of the program where missing. */
+  readonly historyMs?: number | undefined;
   /**
    * Clocks run at half to twice the speed of others: far beyond what leases allow for, so that two
    * attempts of a task may overlap. Consensus has to hold all the same.
@@ -147,6 +149,7 @@ function drawFirst(seed: number): SimOptions {
     // Of streams of their own: the other draws of a seed stay as they were.
     realStore: below(seededRandom(seed, 'store'), 2) === 0,
     logEntriesKept: pick(seededRandom(seed, 'log'), [0, 2, 10, 50]),
+    historyMs: pick(seededRandom(seed, 'history'), [undefined, undefined, undefined, 10_000]),
     skewedClocks: below(random, 16) === 0,
   };
 }
@@ -233,6 +236,19 @@ export const circumstances = {
     resetPerTenThousand: 20,
     logEntriesKept: 2,
     events: 12_000,
+  },
+  /** Settled tasks leave the history while their nodes fail and their leaders change. */
+  history: {
+    nodes: 3,
+    shards: 2,
+    skewedClocks: false,
+    faults: ['crash', 'powerLoss', 'stop', 'transfer', 'partition', 'wipe'],
+    faultEveryMs: 2_000,
+    requestEveryMs: 100,
+    longFaults: false,
+    longTaskPercent: 5,
+    historyMs: 10_000,
+    events: 20_000,
   },
   /** A machine comes back with an old copy of its disk; it has to refuse. */
   rollback: {

@@ -3,7 +3,9 @@
  * which only wrong is wrong; then everything heals, and what was promised has to come true in
  * bounded time.
  */
+import { registryGroup } from '../../src/model/ids.ts';
 import type { TschedNode } from '../../src/node/node.ts';
+
 import type { ClusterHealth } from '../../src/ports/node-api.ts';
 import { decodeJoinToken } from '../../src/registry/join-token.ts';
 import { type Plants, SimCluster } from './cluster.ts';
@@ -121,6 +123,7 @@ async function play(cluster: SimCluster, operator: RunExtras['operator']): Promi
   );
   await settle(cluster);
   await readBack(cluster);
+  if (cluster.options.historyMs !== undefined) await forgotten(cluster);
   // Nothing may happen between this and the last look.
   await cluster.until(
     () => cluster.time.events % 64 === 0 && caughtUp(cluster),
@@ -241,10 +244,34 @@ async function readBack(cluster: SimCluster): Promise<void> {
     const { node } = cluster.nodes[random.uint32() % cluster.nodes.length] ?? {};
     if (node === undefined) continue;
     const expected = acknowledged.expectation(attempts, id);
-    const view = await cluster.finish(node.api.get(id), 20_000, `task ${id} is read`);
-    check(!view.stale, () => `task ${id} can only be read stale in a healthy cluster`);
+    const read = node.api.get(id).catch((error: unknown) => {
+      if ((error as { code?: string }).code === 'unknownTask') return undefined;
+      throw error;
+    });
+    const view = await cluster.finish(read, 20_000, `task ${id} is read`);
+    check(view?.stale !== true, () => `task ${id} can only be read stale in a healthy cluster`);
     acknowledged.read(id, expected, view);
   }
+}
+
+const everything = { from: new Uint8Array(0), to: Uint8Array.of(255), limit: 10_000 };
+
+/** What settled leaves the history: nothing of it is left on any disk, its specs included. */
+async function forgotten(cluster: SimCluster): Promise<void> {
+  const left = (): string[] =>
+    cluster.nodes.flatMap(({ id, disk, node }) =>
+      [...(node?.loop.replicas() ?? [])]
+        .filter(({ group }) => group !== registryGroup)
+        .flatMap(({ group }) => {
+          const rows = disk.groups.get(group)?.rows.range(everything).length ?? 0;
+          return rows > 1 ? [`${rows - 1} rows of group ${group} on ${id}`] : [];
+        }),
+    );
+  await cluster.until(
+    () => cluster.time.events % 64 === 0 && left().length === 0,
+    livenessMs,
+    () => `the history is empty: ${left().slice(0, 5).join('; ')}`,
+  );
 }
 
 function describeUnsettled(cluster: SimCluster): string {

@@ -221,7 +221,12 @@ export class Workload {
     if (reply.id === undefined) return;
     // The ID was drawn by the node, or the key has a task of another one.
     const mine = open !== undefined && reply.id === asked;
-    if (!reply.ok && definite.has(reply.code)) {
+    if (!reply.ok && reply.code === 'idExpired') {
+      // It is not there, and was not taken: be it that it left the history, or comes too late.
+      const { history } = this.#cluster;
+      (mine ? open : history.asks(reply.id, 'submit', callAt)).refused();
+      history.asks(reply.id, 'read', callAt).saw(undefined);
+    } else if (!reply.ok && definite.has(reply.code)) {
       (mine ? open : this.#cluster.history.asks(reply.id, 'submit', callAt)).refused();
     } else {
       const submit = mine ? open : this.#cluster.history.asks(reply.id, 'submit', callAt);
@@ -234,7 +239,8 @@ export class Workload {
     if (!reply.ok) {
       if (reply.code === 'outcomeUnknown') this.counts.unknown++;
       else this.counts.refused++;
-      if (!honest.has(reply.code) && reply.code !== 'neverFits') {
+      const late = reply.code === 'idExpired' && this.#cluster.acknowledged.expired.size > 0;
+      if (!honest.has(reply.code) && reply.code !== 'neverFits' && !late) {
         throw new Violation('correctness', `submit answered ${reply.code}: ${reply.message}`);
       }
       if (reply.id !== undefined && request.id === undefined) {

@@ -33,6 +33,7 @@ import type {
   OutputPage,
   OutputQuery,
   ReplicaSummary,
+  SettingView,
   ShardMoves,
   ShardSummary,
   SubmitReply,
@@ -548,6 +549,24 @@ export class FakeNodeApi implements NodeApi {
       clusterVersion: 2,
       problems: this.ready ? [] : ['The node is starting.'],
     };
+  }
+
+  readonly #settings = new Map<string, string>();
+
+  settings(): readonly SettingView[] {
+    const value = this.#settings.get('history.maxAge') ?? '7d';
+    return [{ name: 'history.maxAge', value, default: '7d', meaning: 'How long it is kept.' }];
+  }
+
+  async changeSettings(values: Readonly<Record<string, string>>): Promise<readonly SettingView[]> {
+    for (const [name, value] of Object.entries(values)) {
+      if (name !== 'history.maxAge') {
+        throw new TschedError('badRequest', `there is no setting "${name}"`);
+      }
+      if (value === '') this.#settings.delete(name);
+      else this.#settings.set(name, value);
+    }
+    return this.settings();
   }
 
   async joinToken(): Promise<string> {

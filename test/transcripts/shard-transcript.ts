@@ -8,20 +8,23 @@
  *   finish [at=]                                                                   t1 fence outcome
  *   cancel [at=] [reason=]                                                         t1
  *   recover [at=] [epoch=]
+ *   expire [at=] [state=] [key=] [...]       as for submit: the spec it had        t1 ...
  *   status | attempts                                                              t1
- *   ready now= [limit=] · position now= · counts · live · events after= · time · flush · restart
+ *   ready now= [limit=] · position now= · counts · live · events after= · time · flush · stored ·
+ *   restart
  */
 import type { OutcomeKind } from '../../src/model/attempt.ts';
 import type { ItemReply } from '../../src/model/command.ts';
 import { parseTaskId, type TaskId } from '../../src/model/ids.ts';
 import { tierDefaults } from '../../src/model/resources.ts';
 import { decodeSpec, type TaskSpec } from '../../src/model/spec.ts';
-import type { TaskView } from '../../src/model/task.ts';
+import type { TaskState, TaskView } from '../../src/model/task.ts';
 import type { Applied, Effect } from '../../src/shard/effects.ts';
+import { hashKey } from '../../src/shard/memory/spec-table.ts';
 import { decodeTaskRow } from '../../src/shard/record.ts';
 import { toView } from '../../src/shard/view.ts';
 import { type Directive, valuesOf } from '../conformance/etcd-raft/datadriven.ts';
-import { anOutcome, aSpec, epochMs, idOf, slotOf, TestShard } from '../support/shard.ts';
+import { anOutcome, aSpec, epochMs, idOf, slotOf, specEntry, TestShard } from '../support/shard.ts';
 
 const nameOf = (id: string): string => {
   const parts = parseTaskId(id);
@@ -129,6 +132,17 @@ export class ShardTranscript {
       }
       case 'recover':
         return show(this.#shard.apply({ kind: 'recover', epoch: this.#number('epoch') ?? 0 }));
+      case 'expire': {
+        const spec = this.#spec();
+        const key = spec.idempotencyKey && hashKey(spec.tenant, spec.idempotencyKey);
+        const items = this.#lines.map(([task = '']) => ({
+          taskId: this.#id(task),
+          state: (this.#text('state') ?? 'succeeded') as TaskState,
+          digest: specEntry(spec).digest,
+          keyHash: key ? { high: key.high, low: key.low } : undefined,
+        }));
+        return show(this.#shard.apply({ kind: 'expire', items }));
+      }
       default:
         return this.#query(name);
     }
@@ -145,7 +159,7 @@ export class ShardTranscript {
     return show(this.#shard.apply({ kind, items, ...rest } as never));
   }
 
-  #submit(): string[] {
+  #spec(): TaskSpec {
     const [initialMs = 0, maxMs = 0] = valuesOf(this.#directive, 'backoff').map(Number);
     const parts: Partial<TaskSpec> = {
       tenant: this.#text('tenant') ?? 'default',
@@ -155,7 +169,11 @@ export class ShardTranscript {
       request: { ...tierDefaults.basic, cpuMilli: this.#number('cpu') ?? 100 },
       idempotencyKey: this.#text('key'),
     };
-    const spec = aSpec(parts);
+    return aSpec(parts);
+  }
+
+  #submit(): string[] {
+    const spec = this.#spec();
     const items = this.#lines.map(([task = '', ...about]) => {
       if (!this.#slots.has(task)) this.#slots.set(task, this.#number('slot') ?? slotOf(spec));
       const retryOf = about.find(word => word.startsWith('retry-of='))?.slice('retry-of='.length);
@@ -168,6 +186,7 @@ export class ShardTranscript {
     const { machine } = this.#shard;
     return this.#lines.flatMap(([task = '']) => {
       const id = this.#id(task);
+      if (!machine.knows(id)) return [];
       const row = this.#shard.row(machine.taskKey(id));
       const record = machine.record(id) ?? (row && decodeTaskRow(row));
       if (record === undefined) return [];
@@ -235,6 +254,8 @@ export class ShardTranscript {
         ];
       case 'time':
         return [`state time ${since(machine.nowMs)}`];
+      case 'stored':
+        return [`${this.#shard.stored.size} rows`];
       case 'memory':
         return [...machine.hotIds({ settled: true })].map(nameOf);
       case 'flush':

@@ -1,11 +1,13 @@
-/** The cluster as a whole: shards, health, joining. */
-import { queryOf, type Route } from '../route.ts';
+/** The cluster as a whole: shards, health, settings, joining. */
+import { tokenIn } from '../access.ts';
+import { bodyOf, queryOf, type Route } from '../route.ts';
 import {
   clusterHealthSchema,
   joinTokenSchema,
   movesSchema,
   problemSchema,
   replicasSchema,
+  settingsSchema,
   shardsSchema,
 } from '../schemas.ts';
 
@@ -64,6 +66,41 @@ export const movesRoute: Route = {
   run: async (request, _reply, gateway) => ({
     moves: await gateway.api.moves(queryOf<{ without?: string }>(request).without),
   }),
+};
+
+export const settingsRoute: Route = {
+  method: 'GET',
+  path: '/v1/cluster/settings',
+  role: 'reader',
+  tag: 'cluster',
+  summary: 'List the settings of the cluster',
+  description: 'Each with its default and what it means.',
+  schema: { response: { 200: settingsSchema } },
+  run: (_request, _reply, gateway) => ({ settings: gateway.api.settings() }),
+};
+
+export const changeSettingsRoute: Route = {
+  method: 'POST',
+  path: '/v1/cluster/settings',
+  role: 'admin',
+  tag: 'cluster',
+  summary: 'Change settings of the cluster',
+  description:
+    'By name, such as `{"history.maxAge": "3d"}`; an empty text brings the default back. All nodes ' +
+    'go by them within a second.',
+  schema: {
+    body: {
+      type: 'object',
+      additionalProperties: { type: 'string', maxLength: 256 },
+      maxProperties: 64,
+    },
+    response: { 200: settingsSchema, 400: problemSchema, 403: problemSchema },
+  },
+  async run(request, _reply, gateway) {
+    const token = tokenIn(request.headers.authorization);
+    const values = bodyOf(request) as Readonly<Record<string, string>>;
+    return { settings: await gateway.api.changeSettings(values, token) };
+  },
 };
 
 export const joinTokenRoute: Route = {

@@ -9,6 +9,8 @@
  *          the
  *                            reply names that task
  *          idTaken           the ID has a task with another spec
+ *          idExpired         an ID that nobody knows, from before the newest task that expired: it
+ *                            may be that of a task that ran and left the history
  *          keyConflict       the key has a task with another spec
  *          badId             not an ID, or not in the slot of the spec's key
  *          badSpec           no such spec in the command
@@ -18,8 +20,9 @@
  * What is settled is compared by 27 bits of its spec's digest, what is not by all of it; on every
  * replica alike, whether the settled row has left memory there or not.
  */
+import { assert } from '../../model/assert.ts';
 import type { ItemReply, ShardCommand, SubmitItem } from '../../model/command.ts';
-import { slotOfId } from '../../model/ids.ts';
+import { slotOfId, timeOfId } from '../../model/ids.ts';
 import { limits } from '../../model/limits.ts';
 import { decodeSpecTerms } from '../../model/spec.ts';
 import { digestWords } from '../keys.ts';
@@ -78,6 +81,13 @@ function submitOne(turn: Turn, item: SubmitItem, spec: PreparedSpec | undefined)
     const repeat = findByKey(state, item, spec, spec.key);
     if (repeat !== undefined) return repeat;
   }
+  if (timeOfId(item.id) <= state.expired.toMs) {
+    return refuse(
+      item.id,
+      'idExpired',
+      'the shard keeps no history of the time in the ID any more',
+    );
+  }
   if (state.counts[stateCode.waiting]! >= limits.waitingPerShardMax) {
     return refuse(item.id, 'tooManyTasks', `${limits.waitingPerShardMax} tasks wait already`);
   }
@@ -107,7 +117,9 @@ function findByKey(
   const words = new Uint32Array(idWordCount);
   if (!state.keys.find(key.high, key.low, words)) return undefined;
   const owner = unpackId(words[0]!, words[1]!, words[2]!, words[3]!);
-  return isSameSpec(state, state.lookUp(owner), spec)
+  const found = state.lookUp(owner);
+  assert(found >= 0 || found === lookup.settled, 'a key belongs to a task that the shard has');
+  return isSameSpec(state, found, spec)
     ? accept(owner, true)
     : refuse(item.id, 'keyConflict', `task ${owner} has the key, with another specification`);
 }

@@ -1,13 +1,15 @@
 /**
  * What stays in memory of tasks that are settled: enough to recognise their IDs and idempotency
- * keys for ever, at 16 bytes an ID and 24 a key (twice that at the worst load of the table).
+ * keys until they expire, at 16 bytes an ID and 24 a key (twice that at the worst load of the
+ * table).
  *
- * Both are open-addressing tables with linear probing in one `Uint32Array`. Nothing is ever
- * removed. The order inside a table depends on history, so a table is looked up, never iterated, by
- * apply.
+ * Both are open-addressing tables with linear probing in one `Uint32Array`. The order inside a
+ * table depends on history, so a table is looked up, never iterated, by apply. A table gives memory
+ * back once an eighth of it is in use.
  */
 import { assert } from '../../model/assert.ts';
 import { hashWords, idWordCount, idWordMask } from './id-words.ts';
+import { removeAt } from './open-table.ts';
 
 const initialEntries = 16;
 /** A stored first word always has this bit, so that 0 means empty. */
@@ -66,17 +68,35 @@ export class SettledIds {
 
   /** Adds an ID that is not there yet; `digestWord` is the first 32 bits of its spec's digest. */
   add(words: Uint32Array, digestWord: number): void {
-    if (this.#count * 4 >= (this.#mask + 1) * 3) this.#grow();
+    if (this.#count * 4 >= (this.#mask + 1) * 3) this.#resize((this.#mask + 1) * 2);
     const at = this.#locate(words);
     assert(this.#entries[at] === 0, 'a task settles once');
     writeSpare(this.#entries, at, words, digestWord);
     this.#count++;
   }
 
-  #grow(): void {
+  /** Forgets an ID that is there. */
+  remove(words: Uint32Array): void {
+    const at = this.#locate(words);
+    const entries = this.#entries;
+    assert(entries[at] !== 0, 'only a settled task is forgotten');
+    const [mask, bits] = [this.#mask, idWordMask];
+    const homeOf = (of: number): number =>
+      hashWords(
+        entries[of]! & bits,
+        entries[of + 1]! & bits,
+        entries[of + 2]! & bits,
+        entries[of + 3]! & bits,
+      ) & mask;
+    removeAt({ entries, words: idWordCount, mask, marker: 0, homeOf }, at);
+    this.#count--;
+    if (this.#count * 8 < mask + 1 && mask >= initialEntries) this.#resize((mask + 1) / 2);
+  }
+
+  #resize(places: number): void {
     const old = this.#entries;
-    this.#mask = this.#mask * 2 + 1;
-    this.#entries = new Uint32Array((this.#mask + 1) * idWordCount);
+    this.#mask = places - 1;
+    this.#entries = new Uint32Array(places * idWordCount);
     const words = new Uint32Array(idWordCount);
     for (let from = 0; from < old.length; from += idWordCount) {
       if (old[from] === 0) continue;
@@ -136,7 +156,7 @@ export class KnownKeys {
 
   /** Adds a key that is not there yet. */
   add(high: number, low: number, words: Uint32Array): void {
-    if (this.#count * 4 >= (this.#mask + 1) * 3) this.#grow();
+    if (this.#count * 4 >= (this.#mask + 1) * 3) this.#resize((this.#mask + 1) * 2);
     const at = this.#locate(high, low);
     assert(this.#entries[at + 2] === 0, 'an idempotency key belongs to one task');
     this.#entries[at] = high;
@@ -146,10 +166,25 @@ export class KnownKeys {
     this.#count++;
   }
 
-  #grow(): void {
+  /** Frees a key where it is the task's; the key of another task stays. */
+  remove(high: number, low: number, words: Uint32Array): void {
+    const at = this.#locate(high, low);
+    const entries = this.#entries;
+    if (entries[at + 2] === 0) return;
+    for (let word = 0; word < idWordCount; word++) {
+      if ((entries[at + 2 + word]! & idWordMask) !== words[word]) return;
+    }
+    const mask = this.#mask;
+    const homeOf = (of: number): number => (entries[of]! ^ entries[of + 1]!) & mask;
+    removeAt({ entries, words: keyWordCount, mask, marker: 2, homeOf }, at);
+    this.#count--;
+    if (this.#count * 8 < mask + 1 && mask >= initialEntries) this.#resize((mask + 1) / 2);
+  }
+
+  #resize(places: number): void {
     const old = this.#entries;
-    this.#mask = this.#mask * 2 + 1;
-    this.#entries = new Uint32Array((this.#mask + 1) * keyWordCount);
+    this.#mask = places - 1;
+    this.#entries = new Uint32Array(places * keyWordCount);
     for (let from = 0; from < old.length; from += keyWordCount) {
       if (old[from + 2] === 0) continue;
       const at = this.#locate(old[from]!, old[from + 1]!);

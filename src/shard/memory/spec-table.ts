@@ -297,6 +297,14 @@ export class SpecTable {
     if (this.#idle.size > idleSpecsMax) this.#dropIdle();
   }
 
+  /** No task has the spec any more and its row goes: the next submit of it stores it again. */
+  drop(spec: number): void {
+    assert(this.#uses[spec] === 0, 'the spec of a task that is left stays');
+    this.#unstored.delete(spec);
+    this.#idle.delete(spec);
+    this.#remove(spec);
+  }
+
   /** Drops the older half of the specs that no task uses. */
   #dropIdle(): void {
     let excess = this.#idle.size - idleSpecsMax / 2;
@@ -334,7 +342,8 @@ export class SpecTable {
     return this.#unstored.get(spec);
   }
 
-  stored(spec: number): void {
-    this.#unstored.delete(spec);
+  /** These bytes are stored; the number may belong to another spec by now. */
+  stored(spec: number, bytes: Uint8Array): void {
+    if (this.#unstored.get(spec) === bytes) this.#unstored.delete(spec);
   }
 }

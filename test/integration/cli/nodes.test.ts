@@ -54,6 +54,24 @@ describe('node drain', () => {
   });
 });
 
+describe('cluster settings', () => {
+  test('are shown, changed, and brought back', async () => {
+    const shown = await bench.run(['cluster', 'settings']);
+    expect(shown.stdout).toMatch(/^history\.maxAge +7d +7d +How long/m);
+    const changed = await bench.run(['cluster', 'settings', 'history.maxAge=3d']);
+    expect(changed.stdout).toMatch(/^history\.maxAge +3d +7d/m);
+    const back = await bench.run(['cluster', 'settings', 'history.maxAge=', '-q']);
+    expect(back.stdout).toBe('history.maxAge=7d\n');
+  });
+
+  test('that are none are refused', async () => {
+    expect((await bench.run(['cluster', 'settings', 'history.maxAge'])).code).toBe(2);
+    const unknown = await bench.run(['cluster', 'settings', 'other=1']);
+    expect(unknown.code).toBe(2);
+    expect(unknown.stderr).toContain('there is no setting "other"');
+  });
+});
+
 describe('cluster rebalance', () => {
   const move = { shard: 3, adds: ['node-d'], removes: ['node-a'], promotes: [], demotes: [] };
 

@@ -1,6 +1,7 @@
 /**
- * What clients were told stays true: an acknowledged task is committed, exists for ever and
- * settles; one idempotency key is one task; what was read as settled is never read otherwise again.
+ * What clients were told stays true: an acknowledged task is committed, settles, and exists until
+ * it expires, which it does only after it settled; one idempotency key is one task at a time; what
+ * was read as settled is never read otherwise again, and what expired is never read.
  */
 import type { ShardCommand } from '../../../src/model/command.ts';
 import type { TaskId } from '../../../src/model/ids.ts';
@@ -16,6 +17,7 @@ import type { CommittedListener } from './committed.ts';
 /** What a read that begins now has to show, or more. */
 export interface Expectation {
   readonly exists: boolean;
+  readonly expired: boolean;
   readonly settled: string | undefined;
   readonly fence: number;
 }
@@ -26,6 +28,7 @@ export class AcknowledgedChecker implements Checker, CommittedListener {
   readonly #byKey = new Map<string, TaskId>();
   readonly #committed = new Set<TaskId>();
   readonly #cancelled = new Set<TaskId>();
+  readonly #expired = new Set<TaskId>();
 
   applied(
     _group: number,
@@ -33,9 +36,26 @@ export class AcknowledgedChecker implements Checker, CommittedListener {
     _effects: readonly Effect[],
     machine: ShardMachine,
   ): void {
+    if (command.kind === 'expire') this.#expire(command.items, machine);
     if (command.kind !== 'submit') return;
     // A repeat of a key makes no task of its own.
-    for (const { id } of command.items) if (machine.record(id)) this.#committed.add(id);
+    for (const { id } of command.items) {
+      if (!machine.record(id)) continue;
+      check(!this.#expired.has(id), () => `task ${id} expired and is there again`);
+      this.#committed.add(id);
+    }
+  }
+
+  #expire(items: readonly { readonly taskId: TaskId }[], machine: ShardMachine): void {
+    for (const { taskId } of items) {
+      if (machine.knows(taskId)) continue;
+      check(this.#committed.has(taskId), () => `task ${taskId} expired and was never there`);
+      this.#expired.add(taskId);
+    }
+  }
+
+  get expired(): ReadonlySet<TaskId> {
+    return this.#expired;
   }
 
   /** A submit was answered with this ID. */
@@ -44,7 +64,8 @@ export class AcknowledgedChecker implements Checker, CommittedListener {
     this.#answered.push(id);
     if (key === undefined) return;
     const other = this.#byKey.get(key);
-    check(other === undefined || other === id, () => `key ${key} has tasks ${other} and ${id}`);
+    const held = other !== undefined && other !== id && !this.#expired.has(other);
+    check(!held, () => `key ${key} has tasks ${other} and ${id}`);
     this.#byKey.set(key, id);
   }
 
@@ -66,6 +87,7 @@ export class AcknowledgedChecker implements Checker, CommittedListener {
   expectation(attempts: AttemptsChecker, id: TaskId): Expectation {
     return {
       exists: this.#committed.has(id),
+      expired: this.#expired.has(id),
       settled: attempts.settled.get(id),
       fence: attempts.fenceOf(id),
     };
@@ -74,10 +96,12 @@ export class AcknowledgedChecker implements Checker, CommittedListener {
   /** A read has its answer; `undefined` where it says that there is no such task. */
   read(id: TaskId, expected: Expectation, view: TaskView | undefined): void {
     if (view === undefined) {
-      check(!expected.exists, () => `task ${id} is committed and not known any more`);
+      const gone = !expected.exists || this.#expired.has(id);
+      check(gone, () => `task ${id} is committed and not known any more`);
       return;
     }
     if (view.stale) return;
+    check(!expected.expired, () => `task ${id} had expired before it was read`);
     check(
       expected.settled === undefined || expected.settled === view.state,
       () => `task ${id} was ${expected.settled} before it was read as ${view.state}`,

@@ -67,6 +67,7 @@ export class TaskHistory implements CommittedListener {
   /** When each task was first applied. */
   readonly #created = new Map<string, number>();
   readonly #refused = new Set<string>();
+  readonly #expired = new Set<string>();
   /** The attempts that live, as effects told. */
   readonly #live = new Map<string, { readonly fence: number; started: boolean }>();
   operations = 0;
@@ -104,6 +105,13 @@ export class TaskHistory implements CommittedListener {
         live.started = machine.attempt(taskId, live.fence)?.state === 'running';
         // Whatever was named: the wrong attempt has no place in the sequence.
         if (live.started) this.#happens(taskId, { kind: 'start', fence });
+      }
+    }
+    if (command.kind === 'expire') {
+      for (const { taskId } of command.items) {
+        if (machine.knows(taskId) || this.#expired.has(taskId)) continue;
+        this.#expired.add(taskId);
+        this.#happens(taskId, { kind: 'expire' });
       }
     }
     const settled = new Map<TaskId, string>();

@@ -17,6 +17,7 @@ export type TaskInput =
   /** By clients. `settled`: it was answered that the task has settled already. */
   | { readonly kind: 'submit' | 'cancel' | 'read' | 'settled' }
   /** By the cluster. */
+  | { readonly kind: 'expire' }
   | { readonly kind: 'assign' | 'start'; readonly fence: number }
   | { readonly kind: 'end'; readonly fence: number; readonly settles: string | undefined };
 
@@ -27,7 +28,7 @@ const absent: TaskState = { phase: 'absent', fence: 0, cancelling: false };
 
 const isLive = ({ phase }: TaskState): boolean => phase === 'assigned' || phase === 'running';
 const isSettled = (state: TaskState): boolean =>
-  !isLive(state) && state.phase !== 'waiting' && state.phase !== 'absent';
+  !isLive(state) && !['waiting', 'absent', 'expired'].includes(state.phase);
 
 const nameOf = ({ phase, fence, cancelling }: TaskState): string =>
   `${phase} ${fence}${cancelling ? ' cancelling' : ''}`;
@@ -60,6 +61,7 @@ function step(
 ): TaskState | undefined {
   switch (input.kind) {
     case 'submit':
+      if (state.phase === 'expired') return undefined;
       return state.phase === 'absent' ? { ...absent, phase: 'waiting' } : state;
     case 'cancel':
       return cancelled(state);
@@ -67,7 +69,11 @@ function step(
       return isSettled(state) ? state : undefined;
     case 'read':
       if (output === undefined || output === true) return state;
-      return nameOf(output) === nameOf(state) ? state : undefined;
+      return nameOf(output) === nameOf(state.phase === 'expired' ? absent : state)
+        ? state
+        : undefined;
+    case 'expire':
+      return isSettled(state) ? { ...absent, phase: 'expired' } : undefined;
     case 'assign':
       return state.phase === 'waiting'
         ? { ...state, phase: 'assigned', fence: input.fence }

@@ -32,6 +32,31 @@ const repeats = {
 
 export const taskMutants: readonly Mutant[] = [
   {
+    name: 'expired-id-runs-again',
+    sentence:
+      'A submit that is repeated after its task expired makes another one under the same ID.',
+    file: 'src/shard/commands/submit.ts',
+    search: 'timeOfId(item.id) <= state.expired.toMs',
+    replacement: 'timeOfId(item.id) < 0',
+    in: 'history',
+  },
+  {
+    name: 'spec-goes-with-any-task',
+    sentence: 'The row of a spec is deleted with the first of its tasks that expires.',
+    file: 'src/shard/state.ts',
+    search: '    if (this.specUses.remove(digest)) {',
+    replacement: '    if (this.specUses.remove(digest) || this.specs.find(digest) >= 0) {',
+    in: 'history',
+  },
+  {
+    name: 'expired-key-stays',
+    sentence: 'The idempotency key of a task that expired stays with it.',
+    file: 'src/shard/state.ts',
+    search: '    if (item.keyHash) this.keys',
+    replacement: '    if (item.keyHash && words.length === 0) this.keys',
+    in: 'history',
+  },
+  {
     name: 'fence-not-checked-in-finish',
     sentence: 'The end of an attempt ends whichever attempt of the task lives now.',
     file: 'src/shard/commands/finish.ts',

@@ -9,6 +9,7 @@ import { formatTaskId, slotCount, type TaskId } from '../../../src/model/ids.ts'
 import { limits } from '../../../src/model/limits.ts';
 import { noResources, type Resources, tierDefaults, tiers } from '../../../src/model/resources.ts';
 import type { Run, TaskSpec } from '../../../src/model/spec.ts';
+import { taskStates } from '../../../src/model/task.ts';
 import { type FromWorker, refusals, type ToWorker } from '../../../src/model/worker-protocol.ts';
 
 export const sampleId = formatTaskId({ atMs: 1_700_000_000_000, slot: 1_029, random: 77 });
@@ -113,6 +114,19 @@ export const commands: Readonly<Record<string, ShardCommand>> = {
   lose: { kind: 'lose', ...stamp, items: [{ taskId: sampleId, fence: 2 }], message: 'lease over' },
   cancel: { kind: 'cancel', ...stamp, items: [{ taskId: sampleId }], reason: 'no need' },
   recover: { kind: 'recover', ...stamp, epoch: 300 },
+  expire: {
+    kind: 'expire',
+    ...stamp,
+    items: [
+      { taskId: sampleId, state: 'failed', digest: new Uint8Array(16).fill(7), keyHash: undefined },
+      {
+        taskId: otherId,
+        state: 'succeeded',
+        digest: new Uint8Array(16).fill(8),
+        keyHash: { high: 0x01020304, low: 0xfffefdfc },
+      },
+    ],
+  },
 };
 
 const ref = { shard: 5, taskId: sampleId, fence: 300 };
@@ -226,6 +240,7 @@ export const anyOutcome: fc.Arbitrary<Outcome> = fc.record({
   message: short,
 });
 
+const word = fc.nat({ max: 2 ** 32 - 1 });
 const stamped = { atMs: count, actor: fc.record({ name: short, tenant: short }) };
 const fenced = { taskId: anyId, fence: count };
 const items = <T>(item: fc.Arbitrary<T>): fc.Arbitrary<T[]> => fc.array(item, { maxLength: 5 });
@@ -274,6 +289,18 @@ export const anyCommand: fc.Arbitrary<ShardCommand> = fc.oneof(
     reason: short,
   }),
   fc.record({ kind: kind('recover'), ...stamped, epoch: count }),
+  fc.record({
+    kind: kind('expire'),
+    ...stamped,
+    items: items(
+      fc.record({
+        taskId: anyId,
+        state: fc.constantFrom(...taskStates),
+        digest: fc.uint8Array({ minLength: 16, maxLength: 16 }),
+        keyHash: fc.option(fc.record({ high: word, low: word }), { nil: undefined }),
+      }),
+    ),
+  }),
 );
 
 const anyRef = { shard: count, ...fenced };

@@ -10,7 +10,7 @@ const shards = 4;
 
 /** A cluster of so many nodes that is at rest, with the disks they are on. */
 async function settledWorld(count: number, deadAfterMs = 10_000) {
-  const world = new SmallWorld({ shards, deadAfterMs });
+  const world = new SmallWorld({ shards, settings: { deadAfterMs: String(deadAfterMs) } });
   const nodes = await world.cluster(count);
   await world.until(() => isWhole(nodes), 120_000);
   return { world, nodes };

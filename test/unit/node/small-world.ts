@@ -22,7 +22,7 @@ import { seededRandom, VirtualTime } from '../../simulation/virtual-time.ts';
 export const adminToken = 'the token of the administrator';
 export const admin = { name: 'admin', tenant: 'default' };
 
-const resources = (cpuMilli: number) => ({
+export const resources = (cpuMilli: number) => ({
   cpuMilli,
   memoryBytes: 0,
   diskBytes: 0,
@@ -70,7 +70,8 @@ export interface SmallWorldOptions {
   /** How long a write to a disk takes. */
   readonly writeMs?: number;
   readonly logLimits?: LogLimits;
-  readonly deadAfterMs?: number;
+  /** Of the cluster, by name. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 export class SmallWorld {
@@ -92,13 +93,13 @@ export class SmallWorld {
   readonly #boots = new Map<NodeId, number>();
   readonly #shards: number;
   readonly #logLimits: LogLimits | undefined;
-  readonly #deadAfterMs: number | undefined;
+  readonly #settings: Readonly<Record<string, string>>;
 
   constructor(options: SmallWorldOptions = {}) {
     this.#seed = options.seed ?? 1;
     this.#shards = options.shards ?? 2;
     this.#logLimits = options.logLimits;
-    this.#deadAfterMs = options.deadAfterMs;
+    this.#settings = options.settings ?? {};
     this.net = createSimNet({
       scheduler: {
         nowMs: () => this.time.nowMs,
@@ -122,7 +123,7 @@ export class SmallWorld {
         replication: 3,
         atMs: 1_767_225_600_000,
         adminTokenSha256: sha256Hex(Buffer.from(adminToken)),
-        deadAfterMs: this.#deadAfterMs,
+        settings: this.#settings,
       }),
     );
     disk.bootCount = 1;

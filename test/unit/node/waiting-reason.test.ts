@@ -32,6 +32,7 @@ test.each([
     store: {} as Store,
     table: () => [],
     reported: () => [],
+    setting: () => 0,
   });
   expect(access.reason(machine.record(id)!, spec, false)).toBe('Resources');
 });

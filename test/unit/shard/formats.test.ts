@@ -80,6 +80,8 @@ const golden = {
     '6e3101ac0202026e320374776f01690301040105010101010701075349475445524d00060000000000000174' +
     '016d0101030000000800000000000000000172',
   metaRow: '0180d095ffbc3185d095ffbc31ac02deadbeef07010203040506bc05',
+  /** Version 2: something expired. */
+  laterMetaRow: '0280d095ffbc3185d095ffbc31ac02deadbeef07010203040506bc05ac0281d095ffbc31ac02',
 };
 
 describe('rows', () => {
@@ -98,15 +100,16 @@ describe('rows', () => {
       lastSeq: 300,
       digest: 0xdeadbeef,
       counts: [1, 2, 3, 4, 5, 6, 700],
+      expired: { tasks: 0, toMs: 0 },
       epoch: 0,
     };
     const bytes = encodeMeta(meta);
     expect(hex(bytes)).toBe(golden.metaRow);
     expect(decodeMeta(bytes)).toEqual(meta);
-    // After a recovery.
-    const recovered = { ...meta, epoch: 300 };
-    expect(hex(encodeMeta(recovered))).toBe(`02${golden.metaRow.slice(2)}ac02`);
-    expect(decodeMeta(encodeMeta(recovered))).toEqual(recovered);
+    // After a recovery, and once tasks have expired.
+    const later = { ...meta, expired: { tasks: 300, toMs: 1_700_000_000_001 }, epoch: 300 };
+    expect(hex(encodeMeta(later))).toBe(golden.laterMetaRow);
+    expect(decodeMeta(encodeMeta(later))).toEqual(later);
   });
 
   test('give back what was written', () => {

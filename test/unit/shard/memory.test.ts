@@ -8,6 +8,7 @@ import { hashWords, idWordMask, packId, unpackId } from '../../../src/shard/memo
 import { KnownKeys, SettledIds } from '../../../src/shard/memory/known-ids.ts';
 import { RowHeap } from '../../../src/shard/memory/row-heap.ts';
 import { demandOf, hashKey, SpecTable } from '../../../src/shard/memory/spec-table.ts';
+import { SpecUses } from '../../../src/shard/memory/spec-uses.ts';
 import { none, TaskTable } from '../../../src/shard/memory/task-table.ts';
 import { aSpec, idOf, specEntry } from '../../support/shard.ts';
 
@@ -236,6 +237,65 @@ describe('known IDs and keys', () => {
     expect(keys.size).toBe(10_000);
   });
 
+  test('forget exactly what expired, and give the memory back', () => {
+    const operation = fc.record({ n: fc.nat({ max: 200 }), remove: fc.boolean() });
+    const history = fc.array(operation, { maxLength: 1_000, size: 'max' });
+    fc.assert(
+      fc.property(history, operations => {
+        const settled = new SettledIds();
+        const keys = new KnownKeys();
+        const uses = new SpecUses();
+        const model = new Set<number>();
+        // Few homes: what probed past a hole has to move.
+        const keyOf = (n: number) => [n & 3, n] as const;
+        const step = (n: number, remove: boolean): void => {
+          const words = wordsOf(idOf(n));
+          if (remove === model.has(n)) {
+            if (remove) settled.remove(words);
+            else settled.add(words, mix32(n));
+            if (remove) keys.remove(...keyOf(n), words);
+            else keys.add(...keyOf(n), words);
+            if (remove) expect(uses.remove(Uint32Array.of(n & 3, n, 0, 0))).toBe(true);
+            else uses.add(Uint32Array.of(n & 3, n, 0, 0));
+          }
+          if (remove) model.delete(n);
+          else model.add(n);
+        };
+        for (const { n, remove } of operations) step(n, remove);
+        const out = new Uint32Array(4);
+        const all = Array.from({ length: 201 }, (_, n) => n);
+        const known = all.filter(n => model.has(n));
+        expect(all.filter(n => settled.matches(wordsOf(idOf(n)), mix32(n)))).toEqual(known);
+        expect(all.filter(n => keys.find(...keyOf(n), out) && text(out) === idOf(n))).toEqual(
+          known,
+        );
+        expect(all.filter(n => uses.count(Uint32Array.of(n & 3, n, 0, 0)) === 1)).toEqual(known);
+        for (const n of known) step(n, true);
+        expect([settled.size, keys.size, uses.specs, uses.tasks]).toEqual([0, 0, 0, 0]);
+        expect([settled.bytes, keys.bytes, uses.bytes]).toEqual([256, 384, 192]);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test('a key stays with the task that has it, whoever else expires', () => {
+    const keys = new KnownKeys();
+    keys.add(1, 2, wordsOf(idOf(1)));
+    keys.remove(1, 2, wordsOf(idOf(2)));
+    expect(keys.find(1, 2, new Uint32Array(4))).toBe(true);
+    keys.remove(1, 2, wordsOf(idOf(1)));
+    expect(keys.find(1, 2, new Uint32Array(4))).toBe(false);
+  });
+
+  test('count the tasks of a spec', () => {
+    const uses = new SpecUses();
+    for (let n = 0; n < 3; n++) uses.add(digestOf(1));
+    uses.add(digestOf(2));
+    expect([uses.tasks, uses.specs, uses.count(digestOf(1))]).toEqual([4, 2, 3]);
+    expect([1, 2, 3].map(() => uses.remove(digestOf(1)))).toEqual([false, false, true]);
+    expect(() => uses.remove(digestOf(1))).toThrow('was counted');
+  });
+
   test('a key hash holds tenant and key apart and says the slot that routing gives', () => {
     expect(hashKey('a', 'bc')).not.toEqual(hashKey('ab', 'c'));
     const spec = { tenant: 'a', idempotencyKey: 'bc' };
@@ -277,7 +337,7 @@ describe('the spec table', () => {
       const traits = specs.internTraits(aSpec({ leaseMs: 5_000 + (n % 100) }));
       const spec = specs.add(digestOf(n), traits, hashKey('t', `${n}`), bytes);
       specs.use(spec);
-      specs.stored(spec);
+      specs.stored(spec, bytes);
       if (n >= 10) specs.release(spec);
     }
     expect(specs.size).toBeLessThanOrEqual(4_096 + 10);

@@ -1,0 +1,247 @@
+/**
+ * Keeps the history within its settings: for every shard that this node leads, settled tasks that
+ * are older than `history.maxAge`, and the oldest ones beyond the shard's part of
+ * `history.maxCount`, are proposed to expire. What must never go is held by apply.
+ *
+ * A walk goes through the stored rows of a shard in the order of their IDs, that is of their
+ * submits, a page at a time, and ends at the first task that is too young. It says when the next
+ * one is due, so that a shard with nothing to expire costs nothing. One page at a time is under way
+ * on a node, and the pauses between pages are longer than they took.
+ */
+import type { ExpireItem } from '../model/command.ts';
+import { TschedError } from '../model/errors.ts';
+import { timeOfId } from '../model/ids.ts';
+import { limits } from '../model/limits.ts';
+import { isSettled } from '../model/task.ts';
+import type { Store } from '../ports/store.ts';
+import { digestBytes, taskRange } from '../shard/keys.ts';
+import { decodeTaskRow, type TaskRecord } from '../shard/record.ts';
+import { background, type NodeContext } from './context.ts';
+import type { ShardLeader } from './shard-leader.ts';
+
+const pageRows = 256;
+/** Between two looks at the shards. */
+const lookMs = 1_000;
+/** A page is followed by a pause of this many times what it took. */
+const pausePerPage = 3;
+/** Walks of a shard are this far apart at least, and at most. */
+const walkPauseMs = 2_000;
+const walkPauseMaxMs = 60_000;
+const walkEveryMs = 3_600_000;
+/** Tasks beyond the count that are left, so that not every settled task costs a command. */
+const spareTasks = 64;
+
+/** Whether every node reads `expire`: one that does not would stop at it. */
+export const mayExpire = (context: Pick<NodeContext, 'clusterVersion'>): boolean =>
+  context.clusterVersion() >= 2;
+
+export interface HistoryRules {
+  readonly maxAgeMs: number;
+  /** Settled tasks kept of one shard. */
+  readonly maxCount: number;
+}
+
+interface Walk {
+  /** The leadership that it is for. */
+  readonly leader: ShardLeader;
+  /** Wall clock at which something may be old enough, by the age that held at the last walk. */
+  dueMs: number;
+  maxAgeMs: number;
+  /** Monotonic instants: no walk before the one, one through everything at the other. */
+  restMs: number;
+  wholeMs: number;
+  /** Key of the first row that the last walk left: what goes before it was deleted. */
+  from: Uint8Array;
+}
+
+interface Page {
+  readonly items: ExpireItem[];
+  /** Keys of the first task that stays, and of the first that was not looked at. */
+  first: Uint8Array | undefined;
+  next: Uint8Array;
+  /** Nothing behind it can be old enough. */
+  ended: boolean;
+  /** When the first of those that stay becomes old enough. */
+  dueMs: number;
+}
+
+export class Expiry {
+  readonly #context: NodeContext;
+  readonly #store: Store;
+  readonly #leaders: () => Iterable<ShardLeader>;
+  readonly #rules: () => HistoryRules | undefined;
+  readonly #walks = new Map<number, Walk>();
+  #lookedMs = Number.NEGATIVE_INFINITY;
+  #looking = false;
+  #stopped = false;
+  /** Tasks that expired by proposals of this node. */
+  expired = 0;
+
+  constructor(deps: {
+    readonly context: NodeContext;
+    readonly store: Store;
+    readonly leaders: () => Iterable<ShardLeader>;
+    /** `undefined` while nothing may expire: some node could not read the command. */
+    readonly rules: () => HistoryRules | undefined;
+  }) {
+    this.#context = deps.context;
+    this.#store = deps.store;
+    this.#leaders = deps.leaders;
+    this.#rules = deps.rules;
+  }
+
+  /** To be called a few times a second. */
+  round(): void {
+    const nowMs = this.#context.clock.nowMs();
+    if (this.#looking || nowMs - this.#lookedMs < lookMs) return;
+    this.#lookedMs = nowMs;
+    this.#looking = true;
+    const looked = this.#look().finally(() => {
+      this.#looking = false;
+    });
+    background(this.#context, 'expire', looked);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  async #look(): Promise<void> {
+    const rules = this.#rules();
+    if (rules === undefined) return;
+    const led = new Set<number>();
+    for (const leader of [...this.#leaders()]) {
+      led.add(leader.shard);
+      if (!this.#stopped && leader.replica.leading) await this.#visit(leader, rules);
+    }
+    for (const shard of this.#walks.keys()) if (!led.has(shard)) this.#walks.delete(shard);
+  }
+
+  #walkOf(leader: ShardLeader): Walk {
+    const known = this.#walks.get(leader.shard);
+    if (known?.leader === leader) return known;
+    const walk = { leader, dueMs: 0, maxAgeMs: 0, restMs: 0, wholeMs: 0, from: taskRange().from };
+    this.#walks.set(leader.shard, walk);
+    return walk;
+  }
+
+  /** Walks through a shard where that is due. */
+  async #visit(leader: ShardLeader, rules: HistoryRules): Promise<void> {
+    const walk = this.#walkOf(leader);
+    const { clock } = this.#context;
+    const [nowMs, wallMs] = [clock.nowMs(), clock.wallMs()];
+    const settled = settledOf(leader);
+    const over = settled - rules.maxCount;
+    const full = over > Math.min(spareTasks, rules.maxCount / 10);
+    const whole = nowMs >= walk.wholeMs;
+    const due = wallMs >= walk.dueMs || walk.maxAgeMs !== rules.maxAgeMs;
+    if (settled === 0 || nowMs < walk.restMs || !(due || full || whole)) return;
+    if (whole) {
+      walk.from = taskRange().from;
+      walk.wholeMs = nowMs + walkEveryMs;
+    }
+    const pauseMs = Math.max(walkPauseMs, Math.min(rules.maxAgeMs / 20, walkPauseMaxMs));
+    walk.restMs = nowMs + (full ? walkPauseMs : pauseMs);
+    walk.dueMs = wallMs + rules.maxAgeMs;
+    walk.maxAgeMs = rules.maxAgeMs;
+    await this.#walk(walk, rules, full ? over : 0);
+  }
+
+  async #walk(walk: Walk, rules: HistoryRules, over: number): Promise<void> {
+    const { clock } = this.#context;
+    const { leader } = walk;
+    let { from } = walk;
+    let first: Uint8Array | undefined;
+    for (let left = over; ; ) {
+      const beganMs = clock.nowMs();
+      const page = await this.#page(leader, from, rules, left);
+      const done = await this.#expire(leader, page.items);
+      if (!done) walk.dueMs = 0;
+      if (!done || this.#stopped || !leader.replica.leading) return;
+      walk.dueMs = Math.min(walk.dueMs, page.dueMs);
+      first ??= page.first;
+      from = page.next;
+      left -= page.items.length;
+      if (page.ended) break;
+      const tookMs = clock.nowMs() - beganMs;
+      await new Promise<void>(resolve => clock.after(1 + tookMs * pausePerPage, resolve));
+    }
+    walk.from = first ?? from;
+  }
+
+  async #page(
+    leader: ShardLeader,
+    from: Uint8Array,
+    rules: HistoryRules,
+    over: number,
+  ): Promise<Page> {
+    const { to } = taskRange();
+    const rows = await this.#store.rows(leader.shard, { from, to, limit: pageRows });
+    const wallMs = this.#context.clock.wallMs();
+    const page: Page = {
+      items: [],
+      first: undefined,
+      next: from,
+      ended: rows.length < pageRows,
+      dueMs: Number.POSITIVE_INFINITY,
+    };
+    for (const [key, value] of rows) {
+      const record = decodeTaskRow(value);
+      const idMs = timeOfId(record.id);
+      const keepMs = page.items.length < over ? limits.historyMsMin : rules.maxAgeMs;
+      if (idMs + keepMs > wallMs) {
+        page.first ??= key;
+        page.dueMs = Math.min(page.dueMs, idMs + rules.maxAgeMs);
+        page.ended = true;
+        break;
+      }
+      page.next = Uint8Array.of(...key, 0);
+      // What settled since its row was written, and what expired already, is for a later walk.
+      if (!isSettled(record.state) || !leader.machine.isSettled(record.id)) {
+        page.first ??= key;
+        continue;
+      }
+      const settledMs = record.settledAtMs ?? idMs;
+      if (settledMs + keepMs > wallMs) {
+        page.first ??= key;
+        page.dueMs = Math.min(page.dueMs, settledMs + rules.maxAgeMs);
+      } else page.items.push(itemOf(record));
+    }
+    return page;
+  }
+
+  /** False where the shard cannot be changed from here now. */
+  async #expire(leader: ShardLeader, items: readonly ExpireItem[]): Promise<boolean> {
+    if (items.length === 0) return true;
+    try {
+      const replies = await leader.expire(items);
+      const refused = replies.filter(reply => !reply.ok);
+      this.expired += replies.length - refused.length;
+      const [first] = refused;
+      if (first?.ok === false) {
+        this.#context.log.warn('tasks did not expire', {
+          shard: leader.shard,
+          tasks: refused.length,
+          why: first.message,
+        });
+      }
+      return true;
+    } catch (error) {
+      if (!(error instanceof TschedError)) throw error;
+      this.#context.log.debug('tasks did not expire', { shard: leader.shard, why: error.message });
+      return false;
+    }
+  }
+}
+
+function settledOf({ machine }: ShardLeader): number {
+  const { succeeded, failed, cancelled, aborted } = machine.counts();
+  return succeeded + failed + cancelled + aborted;
+}
+
+const itemOf = ({ id, state, digest, keyHash }: TaskRecord): ExpireItem => ({
+  taskId: id,
+  state,
+  digest: digestBytes(digest),
+  keyHash,
+});

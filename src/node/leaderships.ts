@@ -1,0 +1,58 @@
+/**
+ * The shards that this node leads: each gets its duties when the leadership becomes usable, and
+ * loses them with it.
+ */
+import type { Store } from '../ports/store.ts';
+import { specKey } from '../shard/keys.ts';
+import type { ShardMachine } from '../shard/machine.ts';
+import type { NodeContext } from './context.ts';
+import type { Replica } from './replica.ts';
+import type { Scheduler } from './scheduler.ts';
+import { ShardLeader } from './shard-leader.ts';
+
+export class Leaderships {
+  readonly #context: NodeContext;
+  readonly #scheduler: Scheduler;
+  readonly #store: Store;
+  readonly #changed: () => void;
+  /** Leaderships taken. */
+  taken = 0;
+
+  constructor(deps: {
+    readonly context: NodeContext;
+    readonly scheduler: Scheduler;
+    readonly store: Store;
+    /** What this node leads is not what it was. */
+    readonly changed: () => void;
+  }) {
+    this.#context = deps.context;
+    this.#scheduler = deps.scheduler;
+    this.#store = deps.store;
+    this.#changed = deps.changed;
+  }
+
+  /** A replica of a shard has another role. */
+  roleChanged(replica: Replica): void {
+    const present = this.#scheduler.leader(replica.group);
+    if (replica.leading === (present !== undefined)) return;
+    if (present === undefined) {
+      this.taken++;
+      const leader = new ShardLeader({
+        context: this.#context,
+        desk: this.#scheduler,
+        replica,
+        machine: replica.machine as unknown as ShardMachine,
+        readSpec: digest => this.#store.row(replica.group, specKey(digest)),
+      });
+      this.#scheduler.addLeader(leader);
+    } else {
+      present.stop();
+      this.#scheduler.dropLeader(replica.group);
+    }
+    this.#changed();
+  }
+
+  stop(): void {
+    for (const leader of [...this.#scheduler.leaders()]) leader.stop();
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * expire: settled tasks leave the history. Nothing of them remains but that no unknown ID from
+ * their time is admitted any more (see `submit`).
+ *
+ * Items    a settled task, with what its stored row says of it and memory does not keep: state,
+ *          spec digest, hash of its idempotency key. The leader reads them from the row itself;
+ *          27 bits of the digest are checked.
+ * Replies  ok
+ *          ok, repeated      nobody knows the task: it expired before
+ *          notSettled        it may still run
+ *          badRequest        it is younger than any history, or what is said of it is wrong
+ * Effects  none: nobody waits for it
+ *
+ * Which tasks, and when, is the leader's choice by the settings of the cluster. Apply only holds
+ * what must never happen: that an unsettled or a young task goes.
+ */
+import type { ExpireItem, ItemReply, ShardCommand } from '../../model/command.ts';
+import { timeOfId } from '../../model/ids.ts';
+import { limits } from '../../model/limits.ts';
+import { isSettled, taskStates } from '../../model/task.ts';
+import { digestWords } from '../keys.ts';
+import { lookup, type ShardState } from '../state.ts';
+import { accept, refuse, type Turn } from '../turn.ts';
+
+type Expire = ShardCommand & { readonly kind: 'expire' };
+
+export const applyExpire = ({ state }: Turn, command: Expire): ItemReply[] =>
+  command.items.map(item => expireOne(state, item));
+
+function expireOne(state: ShardState, item: ExpireItem): ItemReply {
+  const { taskId } = item;
+  const found = state.lookUp(taskId);
+  if (found === lookup.malformed) return refuse(taskId, 'badRequest', 'not a task ID');
+  if (found === lookup.unknown) return accept(taskId, true);
+  if (found !== lookup.settled) return refuse(taskId, 'notSettled', 'the task has not settled');
+  if (timeOfId(taskId) > state.nowMs - limits.historyMsMin) {
+    return refuse(taskId, 'badRequest', 'the task is too young to leave the history');
+  }
+  const known =
+    isSettled(item.state) &&
+    state.counts[taskStates.indexOf(item.state)]! > 0 &&
+    state.settled.matches(state.words, digestWords(item.digest)[0]!);
+  if (!known) return refuse(taskId, 'badRequest', 'that is not what is known of the task');
+  state.expire(item);
+  return accept(taskId);
+}

@@ -1,0 +1,101 @@
+/** What a soak says of figures that grow, that fill up, and that stay. */
+import { describe, expect, test } from 'vitest';
+import { bounds, growthPerHour, judge, type Point, warmUpMs } from '../../../scripts/soak/judge.ts';
+
+const mib = 1024 * 1024;
+const boundOf = (figure: string) => bounds.find(bound => bound.figure === figure)!;
+/** Every ten seconds of three quarters of an hour. */
+const points = (valueAt: (hours: number) => number): Point[] =>
+  Array.from({ length: 270 }, (_, place) => {
+    const atMs = 900_000 + place * 10_000;
+    return { atMs, value: valueAt(atMs / 3_600_000) };
+  });
+
+describe('the growth of a figure', () => {
+  test('is that of the line which fits best, whatever swings around it', () => {
+    expect(growthPerHour(points(hours => 5 + 3 * hours))).toBeCloseTo(3, 6);
+    const saw = points(hours => 100 + 3 * hours + 10 * Math.sin(hours * 200));
+    expect(growthPerHour(saw)).toBeGreaterThan(2);
+    expect(growthPerHour(saw)).toBeLessThan(4);
+    expect(growthPerHour([])).toBe(0);
+  });
+
+  test('of memory fails above a twentieth, and above 10 MiB where that is more', () => {
+    const rss = boundOf('rss');
+    expect(
+      judge(
+        rss,
+        'n1',
+        points(hours => (100 + 9 * hours) * mib),
+      ).ok,
+    ).toBe(true);
+    expect(
+      judge(
+        rss,
+        'n1',
+        points(hours => (100 + 11 * hours) * mib),
+      ).ok,
+    ).toBe(false);
+    expect(
+      judge(
+        rss,
+        'n1',
+        points(hours => (1_000 + 40 * hours) * mib),
+      ).ok,
+    ).toBe(true);
+    expect(
+      judge(
+        rss,
+        'n1',
+        points(hours => (1_000 - 40 * hours) * mib),
+      ).ok,
+    ).toBe(true);
+  });
+
+  test('of open files fails above eight', () => {
+    expect(
+      judge(
+        boundOf('fds'),
+        'n1',
+        points(hours => 80 + 7 * hours),
+      ).ok,
+    ).toBe(true);
+    expect(
+      judge(
+        boundOf('fds'),
+        'n1',
+        points(hours => 80 + 9 * hours),
+      ).ok,
+    ).toBe(false);
+  });
+});
+
+describe('a figure', () => {
+  test('that only fills up to a bound fails above that', () => {
+    const entries = boundOf('attemptEntries');
+    expect(
+      judge(
+        entries,
+        'n1',
+        points(hours => 10_000 * hours),
+      ).ok,
+    ).toBe(true);
+    expect(
+      judge(
+        entries,
+        'n1',
+        points(hours => 10_300 * hours),
+      ).ok,
+    ).toBe(false);
+  });
+
+  test('that was never seen shows nothing, and fails', () => {
+    for (const bound of bounds) expect(judge(bound, 'n1', []).ok).toBe(false);
+  });
+});
+
+test('the warm-up is a quarter of the run, and of an hour at most', () => {
+  expect(warmUpMs(480_000)).toBe(120_000);
+  expect(warmUpMs(3_600_000)).toBe(900_000);
+  expect(warmUpMs(36_000_000)).toBe(900_000);
+});
