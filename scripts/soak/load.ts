@@ -191,7 +191,7 @@ export class Load {
     if (node === undefined) return;
     const nowMs = performance.now();
     const old = [...this.#open].filter(([, atMs]) => nowMs - atMs >= olderMs).slice(0, looksMax);
-    for (const [id] of old) {
+    for (const [id, atMs] of old) {
       try {
         const { state } = await this.#cluster.call<{ state: string }>(
           `/v1/tasks/${id}`,
@@ -203,7 +203,9 @@ export class Load {
       } catch (error) {
         if (!String(error).includes('"unknownTask"')) continue;
         // An event may have told of it meanwhile.
-        if (this.#open.delete(id)) this.lost.push(id);
+        if (!this.#open.delete(id)) continue;
+        const ageMs = Math.round(performance.now() - atMs);
+        this.lost.push(`${id}, ${ageMs} ms after its acknowledgement: ${String(error)}`);
       }
     }
   }
