@@ -26,6 +26,7 @@ minutes shows that all works; what it says of growth in an hour is a guess.
 
   --minutes N     how long; default 60
   --nodes N       how many; default 3
+  --shards N      a power of two; default 4, so that logs reach their bound within minutes
   --rate N        tasks a second; default 36
   --history AGE   history.maxAge of the cluster; default 5m
   --count N       history.maxCount; default 10000
@@ -46,6 +47,7 @@ const settlePatienceMs = 120_000;
 interface Options {
   readonly minutes: number;
   readonly nodes: number;
+  readonly shards: number;
   readonly rate: number;
   readonly history: string;
   readonly count: string;
@@ -67,6 +69,7 @@ function readOptions(argv: readonly string[]): Options | 'help' {
       cluster: { type: 'boolean', default: true },
       minutes: { type: 'string', default: '60' },
       nodes: { type: 'string', default: '3' },
+      shards: { type: 'string', default: '4' },
       rate: { type: 'string', default: '36' },
       history: { type: 'string', default: '5m' },
       count: { type: 'string', default: '10000' },
@@ -81,6 +84,7 @@ function readOptions(argv: readonly string[]): Options | 'help' {
     ...values,
     minutes: readNumber('minutes', values.minutes),
     nodes: Math.floor(readNumber('nodes', values.nodes)),
+    shards: Math.floor(readNumber('shards', values.shards)),
     rate: Math.floor(readNumber('rate', values.rate)),
   };
 }
@@ -240,7 +244,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   try {
     const program = join(root, 'dist/cli/run.js');
     const cluster = await BenchCluster.start({
-      ...{ program, dir: wanted.dir, nodes: wanted.nodes, cpus: 16, shards: 16 },
+      ...{ program, dir: wanted.dir, nodes: wanted.nodes, cpus: 16, shards: wanted.shards },
     });
     await cluster.call('/v1/cluster/settings', {
       'history.maxAge': wanted.history,
