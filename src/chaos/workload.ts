@@ -62,13 +62,13 @@ export class Workload {
     this.#files = await this.#cluster.layTaskFiles(taskProgram);
   }
 
-  /** Submits at the scenario's rate until its time is over. */
-  async run(): Promise<void> {
+  /** Submits at the scenario's rate until its time is over, and while `goesOn` says so. */
+  async run(goesOn: () => boolean): Promise<void> {
     const { rate, workMs } = this.#scenario;
     const beganMs = performance.now();
     for (let count = 0; ; count++) {
       const dueMs = beganMs + (count * 1_000) / rate;
-      if (dueMs - beganMs >= workMs) return;
+      if (dueMs - beganMs >= workMs && !goesOn()) return;
       const waitMs = dueMs - performance.now();
       if (waitMs > 0) await pause(waitMs, this.#signal);
       while (this.#open.size >= openMax) await pause(20, this.#signal);
