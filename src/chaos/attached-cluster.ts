@@ -39,6 +39,7 @@ class AttachedCluster implements Cluster {
   readonly links = undefined;
   readonly power = undefined;
   readonly lookEveryMs = 150;
+  readonly retryEveryMs = 100;
   readonly runKey = `chaos-${randomBytes(8).toString('hex')}`;
   readonly #settings: ClusterSettings;
   readonly #attached: Attached;

@@ -68,6 +68,7 @@ interface GuestClusterSettings extends ClusterSettings {
 class GuestCluster implements Cluster {
   readonly shards: number;
   readonly lookEveryMs = 1_000;
+  readonly retryEveryMs = 3_000;
   readonly nodes: GuestNode[] = [];
   readonly unexpectedEnds: UnexpectedEnd[] = [];
   readonly links = undefined;

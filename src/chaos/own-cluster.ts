@@ -40,6 +40,7 @@ class OwnCluster implements Cluster {
   /** The same for the same seed, so that tasks meet the same shards. */
   readonly runKey: string;
   readonly lookEveryMs = 150;
+  readonly retryEveryMs = 100;
   readonly #dir: string;
   readonly nodes: NodeProcess[] = [];
   readonly unexpectedEnds: UnexpectedEnd[] = [];

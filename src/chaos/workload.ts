@@ -11,7 +11,6 @@ import { type Scenario, type WorkKind, workKinds } from './scenario.ts';
 import { Interrupted, pause } from './until.ts';
 
 const tryMs = 5_000;
-const betweenTriesMs = 100;
 /** Submits that wait for an answer at a time; beyond that the work waits, as clients would. */
 const openMax = 500;
 
@@ -153,7 +152,7 @@ export class Workload {
         // The node died, froze or is cut off: the next one is asked.
       }
       try {
-        await pause(betweenTriesMs, this.#signal);
+        await pause(this.#cluster.retryEveryMs, this.#signal);
       } catch (error) {
         if (error instanceof Interrupted) return;
         throw error;
