@@ -104,7 +104,7 @@ export interface Cluster {
   readonly shards: number;
   /** Between two questions to a node on how it is; asking costs a slow one much. */
   readonly lookEveryMs: number;
-  /** Between two tries of one submit: hundreds that wait must not keep a slow node from starting. */
+  /** Between two tries of one submit: those that wait must not keep a slow node from starting. */
   readonly retryEveryMs: number;
   /** Ends of nodes that no fault asked for. */
   readonly unexpectedEnds: readonly UnexpectedEnd[];

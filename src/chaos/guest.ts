@@ -37,6 +37,11 @@ export interface GuestSettings {
   readonly onEnd: (how: string, asked: boolean) => void;
 }
 
+interface GuestAnswer {
+  readonly match: RegExpExecArray;
+  readonly lines: readonly string[];
+}
+
 /** A path as a part of an option of QEMU, where a comma ends it. */
 export const inOption = (path: string): string => path.replaceAll(',', ',,');
 
@@ -77,6 +82,7 @@ export class Guest {
   #asked = false;
   #rest = '';
   #errors = '';
+  #asking: Promise<void> = Promise.resolve();
   /** Lines since the last question. */
   #answers: string[] = [];
 
@@ -160,7 +166,17 @@ export class Guest {
     order: string,
     pattern: RegExp,
     signal?: AbortSignal,
-  ): Promise<{ readonly match: RegExpExecArray; readonly lines: readonly string[] }> {
+  ): Promise<GuestAnswer> {
+    // One after the other: lines do not say whose answer they are.
+    const turn = this.#asking.then(() => this.#askNow(order, pattern, signal));
+    this.#asking = turn.then(
+      () => undefined,
+      () => undefined /* Told to who asked. */,
+    );
+    return turn;
+  }
+
+  async #askNow(order: string, pattern: RegExp, signal?: AbortSignal): Promise<GuestAnswer> {
     this.#answers = [];
     this.send(order);
     const match = await this.#answer(pattern, { limitMs: answerMs, signal });
