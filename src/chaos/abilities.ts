@@ -1,6 +1,7 @@
 /** What this machine lacks for which faults, found out by doing each of them once, small. */
 import { smallDiskMissing, syscallDelayMissing } from './disks.ts';
 import { type Ability, type FaultKind, kindRow } from './fault-kinds.ts';
+import { guestMissing } from './guest-ability.ts';
 import { memoryLimitMissing } from './memory-limit.ts';
 import { networkMissing } from './network.ts';
 import type { Scenario } from './scenario.ts';
@@ -10,6 +11,7 @@ const probes: Readonly<Record<Ability, () => Promise<string | undefined>>> = {
   smallDisk: smallDiskMissing,
   syscallDelay: syscallDelayMissing,
   memoryLimit: memoryLimitMissing,
+  guest: guestMissing,
 };
 
 export interface Lack {

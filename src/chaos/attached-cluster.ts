@@ -37,6 +37,9 @@ class AttachedCluster implements Cluster {
   readonly shards: number;
   readonly unexpectedEnds: UnexpectedEnd[] = [];
   readonly links = undefined;
+  readonly power = undefined;
+  readonly lookEveryMs = 150;
+  readonly retryEveryMs = 100;
   readonly runKey = `chaos-${randomBytes(8).toString('hex')}`;
   readonly #settings: ClusterSettings;
   readonly #attached: Attached;

@@ -10,6 +10,7 @@ const never: Partial<Record<FaultKind, string>> = {
   diskFull: 'a disk that a cluster stands on is not filled: others may use it',
   wipe: 'data of a cluster that was attached to are not destroyed',
   flipBytes: 'data of a cluster that was attached to are not destroyed',
+  powerCut: 'the power of a machine that others rely on is not cut',
   outOfMemory: 'it would take the node out of the control group that it belongs to',
 };
 

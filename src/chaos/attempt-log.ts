@@ -20,13 +20,21 @@ say end
 exit 0
 `;
 
-/** Lines that were cut short, by a full disk say, are left out. */
+/**
+ * Lines that were cut short, by a full disk say, are left out. `boot NUMBER SECONDS` begins those
+ * of a boot of a guest, whose clock began at that time of the machine's: its lines are told in the
+ * machine's.
+ */
 export function readAttemptLog(text: string): AttemptLine[] {
+  let boot = 0;
+  let bootS = 0;
   return text.split('\n').flatMap(line => {
     const [what, number, id, fence, upS, node, more] = line.split(' ');
+    if (what === 'boot') [boot, bootS] = [Number(number), Number(id)];
     if (what !== 'start' && what !== 'alive' && what !== 'end') return [];
     if (node === undefined || id === undefined || more !== undefined) return [];
-    return [{ what, number: Number(number), id, fence: Number(fence), upS: Number(upS), node }];
+    const times = { upS: Number(upS) + bootS, boot };
+    return [{ what, number: Number(number), id, fence: Number(fence), ...times, node }];
   });
 }
 
@@ -38,6 +46,8 @@ export interface AttemptLife {
   readonly node: string;
   readonly fromS: number;
   readonly toS: number;
+  /** Boots that it has left traces in: one, as nothing outlives a boot. */
+  readonly boots: readonly number[];
   readonly starts: number;
   readonly ended: boolean;
 }
@@ -45,13 +55,14 @@ export interface AttemptLife {
 /** Lives by the number of the task; those of one task in the order of their fences. */
 export function livesOf(lines: readonly AttemptLine[]): Map<number, AttemptLife[]> {
   const byKey = new Map<string, AttemptLife>();
-  for (const { what, number, id, fence, upS, node } of lines) {
+  for (const { what, number, id, fence, upS, boot, node } of lines) {
     const key = `${number} ${id} ${fence}`;
     const life = byKey.get(key);
     byKey.set(key, {
       ...{ id, number, fence, node: life?.node ?? node },
       fromS: Math.min(life?.fromS ?? upS, upS),
       toS: Math.max(life?.toS ?? upS, upS),
+      boots: [...new Set([...(life?.boots ?? []), boot])],
       starts: (life?.starts ?? 0) + (what === 'start' ? 1 : 0),
       ended: life?.ended === true || what === 'end',
     });

@@ -158,9 +158,16 @@ function checkAlone({ lives }: Seen): Finding {
   let looked = 0;
   for (const [number, ofTask] of lives) {
     looked += ofTask.length;
-    const ordered = [...ofTask].sort((left, right) => left.fromS - right.fromS);
+    // What began in a later boot began later, however the clocks of the two were told.
+    const ordered = [...ofTask].sort(
+      (left, right) => left.boots[0]! - right.boots[0]! || left.fromS - right.fromS,
+    );
     let latest: AttemptLife | undefined;
     for (const life of ordered) {
+      if (life.boots.length > 1) {
+        cases.push(`task ${number}: attempt ${life.fence} lived in boots ${life.boots.join(', ')}`);
+      }
+      if (latest?.boots.at(-1) !== life.boots[0]) latest = undefined;
       if (latest !== undefined && life.fromS < latest.toS) {
         const overlapMs = Math.round((Math.min(latest.toS, life.toS) - life.fromS) * 1_000);
         cases.push(
@@ -175,6 +182,10 @@ function checkAlone({ lives }: Seen): Finding {
   return { cases, looked, what: `${looked} attempts` };
 }
 
+/** Whether the one began after the other. */
+const isLater = (one: AttemptLife, other: AttemptLife): boolean =>
+  one.boots[0]! === other.boots[0]! ? one.fromS > other.fromS : one.boots[0]! > other.boots[0]!;
+
 function checkFenced({ history, lives }: Seen): Finding {
   const cases: string[] = [];
   let looked = 0;
@@ -187,7 +198,7 @@ function checkFenced({ history, lives }: Seen): Finding {
       const before = ofTask[place - 1];
       const which = `task ${number}: attempt ${life.fence}`;
       if (life.starts !== 1) cases.push(`${which} started ${life.starts} times`);
-      if (before !== undefined && before.id === life.id && before.fromS > life.fromS) {
+      if (before !== undefined && before.id === life.id && isLater(before, life)) {
         cases.push(`${which} started before attempt ${before.fence}`);
       }
       const task = history.tasks.get(life.id);

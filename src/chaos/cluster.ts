@@ -72,6 +72,14 @@ export interface BreakableLinks {
   ): Promise<{ readonly dropped: number; readonly doubled: number }>;
 }
 
+/** The power of the one machine that all nodes are on, where that can be cut. */
+export interface Power {
+  /** At once, for everything; what the machine had not brought to its disk is lost. */
+  cut(tell: (what: string) => void): Promise<void>;
+  /** Boots the machine, without starting nodes; rejects where the cut was none. */
+  restore(tell: (what: string) => void): Promise<void>;
+}
+
 /** What the tasks of a run execute, its own arguments apart, and the file that they write. */
 export interface TaskFiles {
   readonly command: readonly string[];
@@ -94,9 +102,14 @@ export interface Cluster {
   /** Keys of the run's tasks begin with it, and label them; no other tasks have it. */
   readonly runKey: string;
   readonly shards: number;
+  /** Between two questions to a node on how it is; asking costs a slow one much. */
+  readonly lookEveryMs: number;
+  /** Between two tries of one submit: those that wait must not keep a slow node from starting. */
+  readonly retryEveryMs: number;
   /** Ends of nodes that no fault asked for. */
   readonly unexpectedEnds: readonly UnexpectedEnd[];
   readonly links: BreakableLinks | undefined;
+  readonly power: Power | undefined;
   /** Told when a node has ended, for whatever reason. */
   onEnd: () => void;
 

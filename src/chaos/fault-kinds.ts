@@ -5,7 +5,7 @@
  */
 
 /** What a machine may lack; each is probed by doing it once, see `abilities.ts`. */
-export type Ability = 'network' | 'smallDisk' | 'syscallDelay' | 'memoryLimit';
+export type Ability = 'network' | 'smallDisk' | 'syscallDelay' | 'memoryLimit' | 'guest';
 
 export interface KindRow {
   /** What is done to the target, for people: "n2 is killed with -9". */
@@ -18,6 +18,8 @@ export interface KindRow {
   readonly options?: readonly OptionName[] | undefined;
   /** Whether the target takes no part in the cluster meanwhile, as others see it. */
   readonly away: boolean;
+  /** Begins when the faults before it are over, however long they took. */
+  readonly alone?: boolean | undefined;
   /** The target runs with what it had before once the fault is over; a wiped node does not. */
   readonly returns: boolean;
 }
@@ -215,6 +217,15 @@ export const faultKinds = {
     needs: 'memoryLimit',
     lasts: true,
     options: ['limit'],
+    away: true,
+    returns: true,
+  },
+  powerCut: {
+    does: 'loses its power together with all others, with what it had not brought to its disk',
+    promise: `the cluster comes back by itself; ${lost}`,
+    needs: 'guest',
+    lasts: true,
+    alone: true,
     away: true,
     returns: true,
   },

@@ -37,6 +37,8 @@ export interface AttemptLine {
   readonly fence: number;
   /** Seconds of the machine's monotonic clock, to the hundredth. */
   readonly upS: number;
+  /** Which boot of a guest it was written in; 0 where the machine itself runs the nodes. */
+  readonly boot: number;
   readonly node: string;
 }
 

@@ -208,6 +208,7 @@ const ways: Readonly<Record<FaultKind, Inflict>> = {
     }
   },
   outOfMemory,
+  powerCut,
 };
 
 /** Which store a node has, by its own word; `undefined` where it does not say. */
@@ -219,6 +220,22 @@ async function storeOf({ cluster }: FaultWorld, node: ClusterNode): Promise<stri
     // Not in time: then it is not known.
     return undefined;
   }
+}
+
+/** Cuts the power of all nodes at once; whoever submits meanwhile is answered by nobody. */
+async function powerCut(world: FaultWorld, { fault, tell }: Hit): Promise<void> {
+  const { power, nodes } = world.cluster;
+  if (power === undefined) throw new Error('the nodes are on a machine whose power stays on');
+  for (const node of nodes) node.expectEnd();
+  await power.cut(tell);
+  world.onChange();
+  await pause(fault.forMs, world.signal);
+  const beganMs = performance.now();
+  await power.restore(tell);
+  await each(nodes, node => bringBack(world, node, tell));
+  tell(
+    `every node took tasks ${Math.round((performance.now() - beganMs) / 100) / 10} s after the power was back`,
+  );
 }
 
 async function pauseSupervisor({ signal }: FaultWorld, { fault, nodes, tell }: Hit) {

@@ -9,8 +9,9 @@ import { DigestComparison, levelKey } from './digests.ts';
 import type { LeaderSample, ReplicaComparison, ReplicaSample } from './history.ts';
 import { Interrupted, pause, until } from './until.ts';
 
-const everyMs = 150;
-const askMs = 1_000;
+const askMsMin = 1_000;
+/** An answer may take so many times as long as is waited between two questions. */
+const askPerLook = 5;
 
 export class Observer {
   readonly samples: LeaderSample[] = [];
@@ -46,7 +47,7 @@ export class Observer {
     try {
       while (!signal.aborted) {
         await this.#look(node);
-        await pause(everyMs, signal);
+        await pause(this.#cluster.lookEveryMs, signal);
       }
     } catch (error) {
       if (!(error instanceof Interrupted)) throw error;
@@ -70,7 +71,8 @@ export class Observer {
 
   async #ask(node: ClusterNode): Promise<readonly ReplicaSample[] | undefined> {
     try {
-      const { status, body } = await this.#cluster.call(node, '/v1/replicas', { limitMs: askMs });
+      const limitMs = Math.max(askMsMin, askPerLook * this.#cluster.lookEveryMs);
+      const { status, body } = await this.#cluster.call(node, '/v1/replicas', { limitMs });
       return status === 200 ? (body as { replicas: ReplicaSample[] }).replicas : undefined;
     } catch {
       // It is down, frozen or starting: it leads nothing that anybody could see.

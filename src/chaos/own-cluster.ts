@@ -39,12 +39,16 @@ class OwnCluster implements Cluster {
   readonly traits = { attached: false, unseen: [], notes: [] };
   /** The same for the same seed, so that tasks meet the same shards. */
   readonly runKey: string;
+  readonly lookEveryMs = 150;
+  readonly retryEveryMs = 100;
   readonly #dir: string;
   readonly nodes: NodeProcess[] = [];
   readonly unexpectedEnds: UnexpectedEnd[] = [];
   readonly #settings: ClusterSettings;
   readonly #program: ProgramEntry;
   readonly #mounted: string[] = [];
+  /** That of the machine, which is not ours to cut. */
+  readonly power = undefined;
   #network: Network | undefined;
   #token = '';
   /** Told when a node has ended, for whatever reason. */

@@ -46,6 +46,10 @@ export const processesWritingTo = (dir: string): number[] =>
     pid => isAlive(pid) && outputsOf(pid).some(path => path.startsWith(`${dir}/`)),
   );
 
+/** Processes that were given a path below `dir` as an argument. */
+export const processesNaming = (dir: string): number[] =>
+  processIds().filter(pid => isAlive(pid) && readProc(`/proc/${pid}/cmdline`).includes(`${dir}/`));
+
 /** What a process is, for a person. */
 export const describeProcess = (pid: number): string =>
   `${pid} ${readProc(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim().slice(0, 120)}`;

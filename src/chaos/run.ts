@@ -162,7 +162,10 @@ class Run {
     const faults = planFaults(scenario, seed);
     this.#step(`${scenario.rate} tasks a second; faults: ${faults.length}`);
     // One that fails ends the other at its next step.
-    const both = [workload.run(), timeline.run(faults)];
+    let broken = true;
+    const breaking = timeline.run(faults).finally(() => (broken = false));
+    // A fault may take longer than planned: what is broken is used meanwhile.
+    const both = [workload.run(() => broken), breaking];
     for (const work of both) work.catch(() => this.#ending.abort());
     const ended = await Promise.allSettled(both);
     const failure = ended.find(one => one.status === 'rejected' && !isInterruption(one.reason));

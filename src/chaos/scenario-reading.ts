@@ -154,6 +154,7 @@ export function readScenario(value: unknown, given?: GivenCluster): ScenarioRead
   const workload = readWorkload(part);
   const faults = readFaults(part, cluster.nodes, cluster.shards);
   const random = readRandom(part, cluster.nodes);
+  refuseMixture(part);
   const checks = readChecks(part);
   if (problems.found.length > 0) return { ok: false, problems: problems.found };
   return {
@@ -247,8 +248,34 @@ function readFault(
   if (kind !== undefined) refuseForeignFields(part, kind);
   const options = readOptions(part);
   if (kind === undefined || atMs === undefined || target === undefined) return undefined;
+  if (kind === 'powerCut' && target.of !== 'all' && part.has('target')) {
+    return part.problems.add(part.at('target'), 'must be `all`: powerCut hits every node at once');
+  }
+  if (kind === 'powerCut') return { atMs, forMs, kind, target: { of: 'all' }, options };
   return { atMs, forMs: kindRow(kind).lasts ? forMs : 0, kind, target, options };
 }
+
+/** Nodes that a power cut hits are in a guest, where nothing else can be done to them. */
+function refuseMixture(whole: Part): void {
+  const kindIn = (value: unknown): unknown => (value as Fields | null | undefined)?.['kind'];
+  const faults = listIn(whole.fields['faults']).map(kindIn);
+  const drawn = listIn((whole.fields['random'] as Fields | null | undefined)?.['kinds']);
+  if (![...faults, ...drawn].includes('powerCut')) return;
+  const why = (kind: string): string =>
+    `${kind} cannot be done in the guest that powerCut needs; give it a scenario of its own`;
+  const refuse = (kind: unknown, pointer: string): void => {
+    const known = faultNames.find(name => name === kind);
+    if (known !== undefined && known !== 'powerCut') whole.problems.add(pointer, why(known));
+  };
+  for (const [place, kind] of faults.entries()) {
+    refuse(kind, `${whole.at('faults')}/${place}/kind`);
+  }
+  for (const [place, kind] of drawn.entries()) {
+    refuse(kind, `${whole.at('random')}/kinds/${place}`);
+  }
+}
+
+const listIn = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 
 /** A field that means nothing to this kind is most likely meant for another one. */
 function refuseForeignFields(part: Part, kind: FaultKind): void {

@@ -54,6 +54,6 @@ const isOfNetwork = (kind: FaultKind): boolean => kindRow(kind).needs === 'netwo
 
 function drawTarget(kind: FaultKind, draw: Draw): Target {
   if (kind === 'partition') return { of: 'minority' };
-  if (kind === 'rollingRestart') return { of: 'all' };
+  if (kind === 'rollingRestart' || kind === 'powerCut') return { of: 'all' };
   return draw(3) === 0 ? { of: 'leader' } : { of: 'random', count: 1 };
 }

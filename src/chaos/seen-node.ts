@@ -13,6 +13,8 @@ export class SeenNode implements ClusterNode {
   readonly number: number;
   readonly name: string;
   readonly breakable: boolean = false;
+  /** Why nothing is done to it. */
+  protected readonly unbreakable: string = 'it was not started by this run';
   address: string;
   paused = false;
   refused = false;
@@ -101,8 +103,8 @@ export class SeenNode implements ClusterNode {
     return this.#never('given another clock');
   }
 
-  /** What is asked for in spite of `findAttachedLacks` is a mistake in this program. */
+  /** What is asked for in spite of what was told to be lacking is a mistake in this program. */
   async #never(what: string): Promise<never> {
-    throw new Error(`${this.name} cannot be ${what}: it was not started by this run`);
+    throw new Error(`${this.name} cannot be ${what}: ${this.unbreakable}`);
   }
 }

@@ -63,8 +63,16 @@ export class Timeline {
     const beganMs = performance.now();
     const under: Promise<void>[] = [];
     try {
-      for (const fault of faults) {
-        const waitMs = beganMs + fault.atMs - performance.now();
+      let lateMs = 0;
+      for (const [place, fault] of faults.entries()) {
+        if (kindRow(fault.kind).alone === true) {
+          await Promise.allSettled(under);
+          // As long after the one before as was planned.
+          const before = faults[place - 1];
+          const overMs = before === undefined ? 0 : before.atMs + before.forMs;
+          lateMs = Math.max(lateMs, performance.now() - beganMs - overMs);
+        }
+        const waitMs = beganMs + lateMs + fault.atMs - performance.now();
         if (waitMs > 0) await pause(waitMs, this.#settings.signal);
         const work = this.#one(fault);
         work.catch((error: unknown) => {

@@ -11,7 +11,6 @@ import { type Scenario, type WorkKind, workKinds } from './scenario.ts';
 import { Interrupted, pause } from './until.ts';
 
 const tryMs = 5_000;
-const betweenTriesMs = 100;
 /** Submits that wait for an answer at a time; beyond that the work waits, as clients would. */
 const openMax = 500;
 
@@ -62,13 +61,13 @@ export class Workload {
     this.#files = await this.#cluster.layTaskFiles(taskProgram);
   }
 
-  /** Submits at the scenario's rate until its time is over. */
-  async run(): Promise<void> {
+  /** Submits at the scenario's rate until its time is over, and while `goesOn` says so. */
+  async run(goesOn: () => boolean): Promise<void> {
     const { rate, workMs } = this.#scenario;
     const beganMs = performance.now();
     for (let count = 0; ; count++) {
       const dueMs = beganMs + (count * 1_000) / rate;
-      if (dueMs - beganMs >= workMs) return;
+      if (dueMs - beganMs >= workMs && !goesOn()) return;
       const waitMs = dueMs - performance.now();
       if (waitMs > 0) await pause(waitMs, this.#signal);
       while (this.#open.size >= openMax) await pause(20, this.#signal);
@@ -153,7 +152,7 @@ export class Workload {
         // The node died, froze or is cut off: the next one is asked.
       }
       try {
-        await pause(betweenTriesMs, this.#signal);
+        await pause(this.#cluster.retryEveryMs, this.#signal);
       } catch (error) {
         if (error instanceof Interrupted) return;
         throw error;

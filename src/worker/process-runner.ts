@@ -25,7 +25,12 @@ import { socketPath } from './supervisor/remains.ts';
 import type { StarterKind } from './supervisor/starter.ts';
 import { carefully, isCausedByTask } from './supervisor/task-files.ts';
 import { type News, SupervisorLink } from './supervisor-link.ts';
-import { endSupervisor, recordSupervisor, startSupervisor } from './supervisor-process.ts';
+import {
+  endSupervisor,
+  isRunning,
+  recordSupervisor,
+  startSupervisor,
+} from './supervisor-process.ts';
 
 export interface ProcessRunnerOptions {
   /** The node's data directory; the supervisor keeps its files below it. */
@@ -39,9 +44,15 @@ export interface ProcessRunnerOptions {
   readonly starter?: StarterKind | undefined;
 }
 
-/** How long an old supervisor may take to answer before it is ended, and a new one to come up. */
+/** How long an old supervisor may take to answer before it is ended. */
 const adoptMs = 3_000;
-const startMs = 15_000;
+/**
+ * The same for a new one to come up, while its process runs: all nodes of a machine that has just
+ * got its power back start at once, and theirs share what it has.
+ */
+const startMs = 120_000;
+/** And to greet, once it listens. */
+const greetMs = 15_000;
 /** Largest piece of output that is read at once. */
 const chunkBytesMax = 1024 * 1024;
 
@@ -152,13 +163,14 @@ class ProcessRunner implements Runner {
     const startedMs = this.#clock.nowMs();
     for (;;) {
       try {
-        const hello = await this.#open(startMs);
+        const hello = await this.#open(greetMs);
         // By now the init is there too.
         recordSupervisor(this.#dataDir, started);
         this.#log.info('supervisor started', { pid: started.pid, ...hello.isolation });
         return hello;
       } catch (error) {
-        if (this.#clock.nowMs() - startedMs >= startMs) throw error;
+        const late = this.#clock.nowMs() - startedMs >= startMs;
+        if (late || this.#stopped || !isRunning(started)) throw error;
         const { promise, resolve } = Promise.withResolvers<void>();
         this.#clock.after(20, resolve);
         await promise;

@@ -136,6 +136,9 @@ export function startSupervisor(
   }
 }
 
+/** Whether what was spawned is still there; what it was to start ends with it. */
+export const isRunning = ({ pid }: SupervisorStart): boolean => startTicks(pid) !== undefined;
+
 async function until(condition: () => boolean, clock: Clock, what: string): Promise<void> {
   const startMs = clock.nowMs();
   while (!condition()) {

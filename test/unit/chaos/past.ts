@@ -15,7 +15,7 @@ export const line = (
   fence: number,
   upS: number,
   node = 'n1',
-): AttemptLine => ({ what, number, id: `task${number}`, fence, upS, node });
+): AttemptLine => ({ what, number, id: `task${number}`, fence, upS, boot: 0, node });
 
 export const task = (number: number, ...kinds: string[]): TaskRecord => ({
   id: `task${number}`,

@@ -279,7 +279,7 @@ test('lines that were cut short are left out of what attempts said', () => {
   expect(livesOf(lines).get(1)).toEqual([
     {
       ...{ id: 'abc', number: 1, fence: 1, node: 'n1', fromS: 10.5, toS: 11.25 },
-      ...{ starts: 1, ended: true },
+      ...{ boots: [0], starts: 1, ended: true },
     },
   ]);
 });

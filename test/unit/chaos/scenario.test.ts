@@ -144,3 +144,31 @@ test('every kind of fault has its line in the reference', () => {
   const page = readFileSync(new URL('../../../docs/reference/faults.md', import.meta.url), 'utf8');
   expect(faultNames.filter(kind => !page.includes(`| \`${kind}\` |`))).toEqual([]);
 });
+
+describe('A power cut', () => {
+  const cut = { at: '1s', for: '2s', kind: 'powerCut' };
+
+  test('hits every node, in a plan and when it is drawn', () => {
+    const random = { until: '1m', kinds: ['powerCut'] };
+    const reading = readScenario({ name: 'mine', faults: [cut], random });
+    if (!reading.ok) throw new Error('not read');
+    const plan = planFaults(reading.scenario, 1);
+    expect(plan.length).toBeGreaterThan(3);
+    expect(new Set(plan.map(({ kind }) => kind))).toEqual(new Set(['powerCut']));
+    expect(new Set(plan.map(({ target }) => target.of))).toEqual(new Set(['all']));
+  });
+
+  test('is refused for single nodes', () => {
+    expect(problems({ name: 'mine', faults: [{ ...cut, target: 'n1' }] })).toEqual([
+      '/faults/0/target must be `all`: powerCut hits every node at once',
+    ]);
+  });
+
+  test('is refused beside faults that cannot be done in a guest', () => {
+    const why = 'cannot be done in the guest that powerCut needs; give it a scenario of its own';
+    const faults = [cut, { at: '9s', kind: 'kill' }];
+    expect(problems({ name: 'mine', faults })).toEqual([`/faults/1/kind kill ${why}`]);
+    const random = { until: '1m', kinds: ['powerCut', 'delay'] };
+    expect(problems({ name: 'mine', random })).toEqual([`/random/kinds/1 delay ${why}`]);
+  });
+});
