@@ -10,11 +10,11 @@
  */
 import type { ExpireItem } from '../model/command.ts';
 import { TschedError } from '../model/errors.ts';
-import { timeOfId } from '../model/ids.ts';
+import { formatTaskId, timeOfId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
 import { isSettled } from '../model/task.ts';
 import type { Store } from '../ports/store.ts';
-import { digestBytes, taskRange } from '../shard/keys.ts';
+import { digestBytes, taskKey, taskRange } from '../shard/keys.ts';
 import { decodeTaskRow, type TaskRecord } from '../shard/record.ts';
 import { background, type NodeContext } from './context.ts';
 import type { ShardLeader } from './shard-leader.ts';
@@ -27,7 +27,6 @@ const pausePerPage = 3;
 /** Walks of a shard are this far apart at least, and at most. */
 const walkPauseMs = 2_000;
 const walkPauseMaxMs = 60_000;
-const walkEveryMs = 3_600_000;
 /** Tasks beyond the count that are left, so that not every settled task costs a command. */
 const spareTasks = 64;
 
@@ -47,10 +46,9 @@ interface Walk {
   /** Wall clock at which something may be old enough, by the age that held at the last walk. */
   dueMs: number;
   maxAgeMs: number;
-  /** Monotonic instants: no walk before the one, one through everything at the other. */
+  /** Monotonic instant before which no walk begins. */
   restMs: number;
-  wholeMs: number;
-  /** Key of the first row that the last walk left: what goes before it was deleted. */
+  /** Nothing before this key is to expire: see `startOfNext`. */
   from: Uint8Array;
 }
 
@@ -120,7 +118,7 @@ export class Expiry {
   #walkOf(leader: ShardLeader): Walk {
     const known = this.#walks.get(leader.shard);
     if (known?.leader === leader) return known;
-    const walk = { leader, dueMs: 0, maxAgeMs: 0, restMs: 0, wholeMs: 0, from: taskRange().from };
+    const walk = { leader, dueMs: 0, maxAgeMs: 0, restMs: 0, from: taskRange().from };
     this.#walks.set(leader.shard, walk);
     return walk;
   }
@@ -133,13 +131,8 @@ export class Expiry {
     const settled = settledOf(leader);
     const over = settled - rules.maxCount;
     const full = over > Math.min(spareTasks, rules.maxCount / 10);
-    const whole = nowMs >= walk.wholeMs;
     const due = wallMs >= walk.dueMs || walk.maxAgeMs !== rules.maxAgeMs;
-    if (settled === 0 || nowMs < walk.restMs || !(due || full || whole)) return;
-    if (whole) {
-      walk.from = taskRange().from;
-      walk.wholeMs = nowMs + walkEveryMs;
-    }
+    if (settled === 0 || nowMs < walk.restMs || !(due || full)) return;
     const pauseMs = Math.max(walkPauseMs, Math.min(rules.maxAgeMs / 20, walkPauseMaxMs));
     walk.restMs = nowMs + (full ? walkPauseMs : pauseMs);
     walk.dueMs = wallMs + rules.maxAgeMs;
@@ -166,7 +159,7 @@ export class Expiry {
       const tookMs = clock.nowMs() - beganMs;
       await new Promise<void>(resolve => clock.after(1 + tookMs * pausePerPage, resolve));
     }
-    walk.from = first ?? from;
+    walk.from = startOfNext(first ?? from, leader.machine.expired.toMs);
   }
 
   async #page(
@@ -210,7 +203,7 @@ export class Expiry {
     return page;
   }
 
-  /** False where the shard cannot be changed from here now. */
+  /** False where some are left: the shard cannot be changed from here now, or refused them. */
   async #expire(leader: ShardLeader, items: readonly ExpireItem[]): Promise<boolean> {
     if (items.length === 0) return true;
     try {
@@ -225,13 +218,24 @@ export class Expiry {
           why: first.message,
         });
       }
-      return true;
+      // A shard that was idle for long has the right time with its second command: once more, soon.
+      return refused.length === 0;
     } catch (error) {
       if (!(error instanceof TschedError)) throw error;
       this.#context.log.debug('tasks did not expire', { shard: leader.shard, why: error.message });
       return false;
     }
   }
+}
+
+/**
+ * Where the next walk begins: at the first row that this one left, or right behind the newest
+ * instant of which a task has expired. IDs do not come in their order, but none up to that instant
+ * is admitted any more.
+ */
+function startOfNext(left: Uint8Array, expiredToMs: number): Uint8Array {
+  const behind = taskKey(formatTaskId({ atMs: expiredToMs + 1, slot: 0, random: 0 }));
+  return Buffer.compare(left, behind) < 0 ? left : behind;
 }
 
 function settledOf({ machine }: ShardLeader): number {

@@ -29,6 +29,8 @@ export class AcknowledgedChecker implements Checker, CommittedListener {
   readonly #committed = new Set<TaskId>();
   readonly #cancelled = new Set<TaskId>();
   readonly #expired = new Set<TaskId>();
+  /** Keys that were answered with another task than before. */
+  readonly #replaced: { readonly key: string; readonly other: TaskId; readonly id: TaskId }[] = [];
 
   applied(
     _group: number,
@@ -64,8 +66,7 @@ export class AcknowledgedChecker implements Checker, CommittedListener {
     this.#answered.push(id);
     if (key === undefined) return;
     const other = this.#byKey.get(key);
-    const held = other !== undefined && other !== id && !this.#expired.has(other);
-    check(!held, () => `key ${key} has tasks ${other} and ${id}`);
+    if (other !== undefined && other !== id) this.#replaced.push({ key, other, id });
     this.#byKey.set(key, id);
   }
 
@@ -73,6 +74,9 @@ export class AcknowledgedChecker implements Checker, CommittedListener {
   afterEvent(): void {
     for (const id of this.#answered.splice(0)) {
       check(this.#committed.has(id), () => `task ${id} was acknowledged before it was committed`);
+    }
+    for (const { key, other, id } of this.#replaced.splice(0)) {
+      check(this.#expired.has(other), () => `key ${key} has tasks ${other} and ${id}`);
     }
   }
 

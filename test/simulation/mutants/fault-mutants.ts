@@ -59,8 +59,8 @@ export const faultMutants: readonly Mutant[] = [
     name: 'lost-batches-not-missed',
     sentence: 'A store opens although batch witnesses are missing.',
     file: 'src/storage/level-store.ts',
-    search: '      if (acceptDataLoss !== true) throw new StoreDamage(`${problem}',
-    replacement: '      if (acceptDataLoss === false) throw new StoreDamage(`${problem}',
+    search: '    if (problem !== undefined) refuse(this.#options,',
+    replacement: '    if (problem === null) refuse(this.#options,',
     options: damage,
   },
   {
