@@ -21,13 +21,13 @@ import { sampleOf } from './sample.ts';
 const help = `Usage: npm run soak -- --cluster [--minutes N] [--report DIR]
 
 Nodes of the compiled program under steady load, sampled and judged. What is judged is in
-scripts/soak/judge.ts; the first quarter of the run, 15 minutes at most, is left out. A run of few
+scripts/soak/judge.ts; the first third of the run, 20 minutes at most, is left out. A run of few
 minutes shows that all works; what it says of growth in an hour is a guess.
 
   --minutes N     how long; default 60
   --nodes N       how many; default 3
-  --shards N      a power of two; default 4, so that logs reach their bound within minutes
-  --rate N        tasks a second; default 36
+  --shards N      a power of two; default 2, so that logs reach their bound within minutes
+  --rate N        tasks a second; default 72
   --history AGE   history.maxAge of the cluster; default 5m
   --count N       history.maxCount; default 10000
   --restarts      a node is restarted in order every ten minutes
@@ -69,8 +69,8 @@ function readOptions(argv: readonly string[]): Options | 'help' {
       cluster: { type: 'boolean', default: true },
       minutes: { type: 'string', default: '60' },
       nodes: { type: 'string', default: '3' },
-      shards: { type: 'string', default: '4' },
-      rate: { type: 'string', default: '36' },
+      shards: { type: 'string', default: '2' },
+      rate: { type: 'string', default: '72' },
       history: { type: 'string', default: '5m' },
       count: { type: 'string', default: '10000' },
       restarts: { type: 'boolean', default: false },

@@ -78,8 +78,12 @@ export function growthPerHour(points: readonly Point[]): number {
   return along === 0 ? 0 : (across / along) * hourMs;
 }
 
-/** Where judging begins: after a quarter of the run, a quarter of an hour at most. */
-export const warmUpMs = (lengthMs: number): number => Math.min(lengthMs / 4, hourMs / 4);
+/**
+ * Where judging begins: after a third of the run, 20 minutes at most. By then, with the load that a
+ * soak has unless told otherwise, what fills up to a bound of its own has been full once: the write
+ * buffer of the store (64 MiB), and logs up to where they are truncated.
+ */
+export const warmUpMs = (lengthMs: number): number => Math.min(lengthMs / 3, hourMs / 3);
 
 /** `points` are those after the warm-up; a figure without any shows nothing, and fails. */
 export function judge(bound: Bound, node: string, points: readonly Point[]): Verdict {

@@ -94,8 +94,8 @@ describe('a figure', () => {
   });
 });
 
-test('the warm-up is a quarter of the run, and of an hour at most', () => {
-  expect(warmUpMs(480_000)).toBe(120_000);
-  expect(warmUpMs(3_600_000)).toBe(900_000);
-  expect(warmUpMs(36_000_000)).toBe(900_000);
+test('the warm-up is a third of the run, and of an hour at most', () => {
+  expect(warmUpMs(480_000)).toBe(160_000);
+  expect(warmUpMs(3_600_000)).toBe(1_200_000);
+  expect(warmUpMs(36_000_000)).toBe(1_200_000);
 });
