@@ -40,13 +40,34 @@ interface NodeRow {
 }
 
 /** Of a node that may have been started again by somebody else, by what it wrote itself. */
-async function ask<T>(cluster: RealCluster, place: number, path: string): Promise<T> {
+async function ask<T>(
+  cluster: RealCluster,
+  place: number,
+  path: string,
+  body?: Readonly<Record<string, unknown>>,
+): Promise<T> {
   const file = join(cluster.nodes[place]!.dir, 'http.address');
   const address = (await readFile(file, 'utf8')).trim();
-  const headers = { authorization: `Bearer ${cluster.token}` };
-  const answer = await fetch(`http://${address}${path}`, { headers });
-  expect(answer.status).toBe(200);
+  const answer = await fetch(`http://${address}${path}`, {
+    method: body === undefined ? 'GET' : 'POST',
+    headers: { authorization: `Bearer ${cluster.token}`, 'content-type': 'application/json' },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  expect(answer.ok).toBe(true);
   return (await answer.json()) as T;
+}
+
+/** Also the node that was started again, of which the cluster of this test knows nothing. */
+async function stopAll(cluster: RealCluster): Promise<void> {
+  for (const place of cluster.nodes.keys()) {
+    await ask(cluster, place, '/v1/nodes/self/stop', { endTasks: true });
+  }
+  onTestFailed(() => console.error(cluster.tails()));
+  const gone = async (): Promise<boolean> => {
+    const files = await Promise.all(cluster.nodes.map(node => readdir(node.dir)));
+    return !files.some(names => names.includes('http.address'));
+  };
+  await until('every node has ended', gone, 60_000);
 }
 
 const boots = async (cluster: RealCluster): Promise<number[]> => {
@@ -88,6 +109,7 @@ test(
         expect(await ask<TaskRow>(cluster, place, `/v1/tasks/${own}`)).toEqual(before);
       }
       expect(await readdir(join(cluster.dir, 'tmp'))).toEqual([]);
+      await stopAll(cluster);
     });
   },
   limitMs,
@@ -104,6 +126,7 @@ test.runIf(process.env['TSCHED_E2E'] === 'full')(
       expect(program.stderr()).toContain('every node runs that ran before');
       expect(await boots(cluster)).toHaveLength(3);
       expect(await readdir(join(cluster.dir, 'tmp'))).toEqual([]);
+      await stopAll(cluster);
     });
   },
   limitMs,

@@ -139,7 +139,7 @@ async function heldBackBy(cluster: RealCluster, ...names: readonly string[]): Pr
     const named = problems.flatMap(
       text => /^node (\S+) holds the cluster version/.exec(text)?.[1] ?? [],
     );
-    expect(named, `who holds it back, says ${node.name}`).toEqual(names);
+    expect(named.toSorted(), `who holds it back, says ${node.name}`).toEqual(names);
   }
 }
 

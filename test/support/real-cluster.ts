@@ -3,6 +3,7 @@
  * `withCluster` starts it, hands it to the test, prints what the nodes said where the test fails,
  * and ends every process that belongs to it in any case.
  */
+import { readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -315,9 +316,10 @@ export class RealCluster {
       for (const pid of supervisorProcesses(node.dir).toReversed()) killHard(pid);
     }
     const left = await this.#untilGone();
+    const told = left.map(describe);
     for (const pid of left) killHard(pid);
     await rm(this.dir, { recursive: true, force: true, maxRetries: 3 });
-    if (left.length > 0) throw new Error(`processes were left running: ${left.join(', ')}`);
+    if (left.length > 0) throw new Error(`processes were left running: ${told.join('; ')}`);
   }
 
   async #endNode(node: RealNode): Promise<void> {
@@ -339,6 +341,17 @@ export class RealCluster {
     } catch {
       return processesWritingTo(this.dir);
     }
+  }
+}
+
+/** For a person: what a process is, as long as it is there. */
+function describe(pid: number): string {
+  try {
+    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    return `${pid} (${words.slice(0, 8).join(' ').trim()})`;
+  } catch {
+    // It has just ended.
+    return `${pid}`;
   }
 }
 
