@@ -12,6 +12,7 @@ const never: Partial<Record<FaultKind, string>> = {
   flipBytes: 'data of a cluster that was attached to are not destroyed',
   powerCut: 'the power of a machine that others rely on is not cut',
   outOfMemory: 'it would take the node out of the control group that it belongs to',
+  workerOutOfMemory: 'it would take the supervisor out of the control group that it belongs to',
 };
 
 const ofNetwork =

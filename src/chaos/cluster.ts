@@ -53,6 +53,8 @@ export interface ClusterNode {
   pauseSupervisor(): Promise<(() => Promise<boolean>) | undefined>;
   slowSyncs(delayMs: number): Promise<Heal>;
   limitMemory(bytes: number): Promise<Heal>;
+  /** The same for its supervisor; ends once the kernel has ended that, or rejects. */
+  starveSupervisor(bytes: number, signal: AbortSignal): Promise<void>;
   /** Takes every byte that is free; resolves with how many there were. */
   fillDisk(): Promise<number>;
   emptyDisk(): Promise<void>;

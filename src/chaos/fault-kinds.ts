@@ -220,6 +220,15 @@ export const faultKinds = {
     away: true,
     returns: true,
   },
+  workerOutOfMemory: {
+    does: 'loses its supervisor, which the kernel ends for want of memory',
+    promise: 'every attempt under it ends with it and runs again; the node starts another one',
+    needs: 'memoryLimit',
+    lasts: false,
+    options: ['limit'],
+    away: false,
+    returns: true,
+  },
   powerCut: {
     does: 'loses its power together with all others, with what it had not brought to its disk',
     promise: `the cluster comes back by itself; ${lost}`,

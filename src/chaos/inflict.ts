@@ -208,6 +208,12 @@ const ways: Readonly<Record<FaultKind, Inflict>> = {
     }
   },
   outOfMemory,
+  async workerOutOfMemory({ signal }, { fault, nodes, tell }) {
+    for (const node of nodes) {
+      await node.starveSupervisor(fault.options.limitBytes, signal);
+      tell(`the kernel ended the supervisor of ${node.name}`);
+    }
+  },
   powerCut,
 };
 

@@ -11,12 +11,20 @@ import type { ClusterNode, Heal } from './cluster.ts';
 import { emptyDisk, fillDisk, flipBytes, slowSyncs, wipeDirectory } from './disks.ts';
 import type { Draw } from './draw.ts';
 import { limitMemory } from './memory-limit.ts';
-import { killHard, killSupervisor, pauseSupervisor, signalProcess } from './processes.ts';
+import {
+  killHard,
+  killSupervisor,
+  pauseSupervisor,
+  signalProcess,
+  supervisorOf,
+} from './processes.ts';
 import { until } from './until.ts';
 
 export const readyMs = 60_000;
 const exitMs = 20_000;
 const clockMs = 5_000;
+/** A process that may not grow is ended at its next allocation: within this, it makes one. */
+const starvesMs = 20_000;
 const tailLines = 12;
 
 /** How the program is started: the same Node, flags and entry as this process. */
@@ -193,6 +201,19 @@ export class NodeProcess implements ClusterNode {
 
   async limitMemory(bytes: number): Promise<Heal> {
     return limitMemory(this.#pid, bytes, this.name);
+  }
+
+  async starveSupervisor(bytes: number, signal: AbortSignal): Promise<void> {
+    const pid = supervisorOf(this.dir);
+    if (pid === undefined) throw new Error(`${this.name} has no supervisor`);
+    const heal = limitMemory(pid, bytes, `${this.name}-worker`);
+    try {
+      const gone = (): boolean => supervisorOf(this.dir) !== pid;
+      if ((await until(gone, { limitMs: starvesMs, signal })) === true) return;
+      throw new Error('the kernel did not end it');
+    } finally {
+      await heal();
+    }
   }
 
   fillDisk(): Promise<number> {

@@ -92,7 +92,7 @@ export function pauseSupervisor(dataDir: string): (() => Promise<boolean>) | und
 }
 
 /** The supervisor itself. */
-const supervisorOf = (dataDir: string): number | undefined =>
+export const supervisorOf = (dataDir: string): number | undefined =>
   supervisorProcesses(dataDir).find(pid =>
     readProc(`/proc/${pid}/cmdline`).startsWith('tsched-supervisor'),
   );

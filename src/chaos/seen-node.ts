@@ -83,6 +83,10 @@ export class SeenNode implements ClusterNode {
     return this.#never('deprived of memory');
   }
 
+  starveSupervisor(): Promise<void> {
+    return this.#never('deprived of memory');
+  }
+
   fillDisk(): Promise<number> {
     return this.#never('deprived of room');
   }
