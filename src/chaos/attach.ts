@@ -15,7 +15,10 @@ import {
   tellArgs,
   usesDataDir,
 } from './running-process.ts';
+import { until } from './until.ts';
 
+/** A cluster that is not whole by then is not attached to. */
+const wholeMs = 5_000;
 const askMs = 10_000;
 const nodesMax = 64;
 
@@ -99,15 +102,26 @@ export async function attachTo(options: AttachOptions): Promise<Attached> {
     nodes.push({ number: nodes.length + 1, id, name, bootCount, address, local });
   }
   await findWhole(nodes, token);
-  const health = (await ask(nodes[0]!.address, token, '/v1/cluster/health')) as HealthAnswer;
-  if (!health.ok || health.shardsGrowing > 0) {
-    const why = health.problems.join('; ') || `${health.shardsGrowing} shards are growing`;
-    throw new AttachRefusal(
-      `the cluster is not whole: ${why}`,
-      'What is broken already would be laid to the faults; wait for `tsched cluster health --wait`.',
-    );
-  }
-  return { nodes, shards: health.shards, token };
+  return { nodes, shards: await countShards(nodes[0]!.address, token), token };
+}
+
+/** Of a cluster that is whole, or is so in a moment: leaders move while all is well, too. */
+async function countShards(address: string, token: string): Promise<number> {
+  let why = '';
+  const whole = await until(
+    async () => {
+      const health = (await ask(address, token, '/v1/cluster/health')) as HealthAnswer;
+      const { ok, problems, shards, shardsGrowing } = health;
+      why = problems.join('; ') || `${shardsGrowing} shards are growing`;
+      return ok && shardsGrowing === 0 ? shards : undefined;
+    },
+    { limitMs: wholeMs, pollMs: 250 },
+  );
+  if (whole !== undefined) return whole;
+  throw new AttachRefusal(
+    `the cluster is not whole: ${why}`,
+    'What is broken already would be laid to the faults; wait for `tsched cluster health --wait`.',
+  );
 }
 
 interface NodeAnswer {
