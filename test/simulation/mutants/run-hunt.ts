@@ -8,7 +8,10 @@ const run = promisify(execFile);
 /** Seconds after its time is up until a hunt is ended; a seed under way is finished first. */
 const graceSeconds = 60;
 
-/** Rejects where the process fails: the bug was not planted, or broke the simulator itself. */
+/**
+ * Rejects where the process fails: the bug was not planted, or broke the simulator itself. A hunt
+ * that does not end in time, be it that one seed takes so long, has not found its bug.
+ */
 export async function runHunt(
   name: string,
   seconds: number,
@@ -16,6 +19,12 @@ export async function runHunt(
 ): Promise<Hunt> {
   const words = [huntProgram, name, String(seconds), ...seeds.map(String)];
   const timeout = (seconds + graceSeconds) * 1_000;
-  const { stdout } = await run(process.execPath, words, { timeout, killSignal: 'SIGKILL' });
-  return JSON.parse(stdout) as Hunt;
+  try {
+    const { stdout } = await run(process.execPath, words, { timeout, killSignal: 'SIGKILL' });
+    return JSON.parse(stdout) as Hunt;
+  } catch (error) {
+    if ((error as { killed?: boolean }).killed !== true) throw error;
+    const message = `it was still running after ${timeout / 1_000} s`;
+    return { name, seed: undefined, seeds: 0, seconds: timeout / 1_000, message };
+  }
 }
