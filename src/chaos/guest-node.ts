@@ -6,7 +6,8 @@ import { SeenNode, type SeenNodeSettings } from './seen-node.ts';
 import { until } from './until.ts';
 
 /** A guest whose instructions are emulated is some twenty times slower than its machine. */
-const readyMs = 240_000;
+/** Three nodes at once on an emulated machine: 180 s were seen, and more than 240 on a busy host. */
+const readyMs = 480_000;
 
 export interface GuestNodeSettings extends SeenNodeSettings {
   /** Starts it inside; the token is for one that joins. */
