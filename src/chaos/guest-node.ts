@@ -5,8 +5,10 @@
 import { SeenNode, type SeenNodeSettings } from './seen-node.ts';
 import { until } from './until.ts';
 
-/** A guest whose instructions are emulated is some twenty times slower than its machine. */
-/** Three nodes at once on an emulated machine: 180 s were seen, and more than 240 on a busy host. */
+/**
+ * A guest whose instructions are emulated is some twenty times slower than its machine: three nodes
+ * at once took 180 s, and on a busy host more than 240.
+ */
 const readyMs = 480_000;
 
 export interface GuestNodeSettings extends SeenNodeSettings {
