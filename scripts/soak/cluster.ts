@@ -15,7 +15,7 @@ import { main as build, isStale } from '../build.ts';
 import { root } from '../run.ts';
 import { bounds, judge, warmUpMs } from './judge.ts';
 import { Load } from './load.ts';
-import { pointsOf, renderTable, type Taken, writeReport } from './report.ts';
+import { pointsOf, renderTable, sumsOf, type Taken, writeReport } from './report.ts';
 import { sampleOf } from './sample.ts';
 
 const help = `Usage: npm run soak -- --cluster [--minutes N] [--report DIR]
@@ -138,7 +138,7 @@ class Soak {
       const inspector = withMemory ? this.#inspectors.get(node) : undefined;
       try {
         const sample = await sampleOf(this.#cluster, node, inspector);
-        this.taken.push({ atMs, node: node.name, sample });
+        this.taken.push({ atMs, round: this.#rounds, node: node.name, sample });
       } catch (error) {
         if (node === this.#restarting) continue;
         this.#failures.push(`${node.name} could not be looked at: ${String(error)}`);
@@ -198,7 +198,9 @@ class Soak {
     const judged = this.taken.filter(({ atMs }) => atMs >= warmUp);
     const names = this.#cluster.nodes.map(({ name }) => name);
     const verdicts = bounds.flatMap(bound =>
-      names.map(name => judge(bound, name, pointsOf(judged, name, bound.figure))),
+      bound.of === 'cluster'
+        ? [judge(bound, 'all', sumsOf(judged, names.length, bound.figure))]
+        : names.map(name => judge(bound, name, pointsOf(judged, name, bound.figure))),
     );
     const ok = failures.length === 0 && verdicts.every(verdict => verdict.ok);
     const report = {

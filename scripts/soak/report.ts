@@ -6,6 +6,8 @@ import type { Sample } from './sample.ts';
 
 export interface Taken {
   readonly atMs: number;
+  /** Which turn of looking at all nodes it belongs to. */
+  readonly round: number;
   readonly node: string;
   readonly sample: Sample;
 }
@@ -58,6 +60,18 @@ export const pointsOf = (taken: readonly Taken[], node: string, figure: string):
     const value = sample[figure];
     return of === node && value !== undefined ? [{ atMs, value }] : [];
   });
+
+/** Sums over all nodes, of the rounds in which each of them could be looked at. */
+export function sumsOf(taken: readonly Taken[], nodes: number, figure: string): Point[] {
+  const rounds = new Map<number, { atMs: number; value: number; nodes: number }>();
+  for (const { atMs, round, sample } of taken) {
+    const value = sample[figure];
+    if (value === undefined) continue;
+    const sum = rounds.get(round) ?? { atMs, value: 0, nodes: 0 };
+    rounds.set(round, { ...sum, value: sum.value + value, nodes: sum.nodes + 1 });
+  }
+  return [...rounds.values()].filter(sum => sum.nodes === nodes);
+}
 
 function renderCsv(taken: readonly Taken[]): string {
   const names = [...new Set(taken.flatMap(({ sample }) => Object.keys(sample)))].sort();

@@ -44,11 +44,19 @@ function directory(path: string, depth: number): { bytes: number; entries: numbe
   return { bytes, entries: entries.length };
 }
 
-/** The supervisor itself: the last that its record names, behind the namespace it lives in. */
+/**
+ * The supervisor itself. Its record names what holds its namespace, the init of that last: it is a
+ * child of the init, among orphans of attempts.
+ */
 function supervisorPid(node: BenchNode): number | undefined {
   const text = ifThere(() => readFileSync(join(node.dir, 'supervisor.json'), 'utf8'), '{}');
   const { processes = [] } = JSON.parse(text) as { processes?: { pid: number }[] };
-  return processes.at(-1)?.pid;
+  const last = processes.at(-1)?.pid;
+  if (last === undefined) return undefined;
+  const children = ifThere(() => readFileSync(`/proc/${last}/task/${last}/children`, 'utf8'), '');
+  const isSupervisor = (pid: number): boolean =>
+    ifThere(() => readFileSync(`/proc/${pid}/comm`, 'utf8'), '').startsWith('tsched-supervi');
+  return [last, ...children.trim().split(/\s+/).map(Number)].find(isSupervisor);
 }
 
 /** `inspector` where live memory is asked for, which costs the node a collection. */

@@ -1,6 +1,7 @@
 /** What a soak says of figures that grow, that fill up, and that stay. */
 import { describe, expect, test } from 'vitest';
 import { bounds, growthPerHour, judge, type Point, warmUpMs } from '../../../scripts/soak/judge.ts';
+import { sumsOf, type Taken } from '../../../scripts/soak/report.ts';
 
 const mib = 1024 * 1024;
 const boundOf = (figure: string) => bounds.find(bound => bound.figure === figure)!;
@@ -92,6 +93,23 @@ describe('a figure', () => {
   test('that was never seen shows nothing, and fails', () => {
     for (const bound of bounds) expect(judge(bound, 'n1', []).ok).toBe(false);
   });
+});
+
+test('what moves between nodes is flat in all of them together', () => {
+  const taken: Taken[] = points(hours => hours).flatMap(({ atMs, value }, round) => [
+    { atMs, round, node: 'n1', sample: { settledKept: 20_000 * value } },
+    { atMs: atMs + 100, round, node: 'n2', sample: { settledKept: 20_000 * (2 - value) } },
+  ]);
+  const kept = boundOf('settledKept');
+  expect(kept.of).toBe('cluster');
+  expect(judge(kept, 'all', sumsOf(taken, 2, 'settledKept'))).toMatchObject({
+    ok: true,
+    mean: 40_000,
+  });
+  const growing = taken.map(one => ({ ...one, sample: { settledKept: one.atMs / 10 } }));
+  expect(judge(kept, 'all', sumsOf(growing, 2, 'settledKept')).ok).toBe(false);
+  // A round in which a node was not looked at says nothing of all.
+  expect(sumsOf(taken.slice(1), 2, 'settledKept')).toHaveLength(269);
 });
 
 test('the warm-up is a third of the run, and of an hour at most', () => {
