@@ -14,8 +14,8 @@ export interface Bound {
   readonly figure: string;
   readonly unit: 'bytes' | 'count' | 'ms';
   /**
-   * `cluster`: the sum over all nodes is judged, for what moves from one node to another, or swings on
-   * each out of step with the others, and is flat in all.
+   * `cluster`: the sum over all nodes is judged, for what moves from one node to another, or swings
+   * on each out of step with the others, and is flat in all.
    */
   readonly of?: 'cluster' | undefined;
   /** Growth in an hour: so much, or so large a part of the mean, whichever is more. */
@@ -41,9 +41,9 @@ const mib = 1024 * 1024;
 
 /** What a node may take. What only fills up to a bound of its own has a ceiling and no trend. */
 export const bounds: readonly Bound[] = [
-  // On one node it swings by the 64 MiB of the store's write buffer, which fills and is given back over
-  // a quarter of an hour: a line through that says nothing of 10 MiB. Over all nodes it says more, and
-  // `heapLive` is judged node by node.
+  // On one node it swings by the 64 MiB of the store's write buffer, which fills and is given back
+  // over a quarter of an hour: a line through that says nothing of 10 MiB. Over all nodes it says
+  // more, and `heapLive` is judged node by node.
   { figure: 'rss', unit: 'bytes', of: 'cluster', perHour: { amount: 10 * mib, part: 0.05 } },
   { figure: 'rss', unit: 'bytes', ceiling: 640 * mib },
   { figure: 'heapLive', unit: 'bytes', perHour: { amount: 5 * mib, part: 0.05 } },
