@@ -15,6 +15,8 @@ export interface PlannedFault extends FaultPlan {
   readonly seed: number;
   /** The seed put it here, not the scenario: that it finds nobody to hit is no failure. */
   readonly drawn: boolean;
+  /** It waits while so many drawn ones are on: a node may take long to be back from one. */
+  readonly atOnce?: number | undefined;
 }
 
 /** Every fault of the run in the order of time. */
@@ -22,7 +24,7 @@ export function planFaults(scenario: Scenario, seed: number): PlannedFault[] {
   const random = scenario.random === undefined ? [] : drawFaults(scenario.random, seed);
   return [
     ...scenario.faults.map(fault => ({ ...fault, drawn: false })),
-    ...random.map(fault => ({ ...fault, drawn: true })),
+    ...random.map(fault => ({ ...fault, drawn: true, atOnce: scenario.random?.atOnce })),
   ]
     .sort((left, right) => left.atMs - right.atMs)
     .map((fault, place) => ({ ...fault, number: place + 1, seed: seed * 1_000 + place }));

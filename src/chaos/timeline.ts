@@ -35,6 +35,8 @@ export class Timeline {
   readonly #world: FaultWorld;
   /** Nodes by the faults that are on. */
   readonly #active = new Map<PlannedFault, { hit: readonly number[]; away: readonly number[] }>();
+  /** Drawn faults that are on. */
+  readonly #drawn = new Set<Promise<void>>();
   #unexpected: unknown;
 
   constructor(settings: TimelineSettings) {
@@ -74,17 +76,28 @@ export class Timeline {
         }
         const waitMs = beganMs + lateMs + fault.atMs - performance.now();
         if (waitMs > 0) await pause(waitMs, this.#settings.signal);
-        const work = this.#one(fault);
-        work.catch((error: unknown) => {
-          this.#unexpected ??= error;
-        });
-        under.push(work);
+        while (fault.atOnce !== undefined && this.#drawn.size >= fault.atOnce) {
+          await Promise.race(this.#drawn);
+          await pause(0, this.#settings.signal);
+        }
+        under.push(this.#begin(fault));
       }
     } finally {
       // Also where the run is interrupted: nobody starts a node behind the back of who ends them.
       await Promise.allSettled(under);
     }
     if (this.#unexpected !== undefined) throw this.#unexpected;
+  }
+
+  /** Resolves once the fault is over, however it ended. */
+  #begin(fault: PlannedFault): Promise<void> {
+    const work: Promise<void> = this.#one(fault)
+      .catch((error: unknown) => {
+        this.#unexpected ??= error;
+      })
+      .finally(() => this.#drawn.delete(work));
+    if (fault.drawn) this.#drawn.add(work);
+    return work;
   }
 
   async #one(fault: PlannedFault): Promise<void> {
