@@ -7,6 +7,7 @@
  *   join.json      join token of a node that has not joined yet     0600
  *   peers.json     addresses of other nodes, for a node that loses its store      0600
  *   rebuild.json   there while a damaged store is replaced by a new one   0600
+ *   lost.json      there once others told that the store forgot what it acknowledged     0600
  *   listen.json    ports chosen for other nodes, where any would do     0600
  *   http.address   where the HTTP API of the running node listens
  *   store/         LevelDB

@@ -14,6 +14,7 @@ import { dataDisk } from './data-disk.ts';
 import { decodeDescriptor, isAlone } from './descriptor.ts';
 import { DiskRoom } from './disk-room.ts';
 import { ifThere } from './if-there.ts';
+import { readLostLog } from './lost-log.ts';
 
 /** A file that is this much newer than now: the clock was set back. */
 const clockSlackMs = 60_000;
@@ -77,7 +78,10 @@ export async function examine(dataDir: string): Promise<Examination> {
     await examineSizes(dir.store, findings),
     await examineSizes(join(dataDir, 'attempts'), []),
   ];
-  const check = await checkStore(dir.store);
+  const lost = await readLostLog(dir);
+  const found = await checkStore(dir.store);
+  const isTold = lost !== undefined && !found.inUse;
+  const check = !isTold ? found : { ...found, damage: [...found.damage, lost] };
   const groups = check.missing ? [] : groupsOf(check, findings);
   examineStore(check, node, groups, findings);
   const { header, batches, formats } = check;

@@ -8,12 +8,14 @@ import { programVersion } from '../model/version.ts';
 import { createNet } from '../net/create-libp2p.ts';
 import { nodeIdOf } from '../net/keys.ts';
 import type { StoreImage } from '../ports/store.ts';
+import { LogLost } from '../raft/fatal.ts';
 import { createProcessRunner } from '../worker/process-runner.ts';
 import { DataDir } from './data-dir.ts';
 import { ballastBytesDefault, dataDisk } from './data-disk.ts';
 import { readHttp } from './http-address.ts';
 import { keepPorts } from './listen-ports.ts';
 import type { LogLimits } from './log-policy.ts';
+import { noteLostLog } from './lost-log.ts';
 import { TschedNode } from './node.ts';
 import { mayLoseData, openStore } from './open-store.ts';
 import { PeersFile } from './peers-file.ts';
@@ -107,14 +109,16 @@ function checkImage(
 
 /** Starts a node, on a new store where the old one is damaged and may be rebuilt. */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
+  const dir = new DataDir(options.dataDir);
   try {
     return await tryStart(options);
-  } catch (error) {
+  } catch (cause) {
+    const error = (await noteLostLog(dir, cause, Date.now())) ?? cause;
     const isFault = error instanceof TschedError && error.code === 'storageFault';
     if (options.autoRebuild !== true || !isFault) throw error;
     const log = createLog(options.logLevel ?? 'info', options.name ?? hostname());
     const { diskReserveBytes: reserveBytes } = options;
-    await setAside(new DataDir(options.dataDir), error, { nowMs: Date.now(), reserveBytes, log });
+    await setAside(dir, error, { nowMs: Date.now(), reserveBytes, log });
     return await tryStart(options);
   }
 }
@@ -174,6 +178,12 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
       why: message,
       stack: error instanceof Error ? error.stack : undefined,
     });
+    if (error instanceof LogLost) {
+      const end = (): never => process.exit(storageExit);
+      process.stderr.write(`error: ${message}\n`);
+      noteLostLog(dir, error, Date.now()).then(end, end);
+      return;
+    }
     if (code === 'storageFault' && recovering) return;
     if (code === 'storageFault') {
       process.stderr.write(`error: ${message}\n`);

@@ -6,6 +6,7 @@ import { createLevelStore } from '../storage/level-store.ts';
 import type { DataDir } from './data-dir.ts';
 import { freeBallast, isDiskFull } from './data-disk.ts';
 import { examine } from './examine.ts';
+import { lostLogFault, lostLogFile, readLostLog } from './lost-log.ts';
 import { readPeers } from './peers-file.ts';
 
 /**
@@ -33,9 +34,13 @@ export async function openStore(
   onFault: (error: Error) => void,
   acceptDataLoss: boolean,
 ): Promise<{ readonly store: Store; readonly image: StoreImage }> {
+  const lost = await readLostLog(dir);
+  if (lost !== undefined && !acceptDataLoss) throw lostLogFault(dir, lost);
   const open = async () => {
     const store = createLevelStore({ directory: dir.store, log, acceptDataLoss });
-    return { store, image: await store.open(onFault) };
+    const image = await store.open(onFault);
+    await dir.remove(lostLogFile);
+    return { store, image };
   };
   try {
     return await open();

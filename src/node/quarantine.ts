@@ -8,6 +8,8 @@ import { TschedError } from '../model/errors.ts';
 import { syncDirectory } from '../storage/data-dir.ts';
 import { DataDir } from './data-dir.ts';
 import type { Examination } from './examine.ts';
+import { ifThere } from './if-there.ts';
+import { lostLogFile } from './lost-log.ts';
 
 /** Answers where the store is now. Refuses one that is in use or not damaged. */
 export async function quarantine(examined: Examination, atMs: number): Promise<string> {
@@ -26,6 +28,7 @@ export async function quarantine(examined: Examination, atMs: number): Promise<s
   const aside = join(dataDir, `quarantine-${time}`);
   await mkdir(aside, { mode: 0o700 });
   await rename(dir.store, join(aside, 'store'));
+  await ifThere(rename(join(dataDir, lostLogFile), join(aside, lostLogFile)));
   await syncDirectory(aside);
   await syncDirectory(dataDir);
   return aside;

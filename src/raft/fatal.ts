@@ -9,6 +9,12 @@ export class RaftFatal extends Error {
   override readonly name = 'RaftFatal';
 }
 
+/**
+ * This replica acknowledged entries that its log does not have any more: its disk forgot them.
+ * Nothing of its store may be relied on; it is to be filled anew by the others.
+ */
+export class LogLost extends RaftFatal {}
+
 /** Throws `RaftFatal` unless `condition` holds. */
 export function ensure(condition: boolean, diagnosis: string): asserts condition {
   if (!condition) throw new RaftFatal(diagnosis);

@@ -4,7 +4,7 @@
  *
  * Invariants: applied <= applying <= committed <= lastIndex.
  */
-import { ensure, RaftFatal } from './fatal.ts';
+import { ensure, LogLost, RaftFatal } from './fatal.ts';
 import type { LogReader } from './log-reader.ts';
 import {
   countWithin,
@@ -149,11 +149,12 @@ export class RaftLog {
   commitTo(index: Index): void {
     if (index <= this.#committed) return;
     const last = this.lastIndex();
-    ensure(
-      index <= last,
-      `log lost: told that ${index} is committed, but the log ends at ${last}. This replica ` +
-        'acknowledged entries that it no longer has (disk wiped or restored from a copy?)',
-    );
+    if (index > last) {
+      throw new LogLost(
+        `log lost: told that ${index} is committed, but the log ends at ${last}. This replica ` +
+          'acknowledged entries that it no longer has (disk wiped or restored from a copy?)',
+      );
+    }
     this.#committed = index;
   }
 
@@ -166,10 +167,11 @@ export class RaftLog {
 
   /** Takes over a stored commit index at start. */
   loadCommitted(index: Index): void {
-    ensure(
-      index <= this.lastIndex(),
-      `log lost: stored commit index ${index} is beyond the log's end ${this.lastIndex()}`,
-    );
+    if (index > this.lastIndex()) {
+      throw new LogLost(
+        `log lost: stored commit index ${index} is beyond the log's end ${this.lastIndex()}`,
+      );
+    }
     ensure(
       index >= this.#committed,
       `stored commit index ${index} is below the compacted part, ${this.#committed}`,

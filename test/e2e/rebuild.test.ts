@@ -6,8 +6,14 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { examine } from '../../src/node/examine.ts';
+import { silentLog } from '../../src/ports/log.ts';
+import type { GroupImage, Store, StoreImage, StoreOp } from '../../src/ports/store.ts';
+import { BatchBuffer } from '../../src/storage/batch-buffer.ts';
 import { openDatabase } from '../../src/storage/data-dir.ts';
-import { prefixes, prefixRange } from '../../src/storage/keyspace.ts';
+import { prefixes, prefixRange, writeGroupKey } from '../../src/storage/keyspace.ts';
+import { createLevelStore } from '../../src/storage/level-store.ts';
+import { writeHard } from '../../src/storage/record.ts';
 import { type RealCluster, withCluster } from '../support/real-cluster.ts';
 import type { RealNode } from '../support/real-node.ts';
 import { storedStates } from '../support/stored-state.ts';
@@ -145,6 +151,91 @@ test('damaged stores are rebuilt from the other nodes, and not again and again',
     for (const [group, state] of first!) {
       expect(second!.get(group)?.digest, `digest of group ${group}`).toBe(state.digest);
     }
+  });
+}, 240_000);
+
+/** Hands what is in the directory to `change` while no node has it. */
+async function withStore<T>(
+  node: RealNode,
+  change: (store: Store, image: StoreImage) => Promise<T>,
+): Promise<T> {
+  const store = createLevelStore({ directory: join(node.dir, 'store'), log: silentLog });
+  const image = await store.open(error => {
+    throw error;
+  });
+  const result = await change(store, image);
+  await store.close();
+  return result;
+}
+
+/** Sets what the store says is committed, which no store does by itself. */
+async function setCommits(node: RealNode, groups: readonly GroupImage[]): Promise<void> {
+  const db = await openDatabase(join(node.dir, 'store'), { create: false });
+  const batch = new BatchBuffer();
+  for (const { group, hard } of groups) {
+    writeGroupKey(batch.key(), 'hard', group);
+    writeHard(batch.value('hard'), hard);
+    batch.seal();
+  }
+  const puts: [Uint8Array, Uint8Array][] = [];
+  batch.replay(
+    (key, value) => puts.push([key.slice(), value.slice()]),
+    () => undefined,
+  );
+  for (const [key, value] of puts) await db.put(key, value, { sync: true } as never);
+  await db.close();
+}
+
+/**
+ * As a disk does that forgets: the newest entry of each log that is longer than its state is gone,
+ * and all that is stored agrees with that. Answers how many logs.
+ */
+async function forgetNewest(node: RealNode): Promise<number> {
+  const longer = await withStore(node, async (_, { groups }) =>
+    groups.filter(
+      ({ lastIndex, firstIndex, applied }) => lastIndex - 2 >= Math.max(applied, firstIndex),
+    ),
+  );
+  await setCommits(
+    node,
+    longer.map(image => ({ ...image, hard: { ...image.hard, commit: image.lastIndex - 2 } })),
+  );
+  await withStore(node, async store => {
+    const ops = longer.map(({ group, lastIndex }): StoreOp => {
+      const entries = store.entries(group, lastIndex - 1, lastIndex, 1_000_000);
+      return { kind: 'entries', group, entries };
+    });
+    await new Promise<void>(done => store.write(ops, done));
+  });
+  return longer.length;
+}
+
+test('a store that forgot what it acknowledged is refused, and rebuilt', async () => {
+  const without = (number: number): string[] =>
+    flags(number).filter(flag => flag !== '--auto-rebuild');
+  await withCluster({ nodes: 3, shards: 8, flags: without }, async cluster => {
+    const [, , n3] = cluster.nodes as [RealNode, RealNode, RealNode];
+    await submit(cluster);
+    const store = await storeIdOf(cluster, n3);
+    await n3.kill();
+    expect(await forgetNewest(n3)).toBeGreaterThan(0);
+    // Their leaders remember what it had acknowledged.
+    n3.launch();
+    expect(await n3.exited()).toBe(74);
+    expect(n3.tail()).toContain('log lost: told that');
+    n3.launch();
+    expect(await n3.exited()).toBe(74);
+    expect(n3.tail()).toContain('forgot what it had acknowledged');
+    const found = await examine(n3.dir);
+    expect(found.verdict).toBe('damaged');
+    expect(found.findings.map(({ what }) => what).join()).toContain('log lost: told that');
+
+    await n3.start(['--auto-rebuild']);
+    await cluster.untilWhole();
+    expect(await storeIdOf(cluster, n3)).not.toBe(store);
+    const [aside] = await quarantinesOf(n3);
+    expect(await readdir(join(n3.dir, aside!))).toContain('lost.json');
+    await settled(cluster, batch);
   });
 }, 240_000);
 
