@@ -29,12 +29,14 @@ import {
   type AttemptRef,
   encodeToWorker,
   type FromWorker,
+  type Refusal,
   type ToWorker,
 } from '../model/worker-protocol.ts';
 import type { Effect } from '../shard/effects.ts';
 import type { ShardMachine } from '../shard/machine.ts';
 import { background, type NodeContext } from './context.ts';
 import { diskFull } from './disk-room.ts';
+import { keyOf, type Live, mayHaveRun } from './live.ts';
 import type { PlacementDesk } from './placement-desk.ts';
 import { overCodes, type QueuedReport } from './queued-report.ts';
 import { Renewals } from './renewals.ts';
@@ -49,21 +51,8 @@ const scanMs = 500;
 /** A scan that comes later than this finds a leader that was stopped or suspended. */
 const scanLateMs = 5_000;
 
-interface Live {
-  readonly ref: AttemptRef;
-  readonly node: NodeId;
-  readonly incarnation: string;
-  readonly leaseMs: number;
-  /** Boot clock of this leader when it saw the assignment applied. */
-  readonly sinceMs: number;
-  sentMs: number;
-  accepted: boolean;
-}
-
 /** How the leader reads a spec that has left memory. */
 export type SpecReader = (digest: string) => Uint8Array | undefined;
-
-const keyOf = (taskId: TaskId, fence: number): string => `${taskId}.${fence}`;
 
 export class ShardLeader {
   readonly replica: Replica;
@@ -99,7 +88,9 @@ export class ShardLeader {
     this.#beganMs = options.context.clock.bootMs();
     this.#scannedMs = this.#beganMs;
     this.#submits = new SubmitQueue(command => this.#propose(command));
-    for (const attempt of this.machine.liveAttempts()) this.#track(attempt.taskId, attempt.fence);
+    for (const attempt of this.machine.liveAttempts()) {
+      this.#track(attempt.taskId, attempt.fence, 1);
+    }
     const scan = (): void => {
       if (this.#stopped) return;
       this.#scan();
@@ -241,7 +232,7 @@ export class ShardLeader {
         break;
       case 'refused':
         this.#desk.refused(from, message.why);
-        if (live !== undefined) this.#report(ref, from, { kind: 'unassign', why: message.why });
+        if (live !== undefined) this.#onRefused(live, from, message.why);
         break;
       case 'started':
         if (live !== undefined) live.accepted = true;
@@ -251,6 +242,18 @@ export class ShardLeader {
         this.#report(ref, from, { kind: 'finish', outcome: message.outcome });
         break;
     }
+  }
+
+  #onRefused(live: Live, from: NodeId, why: Refusal): void {
+    if (!mayHaveRun(live, why)) {
+      this.#report(live.ref, from, { kind: 'unassign', why });
+      return;
+    }
+    const { taskId, fence } = live.ref;
+    if (this.#losing.has(keyOf(taskId, fence))) return;
+    this.#losing.add(keyOf(taskId, fence));
+    const message = 'the supervisor that it was given to is gone';
+    background(this.#context, 'lose', this.#lose([{ taskId, fence }], message));
   }
 
   async #onRenew(
@@ -317,7 +320,7 @@ export class ShardLeader {
     }
   }
 
-  #track(taskId: TaskId, fence: number): void {
+  #track(taskId: TaskId, fence: number, dispatches = 0): void {
     const attempt = this.machine.attempt(taskId, fence);
     if (attempt === undefined) return;
     const live: Live = {
@@ -328,6 +331,7 @@ export class ShardLeader {
       sinceMs: this.#context.clock.bootMs(),
       sentMs: 0,
       accepted: false,
+      dispatches,
     };
     this.#live.set(keyOf(taskId, fence), live);
     this.#repeat(live);
@@ -353,6 +357,7 @@ export class ShardLeader {
       this.#context.log.error('the spec of a task is missing', { task: taskId, shard: this.shard });
       return;
     }
+    live.dispatches++;
     this.#tell(live.node, {
       kind: 'dispatch',
       ...live.ref,
@@ -379,18 +384,16 @@ export class ShardLeader {
       this.#losing.add(key);
       lost.push({ taskId: live.ref.taskId, fence: live.ref.fence });
     }
-    if (lost.length > 0) background(this.#context, 'lose', this.#lose(lost));
+    if (lost.length > 0) {
+      const message = 'its node was not heard of until its lease had ended';
+      background(this.#context, 'lose', this.#lose(lost, message));
+    }
     this.#renewals.trim(this.#live.values());
   }
 
-  async #lose(items: readonly FenceItem[]): Promise<void> {
+  async #lose(items: readonly FenceItem[], message: string): Promise<void> {
     try {
-      await this.#propose({
-        kind: 'lose',
-        items,
-        message: 'its node was not heard of until its lease had ended',
-        ...this.#stamp(),
-      });
+      await this.#propose({ kind: 'lose', items, message, ...this.#stamp() });
     } finally {
       for (const { taskId, fence } of items) this.#losing.delete(keyOf(taskId, fence));
     }

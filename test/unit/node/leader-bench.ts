@@ -77,7 +77,8 @@ export class LeaderBench {
   holding = false;
   readonly #held: Held[] = [];
   #reads: (() => void)[] = [];
-  readonly leader: ShardLeader;
+  leader: ShardLeader;
+  readonly #lead: () => ShardLeader;
 
   constructor(tasks = 1) {
     this.shard.submit(Array.from({ length: tasks }, (_, n) => idOf(n + 1)));
@@ -101,13 +102,21 @@ export class LeaderBench {
         read: () => new Promise<void>(resolve => this.#reads.push(resolve)),
       },
     };
-    this.leader = new ShardLeader({
-      context: context as unknown as NodeContext,
-      desk: scheduler as unknown as PlacementDesk,
-      replica: { group: 1, leading: true } as unknown as Replica,
-      machine: this.shard.machine,
-      readSpec: () => undefined,
-    });
+    this.#lead = () =>
+      new ShardLeader({
+        context: context as unknown as NodeContext,
+        desk: scheduler as unknown as PlacementDesk,
+        replica: { group: 1, leading: true } as unknown as Replica,
+        machine: this.shard.machine,
+        readSpec: () => undefined,
+      });
+    this.leader = this.#lead();
+  }
+
+  /** Another leader takes over. */
+  succeed(): void {
+    this.leader.stop();
+    this.leader = this.#lead();
   }
 
   /** Applies what was proposed. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { systemOutcome } from '../../../src/model/attempt.ts';
+import type { TaskId } from '../../../src/model/ids.ts';
 import { Renewals } from '../../../src/node/renewals.ts';
 import { LeaderBench } from './leader-bench.ts';
 
@@ -142,6 +143,45 @@ describe('refusals', () => {
     bench.hear({ kind: 'refused', shard: 1, ...attempt, why: 'noRoom' });
     await bench.hand.pass(10);
     expect(bench.state()).toBe('running');
+  });
+});
+
+describe('a refusal by a new supervisor', () => {
+  const refuse = async (bench: LeaderBench, attempt: { taskId: TaskId; fence: number }) => {
+    bench.hear({ kind: 'refused', shard: 1, ...attempt, why: 'wrongIncarnation' });
+    await bench.hand.pass(10);
+    expect(bench.state()).toBe('waiting');
+    return bench.shard.machine.record(attempt.taskId)!;
+  };
+
+  test('of the first dispatch says that nothing ever ran', async () => {
+    const bench = new LeaderBench();
+    const record = await refuse(bench, await bench.assign());
+    expect([record.lost, record.attempts]).toEqual([0, []]);
+  });
+
+  // Found by a power cut: what had run before it was on no record.
+  test.each<[string, (bench: LeaderBench, attempt: { taskId: TaskId; fence: number }) => void]>([
+    ['was repeated', () => undefined],
+    ['was accepted', (bench, ref) => bench.hear({ kind: 'accepted', shard: 1, ...ref })],
+  ])('of a dispatch that %s says that an attempt was lost', async (_what, before) => {
+    const bench = new LeaderBench();
+    const attempt = await bench.assign();
+    before(bench, attempt);
+    await bench.hand.pass(1_100);
+    const record = await refuse(bench, attempt);
+    expect([record.lost, record.runs]).toEqual([1, 0]);
+    expect(record.attempts.map(({ fence, outcome }) => [fence, outcome?.kind])).toEqual([
+      [1, 'lost'],
+    ]);
+  });
+
+  test('of what an earlier leader assigned says that an attempt was lost', async () => {
+    const bench = new LeaderBench();
+    const attempt = await bench.assign();
+    bench.succeed();
+    const record = await refuse(bench, attempt);
+    expect([record.lost, record.runs]).toEqual([1, 0]);
   });
 });
 

@@ -1,0 +1,26 @@
+/** What a shard's leader remembers of an attempt that it answers for, beside what is replicated. */
+import type { NodeId, TaskId } from '../model/ids.ts';
+import type { AttemptRef, Refusal } from '../model/worker-protocol.ts';
+
+export interface Live {
+  readonly ref: AttemptRef;
+  readonly node: NodeId;
+  readonly incarnation: string;
+  readonly leaseMs: number;
+  /** Boot clock of this leader when it saw the assignment applied. */
+  readonly sinceMs: number;
+  sentMs: number;
+  accepted: boolean;
+  /** Dispatches that may have reached the worker: by this leader, and one by an earlier leader. */
+  dispatches: number;
+}
+
+export const keyOf = (taskId: TaskId, fence: number): string => `${taskId}.${fence}`;
+
+/**
+ * Whether a refused attempt may have run all the same. A worker refuses before anything starts, so
+ * the attempt never was. But one with a new supervisor can say that of the first dispatch only:
+ * what came of an earlier one ended with the supervisor that took it, and may have run until then.
+ */
+export const mayHaveRun = (live: Live, why: Refusal): boolean =>
+  why === 'wrongIncarnation' && (live.accepted || live.dispatches > 1);
