@@ -40,6 +40,7 @@ class AttachedCluster implements Cluster {
   readonly power = undefined;
   readonly lookEveryMs = 150;
   readonly retryEveryMs = 100;
+  readonly openMax = 500;
   readonly runKey = `chaos-${randomBytes(8).toString('hex')}`;
   readonly #settings: ClusterSettings;
   readonly #attached: Attached;

@@ -108,6 +108,8 @@ export interface Cluster {
   readonly lookEveryMs: number;
   /** Between two tries of one submit: those that wait must not keep a slow node from starting. */
   readonly retryEveryMs: number;
+  /** Submits that wait for an answer at a time; beyond that the work waits, as clients would. */
+  readonly openMax: number;
   /** Ends of nodes that no fault asked for. */
   readonly unexpectedEnds: readonly UnexpectedEnd[];
   readonly links: BreakableLinks | undefined;

@@ -67,8 +67,11 @@ interface GuestClusterSettings extends ClusterSettings {
 
 class GuestCluster implements Cluster {
   readonly shards: number;
-  readonly lookEveryMs = 1_000;
-  readonly retryEveryMs = 3_000;
+  readonly lookEveryMs = 5_000;
+  readonly retryEveryMs = 5_000;
+  // A second of work for each second that the cluster is away, all of it repeated by its clients,
+  // would be more than an emulated machine can refuse, let alone take.
+  readonly openMax = 8;
   readonly nodes: GuestNode[] = [];
   readonly unexpectedEnds: UnexpectedEnd[] = [];
   readonly links = undefined;

@@ -41,6 +41,7 @@ class OwnCluster implements Cluster {
   readonly runKey: string;
   readonly lookEveryMs = 150;
   readonly retryEveryMs = 100;
+  readonly openMax = 500;
   readonly #dir: string;
   readonly nodes: NodeProcess[] = [];
   readonly unexpectedEnds: UnexpectedEnd[] = [];

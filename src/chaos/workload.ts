@@ -11,8 +11,6 @@ import { type Scenario, type WorkKind, workKinds } from './scenario.ts';
 import { Interrupted, pause } from './until.ts';
 
 const tryMs = 5_000;
-/** Submits that wait for an answer at a time; beyond that the work waits, as clients would. */
-const openMax = 500;
 
 /** Half seconds that a task sleeps, and turns that it computes. */
 const amountsOf: Readonly<Record<WorkKind, readonly [halves: number, turns: number]>> = {
@@ -70,7 +68,7 @@ export class Workload {
       if (dueMs - beganMs >= workMs && !goesOn()) return;
       const waitMs = dueMs - performance.now();
       if (waitMs > 0) await pause(waitMs, this.#signal);
-      while (this.#open.size >= openMax) await pause(20, this.#signal);
+      while (this.#open.size >= this.#cluster.openMax) await pause(20, this.#signal);
       if (this.#failure !== undefined) throw this.#failure;
       this.#begin(this.#drawKind());
     }
