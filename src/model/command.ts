@@ -91,18 +91,22 @@ export type ShardCommand = Stamped &
 
 export type ShardCommandKind = ShardCommand['kind'];
 
-/** Append-only: the number in the log is the position. */
-export const shardCommandKinds = [
-  'submit',
-  'assign',
-  'unassign',
-  'start',
-  'finish',
-  'lose',
-  'cancel',
-  'recover',
-  'expire',
-] as const satisfies readonly ShardCommandKind[];
+/** The number of each in the log: never changed, never used again. */
+const kindNumbers: Readonly<Record<ShardCommandKind, number>> = {
+  submit: 0,
+  assign: 1,
+  unassign: 2,
+  start: 3,
+  finish: 4,
+  lose: 5,
+  cancel: 6,
+  recover: 7,
+  expire: 8,
+};
+
+export const shardCommandKinds = Object.keys(kindNumbers) as ShardCommandKind[];
+
+const kindsByNumber = new Map(shardCommandKinds.map(kind => [kindNumbers[kind], kind]));
 
 /** What apply says to each item of a command, in order; a pure function of state and command. */
 export type ItemReply =
@@ -130,7 +134,7 @@ const commandWriterKeptMax = 256 * 1024;
 
 export function encodeShardCommand(command: ShardCommand): Uint8Array {
   if (commandWriter.length > commandWriterKeptMax) commandWriter = new ByteWriter(4_096);
-  const writer = commandWriter.reset().u8(version).u8(shardCommandKinds.indexOf(command.kind));
+  const writer = commandWriter.reset().u8(version).u8(kindNumbers[command.kind]);
   writer.varint(command.atMs).text(command.actor.name).text(command.actor.tenant);
   switch (command.kind) {
     case 'submit':
@@ -196,7 +200,7 @@ export function decodeShardCommand(bytes: Uint8Array): ShardCommand {
 }
 
 function readCommand(reader: ByteReader): ShardCommand {
-  const kind = shardCommandKinds[reader.u8()];
+  const kind = kindsByNumber.get(reader.u8());
   const atMs = reader.varint();
   const actor = { name: reader.text(256), tenant: reader.text(256) };
   const stamp = { atMs, actor };

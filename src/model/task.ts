@@ -44,6 +44,27 @@ export const waitingReasons = [
 ] as const;
 export type WaitingReason = (typeof waitingReasons)[number];
 
+/**
+ * What keeps a waiting task out of the ready queue until something is decided: bits of its row, in
+ * this order. Append-only. Where several hold it, the first is the reason that is shown.
+ */
+const holdKinds = ['dependency', 'orderKey', 'paused'] as const;
+export type HoldKind = (typeof holdKinds)[number];
+
+export const holdBit = (kind: HoldKind): number => 1 << holdKinds.indexOf(kind);
+
+const holdReasons: Record<HoldKind, WaitingReason> = {
+  dependency: 'Dependency',
+  orderKey: 'OrderKey',
+  paused: 'Paused',
+};
+
+/** The reason that a task with these bits shows; `undefined` for none. */
+export function reasonOfHolds(holds: number): WaitingReason | undefined {
+  const kind = holdKinds.find(one => (holds & holdBit(one)) !== 0);
+  return kind && holdReasons[kind];
+}
+
 export interface AttemptView {
   /** Number of the assignment: grows with every one, the task is given it as TSCHED_ATTEMPT. */
   readonly attempt: number;

@@ -8,7 +8,7 @@ import type { SubmitItem } from '../model/command.ts';
 import { TschedError } from '../model/errors.ts';
 import type { TaskId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
-import { decodeSpec, encodeSpec, type TaskSpec } from '../model/spec.ts';
+import { clusterVersionOfSpec, decodeSpec, encodeSpec, type TaskSpec } from '../model/spec.ts';
 import type { SubmitRequest } from '../ports/node-api.ts';
 import type { SubmitBatch } from './submit-queue.ts';
 
@@ -34,10 +34,13 @@ export function encodeWithDigest(spec: TaskSpec): Encoded {
 
 /**
  * A specification that cannot be read stops every replica that applies it: one of a newer program,
- * for example, which has to go to a newer leader.
+ * for example, which has to go to a newer leader; or one that asks for what not every node of the
+ * cluster reads yet.
  */
-export function refuseUnreadable({ specs }: SubmitBatch): void {
+export function refuseUnreadable({ specs }: SubmitBatch, clusterVersion: number): void {
   for (const { digest, bytes } of specs) {
+    const tooNew = tooNewFor(bytes, clusterVersion);
+    if (tooNew !== undefined) throw new TschedError('notYet', tooNew);
     try {
       decodeSpec(bytes);
     } catch (cause) {
@@ -48,6 +51,16 @@ export function refuseUnreadable({ specs }: SubmitBatch): void {
       throw new TschedError('badSpec', 'the digest is not that of the specification');
     }
   }
+}
+
+/** Why a spec with fields of a later cluster version is refused, or `undefined`. */
+export function tooNewFor(bytes: Uint8Array, clusterVersion: number): string | undefined {
+  const needed = clusterVersionOfSpec(bytes);
+  if (needed <= clusterVersion) return undefined;
+  return (
+    `it asks for what cluster version ${needed} brings, and this cluster has ${clusterVersion} ` +
+    'until each of its nodes runs a newer program'
+  );
 }
 
 /** At most a thousand items and about half a request's bytes at a time. */

@@ -30,6 +30,7 @@ import {
   type Routed,
   refuseUnreadable,
   toBatch,
+  tooNewFor,
 } from './submit-parts.ts';
 import { within } from './within.ts';
 
@@ -128,6 +129,11 @@ export class TaskWrites {
       if (bytes === undefined) {
         bytes = encodeWithDigest(spec);
         encoded.set(spec, bytes);
+      }
+      const tooNew = tooNewFor(bytes.bytes, this.#context.clusterVersion());
+      if (tooNew !== undefined) {
+        replies[position] = refusalOf('notYet', tooNew);
+        continue;
       }
       const shard = this.shardOf(id);
       const routed = { position, id, spec: bytes, request };
@@ -268,7 +274,7 @@ export class TaskWrites {
       this.#forwarded(payload, async (shard, command) => {
         if (command.kind !== 'submit') throw new TschedError('badRequest', 'not a submit');
         const leader = this.#leading(shard);
-        refuseUnreadable(command);
+        refuseUnreadable(command, this.#context.clusterVersion());
         return await leader.submit(command, command.actor);
       }),
     );

@@ -121,21 +121,25 @@ export type RegistryCommandOf<K extends RegistryCommandKind> = Extract<
   { readonly kind: K }
 >;
 
-/** Append-only: the number in the log is the position. */
-export const registryCommandKinds = [
-  'bootstrap',
-  'registerNode',
-  'setNodeState',
-  'allocateReplica',
-  'reportGroup',
-  'putToken',
-  'dropToken',
-  'putJoinSecret',
-  'setSetting',
-  'drainNode',
-  'removeNode',
-  'registerStart',
-] as const satisfies readonly RegistryCommandKind[];
+/** The number of each in the log: never changed, never used again. */
+const kindNumbers: Readonly<Record<RegistryCommandKind, number>> = {
+  bootstrap: 0,
+  registerNode: 1,
+  setNodeState: 2,
+  allocateReplica: 3,
+  reportGroup: 4,
+  putToken: 5,
+  dropToken: 6,
+  putJoinSecret: 7,
+  setSetting: 8,
+  drainNode: 9,
+  removeNode: 10,
+  registerStart: 11,
+};
+
+export const registryCommandKinds = Object.keys(kindNumbers) as RegistryCommandKind[];
+
+const kindsByNumber = new Map(registryCommandKinds.map(kind => [kindNumbers[kind], kind]));
 
 const version = 1;
 
@@ -148,7 +152,7 @@ const commandBytesMax = 256 * 1024;
  */
 export function encodeRegistryCommand(command: RegistryCommand): Uint8Array {
   const writer = new ByteWriter(256).u8(version);
-  writer.u8(numberOf(registryCommandKinds, command.kind, 'registry command'));
+  writer.u8(kindNumbers[command.kind]);
   writer.varint(command.atMs).text(command.actor.name).text(command.actor.tenant);
   switch (command.kind) {
     case 'bootstrap':
@@ -213,7 +217,7 @@ export function encodeRegistryCommand(command: RegistryCommand): Uint8Array {
 export function decodeRegistryCommand(bytes: Uint8Array): RegistryCommand {
   const reader = new ByteReader(bytes);
   reader.version(version, 'registry command');
-  const kind = registryCommandKinds[reader.u8()];
+  const kind = kindsByNumber.get(reader.u8());
   const atMs = reader.varint();
   const actor = { name: reader.text(), tenant: reader.text() };
   const command = readBody(reader, kind, { atMs, actor });

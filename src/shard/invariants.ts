@@ -78,7 +78,9 @@ function checkTask(state: ShardState, row: number): void {
   const isWaiting = code === stateCode.waiting;
   assert(!isWaiting || detail?.cancelRequested === undefined, `a cancelled ${id} does not wait`);
   assert(isWaiting || !table.isBackedOff(row), `only a waiting ${id} backs off`);
-  assert(isWaiting === (table.place(row) !== none), `${id} is queued while it waits`);
+  const isHeld = table.holds(row) !== 0;
+  assert((isWaiting && !isHeld) === (table.place(row) !== none), `${id} is queued while it waits`);
+  assert(!isHeld || !isSettledCode(code), `nothing holds ${id} once it settled`);
   const key = specs.key(table.spec(row));
   if (key === undefined) return;
   const owner = new Uint32Array(idWordCount);
@@ -105,7 +107,8 @@ function checkQueue(state: ShardState): void {
     }
   }
   assert(queued === ready.size, 'the queue counts its tasks');
-  assert(queued === state.counts[stateCode.waiting], 'every waiting task is queued');
+  const waiting = queued + state.held;
+  assert(waiting === state.counts[stateCode.waiting], 'every waiting task is queued or held');
 }
 
 function checkLive(state: ShardState): void {

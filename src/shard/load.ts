@@ -81,6 +81,7 @@ function loadUnsettled(state: ShardState, head: TaskRowHead, value: Uint8Array):
   table.setSubmittedAt(row, record.submittedAtMs);
   table.setReadySince(row, record.readySinceMs);
   table.setBackedOff(row, record.backedOff);
+  table.setHolds(row, record.holds);
   const isPlain =
     record.attempts.length === 0 &&
     record.retryOf === undefined &&
@@ -110,6 +111,6 @@ function queueWaiting(state: ShardState): void {
   const { table } = state;
   for (let row = 0; row < table.rowsEnd; row++) {
     assert(state.specs.isLearned(table.spec(row)), 'the spec of an unsettled task is stored');
-    if (table.state(row) === stateCode.waiting) state.ready.add(row);
+    if (table.state(row) === stateCode.waiting) state.queueLoaded(row);
   }
 }

@@ -40,6 +40,7 @@ import { idWordCount, packId } from './memory/id-words.ts';
 import { isSettledCode, stateCode } from './memory/task-table.ts';
 import { encodeMeta } from './meta.ts';
 import { type TaskRecord, writeTaskRow } from './record.ts';
+import { recordBodyOf, recordOf } from './record-of.ts';
 import { lookup, ShardState } from './state.ts';
 import type { Turn } from './turn.ts';
 
@@ -173,7 +174,7 @@ export class ShardMachine {
   /** A task in memory: unsettled, or settled and not stored yet. */
   record(id: TaskId): TaskRecord | undefined {
     const row = this.#row(id);
-    return row < 0 ? undefined : this.#state.record(row);
+    return row < 0 ? undefined : recordOf(this.#state, row);
   }
 
   taskKey(id: TaskId): Uint8Array {
@@ -350,7 +351,7 @@ function encodeRows(
     specs.copyDigest(table.spec(row), digest);
     writeTaskKey(writer, words);
     ends.push(writer.length);
-    writeTaskRow(writer, words, digest, state.recordBody(row));
+    writeTaskRow(writer, words, digest, recordBodyOf(state, row));
     ends.push(writer.length);
   }
   const bytes = writer.finish();

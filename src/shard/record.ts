@@ -9,6 +9,9 @@
  *   tenant · fence · runs · lost · submittedAt · readySince · settledAt ·
  *   retryOf? · arrayId? · arrayIndex? · cancelRequested? (reason, by) · avoid[] · attempts[] ·
  *   outcome? · reason
+ *
+ * A row of version 2 has a list of tagged fields behind that (`extra`), for what only some tasks
+ * have; a task without any is written as version 1.
  */
 import { type Outcome, readOutcome, writeOutcome } from '../model/attempt.ts';
 import { ByteReader, ByteWriter, DecodeError } from '../model/bytes.ts';
@@ -37,6 +40,8 @@ export interface TaskRecord {
   /** State time; the end of the back-off while `backedOff`. */
   readonly readySinceMs: number;
   readonly backedOff: boolean;
+  /** Bits of `holdKinds`. */
+  readonly holds: number;
   readonly settledAtMs?: number | undefined;
   readonly retryOf?: TaskId | undefined;
   readonly arrayId?: TaskId | undefined;
@@ -51,7 +56,12 @@ export interface TaskRecord {
   readonly reason: string;
 }
 
-const version = 1;
+const plainVersion = 1;
+const extendedVersion = 2;
+
+/** Tags of the fields of version 2: append-only; a retired one stays listed. */
+const extra = { holds: 1 } as const;
+
 const keyedFlag = 1;
 const backedOffFlag = 2;
 /** Bytes of one text in a row: above everything that is written, as no part of a spec is longer. */
@@ -101,7 +111,11 @@ export function writeTaskRow(
 ): void {
   const { keyHash } = record;
   const flags = (keyHash ? keyedFlag : 0) | (record.backedOff ? backedOffFlag : 0);
-  writer.u8(version).u8(taskStates.indexOf(record.state)).u8(flags);
+  const extras = extrasOf(record);
+  writer
+    .u8(extras.length === 0 ? plainVersion : extendedVersion)
+    .u8(taskStates.indexOf(record.state))
+    .u8(flags);
   for (const word of words) writer.u32(word);
   for (const word of digest) writer.u32(word);
   if (keyHash) writer.u32(keyHash.high).u32(keyHash.low);
@@ -116,10 +130,48 @@ export function writeTaskRow(
   writer.list(record.attempts, writeAttempt);
   writer.optional(record.outcome, writeOutcome);
   writer.text(record.reason);
+  if (extras.length === 0) return;
+  writer.list(extras, (w, [tag, write]) => w.varint(tag).nested(write));
+}
+
+type Extra = readonly [tag: number, write: (body: ByteWriter) => void];
+
+const noExtras: readonly Extra[] = [];
+
+/** What a task has beyond version 1, by ascending tag. */
+function extrasOf(record: TaskRecordBody): readonly Extra[] {
+  if (record.holds === 0) return noExtras;
+  const extras: Extra[] = [];
+  if (record.holds !== 0) extras.push([extra.holds, w => w.varint(record.holds)]);
+  return extras;
+}
+
+interface Extras {
+  holds: number;
+}
+
+function readExtras(reader: ByteReader): Extras {
+  const extras: Extras = { holds: 0 };
+  const readOne = (r: ByteReader): void => {
+    const tag = r.varint();
+    const body = new ByteReader(r.bytes(textBytesMax));
+    switch (tag) {
+      case extra.holds:
+        extras.holds = body.varint();
+        break;
+      default:
+        throw new DecodeError(`task row: unknown field ${tag}, written by a newer version`);
+    }
+    body.end(`field ${tag} of a task row`);
+  };
+  reader.list(readOne);
+  return extras;
 }
 
 /** What loading needs of every row, settled or not. */
 export interface TaskRowHead {
+  /** Tagged fields follow. */
+  readonly isExtended: boolean;
   /** Position in `taskStates`. */
   readonly state: number;
   readonly words: Uint32Array;
@@ -129,7 +181,10 @@ export interface TaskRowHead {
 }
 
 function readHead(reader: ByteReader): TaskRowHead {
-  reader.version(version, 'task row');
+  const version = reader.u8();
+  if (version !== plainVersion && version !== extendedVersion) {
+    throw new DecodeError(`task row: version ${version}, this program reads ${extendedVersion}`);
+  }
   const state = reader.u8();
   if (state >= taskStates.length) throw new DecodeError('task row: unknown state');
   const flags = reader.u8();
@@ -143,7 +198,8 @@ function readHead(reader: ByteReader): TaskRowHead {
   for (let word = 0; word < digest.length; word++) digest[word] = reader.u32();
   const keyed = (flags & keyedFlag) !== 0;
   const keyHash = keyed ? { high: reader.u32(), low: reader.u32() } : undefined;
-  return { state, words, digest, keyHash, backedOff: (flags & backedOffFlag) !== 0 };
+  const backedOff = (flags & backedOffFlag) !== 0;
+  return { isExtended: version === extendedVersion, state, words, digest, keyHash, backedOff };
 }
 
 /** Throws `DecodeError` for another version or malformed bytes. */
@@ -182,6 +238,7 @@ export function decodeTaskRow(bytes: Uint8Array): TaskRecord {
     attempts: reader.list(readAttempt, limits.attemptsKept + 1),
     outcome: reader.optional(readOutcome),
     reason: reader.text(textBytesMax),
+    ...(head.isExtended ? readExtras(reader) : { holds: 0 }),
   };
   reader.end('task row');
   return record;

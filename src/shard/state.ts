@@ -14,7 +14,7 @@ import type { ExpireItem, SubmitItem } from '../model/command.ts';
 import { type NodeId, type TaskId, timeOfId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
 import { mix32 } from '../model/slots.ts';
-import { type EventKind, eventKinds, taskStates } from '../model/task.ts';
+import { type EventKind, eventKinds, type HoldKind, holdBit, taskStates } from '../model/task.ts';
 import { EventRing } from './events.ts';
 import { FlushTracker } from './flush.ts';
 import { digestHex, digestWords } from './keys.ts';
@@ -26,7 +26,6 @@ import type { AttemptRecord } from './memory/task-detail.ts';
 import { isSettledCode, stateCode, TaskTable } from './memory/task-table.ts';
 import type { Expired, Meta } from './meta.ts';
 import { ReadyQueue } from './ready.ts';
-import type { TaskRecord, TaskRecordBody } from './record.ts';
 
 /** Most that one command alone can move state time (DESIGN 4). */
 const timeJumpMaxMs = 60_000;
@@ -57,6 +56,7 @@ export class ShardState {
   readonly #names = new Map<string, string>();
   #nowMs = 0;
   #stampMs = 0;
+  #held = 0;
   #digest = 0;
   /** Recoveries raise it; 0 while there was none. */
   #epoch = 0;
@@ -160,8 +160,8 @@ export class ShardState {
     return name;
   }
 
-  /** Adds a waiting task with the ID in `words`. */
-  admit(item: SubmitItem, spec: number): number {
+  /** Adds a waiting task with the ID in `words`, held by the bits of `holds`. */
+  admit(item: SubmitItem, spec: number, holds = 0): number {
     const { table } = this;
     const row = table.insert(this.words);
     table.setSpec(row, spec);
@@ -176,7 +176,9 @@ export class ShardState {
       detail.arrayIndex = item.arrayIndex;
     }
     this.counts[stateCode.waiting]!++;
-    this.ready.add(row);
+    table.setHolds(row, holds);
+    if (holds === 0) this.ready.add(row);
+    else this.#held++;
     this.flush.markTask(row);
     this.note('submitted', row);
     return row;
@@ -185,6 +187,53 @@ export class ShardState {
   #countSpec(spec: number): void {
     this.specs.copyDigest(spec, this.#digestWords);
     this.specUses.add(this.#digestWords);
+  }
+
+  /** Waiting tasks that something holds: they are not in the ready queue. */
+  get held(): number {
+    return this.#held;
+  }
+
+  /** Keeps a task from being placed: at once where it waits, else when it would wait again. */
+  hold(row: number, kind: HoldKind): void {
+    const { table } = this;
+    const holds = table.holds(row);
+    if ((holds & holdBit(kind)) !== 0) return;
+    if (holds === 0 && table.state(row) === stateCode.waiting) {
+      this.ready.remove(row);
+      this.#held++;
+    }
+    table.setHolds(row, holds | holdBit(kind));
+    this.flush.markTask(row);
+  }
+
+  /** Takes that hold away. With the last one a waiting task becomes ready, as of now. */
+  release(row: number, kind: HoldKind): void {
+    const { table } = this;
+    const holds = table.holds(row);
+    if ((holds & holdBit(kind)) === 0) return;
+    table.setHolds(row, holds & ~holdBit(kind));
+    this.flush.markTask(row);
+    if (table.holds(row) !== 0 || table.state(row) !== stateCode.waiting) return;
+    this.#held--;
+    if (!table.isBackedOff(row)) table.setReadySince(row, this.readyBaseMs);
+    this.ready.add(row);
+  }
+
+  /** Takes a waiting task that is about to settle out of the queue, or out of what is held. */
+  leaveQueue(row: number): void {
+    if (this.table.holds(row) === 0) {
+      this.ready.remove(row);
+      return;
+    }
+    this.#held--;
+    this.table.setHolds(row, 0);
+  }
+
+  /** Where a waiting task belongs that was loaded. */
+  queueLoaded(row: number): void {
+    if (this.table.holds(row) === 0) this.ready.add(row);
+    else this.#held++;
   }
 
   #shareId(id: TaskId): TaskId {
@@ -271,7 +320,8 @@ export class ShardState {
     this.table.setReadySince(row, readySinceMs);
     this.table.setBackedOff(row, backedOff);
     this.#setState(row, stateCode.waiting);
-    this.ready.add(row);
+    if (this.table.holds(row) === 0) this.ready.add(row);
+    else this.#held++;
     this.flush.markTask(row);
   }
 
@@ -284,6 +334,7 @@ export class ShardState {
     detail.outcome = end.outcome;
     detail.settledAtMs = this.shownInstant(row);
     table.setBackedOff(row, false);
+    table.setHolds(row, 0);
     this.#setState(row, code);
     table.copyWords(row, this.#eventWords);
     this.settled.add(this.#eventWords, this.specs.digestWord(table.spec(row)));
@@ -341,39 +392,5 @@ export class ShardState {
     const toMs = Math.max(expired.toMs, timeOfId(item.taskId));
     this.#expired = { tasks: expired.tasks + 1, toMs };
     for (let word = 0; word < idWordCount; word++) this.fold(words[word]!);
-  }
-
-  record(row: number): TaskRecord {
-    const { table, specs } = this;
-    const digest = specs.digestHex(table.spec(row));
-    return { id: table.id(row), digest, ...this.recordBody(row) };
-  }
-
-  recordBody(row: number): TaskRecordBody {
-    const { table, specs } = this;
-    const detail = table.detail(row);
-    const spec = table.spec(row);
-    const key = specs.key(spec);
-    const attempts = detail?.ended ?? [];
-    return {
-      keyHash: key && { high: key.high, low: key.low },
-      tenant: specs.traits(spec).tenant,
-      state: taskStates[table.state(row)]!,
-      fence: table.fence(row),
-      runs: table.runs(row),
-      lost: table.lost(row),
-      submittedAtMs: table.submittedAt(row),
-      readySinceMs: table.readySince(row),
-      backedOff: table.isBackedOff(row),
-      settledAtMs: detail?.settledAtMs || undefined,
-      retryOf: detail?.retryOf,
-      arrayId: detail?.arrayId,
-      arrayIndex: detail?.arrayIndex,
-      cancelRequested: detail?.cancelRequested,
-      avoid: detail?.avoid ?? [],
-      attempts: detail?.live ? [...attempts, detail.live] : attempts,
-      outcome: detail?.outcome,
-      reason: detail?.reason ?? '',
-    };
   }
 }

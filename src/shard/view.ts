@@ -1,7 +1,13 @@
 /** A task as people and programs see it, from its record and its spec. */
 import { attemptOf, type Outcome } from '../model/attempt.ts';
 import type { Run, TaskSpec } from '../model/spec.ts';
-import { type AttemptView, isSettled, type TaskSummary, type TaskView } from '../model/task.ts';
+import {
+  type AttemptView,
+  isSettled,
+  reasonOfHolds,
+  type TaskSummary,
+  type TaskView,
+} from '../model/task.ts';
 import type { AttemptRecord } from './memory/task-detail.ts';
 import type { TaskRecord } from './record.ts';
 
@@ -27,6 +33,8 @@ export function commandLine(run: Run): string {
 
 function reasonOf(record: TaskRecord, planned: string | undefined): string | undefined {
   if (record.state !== 'waiting') return record.reason === '' ? undefined : record.reason;
+  const held = reasonOfHolds(record.holds);
+  if (held !== undefined) return held;
   if (planned !== undefined) return planned;
   return record.backedOff ? 'BackOff' : 'Queued';
 }

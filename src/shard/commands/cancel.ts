@@ -31,7 +31,7 @@ export function applyCancel(turn: Turn, command: Cancel): ItemReply[] {
       effects.push({ kind: 'cancelling', taskId, fence: live.fence });
       return accept(taskId);
     }
-    state.ready.remove(row);
+    state.leaveQueue(row);
     const outcome = systemOutcome('cancelled', state.shownInstant(row), reason);
     state.settle(row, stateCode.cancelled, { reason, outcome });
     state.note('settled', row, { outcome: 'cancelled' });

@@ -59,6 +59,7 @@ export class TaskTable {
   #fences = new Float64Array(capacityMin);
   #runs = new Uint16Array(capacityMin);
   #lost = new Uint8Array(capacityMin);
+  #holds = new Uint8Array(capacityMin);
   #submittedAt = new Float64Array(capacityMin);
   #readySince = new Float64Array(capacityMin);
   /** Place in a ready heap; of a free row, the next free one. */
@@ -80,7 +81,7 @@ export class TaskTable {
 
   /** Of the columns and the index; what details refer to is not counted. */
   get bytes(): number {
-    const perRow = idWordCount * 4 + 4 + 1 + 8 + 2 + 1 + 8 + 8 + 4 + 4 + 8;
+    const perRow = idWordCount * 4 + 4 + 1 + 8 + 2 + 1 + 1 + 8 + 8 + 4 + 4 + 8;
     return this.#capacity * perRow + this.#index.byteLength;
   }
 
@@ -91,6 +92,7 @@ export class TaskTable {
     this.#fences = resize64(this.#fences, capacity);
     this.#runs = resize16(this.#runs, capacity);
     this.#lost = resize8(this.#lost, capacity);
+    this.#holds = resize8(this.#holds, capacity);
     this.#submittedAt = resize64(this.#submittedAt, capacity);
     this.#readySince = resize64(this.#readySince, capacity);
     this.#places = resize32(this.#places, capacity);
@@ -136,6 +138,7 @@ export class TaskTable {
     this.#fences[row] = 0;
     this.#runs[row] = 0;
     this.#lost[row] = 0;
+    this.#holds[row] = 0;
     this.#submittedAt[row] = 0;
     this.#readySince[row] = 0;
     this.#places[row] = none;
@@ -251,6 +254,15 @@ export class TaskTable {
 
   setLost(row: number, lost: number): void {
     this.#lost[row] = lost;
+  }
+
+  /** Bits of `holdKinds`: while there is one, the task is not in the ready queue. */
+  holds(row: number): number {
+    return this.#holds[row]!;
+  }
+
+  setHolds(row: number, holds: number): void {
+    this.#holds[row] = holds;
   }
 
   submittedAt(row: number): number {

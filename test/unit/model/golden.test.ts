@@ -12,7 +12,8 @@ import {
   shardCommandKinds,
 } from '../../../src/model/command.ts';
 import { tiers } from '../../../src/model/resources.ts';
-import { decodeSpec, encodeSpec } from '../../../src/model/spec.ts';
+import { clusterVersionOfSpec, decodeSpec, encodeSpec } from '../../../src/model/spec.ts';
+import { type SpecScheduling, schedulingFields } from '../../../src/model/spec-scheduling.ts';
 import { taskStates } from '../../../src/model/task.ts';
 import {
   decodeFromWorker,
@@ -104,6 +105,11 @@ const golden = {
     '6501610702060201400015687474703a2f2f3132372e302e302e313a37303730e807',
 };
 
+/** Of cluster version 3 on: the fields of `schedulingFields`, each in a spec of its own. */
+const schedulingGolden: readonly (readonly [SpecScheduling, string])[] = [
+  [{ orderKey: 'k1' }, '1503026b31'],
+];
+
 const specs: Readonly<Record<string, typeof smallSpec>> = {
   null: smallSpec,
   command: commandSpec,
@@ -114,6 +120,22 @@ describe('Bytes of version 1', () => {
   test.each(Object.entries(golden.specs))('of a task spec: %s', (name, bytes) => {
     expect(hex(encodeSpec(specs[name]!))).toBe(bytes);
     expect(decodeSpec(bytesOf(bytes))).toEqual(specs[name]);
+  });
+
+  test.each(schedulingGolden)(
+    'of what a task asks of time, order and place: %j',
+    (asked, bytes) => {
+      const spec = { ...smallSpec, ...asked };
+      expect(hex(encodeSpec(spec))).toBe(golden.specs.null + bytes);
+      expect(decodeSpec(encodeSpec(spec))).toEqual(spec);
+      expect(clusterVersionOfSpec(encodeSpec(spec))).toBe(3);
+      expect(clusterVersionOfSpec(encodeSpec(smallSpec))).toBe(1);
+    },
+  );
+
+  test('are given for every field of it', () => {
+    const shown = new Set(schedulingGolden.flatMap(([asked]) => Object.keys(asked)));
+    expect([...shown].sort()).toEqual(Object.keys(schedulingFields).sort());
   });
 
   test.each(Object.entries(golden.outcomes))('of an outcome: %s', (name, bytes) => {

@@ -27,6 +27,7 @@ const plain: TaskRecord = {
   submittedAtMs: 1_700_000_000_001,
   readySinceMs: 1_700_000_000_002,
   backedOff: false,
+  holds: 0,
   settledAtMs: undefined,
   retryOf: undefined,
   arrayId: undefined,
@@ -112,6 +113,16 @@ describe('rows', () => {
     expect(decodeMeta(encodeMeta(later))).toEqual(later);
   });
 
+  test('of a task that is held have its plain row, a version and a tagged field', () => {
+    const held = { ...plain, holds: 5 };
+    const bytes = encodeTaskRow(held);
+    expect(hex(bytes)).toBe(`02${golden.plainRow.slice(2)}01010105`);
+    expect(decodeTaskRow(bytes)).toEqual(held);
+    const unknown = bytes.slice();
+    unknown[unknown.length - 3] = 100;
+    expect(() => decodeTaskRow(unknown)).toThrow('unknown field 100');
+  });
+
   test('give back what was written', () => {
     const marked = { ...plain, reason: '\ufeff\ufeffx', tenant: 't'.repeat(20_000) };
     for (const record of [plain, full, marked, { ...plain, backedOff: true }]) {
@@ -134,8 +145,8 @@ describe('rows', () => {
     }
     expect(() => decodeTaskRow(Uint8Array.of(...bytes, 0))).toThrow('1 bytes too many');
     const newer = bytes.slice();
-    newer[0] = 2;
-    expect(() => decodeTaskHead(newer)).toThrow('task row: version 2');
+    newer[0] = 3;
+    expect(() => decodeTaskHead(newer)).toThrow('task row: version 3');
     const stateless = bytes.slice();
     stateless[1] = 7;
     expect(() => decodeTaskRow(stateless)).toThrow('unknown state');
