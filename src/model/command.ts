@@ -87,6 +87,11 @@ export type ShardCommand = Stamped &
     | { readonly kind: 'recover'; readonly epoch: number }
     /** Settled tasks are kept long enough: nothing of them remains. */
     | { readonly kind: 'expire'; readonly items: readonly ExpireItem[] }
+    /** Submits that are let in within an hour, of tenants whose home the shard is. */
+    | {
+        readonly kind: 'charge';
+        readonly items: readonly { readonly tenant: string; readonly count: number }[];
+      }
   );
 
 export type ShardCommandKind = ShardCommand['kind'];
@@ -102,6 +107,7 @@ const kindNumbers: Readonly<Record<ShardCommandKind, number>> = {
   cancel: 6,
   recover: 7,
   expire: 8,
+  charge: 31,
 };
 
 export const shardCommandKinds = Object.keys(kindNumbers) as ShardCommandKind[];
@@ -183,6 +189,9 @@ export function encodeShardCommand(command: ShardCommand): Uint8Array {
         w.optional(item.keyHash, (b, key) => b.u32(key.high).u32(key.low));
       });
       break;
+    case 'charge':
+      writer.list(command.items, (w, item) => w.text(item.tenant).varint(item.count));
+      break;
   }
   return writer.finish();
 }
@@ -236,6 +245,12 @@ function readCommand(reader: ByteReader): ShardCommand {
       return { kind, ...stamp, epoch: reader.varint() };
     case 'expire':
       return { kind, ...stamp, items: reader.list(readExpire) };
+    case 'charge':
+      return {
+        kind,
+        ...stamp,
+        items: reader.list(r => ({ tenant: r.text(256), count: r.varint() })),
+      };
     default:
       throw new DecodeError('shard command of an unknown kind: written by a newer version');
   }

@@ -7,23 +7,33 @@ import { attemptOf } from '../model/attempt.ts';
 import { limits } from '../model/limits.ts';
 import { idWordCount } from './memory/id-words.ts';
 import { isSettledCode, none, stateCode } from './memory/task-table.ts';
+import { type TenantUse, TenantUses } from './memory/tenant-use.ts';
 import type { ShardState } from './state.ts';
 
 export function checkState(state: ShardState): void {
   const { table } = state;
   const counts = state.counts.map(() => 0);
   const uses = new Map<number, number>();
+  const held = new TenantUses();
   let rows = 0;
   for (let row = 0; row < table.rowsEnd; row++) {
     if (!table.isTask(row)) continue;
     rows++;
     counts[table.state(row)]!++;
+    held.enter(state.specs.traits(table.spec(row)), table.state(row));
     uses.set(table.spec(row), (uses.get(table.spec(row)) ?? 0) + 1);
     checkTask(state, row);
   }
   assert(rows === table.size, 'the table counts its rows');
   for (const code of [stateCode.waiting, stateCode.assigned, stateCode.running]) {
     assert(counts[code] === state.counts[code], `counter ${code} counts the tasks in that state`);
+  }
+  for (const [tenant, use] of [...held.all(), ...state.uses.all()]) {
+    const counted = state.uses.of(tenant);
+    const same = (Object.keys(use) as (keyof TenantUse)[]).every(
+      name => held.of(tenant)[name] === counted[name],
+    );
+    assert(same, `what the tasks of ${tenant} hold is counted`);
   }
   const settled = state.counts.slice(stateCode.succeeded).reduce((sum, count) => sum + count, 0);
   assert(settled === state.settled.size, 'every settled ID is known, and no other');

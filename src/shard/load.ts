@@ -37,6 +37,7 @@ export class RowLoader {
       if (kind === rowKind.meta) this.#meta = decodeMeta(value);
       else if (kind === rowKind.task) loadTask(state, value);
       else if (kind === rowKind.spec) loadSpec(state, key, value);
+      else if (kind === rowKind.hourBudget) state.hourBudgets.load(key, value);
       else throw new DecodeError(`state row of an unknown kind ${kind}`);
     }
   }
@@ -111,6 +112,6 @@ function queueWaiting(state: ShardState): void {
   const { table } = state;
   for (let row = 0; row < table.rowsEnd; row++) {
     assert(state.specs.isLearned(table.spec(row)), 'the spec of an unsettled task is stored');
-    if (table.state(row) === stateCode.waiting) state.queueLoaded(row);
+    state.queueLoaded(row);
   }
 }

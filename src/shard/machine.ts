@@ -8,14 +8,15 @@
  * answer for `applied`. What the driver reads from the store it decodes with `decodeTaskRow`.
  */
 import { assert, unreachable } from '../model/assert.ts';
-import { ByteWriter } from '../model/bytes.ts';
 import { decodeShardCommand, type ItemReply, type ShardCommand } from '../model/command.ts';
+import type { Minutes } from '../model/hour.ts';
 import type { NodeId, TaskId } from '../model/ids.ts';
 import type { Demand, ReadyBatch } from '../model/planning.ts';
 import { hashText } from '../model/slots.ts';
 import type { TaskEvent, TaskState } from '../model/task.ts';
 import { applyAssign } from './commands/assign.ts';
 import { applyCancel } from './commands/cancel.ts';
+import { applyCharge } from './commands/charge.ts';
 import { applyExpire } from './commands/expire.ts';
 import { applyFinish } from './commands/finish.ts';
 import { applyLose } from './commands/lose.ts';
@@ -24,23 +25,17 @@ import { applyStart } from './commands/start.ts';
 import { applySubmit, type PreparedSpec, prepareSpecs } from './commands/submit.ts';
 import { applyUnassign } from './commands/unassign.ts';
 import type { Applied } from './effects.ts';
+import { encodeRows } from './encode-rows.ts';
 import { checkState } from './invariants.ts';
-import {
-  digestBytes,
-  digestLength,
-  digestWords,
-  metaKey,
-  specKey,
-  taskKey,
-  writeTaskKey,
-} from './keys.ts';
+import { digestBytes, digestWords, metaKey, specKey, taskKey } from './keys.ts';
 import { RowLoader, type StateRow } from './load.ts';
 import { rowsInIdOrder } from './memory/id-order.ts';
 import { idWordCount, packId } from './memory/id-words.ts';
 import { isSettledCode, stateCode } from './memory/task-table.ts';
+import type { ReadableUses } from './memory/tenant-use.ts';
 import { encodeMeta } from './meta.ts';
-import { type TaskRecord, writeTaskRow } from './record.ts';
-import { recordBodyOf, recordOf } from './record-of.ts';
+import type { TaskRecord } from './record.ts';
+import { recordOf } from './record-of.ts';
 import { lookup, ShardState } from './state.ts';
 import type { Turn } from './turn.ts';
 
@@ -135,7 +130,7 @@ export class ShardMachine {
   }
 
   get dirtyRows(): number {
-    return this.#state.flush.rowCount;
+    return this.#state.flush.rowCount + this.#state.hourBudgets.dirtyRows;
   }
 
   /** An estimate. */
@@ -158,6 +153,7 @@ export class ShardMachine {
       rows.push([specKey(state.specs.digestHex(spec)), bytes]);
     }
     for (const row of encodeRows(state, taken.rows)) rows.push(row);
+    for (const row of state.hourBudgets.take()) rows.push(row);
     return { applied: this.#applied, rows, token: taken.token };
   }
 
@@ -302,6 +298,16 @@ export class ShardMachine {
     };
   }
 
+  /** What the unsettled tasks of each tenant hold here. */
+  get uses(): ReadableUses {
+    return this.#state.uses;
+  }
+
+  /** What was handed out of the hourly budget of a tenant whose home this is. */
+  hourBudget(tenant: string): Minutes {
+    return this.#state.hourBudgets.of(tenant);
+  }
+
   /** Events after `seq`, oldest first, at most `limit`; `expired` where some of them are gone. */
   eventsAfter(seq: number, limit: number): TaskEvent[] | 'expired' {
     return this.#state.events.after(seq, limit);
@@ -333,35 +339,6 @@ export class ShardMachine {
   }
 }
 
-/**
- * Keys and values of tasks. They are views into one buffer: hundreds of tasks a flush are usual,
- * and memory of its own for each costs more than what is written to it.
- */
-function encodeRows(
-  state: ShardState,
-  rows: readonly number[],
-): (readonly [key: Uint8Array, value: Uint8Array])[] {
-  const { table, specs } = state;
-  const words = new Uint32Array(idWordCount);
-  const digest = new Uint32Array(digestLength / 4);
-  const writer = new ByteWriter(128 * rows.length);
-  const ends: number[] = [];
-  for (const row of rows) {
-    table.copyWords(row, words);
-    specs.copyDigest(table.spec(row), digest);
-    writeTaskKey(writer, words);
-    ends.push(writer.length);
-    writeTaskRow(writer, words, digest, recordBodyOf(state, row));
-    ends.push(writer.length);
-  }
-  const bytes = writer.finish();
-  return rows.map((_, place) => {
-    const start = place === 0 ? 0 : ends[place * 2 - 1]!;
-    const middle = ends[place * 2]!;
-    return [bytes.subarray(start, middle), bytes.subarray(middle, ends[place * 2 + 1]!)];
-  });
-}
-
 function applyCommand(turn: Turn, command: ShardCommand, specs: PreparedSpec[]): ItemReply[] {
   switch (command.kind) {
     case 'submit':
@@ -382,6 +359,8 @@ function applyCommand(turn: Turn, command: ShardCommand, specs: PreparedSpec[]):
       return applyRecover(turn, command);
     case 'expire':
       return applyExpire(turn, command);
+    case 'charge':
+      return applyCharge(turn, command);
     default:
       return unreachable(command, 'shard command');
   }

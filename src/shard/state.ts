@@ -18,12 +18,15 @@ import { type EventKind, eventKinds, type HoldKind, holdBit, taskStates } from '
 import { EventRing } from './events.ts';
 import { FlushTracker } from './flush.ts';
 import { digestHex, digestWords } from './keys.ts';
+import { HourBudgets } from './memory/hour-budgets.ts';
 import { idWordCount, packId } from './memory/id-words.ts';
 import { KnownKeys, SettledIds } from './memory/known-ids.ts';
+import { SharedNames } from './memory/shared-names.ts';
 import { SpecTable } from './memory/spec-table.ts';
 import { SpecUses } from './memory/spec-uses.ts';
 import type { AttemptRecord } from './memory/task-detail.ts';
 import { isSettledCode, stateCode, TaskTable } from './memory/task-table.ts';
+import { TenantUses } from './memory/tenant-use.ts';
 import type { Expired, Meta } from './meta.ts';
 import { ReadyQueue } from './ready.ts';
 
@@ -31,8 +34,6 @@ import { ReadyQueue } from './ready.ts';
 const timeJumpMaxMs = 60_000;
 /** No instant in the state is later: the year 10889, the last a task ID can say. */
 export const instantMaxMs = 2 ** 48 - 1;
-/** Interned node names; beyond this many the table starts again. */
-const namesMax = 4_096;
 
 /** What `lookUp` answers where the ID is not that of an unsettled task. */
 export const lookup = { settled: -1, unknown: -2, malformed: -3 } as const;
@@ -44,6 +45,9 @@ export class ShardState {
   readonly settled = new SettledIds();
   readonly keys = new KnownKeys();
   readonly specUses = new SpecUses();
+  readonly uses = new TenantUses();
+  readonly hourBudgets = new HourBudgets();
+  readonly names = new SharedNames();
   readonly events: EventRing;
   readonly flush = new FlushTracker(this.table, this.specs);
   /** Tasks by state, in the order of `taskStates`: all that the shard has, but what expired. */
@@ -53,7 +57,6 @@ export class ShardState {
   readonly #eventWords = new Uint32Array(idWordCount);
   readonly #digestWords = new Uint32Array(4);
   readonly #liveByNode = new Map<NodeId, Set<number>>();
-  readonly #names = new Map<string, string>();
   #nowMs = 0;
   #stampMs = 0;
   #held = 0;
@@ -151,15 +154,6 @@ export class ShardState {
     return this.settled.has(this.words) ? lookup.settled : lookup.unknown;
   }
 
-  /** One string object per name, however many attempts say it. */
-  shareName(name: string): string {
-    const known = this.#names.get(name);
-    if (known !== undefined) return known;
-    if (this.#names.size >= namesMax) this.#names.clear();
-    this.#names.set(name, name);
-    return name;
-  }
-
   /** Adds a waiting task with the ID in `words`, held by the bits of `holds`. */
   admit(item: SubmitItem, spec: number, holds = 0): number {
     const { table } = this;
@@ -176,6 +170,7 @@ export class ShardState {
       detail.arrayIndex = item.arrayIndex;
     }
     this.counts[stateCode.waiting]!++;
+    this.uses.enter(this.specs.traits(spec), stateCode.waiting);
     table.setHolds(row, holds);
     if (holds === 0) this.ready.add(row);
     else this.#held++;
@@ -230,18 +225,23 @@ export class ShardState {
     this.table.setHolds(row, 0);
   }
 
-  /** Where a waiting task belongs that was loaded. */
+  /** Where an unsettled task belongs that was loaded, once its spec is known. */
   queueLoaded(row: number): void {
+    const code = this.table.state(row);
+    this.uses.enter(this.specs.traits(this.table.spec(row)), code);
+    if (code !== stateCode.waiting) return;
     if (this.table.holds(row) === 0) this.ready.add(row);
     else this.#held++;
   }
 
   #shareId(id: TaskId): TaskId {
-    return this.shareName(id) as TaskId;
+    return this.names.share(id) as TaskId;
   }
 
   #setState(row: number, code: number): void {
-    this.counts[this.table.state(row)]!--;
+    const before = this.table.state(row);
+    this.uses.move(this.specs.traits(this.table.spec(row)), before, code);
+    this.counts[before]!--;
     this.counts[code]!++;
     this.table.setState(row, code);
   }
@@ -256,9 +256,9 @@ export class ShardState {
     this.setLive(row, {
       fence,
       run: table.runs(row) + 1,
-      node: this.shareName(to.node),
-      nodeName: this.shareName(to.nodeName),
-      incarnation: this.shareName(to.incarnation),
+      node: this.names.share(to.node),
+      nodeName: this.names.share(to.nodeName),
+      incarnation: this.names.share(to.incarnation),
       assignedAtMs: this.shownInstant(row),
     });
     this.#setState(row, stateCode.assigned);

@@ -38,6 +38,10 @@ export type Step =
   | { readonly kind: 'cancel' | 'expire'; readonly items: readonly (readonly [number])[] }
   | { readonly kind: 'recover'; readonly epoch: number }
   | {
+      readonly kind: 'charge';
+      readonly items: readonly { readonly tenant: string; readonly count: number }[];
+    }
+  | {
       readonly kind: 'unassign' | 'start' | 'lose';
       readonly items: readonly (readonly [number, number])[];
     }
@@ -104,6 +108,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({ kind: fc.constant('expire' as const), items: few(fc.tuple(task)) }),
   },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('charge' as const),
+      items: few(fc.record({ tenant: fc.constantFrom('a', 'b'), count: fc.nat({ max: 9 }) })),
+    }),
+  },
 );
 
 export const history: fc.Arbitrary<Turn[]> = fc.array(
@@ -158,6 +169,7 @@ export function commandOf(step: Step, told: (id: TaskId) => Told | undefined): C
         })),
       };
     case 'recover':
+    case 'charge':
       return step;
     case 'cancel':
       return {

@@ -40,6 +40,8 @@ const repeated = (taskId: string): ModelReply => ({ said: 'repeated', taskId });
 
 export class ShardModel {
   readonly tasks = new Map<string, ModelTask>();
+  /** Everything that was ever taken of hourly budgets. */
+  readonly charges: { tenant: string; count: number; minute: number }[] = [];
   nowMs = 0;
   #lastStampMs = 0;
   #epoch = 0;
@@ -68,6 +70,11 @@ export class ShardModel {
         return [];
       case 'expire':
         return command.items.map(item => this.#expire(item.taskId));
+      case 'charge':
+        for (const { tenant, count } of command.items) {
+          this.charges.push({ tenant, count, minute: Math.floor(this.nowMs / 60_000) });
+        }
+        return [];
     }
   }
 

@@ -5,6 +5,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeShardCommand, type ItemReply } from '../../src/model/command.ts';
+import { countedIn } from '../../src/model/hour.ts';
 import type { TaskId } from '../../src/model/ids.ts';
 import { decodeSpec } from '../../src/model/spec.ts';
 import { isSettled, type TaskView, taskStates } from '../../src/model/task.ts';
@@ -97,6 +98,13 @@ describe('a shard and its plain model', () => {
           const counts = taskStates.map(state => [state, model.count(state)]);
           expect(shard.machine.counts()).toEqual(Object.fromEntries(counts));
           expect(shard.machine.nowMs).toBe(model.nowMs);
+          for (const tenant of ['a', 'b']) {
+            const oldest = Math.floor(model.nowMs / 60_000) - 60;
+            const charged = model.charges
+              .filter(charge => charge.tenant === tenant && charge.minute >= oldest)
+              .reduce((sum, charge) => sum + charge.count, 0);
+            expect(countedIn(shard.machine.hourBudget(tenant), model.nowMs)).toBe(charged);
+          }
           const [told, wanted] = tasksOf(shard.machine, model);
           expect(told).toEqual(wanted);
           if (turn.store !== 'nothing') shard.flush();

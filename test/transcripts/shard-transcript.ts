@@ -8,10 +8,11 @@
  *   finish [at=]                                                                   t1 fence outcome
  *   cancel [at=] [reason=]                                                         t1
  *   recover [at=] [epoch=]
+ *   charge [at=]                             takes of hourly budgets                   a 5 ...
  *   expire [at=] [state=] [key=] [...]       as for submit: the spec it had        t1 ...
  *   status | attempts                                                              t1
  *   ready now= [limit=] · position now= · counts · live · events after= · time · flush · stored ·
- *   restart
+ *   restart · hour: counts by minutes after the start   a ... · use   a ...
  */
 import type { OutcomeKind } from '../../src/model/attempt.ts';
 import type { ItemReply } from '../../src/model/command.ts';
@@ -143,6 +144,13 @@ export class ShardTranscript {
         }));
         return show(this.#shard.apply({ kind: 'expire', items }));
       }
+      case 'charge': {
+        const items = this.#lines.map(([tenant = '', count = '']) => ({
+          tenant,
+          count: Number(count),
+        }));
+        return show(this.#shard.apply({ kind: 'charge', items }));
+      }
       default:
         return this.#query(name);
     }
@@ -254,6 +262,18 @@ export class ShardTranscript {
         ];
       case 'time':
         return [`state time ${since(machine.nowMs)}`];
+      case 'hour':
+        return this.#lines.map(([tenant = '']) => {
+          const counted = machine.hourBudget(tenant).map(([minute, count]) => {
+            return `${minute - Math.floor(epochMs / 60_000)}:${count}`;
+          });
+          return `${tenant} ${counted.join(' ')}`.trim();
+        });
+      case 'use':
+        return this.#lines.map(([tenant = '']) => {
+          const { waiting, running, cpuMilli } = machine.uses.of(tenant);
+          return `${tenant} waiting=${waiting} running=${running} cpu=${cpuMilli}`;
+        });
       case 'stored':
         return [`${this.#shard.stored.size} rows`];
       case 'memory':

@@ -127,6 +127,7 @@ export const commands: Readonly<Record<string, ShardCommand>> = {
       },
     ],
   },
+  charge: { kind: 'charge', ...stamp, items: [{ tenant: 'acme', count: 300 }] },
 };
 
 const ref = { shard: 5, taskId: sampleId, fence: 300 };
@@ -300,6 +301,11 @@ export const anyCommand: fc.Arbitrary<ShardCommand> = fc.oneof(
         keyHash: fc.option(fc.record({ high: word, low: word }), { nil: undefined }),
       }),
     ),
+  }),
+  fc.record({
+    kind: kind('charge'),
+    ...stamped,
+    items: items(fc.record({ tenant: short, count })),
   }),
 );
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { systemOutcome } from '../../../src/model/attempt.ts';
 import { formatTaskId } from '../../../src/model/ids.ts';
 import { digestBytes, digestHex, specKey, taskKey, taskRange } from '../../../src/shard/keys.ts';
+import { decodeHourBudget, encodeHourBudget } from '../../../src/shard/memory/hour-budgets.ts';
 import { decodeMeta, encodeMeta } from '../../../src/shard/meta.ts';
 import {
   decodeTaskHead,
@@ -171,4 +172,14 @@ describe('keys', () => {
     expect(() => taskKey('short' as never)).toThrow('not a task ID');
     expect(() => specKey('00')).toThrow('16 bytes');
   });
+});
+
+test('the row of an hourly budget has these bytes', () => {
+  const minutes = [
+    [28_333_333, 5],
+    [28_333_334, 300],
+  ] as const;
+  const bytes = encodeHourBudget(minutes);
+  expect(hex(bytes)).toBe('010295aac10d0596aac10dac02');
+  expect(decodeHourBudget(bytes)).toEqual(minutes);
 });
