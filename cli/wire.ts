@@ -5,6 +5,7 @@
 import type { ErrorCode } from '../src/model/errors.ts';
 import type { Verdict } from '../src/model/planning.ts';
 import type { Resources, Tier } from '../src/model/resources.ts';
+import type { Role } from '../src/model/role.ts';
 import type { TaskState, TaskSummary } from '../src/model/task.ts';
 
 /** Answer to the submit of one document. */
@@ -61,6 +62,44 @@ export interface SettingRow {
   readonly value: string;
   readonly default: string;
   readonly meaning: string;
+}
+
+export interface TenantRow {
+  readonly name: string;
+  readonly plan: string;
+  readonly createdAtMs: number;
+}
+
+export interface TenantCard extends TenantRow {
+  /** As people read them. */
+  readonly limits: Readonly<Record<string, string>>;
+  readonly use: {
+    readonly waiting: number;
+    readonly running: number;
+    readonly cpuMilli: number;
+    readonly memoryBytes: number;
+  };
+  readonly missingShards: readonly number[];
+}
+
+export interface PlanRow {
+  readonly name: string;
+  readonly builtIn: boolean;
+  readonly limits: Readonly<Record<string, string>>;
+  readonly tenants: number;
+}
+
+export interface TokenRow {
+  readonly id: string;
+  readonly name: string;
+  readonly role: Role;
+  readonly tenant: string;
+  readonly expiresAtMs?: number | undefined;
+}
+
+/** A token that was just made: the only answer that holds it. */
+export interface MadeToken extends TokenRow {
+  readonly token: string;
 }
 
 export interface NodeRow {

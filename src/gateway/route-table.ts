@@ -25,6 +25,18 @@ import { submitRoute } from './routes/submit.ts';
 import { submitBatchRoute } from './routes/submit-batch.ts';
 import { submitStreamRoute } from './routes/submit-stream.ts';
 import { explainRoute, getSpecRoute, getTaskRoute, listTasksRoute } from './routes/tasks.ts';
+import {
+  createTenantRoute,
+  createTokenRoute,
+  plansRoute,
+  resetPlanRoute,
+  revokeTokenRoute,
+  setPlanRoute,
+  setTenantRoute,
+  tenantRoute,
+  tenantsRoute,
+  tokensRoute,
+} from './routes/tenants.ts';
 import { waitRoute } from './routes/wait.ts';
 
 export const routes: readonly Route[] = [
@@ -42,6 +54,16 @@ export const routes: readonly Route[] = [
   cancelManyRoute,
   retryRoute,
   eventsRoute,
+  tenantsRoute,
+  tenantRoute,
+  createTenantRoute,
+  setTenantRoute,
+  plansRoute,
+  setPlanRoute,
+  resetPlanRoute,
+  tokensRoute,
+  createTokenRoute,
+  revokeTokenRoute,
   nodesRoute,
   nodeRoute,
   drainNodeRoute,

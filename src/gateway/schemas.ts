@@ -8,20 +8,20 @@ import { resourceNames, tiers } from '../model/resources.ts';
 import type { JsonSchema } from '../model/spec-fields.ts';
 import { eventKinds, taskStates, waitingReasons } from '../model/task.ts';
 
-const text: JsonSchema = { type: 'string' };
+export const text: JsonSchema = { type: 'string' };
 const flag: JsonSchema = { type: 'boolean' };
-const whole: JsonSchema = { type: 'integer' };
-const described = (schema: JsonSchema, description: string): JsonSchema => ({
+export const whole: JsonSchema = { type: 'integer' };
+export const described = (schema: JsonSchema, description: string): JsonSchema => ({
   ...schema,
   description,
 });
-const instant = described(whole, 'Milliseconds since 1970-01-01 UTC.');
+export const instant = described(whole, 'Milliseconds since 1970-01-01 UTC.');
 const texts: JsonSchema = { type: 'array', items: text };
 const textMap: JsonSchema = { type: 'object', additionalProperties: text };
-const listOf = (items: JsonSchema): JsonSchema => ({ type: 'array', items });
+export const listOf = (items: JsonSchema): JsonSchema => ({ type: 'array', items });
 
 /** An object; names that end with `?` may be missing. */
-function object(properties: Readonly<Record<string, JsonSchema>>): JsonSchema {
+export function object(properties: Readonly<Record<string, JsonSchema>>): JsonSchema {
   const plain = Object.entries(properties).map(([name, schema]) => [name.replace('?', ''), schema]);
   return {
     type: 'object',

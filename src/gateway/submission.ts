@@ -109,15 +109,31 @@ function resultOf(prepared: Prepared, replies: readonly SubmitReply[]): SubmitRe
   return { ok: true, id, shard, repeated };
 }
 
+/**
+ * Requests in calls of about `limits.batchItemsMax`. The tasks of an array stay together: they are
+ * let in together.
+ */
+function inCalls(documents: readonly Prepared[]): SubmitRequest[][] {
+  const calls: SubmitRequest[][] = [];
+  for (const document of documents) {
+    if (!document.ok) continue;
+    const call = calls.at(-1);
+    const { requests } = document;
+    if (call !== undefined && call.length + requests.length <= limits.batchItemsMax) {
+      call.push(...requests);
+    } else calls.push([...requests]);
+  }
+  return calls;
+}
+
 /** Replies in order; a call that fails as a whole fails each of its requests. */
 async function submitInOrder(
   api: NodeApi,
-  requests: readonly SubmitRequest[],
+  documents: readonly Prepared[],
   identity: Identity,
 ): Promise<SubmitReply[]> {
   const replies: SubmitReply[] = [];
-  for (let from = 0; from < requests.length; from += limits.batchItemsMax) {
-    const part = requests.slice(from, from + limits.batchItemsMax);
+  for (const part of inCalls(documents)) {
     try {
       replies.push(...(await api.submit(part, identity)));
     } catch (error) {
@@ -141,17 +157,17 @@ export async function submitPrepared(
   documents: readonly Prepared[],
   identity: Identity,
 ): Promise<SubmitResult[]> {
-  const requests: SubmitRequest[] = [];
+  let total = 0;
   const bounded = documents.map((prepared): Prepared => {
     if (!prepared.ok) return prepared;
-    if (requests.length + prepared.requests.length > limits.arrayMax) {
+    if (total + prepared.requests.length > limits.arrayMax) {
       const detail = `One request may make at most ${limits.arrayMax} tasks.`;
       return { ok: false, problem: problemOf('tooLarge', detail) };
     }
-    requests.push(...prepared.requests);
+    total += prepared.requests.length;
     return prepared;
   });
-  const replies = await submitInOrder(api, requests, identity);
+  const replies = await submitInOrder(api, bounded, identity);
   let from = 0;
   return bounded.map(prepared => {
     const count = prepared.ok ? prepared.requests.length : 0;

@@ -61,6 +61,15 @@ export const errorTable = {
   forbidden: row(403, 1, 'The token does not allow this', 'Use a token with the needed role.'),
   unknownTask: row(404, 1, 'No such task', 'Check the ID with `tsched list`.'),
   unknownNode: row(404, 1, 'No such node', 'Check the name with `tsched node list`.'),
+  unknownTenant: row(404, 1, 'No such tenant', 'Make it with `tsched tenant create NAME`.'),
+  unknownPlan: row(404, 1, 'No such plan', 'See the plans with `tsched quota show`.'),
+  unknownToken: row(404, 1, 'No such token', 'See the tokens with `tsched token list`.'),
+  tenantTaken: row(
+    409,
+    1,
+    'There is a tenant of this name already',
+    'Choose another name, or change it with `tsched tenant set`.',
+  ),
   unknownRoute: row(404, 1, 'No such resource', 'See the OpenAPI document at /v1/openapi.json.'),
   idTaken: row(
     409,
@@ -115,6 +124,24 @@ export const errorTable = {
     7,
     'The shard holds as many waiting tasks as it may',
     'Try again after the time in Retry-After.',
+  ),
+  rateLimited: row(
+    429,
+    7,
+    'Rate limit exceeded',
+    'Try again after the time in Retry-After; `tsched quota show` tells the limits of a plan.',
+  ),
+  quotaExceeded: row(
+    429,
+    7,
+    'The quota of the tenant is used up',
+    'Wait until some of its tasks have started or ended, or ask for a larger plan.',
+  ),
+  notInPlan: row(
+    403,
+    7,
+    'The plan of the tenant does not allow this',
+    'Ask for less, or for another plan; `tsched tenant show` tells what the plan allows.',
   ),
   overloaded: row(503, 7, 'The node is overloaded', 'Try again after the time in Retry-After.'),
   diskFull: row(

@@ -101,6 +101,18 @@ export const limits = {
   quarantinesKept: 2,
   shardsMax: 4_096,
   nodesMax: 1_000,
+  /** Tenants of a cluster, plans, and bytes of what a plan says. */
+  tenantsMax: 1_000,
+  plansMax: 64,
+  planBytesMax: 4 * kib,
+  /** Highest limits that a plan may set. */
+  submitsPerSecondMax: 100_000,
+  submitsPerHourMax: 1_000_000_000,
+  burstMax: 1_000_000,
+  planTasksMax: 1_000_000_000,
+  planWeightMax: 1_000,
+  /** Submits of one tenant that wait at a node for a slice of the tenant's budget. */
+  budgetWaitingMax: 10_000,
 } as const;
 
 assert(limits.scriptBytesMax < limits.specBytesMax, 'a script fits its spec');

@@ -35,6 +35,9 @@ export function keySlot(key: {
   return hashText(`${key.tenant}\u0000${text}`) % slotCount;
 }
 
+/** Slot whose shard keeps the budget of a tenant: its home. */
+export const tenantSlot = (tenant: string): Slot => hashText(tenant) % slotCount;
+
 /** Shard of every slot, `slotCount` long. Replicated by the registry, read by whoever routes. */
 export interface SlotTable {
   readonly length: number;

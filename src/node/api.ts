@@ -10,13 +10,15 @@ import { bearerOf } from './bearer.ts';
 import type { ClusterReads } from './cluster-reads.ts';
 import type { NodeContext } from './context.ts';
 import type { EventsFeed } from './events-feed.ts';
-import type { NodeSettings } from './node-parts.ts';
+import type { NodePorts, NodeSettings } from './node-parts.ts';
 import type { RegistryClient } from './registry-client.ts';
 import { sha256Hex } from './sha256.ts';
-import type { TaskList } from './task-list.ts';
-import type { TaskOutput } from './task-output.ts';
+import type { ShardAccess } from './shard-access.ts';
+import { TaskList } from './task-list.ts';
+import { TaskOutput } from './task-output.ts';
 import type { TaskReads } from './task-reads.ts';
 import type { TaskWrites } from './task-writes.ts';
+import type { TenantDesk } from './tenant-desk.ts';
 
 /** A join token admits nodes for this long. */
 const joinTokenMs = 24 * 3_600_000;
@@ -28,8 +30,10 @@ export interface ApiParts {
   readonly registry: RegistryClient;
   readonly writes: TaskWrites;
   readonly reads: TaskReads;
-  readonly list: TaskList;
-  readonly output: TaskOutput;
+  readonly ports: Pick<NodePorts, 'store' | 'runner'>;
+  readonly access: ShardAccess;
+  readonly shards: () => number;
+  readonly tenants: TenantDesk;
   readonly feed: EventsFeed;
   readonly cluster: ClusterReads;
   readonly ready: () => boolean;
@@ -40,10 +44,18 @@ export interface ApiParts {
 }
 
 export function createApi(parts: ApiParts): NodeApi {
-  const { writes, reads, list, output, feed, cluster } = parts;
+  const { context, access, ports, shards, writes, reads, feed, cluster } = parts;
+  const list = new TaskList({ context, access, store: ports.store, shards });
+  const output = new TaskOutput({
+    context,
+    runner: ports.runner,
+    get: id => reads.get(id),
+    nodeOf: id => cluster.nodeName(id),
+  });
   const administration = new Administration(parts);
   const submit: NodeApi['submit'] = async (requests, actor) => {
-    const replies = await writes.submit(requests, actor);
+    const admit: NodeApi['submit'] = (allowed, by) => writes.submit(allowed, by);
+    const replies = await parts.tenants.gate.submit(requests, actor, admit);
     parts.submitted(replies.filter(reply => reply.ok).length);
     return replies;
   };
@@ -78,6 +90,7 @@ export function createApi(parts: ApiParts): NodeApi {
     clusterHealth: () => cluster.health(),
     settings: () => administration.settings(),
     changeSettings: (values, token) => administration.changeSettings(values, token),
+    tenancy: parts.tenants.tenancy,
     joinToken: () => joinToken(parts),
     stopNode: async options => parts.stopAsked(options),
   };

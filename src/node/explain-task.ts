@@ -68,6 +68,8 @@ function waitingSentence(reason: string | undefined): string {
       return 'no node that could run anything has been heard of lately';
     case 'NeverFits':
       return 'no node at hand is large enough, even when empty';
+    case 'Quota':
+      return 'the tasks of its tenant hold all that the plan allows; `tsched tenant show` tells';
     case 'BackOff':
       return 'waits for its back-off before the next attempt';
     case 'ShardNoQuorum':

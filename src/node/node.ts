@@ -36,10 +36,9 @@ import { ShardAccess } from './shard-access.ts';
 import { Snapshots } from './snapshots.ts';
 import { standingOf } from './standing-of.ts';
 import { StartRecord } from './start-record.ts';
-import { TaskList } from './task-list.ts';
-import { TaskOutput } from './task-output.ts';
 import { TaskReads } from './task-reads.ts';
 import { TaskWrites } from './task-writes.ts';
+import { TenantDesk } from './tenant-desk.ts';
 import { UnfitNodes } from './unfit-nodes.ts';
 import { prefetchMaxOf, WorkerHost } from './worker-host.ts';
 import { WorkerWire } from './worker-wire.ts';
@@ -71,6 +70,7 @@ export class TschedNode {
   readonly #feed: EventsFeed;
   readonly #leaderships: Leaderships;
   readonly #expiry: Expiry;
+  readonly #tenants: TenantDesk;
   readonly #registration: Registration;
   readonly #counters = { submitted: 0, settled: 0 };
   #stopping = false;
@@ -259,6 +259,8 @@ export class TschedNode {
       access,
       nodeOf,
     });
+    const { context, registry, scheduler } = this;
+    this.#tenants = new TenantDesk({ context, registry, scheduler, access });
     this.#feed = new EventsFeed({
       context: this.context,
       shards,
@@ -271,13 +273,10 @@ export class TschedNode {
       registry: this.registry,
       writes: this.#writes,
       reads: this.#reads,
-      list: new TaskList({ context: this.context, access, store, shards }),
-      output: new TaskOutput({
-        context: this.context,
-        runner: ports.runner,
-        get: id => this.#reads.get(id),
-        nodeOf,
-      }),
+      ports,
+      access,
+      shards,
+      tenants: this.#tenants,
       feed: this.#feed,
       cluster: this.#cluster,
       ready: () => this.ready,
@@ -385,6 +384,7 @@ export class TschedNode {
     this.#registration.stop();
     this.#advertiser.stop();
     this.#expiry.stop();
+    this.#tenants.stop();
     if (options.handOver !== false) await this.#balance.handOver();
     this.#membership.stop();
     this.scheduler.stop();

@@ -42,6 +42,10 @@ const forAdministrators: ReadonlySet<RegistryCommandKind> = new Set([
   'drainNode',
   'removeNode',
   'setSetting',
+  'putToken',
+  'dropToken',
+  'putTenant',
+  'putPlan',
 ]);
 const tokenBytesMax = 1_024;
 const timeoutMs = 4_000;
@@ -288,6 +292,8 @@ function refuseAlien(command: RegistryCommand, from: NodeId): void {
     case 'setSetting':
     case 'drainNode':
     case 'removeNode':
+    case 'putTenant':
+    case 'putPlan':
       break;
   }
   throw new TschedError('forbidden', `a node may not ask for this ${command.kind}`);

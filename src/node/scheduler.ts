@@ -19,7 +19,7 @@ import { coolDownMs } from '../placement/cool-down.ts';
 import { plan } from '../placement/plan.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
-import type { PlacementDesk } from './placement-desk.ts';
+import type { PlacementDesk, PlacementRooms } from './placement-desk.ts';
 import type { ShardLeader } from './shard-leader.ts';
 
 /** Least time between two plans: events in between are taken together. */
@@ -65,6 +65,8 @@ export class Scheduler implements PlacementDesk {
   #lastPlanMs = -1_000;
   #planMs = 0;
   #stopped = false;
+  /** What tenants may still start; given once there is one. */
+  rooms: PlacementRooms | undefined;
   badAdverts = 0;
   plans = 0;
 
@@ -234,7 +236,9 @@ export class Scheduler implements PlacementDesk {
   #plan(): void {
     const nowMs = this.#clock.nowMs();
     this.#lastPlanMs = nowMs;
-    const { batches, shardOf, again } = this.#collect();
+    const { batches: ready, shardOf, again } = this.#collect();
+    this.rooms?.trim(ready, this.#placing);
+    const batches = ready.filter(batch => batch.tasks.length > 0);
     if (batches.length === 0) {
       this.#blocked.clear();
       if (again !== undefined) this.#wakeIn(again);
@@ -300,7 +304,7 @@ export class Scheduler implements PlacementDesk {
 
   /** Ready tasks of all shards led here, those of one demand together, oldest first. */
   #collect(): {
-    batches: ReadyBatch[];
+    batches: (ReadyBatch & { tasks: ReadyTask[] })[];
     shardOf: Map<TaskId, ShardLeader>;
     again: number | undefined;
   } {

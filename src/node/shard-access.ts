@@ -224,6 +224,7 @@ export class ShardAccess {
   reason(record: TaskRecord, spec: TaskSpec, leaderless: boolean): string {
     if (leaderless) return 'ShardNoQuorum';
     if (record.backedOff && record.readySinceMs > this.#context.clock.wallMs()) return 'BackOff';
+    if (this.#scheduler.rooms?.holdsBack(record.tenant) === true) return 'Quota';
     return this.#scheduler.reasonFor(demandOf(spec));
   }
 }

@@ -8,8 +8,10 @@ import type { ErrorCode } from '../model/errors.ts';
 import type { TaskId } from '../model/ids.ts';
 import type { Verdict } from '../model/planning.ts';
 import type { Resources, Tier } from '../model/resources.ts';
+import type { Role } from '../model/role.ts';
 import type { TaskSpec } from '../model/spec.ts';
 import type { Consistency, TaskEvent, TaskState, TaskSummary, TaskView } from '../model/task.ts';
+import type { TenantApi } from './tenant-api.ts';
 
 export interface SubmitRequest {
   /** Drawn by the client for a safe retry; else the node draws one. */
@@ -229,9 +231,7 @@ export interface Explanation {
 
 export interface NodeApi {
   /** Who a bearer token belongs to; `undefined` for an unknown one. Compared in constant time. */
-  authenticate(
-    token: string,
-  ): (Actor & { readonly role: 'admin' | 'submitter' | 'reader' }) | undefined;
+  authenticate(token: string): (Actor & { readonly role: Role }) | undefined;
   /** Replies in the order of the requests. Never throws for a single item. */
   submit(requests: readonly SubmitRequest[], actor: Actor): Promise<SubmitReply[]>;
   /**
@@ -303,6 +303,8 @@ export interface NodeApi {
     values: Readonly<Record<string, string>>,
     token: string,
   ): Promise<readonly SettingView[]>;
+  /** Tenants, their tokens and plans. */
+  readonly tenancy: TenantApi;
   /** A token with which another node can join. */
   joinToken(): Promise<string>;
   /** Ends this node: hands leaderships away, then stops. With `endTasks`, its attempts too. */

@@ -13,6 +13,7 @@ import {
 } from './state.ts';
 
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+const tenantPattern = /^[a-z0-9][a-z0-9._-]{0,62}$/;
 const hexPattern = /^[0-9a-f]{64}$/;
 const idBytesMax = 128;
 
@@ -65,6 +66,15 @@ export function wrongStarts(starts: KnownStarts | undefined): string | undefined
   if (starts.ids.length > limits.unconfirmedStartsMax) return 'it names too many starts';
   const bad = starts.ids.find(id => wrongId(id, 'boot id') !== undefined);
   return bad === undefined ? undefined : 'an id of a start is too long';
+}
+
+/** A tenant is named in lower case, as in task documents. */
+export function wrongTenant(name: string): string | undefined {
+  if (tenantPattern.test(name)) return undefined;
+  return (
+    `tenant "${name.slice(0, 64)}" must be 1 to 63 lower-case letters, digits, ".", "-" and "_", ` +
+    'starting with a letter or digit'
+  );
 }
 
 export function wrongToken(token: TokenRecord): string | undefined {

@@ -10,6 +10,8 @@ import { ByteReader, ByteWriter, DecodeError } from '../model/bytes.ts';
 import type { Actor } from '../model/command.ts';
 import { TschedError } from '../model/errors.ts';
 import type { GroupId, NodeId } from '../model/ids.ts';
+import type { PlanValues } from '../model/plan.ts';
+import { readPairs, writePairs } from '../model/spec.ts';
 import {
   numberOf,
   readRegistration,
@@ -112,6 +114,19 @@ export type RegistryCommand = Stamped &
         readonly joinSecret?: string | undefined;
         readonly starts: KnownStarts;
       }
+    | {
+        /** Makes a tenant, or with `isNew` false gives one that there is another plan. */
+        readonly kind: 'putTenant';
+        readonly name: string;
+        readonly plan: string;
+        readonly isNew: boolean;
+      }
+    | {
+        /** Without values, what was set of the plan is forgotten. */
+        readonly kind: 'putPlan';
+        readonly name: string;
+        readonly values?: PlanValues | undefined;
+      }
   );
 
 export type RegistryCommandKind = RegistryCommand['kind'];
@@ -135,6 +150,8 @@ const kindNumbers: Readonly<Record<RegistryCommandKind, number>> = {
   drainNode: 9,
   removeNode: 10,
   registerStart: 11,
+  putTenant: 24,
+  putPlan: 25,
 };
 
 export const registryCommandKinds = Object.keys(kindNumbers) as RegistryCommandKind[];
@@ -202,6 +219,12 @@ export function encodeRegistryCommand(command: RegistryCommand): Uint8Array {
       writer.optional(command.joinSecret, (w, hex) => w.text(hex));
       writer.varint(command.starts.confirmedCount);
       writer.list(command.starts.ids, (w, id) => w.text(id));
+      break;
+    case 'putTenant':
+      writer.text(command.name).text(command.plan).bool(command.isNew);
+      break;
+    case 'putPlan':
+      writer.text(command.name).optional(command.values, writePairs);
       break;
   }
   if (writer.length > commandBytesMax) {
@@ -306,6 +329,10 @@ function readBody(
         ...readRegistering(reader),
         starts: { confirmedCount: reader.varint(), ids: reader.list(r => r.text()) },
       };
+    case 'putTenant':
+      return { ...stamp, kind, name: reader.text(), plan: reader.text(), isNew: reader.bool() };
+    case 'putPlan':
+      return { ...stamp, kind, name: reader.text(), values: reader.optional(readPairs) };
     case undefined:
       throw new DecodeError('registry command of an unknown kind: written by a newer version');
   }

@@ -6,13 +6,14 @@
 import { type ByteReader, type ByteWriter, DecodeError } from '../model/bytes.ts';
 import { TschedError } from '../model/errors.ts';
 import { tiers } from '../model/resources.ts';
+import { roles } from '../model/role.ts';
 import { readResources, writePairs, writeResources } from '../model/spec.ts';
-import {
-  type JoinSecret,
-  type NodeRegistration,
-  type ReplicaSeat,
-  type TokenRecord,
-  tokenRoles,
+import type {
+  JoinSecret,
+  NodeRegistration,
+  ReplicaSeat,
+  TenantRecord,
+  TokenRecord,
 } from './state.ts';
 
 /**
@@ -73,7 +74,7 @@ export function readSeat(reader: ByteReader): ReplicaSeat {
 
 export function writeToken(writer: ByteWriter, token: TokenRecord): void {
   writer.text(token.id).text(token.name).text(token.sha256);
-  writer.u8(numberOf(tokenRoles, token.role, 'role')).text(token.tenant);
+  writer.u8(numberOf(roles, token.role, 'role')).text(token.tenant);
   writer.optional(token.expiresAtMs, (w, at) => w.varint(at));
 }
 
@@ -82,11 +83,19 @@ export function readToken(reader: ByteReader): TokenRecord {
   const id = reader.text();
   const name = reader.text();
   const sha256 = reader.text();
-  const role = tokenRoles[reader.u8()];
+  const role = roles[reader.u8()];
   if (role === undefined) throw new DecodeError('unknown role');
   const tenant = reader.text();
   const expiresAtMs = reader.optional(r => r.varint());
   return { id, name, sha256, role, tenant, expiresAtMs };
+}
+
+export function writeTenant(writer: ByteWriter, tenant: TenantRecord): void {
+  writer.text(tenant.name).text(tenant.plan).varint(tenant.createdAtMs);
+}
+
+export function readTenant(reader: ByteReader): TenantRecord {
+  return { name: reader.text(), plan: reader.text(), createdAtMs: reader.varint() };
 }
 
 export function writeSecret(writer: ByteWriter, secret: JoinSecret): void {

@@ -5,6 +5,7 @@
 import { assert } from '../model/assert.ts';
 import { slotCount } from '../model/ids.ts';
 import type { GroupRecord, RegistryState } from './state.ts';
+import { planNames } from './tenants.ts';
 
 export function checkRegistry(state: RegistryState): void {
   const { cluster } = state;
@@ -19,6 +20,9 @@ export function checkRegistry(state: RegistryState): void {
   }
   for (const id of state.drains.keys()) {
     assert(state.nodes.get(id)?.state === 'draining', `a drain of ${id}, which is not draining`);
+  }
+  for (const { name, plan } of state.tenants.values()) {
+    assert(planNames(state).includes(plan), `tenant ${name} has the plan ${plan}, which is gone`);
   }
   const names = new Set<string>();
   for (const node of state.nodes.values()) {

@@ -13,6 +13,7 @@
 import { assert } from '../model/assert.ts';
 import { clusterVersionSetting, readClusterVersion } from '../model/cluster-version.ts';
 import type { GroupId, NodeId } from '../model/ids.ts';
+import type { PlanValues } from '../model/plan.ts';
 import { hashText, mix32, type SlotTable } from '../model/slots.ts';
 import { decodeRegistryCommand, type RegistryCommand } from './command.ts';
 import { applyAllocateReplica } from './commands/allocate-replica.ts';
@@ -20,6 +21,8 @@ import { applyBootstrap } from './commands/bootstrap.ts';
 import { applyDrainNode } from './commands/drain-node.ts';
 import { applyDropToken } from './commands/drop-token.ts';
 import { applyPutJoinSecret } from './commands/put-join-secret.ts';
+import { applyPutPlan } from './commands/put-plan.ts';
+import { applyPutTenant } from './commands/put-tenant.ts';
 import { applyPutToken } from './commands/put-token.ts';
 import { applyRegisterNode } from './commands/register-node.ts';
 import { applyRemoveNode, seatsOf } from './commands/remove-node.ts';
@@ -39,8 +42,10 @@ import {
   RegistryState,
   type ReplicaRecord,
   refused,
+  type TenantRecord,
   type TokenRecord,
 } from './state.ts';
+import { planNames, tenantOf, tenantsByName } from './tenants.ts';
 
 /** Most that one command may move state time. */
 const timeJumpMsMax = 60_000;
@@ -213,6 +218,25 @@ export class RegistryMachine {
     return [...this.#state.tokens.values()].sort((a, b) => (a.sha256 < b.sha256 ? -1 : 1));
   }
 
+  /** Every tenant by name, the default one too. */
+  tenants(): TenantRecord[] {
+    return tenantsByName(this.#state);
+  }
+
+  tenant(name: string): TenantRecord | undefined {
+    return tenantOf(this.#state, name);
+  }
+
+  /** Names of all plans, the built-in ones first. */
+  planNames(): string[] {
+    return planNames(this.#state);
+  }
+
+  /** What is set of a plan, over what is built in. */
+  planValues(name: string): PlanValues | undefined {
+    return this.#state.plans.get(name);
+  }
+
   /** By hex sha256. The caller judges `expiresAtMs` by its own clock. */
   joinSecret(sha256: string): JoinSecret | undefined {
     return this.#state.joinSecrets.get(sha256);
@@ -276,6 +300,10 @@ function applyCommand(
       return applyDrainNode(state, command, effects);
     case 'removeNode':
       return applyRemoveNode(state, command, effects);
+    case 'putTenant':
+      return applyPutTenant(state, command, effects);
+    case 'putPlan':
+      return applyPutPlan(state, command, effects);
   }
 }
 

@@ -4,20 +4,23 @@
  *
  *   m meta · c cluster · n node · r replica id · g group · s slot table · o setting · t token (by
  *   sha256) · j join secret (by sha256) · d drain of a node · x store that was
- *   replaced
+ *   replaced · p plan · u tenant
  *
  * Rows stand for the state at one applied index, which the store keeps beside them.
  */
 import { ByteReader, ByteWriter, DecodeError } from '../model/bytes.ts';
 import { slotCount } from '../model/ids.ts';
+import { readPairs, writePairs } from '../model/spec.ts';
 import {
   readRegistration,
   readSeat,
   readSecret,
+  readTenant,
   readToken,
   writeRegistration,
   writeSeat,
   writeSecret,
+  writeTenant,
   writeToken,
 } from './fields.ts';
 import { nodeStates, type RegistryState } from './state.ts';
@@ -97,6 +100,18 @@ function writeNamedRow(writer: ByteWriter, state: RegistryState, row: string): b
       const secret = state.joinSecrets.get(name);
       if (secret === undefined) return false;
       writeSecret(writer, secret);
+      return true;
+    }
+    case 'u': {
+      const tenant = state.tenants.get(name);
+      if (tenant === undefined) return false;
+      writeTenant(writer, tenant);
+      return true;
+    }
+    case 'p': {
+      const values = state.plans.get(name);
+      if (values === undefined) return false;
+      writePairs(writer, values);
       return true;
     }
     case 'x': {
@@ -197,6 +212,14 @@ function readNamedRow(state: RegistryState, row: string, reader: ByteReader): vo
       state.joinSecrets.set(secret.sha256, secret);
       return;
     }
+    case 'u': {
+      const tenant = readTenant(reader);
+      state.tenants.set(tenant.name, tenant);
+      return;
+    }
+    case 'p':
+      state.plans.set(row.slice(1), readPairs(reader));
+      return;
     case 'x':
       state.spentStores.set(row.slice(1), reader.varint());
       return;

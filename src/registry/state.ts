@@ -8,15 +8,13 @@
  */
 import type { ErrorCode } from '../model/errors.ts';
 import type { GroupId, NodeId } from '../model/ids.ts';
+import type { PlanValues } from '../model/plan.ts';
 import type { Resources, Tier } from '../model/resources.ts';
+import type { Role } from '../model/role.ts';
 
 /** Append-only: the number on disk is the position. */
 export const nodeStates = ['joining', 'up', 'draining', 'removed', 'dead'] as const;
 export type NodeState = (typeof nodeStates)[number];
-
-/** Append-only: the number on disk is the position. */
-export const tokenRoles = ['admin', 'submitter', 'reader'] as const;
-export type TokenRole = (typeof tokenRoles)[number];
 
 export interface ClusterRecord {
   /** Random, drawn by `cluster init`; shown by every node before it is believed. */
@@ -100,9 +98,17 @@ export interface TokenRecord {
   readonly name: string;
   /** Lower-case hex of the sha256 of the bearer token. */
   readonly sha256: string;
-  readonly role: TokenRole;
+  readonly role: Role;
   readonly tenant: string;
   readonly expiresAtMs?: number | undefined;
+}
+
+/** Whose tasks are told apart, and what they may ask for. */
+export interface TenantRecord {
+  readonly name: string;
+  readonly plan: string;
+  /** State time of when it was made. */
+  readonly createdAtMs: number;
 }
 
 export interface JoinSecret {
@@ -136,7 +142,9 @@ export type RegistryEffect =
       readonly replicaIds: readonly number[];
     }
   | { readonly kind: 'tokensChanged' }
-  | { readonly kind: 'settingsChanged' };
+  | { readonly kind: 'settingsChanged' }
+  /** A tenant, or a plan. */
+  | { readonly kind: 'tenantsChanged' };
 
 export const accepted: RegistryReply = { ok: true, repeated: false };
 export const repeated: RegistryReply = { ok: true, repeated: true };
@@ -178,6 +186,10 @@ export class RegistryState {
   /** By sha256. */
   readonly tokens = new Map<string, TokenRecord>();
   readonly joinSecrets = new Map<string, JoinSecret>();
+  /** Those that were made or changed; the default one is there without. */
+  readonly tenants = new Map<string, TenantRecord>();
+  /** What was set of plans, over what is built in. */
+  readonly plans = new Map<string, PlanValues>();
   slotTable: Uint16Array = new Uint16Array(0);
   /** Highest replica id handed out. Invariant: never falls, so that no id is used twice. */
   replicaCounter = 0;
@@ -258,6 +270,20 @@ export class RegistryState {
 
   dropJoinSecret(sha256: string): void {
     if (this.joinSecrets.delete(sha256)) this.touch(`j${sha256}`);
+  }
+
+  putTenant(tenant: TenantRecord): void {
+    this.tenants.set(tenant.name, tenant);
+    this.touch(`u${tenant.name}`);
+  }
+
+  putPlan(name: string, values: PlanValues): void {
+    this.plans.set(name, values);
+    this.touch(`p${name}`);
+  }
+
+  dropPlan(name: string): void {
+    if (this.plans.delete(name)) this.touch(`p${name}`);
   }
 
   putSetting(name: string, value: string): void {

@@ -97,6 +97,19 @@ const arbitraryAsk: fc.Arbitrary<Ask> = fc.oneof(
     force: fc.boolean(),
   }),
   fc.record({ kind: fc.constant('removeNode' as const), node: nodeId, force: fc.boolean() }),
+  fc.record({
+    kind: fc.constant('putTenant' as const),
+    name: fc.constantFrom('acme', 'default', 'Bad'),
+    plan: fc.constantFrom('free', 'own', 'none'),
+    isNew: fc.boolean(),
+  }),
+  fc.record({
+    kind: fc.constant('putPlan' as const),
+    name: fc.constantFrom('free', 'own'),
+    values: fc.option(fc.constantFrom([['burst', '5']] as [string, string][], []), {
+      nil: undefined,
+    }),
+  }),
 );
 
 interface Step {
@@ -137,6 +150,8 @@ const picture = (machine: RegistryMachine): unknown => ({
   drains: machine.nodes().map(node => machine.drain(node.id)),
   groups: machine.groups(),
   tokens: machine.tokens(),
+  tenants: machine.tenants(),
+  plans: machine.planNames().map(name => [name, machine.planValues(name)]),
   settings: ['s', 't'].map(name => machine.setting(name)),
   secrets: ['a', 'b', 'c'].map(digit => machine.joinSecret(hex(digit))),
   replicas: Array.from({ length: 80 }, (_, id) => machine.replicaOwner(id)),

@@ -8,6 +8,7 @@ import type { Actor } from '../../src/model/command.ts';
 import { type ErrorCode, TschedError } from '../../src/model/errors.ts';
 import { formatTaskId, slotCount, slotOfId, type TaskId, toTaskId } from '../../src/model/ids.ts';
 import { noResources, type Resources } from '../../src/model/resources.ts';
+import type { Role } from '../../src/model/role.ts';
 import { keySlot } from '../../src/model/slots.ts';
 import { encodeSpec, type TaskSpec } from '../../src/model/spec.ts';
 import {
@@ -39,8 +40,9 @@ import type {
   SubmitReply,
   SubmitRequest,
 } from '../../src/ports/node-api.ts';
+import { FakeTenancy } from './fake-tenancy.ts';
 
-type Identity = Actor & { readonly role: 'admin' | 'submitter' | 'reader' };
+type Identity = Actor & { readonly role: Role };
 
 /** Tokens a fake node knows, unless told otherwise. */
 export const fakeTokens: Readonly<Record<string, Identity>> = {
@@ -86,6 +88,7 @@ export class FakeNodeApi implements NodeApi {
   /** What `submit` was called with, newest last. */
   readonly submitCalls: { readonly requests: readonly SubmitRequest[]; readonly actor: Actor }[] =
     [];
+  readonly tenancy = new FakeTenancy();
   readonly stopCalls: { readonly endTasks: boolean }[] = [];
   /** By name. */
   readonly draining = new Map<string, { replicas: number; deadlineMs: number | undefined }>();

@@ -2,13 +2,14 @@
 import { describe, expect, test } from 'vitest';
 import { DecodeError } from '../../../src/model/bytes.ts';
 import { TschedError } from '../../../src/model/errors.ts';
+import { roles } from '../../../src/model/role.ts';
 import {
   decodeRegistryCommand,
   encodeRegistryCommand,
   type RegistryCommand,
   registryCommandKinds,
 } from '../../../src/registry/command.ts';
-import { nodeStates, tokenRoles } from '../../../src/registry/state.ts';
+import { nodeStates } from '../../../src/registry/state.ts';
 import { adminToken, cluster, hex, registration } from './builders.ts';
 
 const toHex = (bytes: Uint8Array): string =>
@@ -65,6 +66,8 @@ const commands: readonly RegistryCommand[] = [
     joinSecret: 'ab',
     starts: { confirmedCount: 298, ids: ['s1', 's2'] },
   },
+  { ...stamp, kind: 'putTenant', name: 'acme', plan: 'free', isNew: true },
+  { ...stamp, kind: 'putPlan', name: 'own', values: [['burst', '5']] },
 ];
 
 describe('a command of the registry', () => {
@@ -87,6 +90,8 @@ describe('a command of the registry', () => {
         "drainNode 0109c0843d066e6f64653a61017401620101c0cf2400",
         "removeNode 010ac0843d066e6f64653a610174016201",
         "registerStart 010bc0843d066e6f64653a6101740162066e616d652d620773746f72652d62ac0206626f6f742d62011d2f6970342f3132372e302e302e312f7463702f373030302f7032702f620e3132372e302e302e313a3830303001a01fc0843d0000000001046469736b03737364006405302e312e3001026162aa0202027331027332",
+        "putTenant 0118c0843d066e6f64653a6101740461636d65046672656501",
+        "putPlan 0119c0843d066e6f64653a610174036f776e01010562757273740135",
       ]
     `);
   });
@@ -152,7 +157,7 @@ describe('a command that must not get into a log', () => {
 
 test('the numbers of states and roles on disk are their positions', () => {
   expect(nodeStates).toEqual(['joining', 'up', 'draining', 'removed', 'dead']);
-  expect(tokenRoles).toEqual(['admin', 'submitter', 'reader']);
+  expect(roles).toEqual(['admin', 'submitter', 'reader']);
 });
 
 test('rows have these bytes', () => {
@@ -191,4 +196,18 @@ test('rows have these bytes', () => {
       "taaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 0105746f6b2d310561646d696e4061616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161000764656661756c7400",
     ]
   `);
+});
+
+test('rows of tenants and plans have these bytes', () => {
+  const feed = cluster();
+  feed.machine.takeFlush(100);
+  feed.ask({ kind: 'putPlan', name: 'own', values: [['burst', '5']] });
+  feed.ask({ kind: 'putTenant', name: 'acme', plan: 'own', isNew: true });
+  const rows = feed.machine.takeFlush(100)?.rows ?? [];
+  const text = new TextDecoder();
+  const lines = rows.map(([key, value]) => [text.decode(key), toHex(value ?? Uint8Array.of())]);
+  expect(Object.fromEntries(lines.filter(([key]) => key !== 'm'))).toEqual({
+    pown: '01010562757273740135',
+    uacme: '010461636d65036f776ec0843d',
+  });
 });

@@ -1,0 +1,198 @@
+/**
+ * What stands before admission: a tenant that is there, a plan that allows the task, and a rate
+ * that has room for it. Each request is let in or refused by itself; the tasks of an array are let
+ * in together.
+ */
+import type { Actor } from '../model/command.ts';
+import type { ErrorCode } from '../model/errors.ts';
+import { burstOf, isMetered, type Plan } from '../model/plan.ts';
+import { formatSize } from '../model/resources.ts';
+import type { TaskSpec } from '../model/spec.ts';
+import { formatDuration } from '../model/time.ts';
+import type { SubmitReply, SubmitRequest } from '../ports/node-api.ts';
+import type { Refused } from '../quota/entry.ts';
+import type { RegistryMachine } from '../registry/machine.ts';
+import type { RateLimiter } from './rate-limiter.ts';
+import { planOfTenant } from './tenancy.ts';
+
+/** A spec as its plan lets it in, or why it does not. */
+type Judged =
+  | { readonly ok: true; readonly spec: TaskSpec; readonly plan: Plan }
+  | { readonly ok: false; readonly code: ErrorCode; readonly message: string };
+
+/** Requests that are let in together: the tasks of an array, or one. */
+interface Unit {
+  readonly positions: number[];
+  readonly arrayId: string | undefined;
+  readonly plan: Plan;
+}
+
+const cpus = (milli: number): string => String(milli / 1_000);
+
+export class TenantGate {
+  readonly #machine: () => RegistryMachine | undefined;
+  readonly #limiter: RateLimiter;
+  /** Submits that were refused here, by tenant and code, for the metrics. */
+  readonly refused = new Map<string, number>();
+
+  constructor(machine: () => RegistryMachine | undefined, limiter: RateLimiter) {
+    this.#machine = machine;
+    this.#limiter = limiter;
+  }
+
+  /** Replies in the order of the requests; what is let in goes to `admit`. */
+  async submit(
+    requests: readonly SubmitRequest[],
+    actor: Actor,
+    admit: (requests: readonly SubmitRequest[], actor: Actor) => Promise<SubmitReply[]>,
+  ): Promise<SubmitReply[]> {
+    const judged = new Map<TaskSpec, Judged>();
+    for (const { spec } of requests) if (!judged.has(spec)) judged.set(spec, this.#judge(spec));
+    const everything = [...judged].every(
+      ([spec, verdict]) => verdict.ok && verdict.spec === spec && !isMetered(verdict.plan),
+    );
+    if (everything) return admit(requests, actor);
+    const replies: SubmitReply[] = new Array(requests.length);
+    const units = new Map<string, Unit[]>();
+    requests.forEach(({ id, spec, arrayId }, position) => {
+      const verdict = judged.get(spec)!;
+      if (!verdict.ok) {
+        replies[position] = { ok: false, id, code: verdict.code, message: verdict.message };
+        this.#count(spec.tenant);
+        return;
+      }
+      const mine = units.get(spec.tenant) ?? [];
+      units.set(spec.tenant, mine);
+      const last = mine.at(-1);
+      if (arrayId !== undefined && last?.arrayId === arrayId) last.positions.push(position);
+      else mine.push({ positions: [position], arrayId, plan: verdict.plan });
+    });
+    await Promise.all(
+      [...units].map(([tenant, mine]) => this.#limit(tenant, mine, requests, replies)),
+    );
+    const open = [...requests.keys()].filter(position => replies[position] === undefined);
+    const allowed = open.map((position): SubmitRequest => {
+      const request = requests[position]!;
+      const verdict = judged.get(request.spec);
+      return verdict?.ok === true ? { ...request, spec: verdict.spec } : request;
+    });
+    const admitted = allowed.length === 0 ? [] : await admit(allowed, actor);
+    open.forEach((position, place) => {
+      replies[position] = admitted[place]!;
+    });
+    return replies;
+  }
+
+  async #limit(
+    tenant: string,
+    units: readonly Unit[],
+    requests: readonly SubmitRequest[],
+    replies: SubmitReply[],
+  ): Promise<void> {
+    const { plan } = units[0]!;
+    if (!isMetered(plan)) return;
+    const refuse = (unit: Unit, reply: Omit<SubmitReply & { ok: false }, 'ok' | 'id'>): void => {
+      for (const position of unit.positions) {
+        replies[position] = { ok: false, id: requests[position]!.id, ...reply };
+        this.#count(tenant);
+      }
+    };
+    const possible = units.filter(unit => {
+      const message = neverAtOnce(unit.positions.length, tenant, plan);
+      if (message !== undefined) refuse(unit, { code: 'tooLarge', message });
+      return message === undefined;
+    });
+    const sizes = possible.map(unit => unit.positions.length);
+    const verdicts = await this.#limiter.take(tenant, plan, sizes);
+    possible.forEach((unit, position) => {
+      const over = verdicts[position];
+      if (over !== undefined) refuse(unit, refusalOf(over, tenant, plan));
+    });
+  }
+
+  #count(tenant: string): void {
+    this.refused.set(tenant, (this.refused.get(tenant) ?? 0) + 1);
+  }
+
+  #judge(spec: TaskSpec): Judged {
+    const { tenant } = spec;
+    const machine = this.#machine();
+    if (machine?.cluster() === undefined) {
+      return { ok: false, code: 'starting', message: 'this node does not know its cluster yet' };
+    }
+    const plan = planOfTenant(machine, tenant);
+    if (plan === undefined) {
+      return { ok: false, code: 'unknownTenant', message: `there is no tenant "${tenant}"` };
+    }
+    const why = notInPlan(spec, plan);
+    if (why !== undefined) {
+      return { ok: false, code: 'notInPlan', message: `tenant ${tenant}: ${why}` };
+    }
+    const capped = spec.capMs === 0 && plan.capMs !== undefined;
+    return { ok: true, plan, spec: capped ? { ...spec, capMs: plan.capMs } : spec };
+  }
+}
+
+/** What the plan does not allow of a task at any time. */
+function notInPlan({ tier, capMs, request }: TaskSpec, plan: Plan): string | undefined {
+  if (!plan.tiers.includes(tier)) {
+    return `the plan allows tier ${plan.tiers.join(', ')}, the task asks for ${tier}`;
+  }
+  if (plan.capMs !== undefined && capMs > plan.capMs) {
+    const [most, asked] = [formatDuration(plan.capMs), formatDuration(capMs)];
+    return `the plan allows a cap of ${most} at most, the task asks for ${asked}`;
+  }
+  if (request.cpuMilli > (plan.cpuMilli ?? request.cpuMilli)) {
+    const [most, asked] = [cpus(plan.cpuMilli!), cpus(request.cpuMilli)];
+    return `the plan allows ${most} CPUs for all tasks together, the task asks for ${asked}`;
+  }
+  if (request.memoryBytes > (plan.memoryBytes ?? request.memoryBytes)) {
+    const [most, asked] = [formatSize(plan.memoryBytes!), formatSize(request.memoryBytes)];
+    return `the plan allows ${most} memory for all tasks together, the task asks for ${asked}`;
+  }
+  return undefined;
+}
+
+/** Why so many tasks could not be let in together even if nothing else came. */
+function neverAtOnce(count: number, tenant: string, plan: Plan): string | undefined {
+  const bounds = [
+    ['at once', burstOf(plan)],
+    ['an hour', plan.submitsPerHour],
+    ['waiting', plan.waiting],
+  ] as const;
+  const over = bounds.find(([, most]) => most !== undefined && count > most);
+  if (over === undefined) return undefined;
+  const what = count === 1 ? 'a task is' : `an array of ${count} tasks is`;
+  return `${what} more than tenant ${tenant} may have ${over[0]}: ${over[1]}`;
+}
+
+function refusalOf(
+  { limit, retryMs }: Refused,
+  tenant: string,
+  plan: Plan,
+): Omit<SubmitReply & { ok: false }, 'ok' | 'id'> {
+  const seconds = Math.max(1, Math.ceil(retryMs / 1_000));
+  const again = `try again in ${formatDuration(seconds * 1_000)}`;
+  switch (limit) {
+    case 'second':
+      return {
+        code: 'rateLimited',
+        message:
+          `tenant ${tenant} may submit ${plan.submitsPerSecond} tasks a second, ` +
+          `${burstOf(plan)} at once: ${again}`,
+        retryAfterMs: retryMs,
+      };
+    case 'hour':
+      return {
+        code: 'rateLimited',
+        message: `tenant ${tenant} may submit ${plan.submitsPerHour} tasks an hour: ${again}`,
+        retryAfterMs: retryMs,
+      };
+    case 'waiting':
+      return {
+        code: 'quotaExceeded',
+        message: `tenant ${tenant} may have ${plan.waiting} waiting tasks: ${again}`,
+        retryAfterMs: retryMs,
+      };
+  }
+}

@@ -1,0 +1,84 @@
+/** What stands before admission: over a registry of its own, and a limiter with so many permits. */
+import { describe, expect, test } from 'vitest';
+import type { RateLimiter } from '../../../src/node/rate-limiter.ts';
+import { TenantGate } from '../../../src/node/tenant-gate.ts';
+import type { SubmitReply, SubmitRequest } from '../../../src/ports/node-api.ts';
+import { cluster } from '../registry/builders.ts';
+import { admin, someSpec } from './small-world.ts';
+
+const id = (number: number) => `065wzsb801050000000${number}` as never;
+
+function gateOf(left: number) {
+  const feed = cluster();
+  feed.ask({ kind: 'putPlan', name: 'own', values: [['submitsPerSecond', '5']] });
+  feed.ask({ kind: 'putTenant', name: 'acme', plan: 'own', isNew: true });
+  const asked: (readonly number[])[] = [];
+  let permits = left;
+  const take: RateLimiter['take'] = async (_tenant, _plan, units) => {
+    asked.push(units);
+    return units.map(unit => {
+      if (unit > permits) return { limit: 'second', retryMs: 1_200 } as const;
+      permits -= unit;
+      return undefined;
+    });
+  };
+  const gate = new TenantGate(() => feed.machine, { take } as unknown as RateLimiter);
+  const admitted: SubmitRequest[] = [];
+  const submit = (requests: readonly SubmitRequest[]): Promise<SubmitReply[]> =>
+    gate.submit(requests, admin, async allowed => {
+      admitted.push(...allowed);
+      return allowed.map(request => ({ ok: true, id: request.id!, shard: 1, repeated: false }));
+    });
+  return { submit, asked, admitted };
+}
+
+describe('the gate', () => {
+  test('asks nobody for a tenant that is not limited', async () => {
+    const { submit, asked } = gateOf(0);
+    expect(await submit([{ id: id(1), spec: someSpec() }])).toMatchObject([{ ok: true }]);
+    expect(asked).toEqual([]);
+  });
+
+  test('says of each item of a batch whether it got in, which limit, and when to retry', async () => {
+    const { submit, admitted } = gateOf(2);
+    const spec = someSpec({ tenant: 'acme' });
+    const requests = [1, 2, 3, 4].map(number => ({ id: id(number), spec }));
+    const replies = await submit([...requests, { id: id(5), spec: someSpec() }]);
+    expect(replies.map(reply => reply.ok)).toEqual([true, true, false, false, true]);
+    expect(replies[2]).toEqual({
+      ok: false,
+      id: id(3),
+      code: 'rateLimited',
+      message: 'tenant acme may submit 5 tasks a second, 5 at once: try again in 2s',
+      retryAfterMs: 1_200,
+    });
+    expect(admitted.map(request => request.id)).toEqual([id(1), id(2), id(5)]);
+  });
+
+  test('lets the tasks of an array in together or not at all', async () => {
+    const { submit, asked, admitted } = gateOf(3);
+    const spec = someSpec({ tenant: 'acme' });
+    const array = [1, 2, 3, 4].map(arrayIndex => ({ id: id(arrayIndex), spec, arrayId: id(9) }));
+    const replies = await submit([...array, { id: id(5), spec }]);
+    expect(asked).toEqual([[4, 1]]);
+    expect(replies.map(reply => reply.ok)).toEqual([false, false, false, false, true]);
+    expect(admitted).toHaveLength(1);
+  });
+
+  test('says that an array is larger than the burst will ever be', async () => {
+    const { submit, asked } = gateOf(100);
+    const spec = someSpec({ tenant: 'acme' });
+    const array = [1, 2, 3, 4, 5, 6].map(number => ({ id: id(number), spec, arrayId: id(9) }));
+    expect((await submit(array))[0]).toMatchObject({
+      code: 'tooLarge',
+      message: 'an array of 6 tasks is more than tenant acme may have at once: 5',
+    });
+    expect(asked).toEqual([[]]);
+  });
+
+  test('refuses a tenant that nobody made', async () => {
+    const { submit } = gateOf(1);
+    const spec = someSpec({ tenant: 'nobody' });
+    expect(await submit([{ id: id(1), spec }])).toMatchObject([{ code: 'unknownTenant' }]);
+  });
+});
