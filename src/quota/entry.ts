@@ -8,8 +8,8 @@
  *
  *     rate · (t + lease) + burst
  *
- * and, where some have lost the home, what runs in for these by itself: rate / nodes each, which the
- * home holds back once it finds them gone, and burst / nodes at once.
+ * and, where some have lost the home, what runs in for these by itself: rate / nodes each, which
+ * the home holds back once it finds them gone, and burst / nodes at once.
  */
 
 import { counted, countedIn, hourWaitMs, type Minutes } from '../model/hour.ts';
