@@ -56,6 +56,7 @@ export class Scheduler implements PlacementDesk {
   readonly #connected: (node: NodeId) => boolean;
   readonly #known = new Map<NodeId, Known>();
   readonly #leaders = new Map<number, ShardLeader>();
+  readonly #leadsSince = new WeakMap<ShardLeader, number>();
   /** Placements that no worker has answered yet, by task. */
   readonly #reservations = new Map<TaskId, Reservation>();
   /** Tasks whose assignment is on its way through the log. */
@@ -89,6 +90,7 @@ export class Scheduler implements PlacementDesk {
   }
 
   addLeader(leader: ShardLeader): void {
+    this.#leadsSince.set(leader, this.#clock.nowMs());
     this.#leaders.set(leader.shard, leader);
     this.wake();
   }
@@ -99,6 +101,11 @@ export class Scheduler implements PlacementDesk {
     for (const [taskId, reservation] of this.#reservations) {
       if (reservation.shard === shard) this.answered(taskId);
     }
+  }
+
+  /** On the monotonic clock: since when this node leads the shard. */
+  leadsSinceMs(leader: ShardLeader): number {
+    return this.#leadsSince.get(leader) ?? this.#clock.nowMs();
   }
 
   leader(shard: number): ShardLeader | undefined {

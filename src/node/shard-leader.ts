@@ -57,7 +57,6 @@ export type SpecReader = (digest: string) => Uint8Array | undefined;
 export class ShardLeader {
   readonly replica: Replica;
   readonly machine: ShardMachine;
-  readonly leadsSinceMs: number;
   readonly #context: NodeContext;
   readonly #desk: PlacementDesk;
   readonly #readSpec: SpecReader;
@@ -86,7 +85,6 @@ export class ShardLeader {
     this.#context = options.context;
     this.#desk = options.desk;
     this.#readSpec = options.readSpec;
-    this.leadsSinceMs = options.context.clock.nowMs();
     this.#beganMs = options.context.clock.bootMs();
     this.#scannedMs = this.#beganMs;
     this.#submits = new SubmitQueue(command => this.#propose(command));

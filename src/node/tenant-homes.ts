@@ -103,9 +103,10 @@ export class TenantHomes {
     }
     let home = leading.homes.get(tenant);
     if (home === undefined) {
+      const sinceMs = this.#scheduler.leadsSinceMs(leader);
       home = {
-        budget: new HomeBudget(leader.leadsSinceMs),
-        ceilings: new HomeCeilings(leader.leadsSinceMs),
+        budget: new HomeBudget(sinceMs),
+        ceilings: new HomeCeilings(sinceMs),
         charging: Promise.resolve(),
       };
       leading.homes.set(tenant, home);
