@@ -15,24 +15,26 @@ import { type NodeId, type TaskId, timeOfId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
 import { mix32 } from '../model/slots.ts';
 import { type EventKind, eventKinds, type HoldKind, holdBit, taskStates } from '../model/task.ts';
+import { DeadLetters } from './dead-letters.ts';
 import { EventRing } from './events.ts';
 import { FlushTracker } from './flush.ts';
 import { digestHex, digestWords } from './keys.ts';
+import { Lines } from './lines.ts';
 import { idWordCount, packId } from './memory/id-words.ts';
 import { KnownKeys, SettledIds } from './memory/known-ids.ts';
+import { LiveIndex } from './memory/live-index.ts';
+import { SharedNames } from './memory/shared-names.ts';
 import { SpecTable } from './memory/spec-table.ts';
 import { SpecUses } from './memory/spec-uses.ts';
 import type { AttemptRecord } from './memory/task-detail.ts';
 import { isSettledCode, stateCode, TaskTable } from './memory/task-table.ts';
 import type { Expired, Meta } from './meta.ts';
 import { ReadyQueue } from './ready.ts';
+import { failureRules, firstRules } from './rules.ts';
+import { stateTimeAfter, timeJumpMaxMs } from './state-time.ts';
 
-/** Most that one command alone can move state time (DESIGN 4). */
-const timeJumpMaxMs = 60_000;
 /** No instant in the state is later: the year 10889, the last a task ID can say. */
 export const instantMaxMs = 2 ** 48 - 1;
-/** Interned node names; beyond this many the table starts again. */
-const namesMax = 4_096;
 
 /** What `lookUp` answers where the ID is not that of an unsettled task. */
 export const lookup = { settled: -1, unknown: -2, malformed: -3 } as const;
@@ -46,14 +48,16 @@ export class ShardState {
   readonly specUses = new SpecUses();
   readonly events: EventRing;
   readonly flush = new FlushTracker(this.table, this.specs);
+  readonly lines = new Lines();
+  readonly deadLetters = new DeadLetters(this.flush);
   /** Tasks by state, in the order of `taskStates`: all that the shard has, but what expired. */
   readonly counts: number[] = taskStates.map(() => 0);
   /** Words of the ID that `lookUp` was asked about last. */
   readonly words = new Uint32Array(idWordCount);
   readonly #eventWords = new Uint32Array(idWordCount);
   readonly #digestWords = new Uint32Array(4);
-  readonly #liveByNode = new Map<NodeId, Set<number>>();
-  readonly #names = new Map<string, string>();
+  readonly #liveIndex = new LiveIndex(this.table);
+  readonly #names = new SharedNames();
   #nowMs = 0;
   #stampMs = 0;
   #held = 0;
@@ -61,6 +65,9 @@ export class ShardState {
   /** Recoveries raise it; 0 while there was none. */
   #epoch = 0;
   #expired: Expired = { tasks: 0, toMs: 0 };
+  #rules: number = firstRules;
+  /** Tasks that became ready because a hold went, since the shard was loaded. */
+  released = 0;
 
   constructor(shard: number) {
     this.events = new EventRing(shard);
@@ -91,16 +98,9 @@ export class ShardState {
     return this.#digest;
   }
 
-  /**
-   * State time is max(previous, stamp). A jump of more than a minute is taken whole only where the
-   * command before it claimed at least as much: one wrong stamp cannot freeze the shard's time, and
-   * a shard that was idle for hours is right again with its second command.
-   */
   beginCommand(index: number, atMs: number): void {
     const stamp = Math.min(atMs, instantMaxMs);
-    const capped = this.#nowMs + timeJumpMaxMs;
-    if (this.#nowMs === 0 || (stamp > this.#nowMs && stamp <= capped)) this.#nowMs = stamp;
-    else if (stamp > capped) this.#nowMs = Math.max(capped, Math.min(stamp, this.#stampMs));
+    this.#nowMs = stateTimeAfter(this.#nowMs, this.#stampMs, stamp);
     this.#stampMs = stamp;
     this.fold(index % 2 ** 32);
     this.fold(this.#nowMs % 2 ** 32);
@@ -111,6 +111,16 @@ export class ShardState {
   raiseEpoch(proposed: number): void {
     this.#epoch = Math.min(epochMax, Math.max(this.#epoch + 1, proposed));
     this.fold(this.#epoch);
+  }
+
+  /** By which it decides from now on: see `rules.ts`. */
+  get rules(): number {
+    return this.#rules;
+  }
+
+  adopt(rules: number): void {
+    this.#rules = Math.max(this.#rules, rules);
+    this.fold(this.#rules);
   }
 
   /** Takes a number into the digest. */
@@ -127,6 +137,7 @@ export class ShardState {
       counts: this.counts,
       epoch: this.#epoch,
       expired: this.#expired,
+      rules: this.#rules,
     };
   }
 
@@ -136,6 +147,7 @@ export class ShardState {
     this.#digest = meta.digest;
     this.#epoch = meta.epoch;
     this.#expired = meta.expired;
+    this.#rules = meta.rules;
     this.events.restart(meta.lastSeq);
   }
 
@@ -151,17 +163,11 @@ export class ShardState {
     return this.settled.has(this.words) ? lookup.settled : lookup.unknown;
   }
 
-  /** One string object per name, however many attempts say it. */
-  shareName(name: string): string {
-    const known = this.#names.get(name);
-    if (known !== undefined) return known;
-    if (this.#names.size >= namesMax) this.#names.clear();
-    this.#names.set(name, name);
-    return name;
-  }
-
-  /** Adds a waiting task with the ID in `words`, held by the bits of `holds`. */
-  admit(item: SubmitItem, spec: number, holds = 0): number {
+  /**
+   * Adds a waiting task with the ID in `words`, held by the bits of `others`, and where it stands in
+   * a line in which others have to settle first.
+   */
+  admit(item: SubmitItem, spec: number, others = 0): number {
     const { table } = this;
     const row = table.insert(this.words);
     table.setSpec(row, spec);
@@ -172,10 +178,13 @@ export class ShardState {
     if (item.retryOf !== undefined || item.arrayId !== undefined || item.arrayIndex !== undefined) {
       const detail = table.ensureDetail(row);
       detail.retryOf = item.retryOf;
-      detail.arrayId = item.arrayId === undefined ? undefined : this.#shareId(item.arrayId);
+      detail.arrayId = item.arrayId && (this.#names.share(item.arrayId) as TaskId);
       detail.arrayIndex = item.arrayIndex;
     }
     this.counts[stateCode.waiting]!++;
+    const line = this.specs.line(spec);
+    const isHeld = line !== undefined && this.lines.join(row, line.hash, line.width);
+    const holds = isHeld ? others | holdBit(line.hold) : others;
     table.setHolds(row, holds);
     if (holds === 0) this.ready.add(row);
     else this.#held++;
@@ -218,6 +227,7 @@ export class ShardState {
     this.#held--;
     if (!table.isBackedOff(row)) table.setReadySince(row, this.readyBaseMs);
     this.ready.add(row);
+    this.released++;
   }
 
   /** Takes a waiting task that is about to settle out of the queue, or out of what is held. */
@@ -236,10 +246,6 @@ export class ShardState {
     else this.#held++;
   }
 
-  #shareId(id: TaskId): TaskId {
-    return this.shareName(id) as TaskId;
-  }
-
   #setState(row: number, code: number): void {
     this.counts[this.table.state(row)]!--;
     this.counts[code]!++;
@@ -256,9 +262,9 @@ export class ShardState {
     this.setLive(row, {
       fence,
       run: table.runs(row) + 1,
-      node: this.shareName(to.node),
-      nodeName: this.shareName(to.nodeName),
-      incarnation: this.shareName(to.incarnation),
+      node: this.#names.share(to.node),
+      nodeName: this.#names.share(to.nodeName),
+      incarnation: this.#names.share(to.incarnation),
       assignedAtMs: this.shownInstant(row),
     });
     this.#setState(row, stateCode.assigned);
@@ -274,12 +280,7 @@ export class ShardState {
 
   setLive(row: number, attempt: AttemptRecord): void {
     this.table.ensureDetail(row).live = attempt;
-    let rows = this.#liveByNode.get(attempt.node);
-    if (rows === undefined) {
-      rows = new Set();
-      this.#liveByNode.set(attempt.node, rows);
-    }
-    rows.add(row);
+    this.#liveIndex.add(attempt.node, row);
   }
 
   live(row: number): AttemptRecord | undefined {
@@ -301,9 +302,7 @@ export class ShardState {
     const { live } = detail;
     assert(live, 'only a live attempt ends');
     detail.live = undefined;
-    const rows = this.#liveByNode.get(live.node);
-    rows?.delete(row);
-    if (rows?.size === 0) this.#liveByNode.delete(live.node);
+    this.#liveIndex.remove(live.node, row);
     return live;
   }
 
@@ -338,7 +337,12 @@ export class ShardState {
     this.#setState(row, code);
     table.copyWords(row, this.#eventWords);
     this.settled.add(this.#eventWords, this.specs.digestWord(table.spec(row)));
+    if (code === stateCode.failed && this.#rules >= failureRules) {
+      this.deadLetters.add(this.#eventWords, detail.settledAtMs);
+    }
     this.flush.markTask(row, end.reason.length);
+    const hold = this.specs.line(table.spec(row))?.hold;
+    if (hold !== undefined) for (const next of this.lines.leave(row)) this.release(next, hold);
   }
 
   /** Appends an event about a task as it is now, and takes it into the digest. */
@@ -361,10 +365,7 @@ export class ShardState {
 
   /** Rows with a live attempt, of one node or of all, in ID order. */
   liveRows(node?: NodeId): number[] {
-    const rows: number[] = [];
-    if (node !== undefined) rows.push(...(this.#liveByNode.get(node) ?? []));
-    else for (const ofNode of this.#liveByNode.values()) rows.push(...ofNode);
-    return rows.sort((left, right) => (this.table.isIdBefore(left, right) ? -1 : 1));
+    return this.#liveIndex.rows(node);
   }
 
   /** A settled task whose row is stored leaves memory; what remains is its ID and its key. */
@@ -380,6 +381,7 @@ export class ShardState {
     const row = this.table.find(words);
     if (row >= 0) this.forget(row);
     this.settled.remove(words);
+    if (this.deadLetters.has(words)) this.deadLetters.remove(words);
     if (item.keyHash) this.keys.remove(item.keyHash.high, item.keyHash.low, words);
     this.counts[taskStates.indexOf(item.state)]!--;
     this.flush.dropTask(words);
