@@ -9,6 +9,7 @@ import { Administration } from './administration.ts';
 import { bearerOf } from './bearer.ts';
 import type { ClusterReads } from './cluster-reads.ts';
 import type { NodeContext } from './context.ts';
+import type { DeadLetterDesk } from './dead-letter-desk.ts';
 import type { EventsFeed } from './events-feed.ts';
 import type { NodeSettings } from './node-parts.ts';
 import type { RegistryClient } from './registry-client.ts';
@@ -27,6 +28,7 @@ export interface ApiParts {
   readonly clusterId: string;
   readonly registry: RegistryClient;
   readonly writes: TaskWrites;
+  readonly deadLetters: DeadLetterDesk;
   readonly reads: TaskReads;
   readonly list: TaskList;
   readonly output: TaskOutput;
@@ -57,6 +59,8 @@ export function createApi(parts: ApiParts): NodeApi {
     list: query => list.list(query),
     cancel: (ids, reason, actor) => writes.cancel(ids, reason, actor),
     wait: (id, timeoutMs, signal) => reads.wait(id, timeoutMs, signal),
+    replay: (ids, actor) => parts.deadLetters.replay(ids, actor),
+    purge: (ids, actor) => parts.deadLetters.purge(ids, actor),
     retry: (id, actor) => retry(reads, submit, id, actor),
     output: query => output.output(query),
     explain: id => reads.explain(id),

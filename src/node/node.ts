@@ -12,6 +12,7 @@ import { Advertiser } from './advertiser.ts';
 import { createApi } from './api.ts';
 import { ClusterReads } from './cluster-reads.ts';
 import { background, type NodeContext } from './context.ts';
+import { DeadLetterDesk } from './dead-letter-desk.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { DriveLoop } from './drive-loop.ts';
 import { EventsFeed } from './events-feed.ts';
@@ -253,12 +254,8 @@ export class TschedNode {
       reported: shard => this.registry.seatsOf(shard),
       setting: name => this.registry.setting(name),
     });
-    this.#reads = new TaskReads({
-      context: this.context,
-      scheduler: this.scheduler,
-      access,
-      nodeOf,
-    });
+    const { context, scheduler } = this;
+    this.#reads = new TaskReads({ context, scheduler, access, nodeOf });
     this.#feed = new EventsFeed({
       context: this.context,
       shards,
@@ -270,6 +267,12 @@ export class TschedNode {
       clusterId: image.header.clusterId,
       registry: this.registry,
       writes: this.#writes,
+      deadLetters: new DeadLetterDesk({
+        context: this.context,
+        writes: this.#writes,
+        access,
+        draw,
+      }),
       reads: this.#reads,
       list: new TaskList({ context: this.context, access, store, shards }),
       output: new TaskOutput({

@@ -181,17 +181,20 @@ export class ShardAccess {
     return machine.specBytes(digest) ?? this.#store.row(shard, specKey(digest));
   }
 
+  /** The same of a spec that some task here has. */
+  storedSpec(machine: ShardMachine, shard: ShardId, digest: string): Uint8Array {
+    const bytes = this.specBytes(machine, shard, digest);
+    if (bytes !== undefined) return bytes;
+    throw new TschedError(
+      'storageFault',
+      `the specification ${digest} is missing in shard ${shard}`,
+    );
+  }
+
   spec(machine: ShardMachine, shard: ShardId, digest: string): TaskSpec {
     const cached = this.#specs.get(digest);
     if (cached !== undefined) return cached;
-    const bytes = this.specBytes(machine, shard, digest);
-    if (bytes === undefined) {
-      throw new TschedError(
-        'storageFault',
-        `the specification ${digest} is missing in shard ${shard}`,
-      );
-    }
-    const spec = decodeSpec(bytes);
+    const spec = decodeSpec(this.storedSpec(machine, shard, digest));
     if (this.#specs.size >= specCacheMax) {
       const oldest = this.#specs.keys().next();
       if (!oldest.done) this.#specs.delete(oldest.value);
@@ -206,6 +209,7 @@ export class ShardAccess {
     const view = toView(record, spec, {
       stale,
       shard: replica.group,
+      deadLetter: machine.isDeadLetter(id),
       reason:
         record.state === 'waiting'
           ? this.reason(record, spec, stale && isLeaderless(replica))
