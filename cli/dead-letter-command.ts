@@ -31,15 +31,16 @@ export abstract class DeadLetterCommand extends BaseCommand {
   protected async change(command: typeof DeadLetterCommand): Promise<unknown> {
     const { args, flags } = await this.parse(command);
     const named = [args.id ?? []].flat();
-    if (flags.all === named.length > 0) {
+    const all = flags.all === true;
+    if (all === named.length > 0) {
       throw usageError(
-        flags.all ? 'either IDs or --all' : `says no dead letter to ${this.verb}`,
+        all ? 'either IDs or --all' : `says no dead letter to ${this.verb}`,
         `Give IDs from \`tsched dlq list\`, or --all.`,
       );
     }
     const client = await this.connect(flags);
     const { name, tenant } = flags;
-    const ids = flags.all
+    const ids = all
       ? (await allDeadLetters(client, { name, tenant })).map(task => task.id)
       : named;
     const results = await changeDeadLetters(client, this.verb, ids);

@@ -40,7 +40,7 @@ interface Seen {
 }
 
 const casesMax = 20;
-/** After so many lost attempts, or supervisors that ended, a task is given up: `shard/DESIGN.md`. */
+/** After so many lost attempts, or ended supervisors, a task is given up: `shard/DESIGN.md`. */
 const [lostMax, supervisorsLostMax] = [5, 2];
 const settledStates = ['succeeded', 'failed', 'cancelled', 'aborted'];
 

@@ -9,11 +9,13 @@ import { Administration } from './administration.ts';
 import { bearerOf } from './bearer.ts';
 import type { ClusterReads } from './cluster-reads.ts';
 import type { NodeContext } from './context.ts';
-import type { DeadLetterDesk } from './dead-letter-desk.ts';
+import { DeadLetterDesk } from './dead-letter-desk.ts';
 import type { EventsFeed } from './events-feed.ts';
+import type { IdDraw } from './id-draw.ts';
 import type { NodeSettings } from './node-parts.ts';
 import type { RegistryClient } from './registry-client.ts';
 import { sha256Hex } from './sha256.ts';
+import type { ShardAccess } from './shard-access.ts';
 import type { TaskList } from './task-list.ts';
 import type { TaskOutput } from './task-output.ts';
 import type { TaskReads } from './task-reads.ts';
@@ -28,7 +30,8 @@ export interface ApiParts {
   readonly clusterId: string;
   readonly registry: RegistryClient;
   readonly writes: TaskWrites;
-  readonly deadLetters: DeadLetterDesk;
+  readonly access: ShardAccess;
+  readonly draw: IdDraw;
   readonly reads: TaskReads;
   readonly list: TaskList;
   readonly output: TaskOutput;
@@ -44,6 +47,7 @@ export interface ApiParts {
 export function createApi(parts: ApiParts): NodeApi {
   const { writes, reads, list, output, feed, cluster } = parts;
   const administration = new Administration(parts);
+  const deadLetters = new DeadLetterDesk(parts);
   const submit: NodeApi['submit'] = async (requests, actor) => {
     const replies = await writes.submit(requests, actor);
     parts.submitted(replies.filter(reply => reply.ok).length);
@@ -59,8 +63,8 @@ export function createApi(parts: ApiParts): NodeApi {
     list: query => list.list(query),
     cancel: (ids, reason, actor) => writes.cancel(ids, reason, actor),
     wait: (id, timeoutMs, signal) => reads.wait(id, timeoutMs, signal),
-    replay: (ids, actor) => parts.deadLetters.replay(ids, actor),
-    purge: (ids, actor) => parts.deadLetters.purge(ids, actor),
+    replay: (ids, actor) => deadLetters.replay(ids, actor),
+    purge: (ids, actor) => deadLetters.purge(ids, actor),
     retry: (id, actor) => retry(reads, submit, id, actor),
     output: query => output.output(query),
     explain: id => reads.explain(id),

@@ -12,6 +12,7 @@ import type { SubmitReply } from '../ports/node-api.ts';
 import type { ShardMachine } from '../shard/machine.ts';
 import { failureRules } from '../shard/rules.ts';
 import type { NodeContext } from './context.ts';
+import { diskFull } from './disk-room.ts';
 import type { IdDraw } from './id-draw.ts';
 import type { ShardAccess } from './shard-access.ts';
 import type { ShardLeader } from './shard-leader.ts';
@@ -41,9 +42,9 @@ export class DeadLetterDesk {
   }
 
   /** Makes a new task in place of each; a reply names the new one. */
-  replay(ids: readonly TaskId[], actor: Actor): Promise<SubmitReply[]> {
+  async replay(ids: readonly TaskId[], actor: Actor): Promise<SubmitReply[]> {
     this.#refuseTooEarly();
-    return this.#writes.perShard(ids, (shard, mine) => {
+    return await this.#writes.perShard(ids, (shard, mine) => {
       // Drawn once: a repeat of the request at another leader is about the same new tasks.
       const items = mine.map(retryOf => ({
         id: this.#draw.inSlot(slotOfId(retryOf)),
@@ -54,9 +55,9 @@ export class DeadLetterDesk {
     });
   }
 
-  purge(ids: readonly TaskId[], actor: Actor): Promise<SubmitReply[]> {
+  async purge(ids: readonly TaskId[], actor: Actor): Promise<SubmitReply[]> {
     this.#refuseTooEarly();
-    return this.#writes.perShard(ids, (shard, mine) =>
+    return await this.#writes.perShard(ids, (shard, mine) =>
       this.#writes.ask(shard, { kind: 'purge', items: mine.map(taskId => ({ taskId })) }, actor),
     );
   }
@@ -77,6 +78,7 @@ export class DeadLetterDesk {
     actor: Actor,
   ): Promise<readonly ItemReply[]> {
     const { machine, shard } = leader;
+    if (this.#context.loop.vitals.diskLow) return Promise.reject(diskFull(shard));
     const specs: Encoded[] = [];
     const places = new Map<string, number>();
     const items = asked.map((item): SubmitItem => {

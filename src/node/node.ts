@@ -12,7 +12,6 @@ import { Advertiser } from './advertiser.ts';
 import { createApi } from './api.ts';
 import { ClusterReads } from './cluster-reads.ts';
 import { background, type NodeContext } from './context.ts';
-import { DeadLetterDesk } from './dead-letter-desk.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { DriveLoop } from './drive-loop.ts';
 import { EventsFeed } from './events-feed.ts';
@@ -267,12 +266,8 @@ export class TschedNode {
       clusterId: image.header.clusterId,
       registry: this.registry,
       writes: this.#writes,
-      deadLetters: new DeadLetterDesk({
-        context: this.context,
-        writes: this.#writes,
-        access,
-        draw,
-      }),
+      access,
+      draw,
       reads: this.#reads,
       list: new TaskList({ context: this.context, access, store, shards }),
       output: new TaskOutput({

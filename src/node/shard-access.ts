@@ -7,7 +7,7 @@ import { type ErrorCode, TschedError } from '../model/errors.ts';
 import { type NodeId, type ShardId, slotOfId, type TaskId, timeOfId } from '../model/ids.ts';
 import type { SlotTable } from '../model/slots.ts';
 import { decodeSpec, type TaskSpec } from '../model/spec.ts';
-import type { Consistency, TaskView } from '../model/task.ts';
+import { type Consistency, reasonOfHolds, type TaskView } from '../model/task.ts';
 import type { Store } from '../ports/store.ts';
 import { specKey, taskKey } from '../shard/keys.ts';
 import type { ShardMachine } from '../shard/machine.ts';
@@ -227,6 +227,8 @@ export class ShardAccess {
 
   reason(record: TaskRecord, spec: TaskSpec, leaderless: boolean): string {
     if (leaderless) return 'ShardNoQuorum';
+    const held = reasonOfHolds(record.holds);
+    if (held !== undefined) return held;
     if (record.backedOff && record.readySinceMs > this.#context.clock.wallMs()) return 'BackOff';
     return this.#scheduler.reasonFor(demandOf(spec));
   }

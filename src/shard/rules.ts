@@ -9,7 +9,7 @@
 export const firstRules = 1;
 
 /**
- * Failed tasks are dead letters, poison is failed, supervisors that end count, back-offs are spread.
+ * Failed tasks are dead letters, poison is failed, supervisors that end count, pauses are spread.
  */
 export const failureRules = 3;
 

@@ -164,8 +164,8 @@ export class ShardState {
   }
 
   /**
-   * Adds a waiting task with the ID in `words`, held by the bits of `others`, and where it stands in
-   * a line in which others have to settle first.
+   * Adds a waiting task with the ID in `words`, held by the bits of `others`, and where it stands
+   * in a line in which others have to settle first.
    */
   admit(item: SubmitItem, spec: number, others = 0): number {
     const { table } = this;

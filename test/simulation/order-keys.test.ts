@@ -1,6 +1,6 @@
 /**
- * Many tasks over a hundred order keys, while nodes crash and leaders change: no two of one key at a
- * time, each in its turn, and all of them in the end. TSCHED_E2E=full makes them ten thousand.
+ * Many tasks over a hundred order keys, while nodes crash and leaders change: no two of one key at
+ * a time, each in its turn, and all of them in the end. TSCHED_E2E=full makes them ten thousand.
  */
 import { expect, test } from 'vitest';
 import { TschedError } from '../../src/model/errors.ts';

@@ -2,9 +2,10 @@
  * The directives of the shard transcripts. Tasks are `t1`, `t2`, ..., nodes any word; instants are
  * milliseconds after the start, `at` of a command is its stamp (default: the one before).
  *
- *   submit [at=] [order=] [retry-on=(75,oom)] [attempts=] [backoff=(initial,max)] [key=] [name=] [cpu=] [tenant=]   t1
- *   [retry-of=t0] assign [at=]                                                                   t1
- *   node start | unassign | lose [at=]                                                  t1 fence
+ *   submit [at=] [attempts=] [backoff=(initial,max)] [key=] [name=] [cpu=] [tenant=]
+ *          [order=] [retry-on=(75,oom)]                                            t1 [retry-of=t0]
+ *   assign [at=]                                                                   t1 node
+ *   start | unassign | lose [at=]                                                  t1 fence
  *   finish [at=]                             outcome: a kind, or supervisorLost    t1 fence outcome
  *   cancel [at=] [reason=]                                                         t1
  *   recover [at=] [epoch=] · adopt [at=] [rules=]

@@ -35,8 +35,8 @@ export function backoffMs(backoff: Backoff, runs: number): number {
 }
 
 /**
- * Between half a pause and all of it, by the task and the run, so that what failed together does not
- * come back together.
+ * Between half a pause and all of it, by the task and the run, so that what failed together does
+ * not come back together.
  */
 export function spreadMs(pauseMs: number, words: Uint32Array, runs: number): number {
   const hash = mix32(hashWords(words[0]!, words[1]!, words[2]!, words[3]!) ^ runs);
