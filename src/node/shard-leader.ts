@@ -90,11 +90,9 @@ export class ShardLeader {
     this.#desk = options.desk;
     this.#readSpec = options.readSpec;
     this.#self = { name: `node:${options.context.nodeId}`, tenant: '' };
-    this.#rules = new RulesAdoption({
-      machine: this.machine,
-      clusterVersion: () => options.context.clusterVersion(),
-      propose: rules => this.ask({ kind: 'adopt', rules }),
-    });
+    this.#rules = new RulesAdoption(this.machine, options.context, rules =>
+      this.ask({ kind: 'adopt', rules }),
+    );
     this.#beganMs = options.context.clock.bootMs();
     this.#scannedMs = this.#beganMs;
     this.#submits = new SubmitQueue(command => this.#propose(command));
