@@ -14,6 +14,9 @@ export default class DlqPurge extends DeadLetterCommand {
     '<%= config.bin %> dlq purge --all --name nightly',
   ];
 
+  /** Said again: oclif looks at what a class has itself. */
+  static override args = DeadLetterCommand.args;
+
   protected readonly verb = 'purge' as const;
 
   protected done(old: string): string {

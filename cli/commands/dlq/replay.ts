@@ -16,6 +16,9 @@ export default class DlqReplay extends DeadLetterCommand {
     '<%= config.bin %> dlq replay --all --name nightly',
   ];
 
+  /** Said again: oclif looks at what a class has itself. */
+  static override args = DeadLetterCommand.args;
+
   protected readonly verb = 'replay' as const;
 
   protected done(old: string, id: string): string {
