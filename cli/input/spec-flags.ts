@@ -1,5 +1,6 @@
 /** The flags of `submit` that say something about the task, and the document they stand for. */
 import { string } from '@oclif/core/flags';
+import { causeHelp } from '../../src/model/failure-causes.ts';
 import { limits } from '../../src/model/limits.ts';
 import { tiers } from '../../src/model/resources.ts';
 import { usageError } from '../cli-error.ts';
@@ -36,6 +37,25 @@ export const specFlags = {
   'idempotency-key': string({
     description: 'a later submit with the same key and task is the same task',
     helpValue: 'KEY',
+  }),
+  'order-key': string({
+    description: 'tasks of one key run one at a time, in the order in which they were taken',
+    helpValue: 'KEY',
+  }),
+  'max-running-per': string({
+    description: 'at most so many tasks of one key run at a time',
+    helpValue: 'KEY=N',
+    ...many,
+  }),
+  'retry-on': string({
+    description: `only these failures are run again, commas or repeated: ${causeHelp}`,
+    helpValue: 'CAUSES',
+    ...many,
+  }),
+  'no-retry-on': string({
+    description: 'these failures are not run again; as for --retry-on',
+    helpValue: 'CAUSES',
+    ...many,
   }),
   array: string({
     description: `one task for each index, at most ${limits.arrayMax}`,
@@ -81,6 +101,10 @@ const fieldOf: Record<SpecFlagName, string> = {
   attempts: 'attempts',
   backoff: 'backoff',
   'idempotency-key': 'idempotencyKey',
+  'order-key': 'orderKey',
+  'max-running-per': 'maxRunningPer',
+  'retry-on': 'retryOn',
+  'no-retry-on': 'noRetryOn',
   array: 'array',
   label: 'labels',
   require: 'require',
@@ -91,6 +115,8 @@ const fieldOf: Record<SpecFlagName, string> = {
   id: 'id',
 };
 
+/** Lists of texts, not maps. */
+const lists: ReadonlySet<SpecFlagName> = new Set(['retry-on', 'no-retry-on']);
 const counts: ReadonlySet<SpecFlagName> = new Set(['iops', 'ports', 'attempts']);
 
 function toMap(flag: string, pairs: readonly string[]): Record<string, string> {
@@ -113,7 +139,8 @@ export function documentOfFlags(flags: SpecFlagValues): TaskDocument {
   for (const name of Object.keys(fieldOf) as SpecFlagName[]) {
     const value = flags[name];
     if (value === undefined) continue;
-    if (typeof value !== 'string') document[fieldOf[name]] = toMap(name, value);
+    if (lists.has(name)) document[fieldOf[name]] = value;
+    else if (typeof value !== 'string') document[fieldOf[name]] = toMap(name, value);
     else if (counts.has(name) && /^\d{1,15}$/.test(value)) document[fieldOf[name]] = Number(value);
     else document[fieldOf[name]] = value;
   }

@@ -16,6 +16,8 @@ export interface PreparedTask {
   /** The ID in the document; none for a keyed task, whose key makes a repeat safe. */
   readonly id: string | undefined;
   readonly array: boolean;
+  /** The node puts its ID into the slot of its line: the task's is another one. */
+  readonly ordered: boolean;
 }
 
 /** What a task is made of, before flags and ID. */
@@ -102,6 +104,7 @@ export function prepareTasks(
       document: { ...(document as TaskDocument), ...(id === undefined ? {} : { id }) },
       id,
       array: reading.array !== undefined,
+      ordered: reading.spec.orderKey !== undefined || reading.spec.maxRunningPer !== undefined,
     });
   }
   if (found.length > 0) throw refusal(found);

@@ -85,7 +85,9 @@ function facts(task: TaskView, screen: Screen): [string, string][] {
   }
   lines.push(['command', cut(oneLine(task.command), Math.max(20, screen.columns - 12))]);
   lines.push(['tier', task.tier]);
-  const lost = task.lost === 0 ? '' : `, ${task.lost} more lost with a node`;
+  const supervisors = task.supervisorsLost ?? 0;
+  const under = supervisors === 0 ? '' : `, ${supervisors} of them with its supervisor`;
+  const lost = task.lost === 0 ? '' : `, ${task.lost} more lost with a node${under}`;
   lines.push(['runs', `${task.runs} of ${task.attemptsMax}${lost}`]);
   if (task.notBeforeMs !== undefined && task.notBeforeMs > screen.nowMs) {
     lines.push(['next run', ago(task.notBeforeMs, screen.nowMs)]);
@@ -95,6 +97,8 @@ function facts(task: TaskView, screen: Screen): [string, string][] {
   const owner = task.owner === '' ? '' : ` by ${oneLine(task.owner)}`;
   lines.push(['submitted', `${ago(task.submittedAtMs, screen.nowMs)}${owner}${settled}`]);
   lines.push(['shard', String(task.shard)]);
+  if (task.orderKey !== undefined) lines.push(['order key', oneLine(task.orderKey)]);
+  if (task.deadLetter === true) lines.push(['dlq', 'a dead letter: neither replayed nor purged']);
   if (task.retryOf !== undefined) lines.push(['retry of', task.retryOf]);
   if (task.arrayId !== undefined) lines.push(['array', `${task.arrayId} [${task.arrayIndex}]`]);
   return lines;
@@ -104,7 +108,8 @@ function hints(task: TaskView): string {
   const short = shortId(task.id);
   if (task.state === 'waiting') return `tsched explain ${short}`;
   if (!isSettled(task.state)) return `tsched logs ${short} -f · tsched cancel ${short}`;
-  const retry = task.state === 'succeeded' ? '' : ` · tsched retry ${short}`;
+  const verb = task.deadLetter === true ? 'dlq replay' : 'retry';
+  const retry = task.state === 'succeeded' ? '' : ` · tsched ${verb} ${short}`;
   return task.attempts.length === 0 ? retry.slice(3) : `tsched logs ${short}${retry}`;
 }
 

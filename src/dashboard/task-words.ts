@@ -28,6 +28,7 @@ const reasons: Readonly<Record<string, string>> = {
   OrderKey: 'one before it in order',
   OffPeak: 'held for a quieter time',
   Priority: 'others are more urgent',
+  MaxRunning: 'as many of its key run as may',
 };
 
 /** Why a task waits, or what there is to say about how it settled. */

@@ -10,6 +10,7 @@ import {
   settingsRoute,
   shardsRoute,
 } from './routes/cluster.ts';
+import { deadLettersRoute, purgeRoute, replayRoute } from './routes/dead-letters.ts';
 import { eventsRoute } from './routes/events.ts';
 import { logsRoute } from './routes/logs.ts';
 import { healthRoute, metricsRoute, openapiRoute } from './routes/node-state.ts';
@@ -53,6 +54,9 @@ export const routes: readonly Route[] = [
   cancelRoute,
   cancelManyRoute,
   retryRoute,
+  deadLettersRoute,
+  replayRoute,
+  purgeRoute,
   eventsRoute,
   tenantsRoute,
   tenantRoute,

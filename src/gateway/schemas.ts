@@ -4,6 +4,7 @@
  */
 import { outcomeKinds } from '../model/attempt.ts';
 import { errorTable } from '../model/errors.ts';
+import { limits } from '../model/limits.ts';
 import { resourceNames, tiers } from '../model/resources.ts';
 import type { JsonSchema } from '../model/spec-fields.ts';
 import { eventKinds, taskStates, waitingReasons } from '../model/task.ts';
@@ -36,6 +37,12 @@ const taskIdSchema = described(text, 'Task ID, 20 characters.');
 export const idParams = object({
   id: described(text, 'Task ID, its last 4 or more characters, or `last`.'),
 });
+
+export const idListSchema: JsonSchema = {
+  type: 'array',
+  items: { type: 'string' },
+  maxItems: limits.batchItemsMax,
+};
 
 const specProblem = object({
   pointer: described(text, 'JSON pointer into the document.'),
@@ -79,6 +86,7 @@ const outcome = object({
   outputTruncated: flag,
   tail: described(text, 'Last bytes of the output.'),
   message: text,
+  'supervisorLost?': described(flag, 'Of a lost one: its supervisor ended while it ran under it.'),
 });
 
 const attempt = object({
@@ -111,6 +119,9 @@ export const taskViewSchema = object({
   runs: whole,
   attemptsMax: whole,
   lost: described(whole, 'Attempts that ended with their node; they do not count.'),
+  'supervisorsLost?': described(whole, 'How many of these ended because their supervisor did.'),
+  'deadLetter?': described(flag, 'It failed, and was neither replayed nor purged since.'),
+  'orderKey?': text,
   tier: { enum: tiers },
   command: text,
   submittedAtMs: instant,
@@ -139,6 +150,7 @@ const taskSummary = object({
   attemptsMax: whole,
   shard: whole,
   'nodeName?': text,
+  'outcome?': described(outcome, 'Of a dead letter, in a listing of those; without its output.'),
 });
 
 export const listPageSchema = object({

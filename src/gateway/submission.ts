@@ -7,6 +7,7 @@ import { randomInt } from 'node:crypto';
 import type { ErrorCode } from '../model/errors.ts';
 import { formatTaskId, parseTaskId, slotCount, type TaskId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
+import { intoKeySlot } from '../model/slots.ts';
 import { readSpecDocument } from '../model/spec-document.ts';
 import type { SpecProblem } from '../model/spec-reading.ts';
 import type { NodeApi, SubmitReply, SubmitRequest } from '../ports/node-api.ts';
@@ -69,11 +70,13 @@ export function prepare(document: unknown, identity: Identity): Prepared {
     const detail = `The token belongs to the tenant ${identity.tenant}, not to ${spec.tenant}.`;
     return { ok: false, problem: problemOf('forbidden', detail, { field: '/tenant' }) };
   }
-  if (array === undefined) return { ok: true, requests: [{ id, spec }] };
+  if (array === undefined) {
+    return { ok: true, requests: [{ id: id && intoKeySlot(id, spec), spec }] };
+  }
   const arrayId = id ?? drawArrayId();
   const requests: SubmitRequest[] = [];
   for (let index = array.from; index <= array.to; index++) {
-    const taskId = arrayTaskId(arrayId, index - array.from);
+    const taskId = intoKeySlot(arrayTaskId(arrayId, index - array.from), spec);
     requests.push({ id: taskId, spec, arrayId, arrayIndex: index });
   }
   return { ok: true, requests, arrayId };

@@ -52,7 +52,13 @@ export interface Outcome {
   readonly tail: string;
   /** One sentence for a person, where the kind does not say it all. */
   readonly message: string;
+  /** Of a `lost` one: its node says that the supervisor ended while the process ran under it. */
+  readonly supervisorLost?: boolean | undefined;
 }
+
+/** Without what cluster version 3 brought; an outcome that has none of it is written so. */
+const plainVersion = 1;
+const markedVersion = 2;
 
 /** An outcome told by the shard, not by the node: what it used is not known. */
 export function systemOutcome(kind: OutcomeKind, atMs: number, message: string): Outcome {
@@ -72,20 +78,25 @@ export function systemOutcome(kind: OutcomeKind, atMs: number, message: string):
 }
 
 export function writeOutcome(writer: ByteWriter, outcome: Outcome): void {
-  writer.u8(1).u8(outcomeKinds.indexOf(outcome.kind));
+  const marked = outcome.supervisorLost === true;
+  writer.u8(marked ? markedVersion : plainVersion).u8(outcomeKinds.indexOf(outcome.kind));
   writer.optional(outcome.exitCode, (w, code) => w.u8(code & 0xff));
   writer.optional(outcome.signal, (w, signal) => w.text(signal));
   writer.varint(outcome.startedAtMs).varint(outcome.endedAtMs);
   writer.varint(outcome.userCpuMs).varint(outcome.systemCpuMs).varint(outcome.peakMemoryBytes);
   writer.varint(outcome.stdoutBytes).varint(outcome.stderrBytes).bool(outcome.outputTruncated);
   writer.text(outcome.tail).text(outcome.message);
+  if (marked) writer.bool(true);
 }
 
 export function readOutcome(reader: ByteReader): Outcome {
-  reader.version(1, 'outcome');
+  const version = reader.u8();
+  if (version !== plainVersion && version !== markedVersion) {
+    throw new DecodeError(`outcome: version ${version}, this program reads ${markedVersion}`);
+  }
   const kind = outcomeKinds[reader.u8()];
   if (kind === undefined) throw new DecodeError('unknown outcome');
-  return {
+  const outcome = {
     kind,
     exitCode: reader.optional(r => r.u8()),
     signal: reader.optional(r => r.text(32)),
@@ -100,4 +111,5 @@ export function readOutcome(reader: ByteReader): Outcome {
     tail: reader.text(limits.outcomeTailBytes * 4),
     message: reader.text(4_096),
   };
+  return version === markedVersion ? { ...outcome, supervisorLost: reader.bool() } : outcome;
 }

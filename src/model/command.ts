@@ -54,14 +54,15 @@ interface Stamped {
   readonly actor: Actor;
 }
 
+interface SubmitBody {
+  /** `encodeSpec` bytes, each with the first 16 bytes of its sha256. */
+  readonly specs: readonly { readonly digest: Uint8Array; readonly bytes: Uint8Array }[];
+  readonly items: readonly SubmitItem[];
+}
+
 export type ShardCommand = Stamped &
   (
-    | {
-        readonly kind: 'submit';
-        /** `encodeSpec` bytes, each with the first 16 bytes of its sha256. */
-        readonly specs: readonly { readonly digest: Uint8Array; readonly bytes: Uint8Array }[];
-        readonly items: readonly SubmitItem[];
-      }
+    | ({ readonly kind: 'submit' } & SubmitBody)
     | { readonly kind: 'assign'; readonly items: readonly PlacementItem[] }
     /** The worker refused: nothing was started, no run is counted. */
     | {
@@ -92,7 +93,20 @@ export type ShardCommand = Stamped &
         readonly kind: 'charge';
         readonly items: readonly { readonly tenant: string; readonly count: number }[];
       }
+    /** From here on the shard follows the rules of this cluster version: see `shard/rules.ts`. */
+    | { readonly kind: 'adopt'; readonly rules: number }
+    /** New tasks, each in place of the dead letter that its `retryOf` names. */
+    | ({ readonly kind: 'replay' } & SubmitBody)
+    /** Nobody wants to hear of these dead letters any more. */
+    | { readonly kind: 'purge'; readonly items: readonly { readonly taskId: TaskId }[] }
   );
+
+/** A command without its stamp. */
+export type ShardCommandBody = ShardCommand extends infer C
+  ? C extends ShardCommand
+    ? Omit<C, keyof Stamped>
+    : never
+  : never;
 
 export type ShardCommandKind = ShardCommand['kind'];
 
@@ -108,6 +122,9 @@ const kindNumbers: Readonly<Record<ShardCommandKind, number>> = {
   recover: 7,
   expire: 8,
   charge: 31,
+  adopt: 35,
+  replay: 36,
+  purge: 37,
 };
 
 export const shardCommandKinds = Object.keys(kindNumbers) as ShardCommandKind[];
@@ -144,6 +161,7 @@ export function encodeShardCommand(command: ShardCommand): Uint8Array {
   writer.varint(command.atMs).text(command.actor.name).text(command.actor.tenant);
   switch (command.kind) {
     case 'submit':
+    case 'replay':
       writer.list(command.specs, (w, spec) => w.raw(spec.digest).bytes(spec.bytes));
       writer.list(command.items, (w, item) => {
         w.text(item.id).varint(item.spec);
@@ -183,6 +201,12 @@ export function encodeShardCommand(command: ShardCommand): Uint8Array {
     case 'recover':
       writer.varint(command.epoch);
       break;
+    case 'adopt':
+      writer.varint(command.rules);
+      break;
+    case 'purge':
+      writer.list(command.items, (w, item) => w.text(item.taskId));
+      break;
     case 'expire':
       writer.list(command.items, (w, item) => {
         w.text(item.taskId).u8(taskStates.indexOf(item.state)).raw(item.digest);
@@ -215,6 +239,7 @@ function readCommand(reader: ByteReader): ShardCommand {
   const stamp = { atMs, actor };
   switch (kind) {
     case 'submit':
+    case 'replay':
       return { kind, ...stamp, specs: reader.list(readSpecEntry), items: reader.list(readSubmit) };
     case 'assign':
       return { kind, ...stamp, items: reader.list(readPlacement) };
@@ -251,6 +276,10 @@ function readCommand(reader: ByteReader): ShardCommand {
         ...stamp,
         items: reader.list(r => ({ tenant: r.text(256), count: r.varint() })),
       };
+    case 'adopt':
+      return { kind, ...stamp, rules: reader.varint() };
+    case 'purge':
+      return { kind, ...stamp, items: reader.list(r => ({ taskId: readId(r) })) };
     default:
       throw new DecodeError('shard command of an unknown kind: written by a newer version');
   }

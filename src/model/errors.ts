@@ -101,6 +101,12 @@ export const errorTable = {
     'The task has not settled yet',
     'Wait for it with `tsched wait ID`, or cancel it first.',
   ),
+  notDeadLetter: row(
+    409,
+    1,
+    'The task is no dead letter',
+    'List those there are with `tsched dlq list`; `tsched retry ID` runs any settled task again.',
+  ),
   noOutput: row(
     404,
     1,

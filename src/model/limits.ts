@@ -32,8 +32,16 @@ export const limits = {
   outputBytesMax: 1024 * mib,
   /** Tail of the output that travels with the outcome. */
   outcomeTailBytes: 4 * kib,
-  /** Attempts that ended with their node, before the task is aborted as poison. */
+  /** Attempts that ended with their node, before the task is given up as poison. */
   lostMax: 5,
+  /** Supervisors that ended under attempts of a task, before it is given up as poison. */
+  supervisorsLostMax: 2,
+  /** Causes that each of `retryOn` and `noRetryOn` names. */
+  causesMax: 32,
+  /** Unsettled tasks of one order key, or of one key of `maxRunningPer`. */
+  lineMax: 100_000,
+  /** How many tasks of one key of `maxRunningPer` may be allowed to run at a time. */
+  maxRunningPerMax: 10_000,
   /** Nodes a task remembers that it failed on. */
   avoidMax: 8,
   /** Ended attempts kept of one task, the newest. */
@@ -124,4 +132,5 @@ assert(limits.snapshotChunkBytes < limits.bulkMessageBytesMax, 'a piece fits a m
 assert(limits.snapshotWindow < limits.bulkMessagesMax, 'what is under way may wait');
 assert(limits.specBytesMax < limits.rowBytesMax, 'a spec fits a row');
 assert(limits.rebuildsPerDayMax <= limits.quarantinesKept, 'the stores put aside are counted');
+assert(limits.supervisorsLostMax <= limits.lostMax, 'those that end with a supervisor are lost');
 assert(limits.leaseMsMin <= limits.leaseMsDefault, 'the default lease is allowed');

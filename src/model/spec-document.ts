@@ -6,6 +6,7 @@
  * Validation is code rather than a schema library: this is on the path of every submit, and the
  * messages are read by people.
  */
+import { checkCauses } from './failure-readers.ts';
 import { slotOfId, type TaskId } from './ids.ts';
 import { limits } from './limits.ts';
 import { type ResourceName, type Resources, resourceNames, tierDefaults } from './resources.ts';
@@ -85,7 +86,7 @@ const pairBytes = (pairs: readonly (readonly [string, string])[]): number =>
 
 /** At most this many bytes: each part is in bounds by itself, all of them together may not be. */
 function specBytesBound(draft: SpecDraft, run: Run): number {
-  let bytes = 2_048 + limits.keyBytesMax + utf8Length(draft.cwd);
+  let bytes = 4_096 + 3 * limits.keyBytesMax + utf8Length(draft.cwd);
   bytes += pairBytes(draft.env) + pairBytes(draft.labels) + pairBytes(draft.require);
   const texts = run.kind === 'command' ? run.argv : run.kind === 'script' ? run.args : [];
   for (const text of texts) bytes += utf8Length(text) + 3;
@@ -119,13 +120,20 @@ function checkTogether(draft: SpecDraft, run: Run | undefined, problems: Problem
   if (draft.idempotencyKey !== undefined) {
     if (draft.array !== undefined) {
       problems.add('/idempotencyKey', 'cannot go with `array`: all its tasks would be one');
-    } else if (draft.id !== undefined && slotOfId(draft.id) !== keySlot(keyOf(draft))) {
+    } else if (
+      draft.id !== undefined &&
+      // Of a task in a line the node puts the ID into its slot.
+      draft.orderKey === undefined &&
+      draft.maxRunningPer === undefined &&
+      slotOfId(draft.id) !== keySlot(draft)
+    ) {
       problems.add(
         '/id',
         'is not in the slot of the idempotency key; leave it out: the key makes a repeat safe',
       );
     }
   }
+  checkCauses(problems, draft);
   if (run === undefined) return;
   const bytes = specBytesBound(draft, run);
   if (bytes > limits.specBytesMax) {
@@ -137,11 +145,6 @@ function checkTogether(draft: SpecDraft, run: Run | undefined, problems: Problem
     );
   }
 }
-
-const keyOf = (draft: SpecDraft): { tenant: string; idempotencyKey: string | undefined } => ({
-  tenant: draft.tenant,
-  idempotencyKey: draft.idempotencyKey,
-});
 
 function readField(draft: SpecDraft, name: string, value: unknown, problems: ProblemList): void {
   const known = readerOf.get(name);
@@ -191,6 +194,10 @@ export function readSpecDocument(
     labels: [],
     require: [],
     idempotencyKey: undefined,
+    orderKey: undefined,
+    maxRunningPer: undefined,
+    retryOn: undefined,
+    noRetryOn: undefined,
     outputBytesMax: limits.outputBytesDefault,
     tenant: defaults.tenant,
     owner: defaults.owner,
@@ -289,6 +296,12 @@ export function writeSpecDocument(spec: TaskSpec): Record<string, unknown> {
   if (spec.labels.length > 0) document['labels'] = Object.fromEntries(spec.labels);
   if (spec.require.length > 0) document['require'] = Object.fromEntries(spec.require);
   if (spec.idempotencyKey !== undefined) document['idempotencyKey'] = spec.idempotencyKey;
+  if (spec.orderKey !== undefined) document['orderKey'] = spec.orderKey;
+  if (spec.maxRunningPer !== undefined) {
+    document['maxRunningPer'] = { [spec.maxRunningPer.key]: spec.maxRunningPer.max };
+  }
+  if (spec.retryOn !== undefined) document['retryOn'] = spec.retryOn;
+  if (spec.noRetryOn !== undefined) document['noRetryOn'] = spec.noRetryOn;
   document['output'] = writeSize(spec.outputBytesMax);
   document['tenant'] = spec.tenant;
   document['owner'] = spec.owner;

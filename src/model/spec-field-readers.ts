@@ -2,6 +2,7 @@
  * How each field of a task document is read into a draft (`spec-document.ts` makes the spec of it).
  * One reader for each field of `spec-fields.ts`: the compiler holds the two tables together.
  */
+import { readCauses, readMaxRunningPer } from './failure-readers.ts';
 import { type TaskId, toTaskId } from './ids.ts';
 import { limits } from './limits.ts';
 import { type ResourceName, tiers } from './resources.ts';
@@ -52,6 +53,10 @@ export interface SpecDraft {
   labels: [string, string][];
   require: [string, string][];
   idempotencyKey: string | undefined;
+  orderKey: string | undefined;
+  maxRunningPer: { readonly key: string; readonly max: number } | undefined;
+  retryOn: readonly string[] | undefined;
+  noRetryOn: readonly string[] | undefined;
   outputBytesMax: number;
   tenant: string;
   owner: string;
@@ -65,6 +70,7 @@ export type FieldReader = (
 ) => void;
 
 const shortText = { bytesMax: limits.nameBytesMax, bytesMin: 1, oneLine: true } as const;
+const keyText = { bytesMax: limits.keyBytesMax, bytesMin: 1, oneLine: true } as const;
 const tenantText = /^[a-z0-9][a-z0-9._-]{0,62}$/;
 const base64Text = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
@@ -306,8 +312,19 @@ export const fieldReaders: { readonly [Name in SpecFieldName]: FieldReader } = {
     draft.require = readPairMap(problems, pointer, value, labelRule) ?? [];
   },
   idempotencyKey: (draft, value, pointer, problems) => {
-    const rule = { bytesMax: limits.keyBytesMax, bytesMin: 1, oneLine: true };
-    draft.idempotencyKey = readText(problems, pointer, value, rule);
+    draft.idempotencyKey = readText(problems, pointer, value, keyText);
+  },
+  orderKey: (draft, value, pointer, problems) => {
+    draft.orderKey = readText(problems, pointer, value, keyText);
+  },
+  maxRunningPer: (draft, value, pointer, problems) => {
+    draft.maxRunningPer = readMaxRunningPer(problems, pointer, value);
+  },
+  retryOn: (draft, value, pointer, problems) => {
+    draft.retryOn = readCauses(problems, pointer, value);
+  },
+  noRetryOn: (draft, value, pointer, problems) => {
+    draft.noRetryOn = readCauses(problems, pointer, value);
   },
   array: (draft, value, pointer, problems) => {
     draft.array = readArrayRange(problems, pointer, value);

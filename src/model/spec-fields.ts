@@ -3,6 +3,7 @@
  * an example. `spec-document.ts` reads and writes such documents; the OpenAPI document, the
  * reference of the fields and the suggestion for a misspelt field are made from this table.
  */
+import { causeHelp } from './failure-causes.ts';
 import { limits } from './limits.ts';
 import { tiers } from './resources.ts';
 
@@ -21,6 +22,14 @@ const count = (minimum: number, maximum: number): JsonSchema => ({
 });
 const textMap: JsonSchema = { type: 'object', additionalProperties: { type: 'string' } };
 const textList: JsonSchema = { type: 'array', items: { type: 'string' } };
+
+const causeList: JsonSchema = {
+  anyOf: [
+    { type: 'string' },
+    { type: 'integer' },
+    { type: 'array', items: { anyOf: [{ type: 'string' }, { type: 'integer' }] } },
+  ],
+};
 
 const field = (schema: JsonSchema, description: string, example: unknown): JsonSchema => ({
   ...schema,
@@ -121,6 +130,22 @@ export const specFields = {
     'A later submit with the same key and the same specification is the same task.',
     'invoice-2024-07-31',
   ),
+  orderKey: field(
+    text(limits.keyBytesMax),
+    'Tasks of one tenant with the same key run one at a time, in the order in which they were taken.',
+    'account-4711',
+  ),
+  maxRunningPer: field(
+    { type: 'object', additionalProperties: count(1, limits.maxRunningPerMax), maxProperties: 1 },
+    'One key, and how many tasks of one tenant with that key may run at a time.',
+    { db: 3 },
+  ),
+  retryOn: field(
+    causeList,
+    `Failures after which it is run again, while runs are left: each ${causeHelp}. All where it is left out.`,
+    [75, 'SIGTERM', 'timeout', 'oom'],
+  ),
+  noRetryOn: field(causeList, 'Failures after which it is not run again, in the same words.', [2]),
   array: field(
     text(32),
     `Makes one task of this specification for each index, at most ${limits.arrayMax}.`,
@@ -155,14 +180,10 @@ export const notYetFields: readonly string[] = [
   'priority',
   'offPeak',
   'window',
-  'orderKey',
   'gang',
   'reservation',
   'spread',
   'prefer',
-  'maxRunningPer',
-  'retryOn',
-  'noRetryOn',
   'checkpoint',
   'stages',
   'template',
@@ -188,6 +209,7 @@ const aliases: Record<string, SpecFieldName> = {
   workingdirectory: 'cwd',
   dir: 'cwd',
   key: 'idempotencyKey',
+  partitionkey: 'orderKey',
   count: 'array',
   lease: 'lostAfter',
   nodelabels: 'require',

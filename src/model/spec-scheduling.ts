@@ -5,6 +5,7 @@
  * specs that use none are those that programs of version 1 read.
  */
 import type { ByteReader, ByteWriter } from './bytes.ts';
+import { limits } from './limits.ts';
 
 /** All of them are missing where they were not asked for. */
 export type SpecScheduling = {
@@ -28,6 +29,13 @@ const field = <T>(definition: Field<T>): Field<T> => definition;
 
 const keyBytesMax = 1_024;
 
+const causes = {
+  write: (w: ByteWriter, list: readonly string[]) => {
+    w.list(list, (body, cause) => body.text(cause));
+  },
+  read: (r: ByteReader) => r.list(body => body.text(16), limits.causesMax),
+};
+
 /** By ascending tag: the order in which they are written. */
 export const schedulingFields = {
   /** Tasks of one tenant and key run one at a time, in the order in which they were submitted. */
@@ -35,6 +43,19 @@ export const schedulingFields = {
     tag: 21,
     write: (w, key) => w.text(key),
     read: r => r.text(keyBytesMax),
+    isTerm: true,
+  }),
+  /** Failures after which it is run again, as `readCause` spells them; all where there are none. */
+  retryOn: field<readonly string[]>({ tag: 41, ...causes, isTerm: true }),
+  /** Failures after which it is not. */
+  noRetryOn: field<readonly string[]>({ tag: 42, ...causes, isTerm: true }),
+  /** At most so many tasks of one tenant and key run at a time. */
+  maxRunningPer: field<{ readonly key: string; readonly max: number }>({
+    tag: 43,
+    write: (w, { key, max }) => {
+      w.text(key).varint(max);
+    },
+    read: r => ({ key: r.text(keyBytesMax), max: r.varint() }),
     isTerm: true,
   }),
 } as const;

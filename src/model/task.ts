@@ -41,6 +41,8 @@ export const waitingReasons = [
   'OrderKey',
   'OffPeak',
   'Priority',
+  /** As many tasks of its key run as may. */
+  'MaxRunning',
 ] as const;
 export type WaitingReason = (typeof waitingReasons)[number];
 
@@ -48,7 +50,7 @@ export type WaitingReason = (typeof waitingReasons)[number];
  * What keeps a waiting task out of the ready queue until something is decided: bits of its row, in
  * this order. Append-only. Where several hold it, the first is the reason that is shown.
  */
-const holdKinds = ['dependency', 'orderKey', 'paused'] as const;
+const holdKinds = ['dependency', 'orderKey', 'paused', 'permit'] as const;
 export type HoldKind = (typeof holdKinds)[number];
 
 export const holdBit = (kind: HoldKind): number => 1 << holdKinds.indexOf(kind);
@@ -57,6 +59,7 @@ const holdReasons: Record<HoldKind, WaitingReason> = {
   dependency: 'Dependency',
   orderKey: 'OrderKey',
   paused: 'Paused',
+  permit: 'MaxRunning',
 };
 
 /** The reason that a task with these bits shows; `undefined` for none. */
@@ -96,6 +99,11 @@ export interface TaskView {
   readonly attemptsMax: number;
   /** Attempts that ended with their node; they do not count. */
   readonly lost: number;
+  /** How many of these ended because their supervisor did, by the word of its node. */
+  readonly supervisorsLost?: number | undefined;
+  /** It failed, and was neither replayed nor purged since. */
+  readonly deadLetter?: boolean | undefined;
+  readonly orderKey?: string | undefined;
   readonly tier: Tier;
   readonly command: string;
   readonly submittedAtMs: number;
@@ -138,7 +146,11 @@ export type TaskSummary = Pick<
   | 'runs'
   | 'attemptsMax'
   | 'shard'
-> & { readonly nodeName?: string | undefined };
+> & {
+  readonly nodeName?: string | undefined;
+  /** Of a dead letter, in a listing of those: how the last attempt ended, without its output. */
+  readonly outcome?: Outcome | undefined;
+};
 
 export const eventKinds = [
   'submitted',
@@ -148,6 +160,8 @@ export const eventKinds = [
   'attemptEnded',
   'cancelRequested',
   'settled',
+  /** After `settled`, of a task that failed: it waits to be replayed or purged. */
+  'deadLettered',
 ] as const;
 export type EventKind = (typeof eventKinds)[number];
 

@@ -9,7 +9,9 @@ import { Administration } from './administration.ts';
 import { bearerOf } from './bearer.ts';
 import type { ClusterReads } from './cluster-reads.ts';
 import type { NodeContext } from './context.ts';
+import { DeadLetterDesk } from './dead-letter-desk.ts';
 import type { EventsFeed } from './events-feed.ts';
+import type { IdDraw } from './id-draw.ts';
 import type { NodePorts, NodeSettings } from './node-parts.ts';
 import type { RegistryClient } from './registry-client.ts';
 import { sha256Hex } from './sha256.ts';
@@ -29,9 +31,10 @@ export interface ApiParts {
   readonly clusterId: string;
   readonly registry: RegistryClient;
   readonly writes: TaskWrites;
+  readonly access: ShardAccess;
+  readonly draw: IdDraw;
   readonly reads: TaskReads;
   readonly ports: Pick<NodePorts, 'store' | 'runner'>;
-  readonly access: ShardAccess;
   readonly shards: () => number;
   readonly tenants: TenantDesk;
   readonly feed: EventsFeed;
@@ -53,6 +56,7 @@ export function createApi(parts: ApiParts): NodeApi {
     nodeOf: id => cluster.nodeName(id),
   });
   const administration = new Administration(parts);
+  const deadLetters = new DeadLetterDesk(parts);
   const submit: NodeApi['submit'] = async (requests, actor) => {
     const admit: NodeApi['submit'] = (allowed, by) => writes.submit(allowed, by);
     const replies = await parts.tenants.gate.submit(requests, actor, admit);
@@ -69,6 +73,8 @@ export function createApi(parts: ApiParts): NodeApi {
     list: query => list.list(query),
     cancel: (ids, reason, actor) => writes.cancel(ids, reason, actor),
     wait: (id, timeoutMs, signal) => reads.wait(id, timeoutMs, signal),
+    replay: (ids, actor) => deadLetters.replay(ids, actor),
+    purge: (ids, actor) => deadLetters.purge(ids, actor),
     retry: (id, actor) => retry(reads, submit, id, actor),
     output: query => output.output(query),
     explain: id => reads.explain(id),

@@ -15,6 +15,8 @@ export function explainTask(input: {
   readonly views: readonly NodeView[];
   readonly nowMs: number;
   readonly place: { readonly position: number; readonly ready: number } | undefined;
+  /** Tasks before it in the line of its order key. */
+  readonly ahead: number | undefined;
   readonly nodeOf: (id: NodeId) => string;
 }): Explanation {
   const { record, reason, views, place } = input;
@@ -23,7 +25,7 @@ export function explainTask(input: {
     id: record.id,
     state: record.state,
     reason,
-    message: explainState(record, reason, input.nodeOf),
+    message: explainState(record, reason, input),
     position: place?.position,
     readyInShard: place?.ready,
     nodes: views.map((view, position) => ({
@@ -40,13 +42,13 @@ export function explainTask(input: {
 function explainState(
   record: TaskRecord,
   reason: string | undefined,
-  nodeOf: (id: NodeId) => string,
+  about: { readonly nodeOf: (id: NodeId) => string; readonly ahead: number | undefined },
 ): string {
   const last = record.attempts[record.attempts.length - 1];
-  const where = last === undefined ? '' : ` on node ${nodeOf(last.node)}`;
+  const where = last === undefined ? '' : ` on node ${about.nodeOf(last.node)}`;
   switch (record.state) {
     case 'waiting':
-      return waitingSentence(reason);
+      return waitingSentence(reason, about.ahead);
     case 'assigned':
       return `assigned to attempt ${attemptOf(record.fence)}${where}; it has not started yet`;
     case 'running':
@@ -58,8 +60,12 @@ function explainState(
   }
 }
 
-function waitingSentence(reason: string | undefined): string {
+function waitingSentence(reason: string | undefined, ahead = 0): string {
   switch (reason) {
+    case 'OrderKey':
+      return `waits for its turn: ${ahead} of its order key that were taken before it have not settled`;
+    case 'MaxRunning':
+      return `waits for its turn: as many of its key run as may, ${ahead} stand before it`;
     case 'Resources':
       return 'waits for free resources: every node that could run it is full';
     case 'TierUnavailable':

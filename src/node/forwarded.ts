@@ -5,18 +5,19 @@ import {
   decodeShardCommand,
   encodeShardCommand,
   type ItemReply,
+  type ShardCommand,
 } from '../model/command.ts';
 import { type ErrorCode, isErrorCode } from '../model/errors.ts';
 import type { ShardId, TaskId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
 import type { SubmitBatch } from './submit-queue.ts';
 
-export function encodeSubmit(shard: ShardId, batch: SubmitBatch, actor: Actor): Uint8Array {
-  return new ByteWriter(512)
-    .varint(shard)
-    .bytes(encodeShardCommand({ kind: 'submit', atMs: 0, actor, ...batch }))
-    .finish();
-}
+/** The leader stamps it anew. */
+export const encodeForwarded = (shard: ShardId, command: ShardCommand): Uint8Array =>
+  new ByteWriter(512).varint(shard).bytes(encodeShardCommand(command)).finish();
+
+export const encodeSubmit = (shard: ShardId, batch: SubmitBatch, actor: Actor): Uint8Array =>
+  encodeForwarded(shard, { kind: 'submit', atMs: 0, actor, ...batch });
 
 export function encodeCancel(
   shard: ShardId,
@@ -25,10 +26,7 @@ export function encodeCancel(
   actor: Actor,
 ): Uint8Array {
   const items = ids.map(taskId => ({ taskId }));
-  return new ByteWriter(256)
-    .varint(shard)
-    .bytes(encodeShardCommand({ kind: 'cancel', atMs: 0, actor, items, reason }))
-    .finish();
+  return encodeForwarded(shard, { kind: 'cancel', atMs: 0, actor, items, reason });
 }
 
 export function decodeForwarded(payload: Uint8Array): {

@@ -57,11 +57,13 @@ export function metricsOf(sources: MetricSources): Metrics {
   let waiting = 0;
   let live = 0;
   let settled = 0;
+  let deadLetters = 0;
   for (const leader of scheduler.leaders()) {
     const counts = leader.machine.counts();
     led++;
     waiting += counts.waiting;
     live += counts.assigned + counts.running;
+    deadLetters += leader.machine.deadLetters;
     settled += counts.succeeded + counts.failed + counts.cancelled + counts.aborted;
   }
   const metrics = [
@@ -91,6 +93,7 @@ export function metricsOf(sources: MetricSources): Metrics {
     gauge('tasks_waiting', 'Waiting tasks of shards led here.', waiting),
     gauge('tasks_live', 'Assigned and running tasks of shards led here.', live),
     gauge('tasks_settled', 'Settled tasks in the history of shards led here.', settled),
+    gauge('dead_letters', 'Failed tasks that wait to be replayed or purged.', deadLetters),
     gauge('attempts_running', 'Attempts that hold resources on this node.', running),
     gauge('attempts_queued', 'Attempts queued on this node.', queued),
     gauge('cpu_free', 'Free CPUs of this node.', free.cpuMilli / 1_000),

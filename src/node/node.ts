@@ -253,14 +253,9 @@ export class TschedNode {
       reported: shard => this.registry.seatsOf(shard),
       setting: name => this.registry.setting(name),
     });
-    this.#reads = new TaskReads({
-      context: this.context,
-      scheduler: this.scheduler,
-      access,
-      nodeOf,
-    });
     const { context, registry, scheduler } = this;
     this.#tenants = new TenantDesk({ context, registry, scheduler, access });
+    this.#reads = new TaskReads({ context, scheduler, access, nodeOf });
     this.#feed = new EventsFeed({
       context: this.context,
       shards,
@@ -272,9 +267,10 @@ export class TschedNode {
       clusterId: image.header.clusterId,
       registry: this.registry,
       writes: this.#writes,
+      access,
+      draw,
       reads: this.#reads,
       ports,
-      access,
       shards,
       tenants: this.#tenants,
       feed: this.#feed,

@@ -7,7 +7,7 @@ import { type ErrorCode, TschedError } from '../model/errors.ts';
 import { type NodeId, type ShardId, slotOfId, type TaskId, timeOfId } from '../model/ids.ts';
 import type { SlotTable } from '../model/slots.ts';
 import { decodeSpec, type TaskSpec } from '../model/spec.ts';
-import type { Consistency, TaskView } from '../model/task.ts';
+import { type Consistency, reasonOfHolds, type TaskView } from '../model/task.ts';
 import type { Store } from '../ports/store.ts';
 import { specKey, taskKey } from '../shard/keys.ts';
 import type { ShardMachine } from '../shard/machine.ts';
@@ -181,17 +181,20 @@ export class ShardAccess {
     return machine.specBytes(digest) ?? this.#store.row(shard, specKey(digest));
   }
 
+  /** The same of a spec that some task here has. */
+  storedSpec(machine: ShardMachine, shard: ShardId, digest: string): Uint8Array {
+    const bytes = this.specBytes(machine, shard, digest);
+    if (bytes !== undefined) return bytes;
+    throw new TschedError(
+      'storageFault',
+      `the specification ${digest} is missing in shard ${shard}`,
+    );
+  }
+
   spec(machine: ShardMachine, shard: ShardId, digest: string): TaskSpec {
     const cached = this.#specs.get(digest);
     if (cached !== undefined) return cached;
-    const bytes = this.specBytes(machine, shard, digest);
-    if (bytes === undefined) {
-      throw new TschedError(
-        'storageFault',
-        `the specification ${digest} is missing in shard ${shard}`,
-      );
-    }
-    const spec = decodeSpec(bytes);
+    const spec = decodeSpec(this.storedSpec(machine, shard, digest));
     if (this.#specs.size >= specCacheMax) {
       const oldest = this.#specs.keys().next();
       if (!oldest.done) this.#specs.delete(oldest.value);
@@ -206,6 +209,7 @@ export class ShardAccess {
     const view = toView(record, spec, {
       stale,
       shard: replica.group,
+      deadLetter: machine.isDeadLetter(id),
       reason:
         record.state === 'waiting'
           ? this.reason(record, spec, stale && isLeaderless(replica))
@@ -223,6 +227,8 @@ export class ShardAccess {
 
   reason(record: TaskRecord, spec: TaskSpec, leaderless: boolean): string {
     if (leaderless) return 'ShardNoQuorum';
+    const held = reasonOfHolds(record.holds);
+    if (held !== undefined) return held;
     if (record.backedOff && record.readySinceMs > this.#context.clock.wallMs()) return 'BackOff';
     if (this.#scheduler.rooms?.holdsBack(record.tenant) === true) return 'Quota';
     return this.#scheduler.reasonFor(demandOf(spec));

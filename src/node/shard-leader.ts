@@ -22,6 +22,7 @@ import {
   type ItemReply,
   type PlacementItem,
   type ShardCommand,
+  type ShardCommandBody,
 } from '../model/command.ts';
 import { TschedError } from '../model/errors.ts';
 import type { NodeId, TaskId } from '../model/ids.ts';
@@ -34,6 +35,7 @@ import {
 } from '../model/worker-protocol.ts';
 import type { Effect } from '../shard/effects.ts';
 import type { ShardMachine } from '../shard/machine.ts';
+import { RulesAdoption } from './adopt-rules.ts';
 import { background, type NodeContext } from './context.ts';
 import { diskFull } from './disk-room.ts';
 import { keyOf, type Live, mayHaveRun } from './live.ts';
@@ -60,6 +62,8 @@ export class ShardLeader {
   readonly #context: NodeContext;
   readonly #desk: PlacementDesk;
   readonly #readSpec: SpecReader;
+  readonly #self: Actor;
+  readonly #rules: RulesAdoption;
   #beganMs: number;
   #scannedMs: number;
   readonly #live = new Map<string, Live>();
@@ -85,6 +89,10 @@ export class ShardLeader {
     this.#context = options.context;
     this.#desk = options.desk;
     this.#readSpec = options.readSpec;
+    this.#self = { name: `node:${options.context.nodeId}`, tenant: '' };
+    this.#rules = new RulesAdoption(this.machine, options.context, rules =>
+      this.ask({ kind: 'adopt', rules }),
+    );
     this.#beganMs = options.context.clock.bootMs();
     this.#scannedMs = this.#beganMs;
     this.#submits = new SubmitQueue(command => this.#propose(command));
@@ -120,29 +128,22 @@ export class ShardLeader {
   }
 
   cancel(ids: readonly TaskId[], reason: string, actor: Actor): Promise<readonly ItemReply[]> {
-    return this.#propose({
-      kind: 'cancel',
-      items: ids.map(taskId => ({ taskId })),
-      reason,
-      actor,
-      atMs: this.#context.clock.wallMs(),
-    });
+    return this.ask({ kind: 'cancel', items: ids.map(taskId => ({ taskId })), reason }, actor);
   }
 
   /** Proposes assignments; the reply to each says whether it holds. */
   assign(items: readonly PlacementItem[]): Promise<readonly ItemReply[]> {
-    return this.#propose({ kind: 'assign', items, ...this.#stamp() });
+    return this.ask({ kind: 'assign', items });
   }
 
   expire(items: readonly ExpireItem[]): Promise<readonly ItemReply[]> {
-    return this.#propose({ kind: 'expire', items, ...this.#stamp() });
+    return this.ask({ kind: 'expire', items });
   }
 
-  #stamp(): { readonly atMs: number; readonly actor: Actor } {
-    return {
-      atMs: this.#context.clock.wallMs(),
-      actor: { name: `node:${this.#context.nodeId}`, tenant: '' },
-    };
+  /** Proposes what `actor`, or the cluster itself, asks for; stamped here. */
+  ask(body: ShardCommandBody, actor = this.#self): Promise<readonly ItemReply[]> {
+    const atMs = this.#context.clock.wallMs();
+    return this.#propose({ ...body, actor, atMs } as ShardCommand);
   }
 
   async #propose(command: ShardCommand): Promise<readonly ItemReply[]> {
@@ -185,11 +186,7 @@ export class ShardLeader {
     }));
     let replies: readonly ItemReply[];
     try {
-      replies = await this.#propose({
-        kind,
-        items,
-        ...this.#stamp(),
-      } as unknown as ShardCommand);
+      replies = await this.ask({ kind, items } as unknown as ShardCommandBody);
     } finally {
       for (const { ref } of reports)
         this.#reporting.delete(`${kind}.${keyOf(ref.taskId, ref.fence)}`);
@@ -389,11 +386,12 @@ export class ShardLeader {
       background(this.#context, 'lose', this.#lose(lost, message));
     }
     this.#renewals.trim(this.#live.values());
+    background(this.#context, 'adopt', this.#rules.round());
   }
 
   async #lose(items: readonly FenceItem[], message: string): Promise<void> {
     try {
-      await this.#propose({ kind: 'lose', items, message, ...this.#stamp() });
+      await this.ask({ kind: 'lose', items, message });
     } finally {
       for (const { taskId, fence } of items) this.#losing.delete(keyOf(taskId, fence));
     }

@@ -8,7 +8,7 @@ import { type ShardId, type TaskId, toTaskId } from '../model/ids.ts';
 import type { TaskSummary } from '../model/task.ts';
 import type { ListPage, ListQuery } from '../ports/node-api.ts';
 import type { Row, Store } from '../ports/store.ts';
-import { taskKey, taskRange } from '../shard/keys.ts';
+import { rangeOf, rowKind, taskIdOfKey, taskKey } from '../shard/keys.ts';
 import type { ShardMachine } from '../shard/machine.ts';
 import { decodeTaskRow, type TaskRecord } from '../shard/record.ts';
 import { toView } from '../shard/view.ts';
@@ -121,7 +121,7 @@ export class TaskList {
     // No page shows more than that, and an answer has to fit a frame.
     found.sort(newestFirst);
     const shown = Math.min(query.limit, found.length);
-    const tasks = found.slice(0, shown).map(one => this.#summary(one));
+    const tasks = found.slice(0, shown).map(one => this.#summary(one, query.deadLetters));
     const more = nextBounds({ before: below, found, shown, more: lowest, missing: [] }) ?? {};
     return { tasks, more, missing, stale: stale.filter(shard => !missing.includes(shard)) };
   }
@@ -149,12 +149,16 @@ export class TaskList {
     let scanned = 0;
     while (found < query.limit && scanned < scanRowsMax) {
       const limit = Math.min(pageRows, query.limit - found);
-      const rows = await this.#rowsBelow(replica, before, limit);
-      for (const [, value] of rows) {
-        const stored = decodeTaskRow(value);
-        const record = machine.record(stored.id) ?? stored;
-        before = record.id;
+      const kind = query.deadLetters === true ? rowKind.deadLetter : rowKind.task;
+      const rows = await this.#rowsBelow(replica, before, limit, kind);
+      for (const [key, value] of rows) {
+        const id = taskIdOfKey(key);
+        before = id;
         scanned++;
+        if (query.deadLetters === true && !machine.isDeadLetter(id)) continue;
+        const row = kind === rowKind.task ? value : this.#store.row(replica.group, taskKey(id));
+        const record = machine.record(id) ?? (row && decodeTaskRow(row));
+        if (record === undefined) continue;
         if (!this.#matches(machine, replica.group, record, query)) continue;
         into.push({ id: record.id, shard: replica.group, replica, machine, record });
         found++;
@@ -165,12 +169,17 @@ export class TaskList {
   }
 
   /** Rows of the tasks below an ID, newest first. */
-  #rowsBelow(replica: Replica, below: string | undefined, limit: number): Promise<Row[]> {
-    const { from, to } = taskRange();
+  #rowsBelow(
+    replica: Replica,
+    below: string | undefined,
+    limit: number,
+    kind: number = rowKind.task,
+  ): Promise<Row[]> {
+    const { from, to } = rangeOf(kind);
     const open = below === undefined || below === '';
     return this.#store.rows(replica.group, {
       from,
-      to: open ? to : taskKey(below as TaskId),
+      to: open ? to : Uint8Array.of(kind, ...taskKey(below as TaskId).subarray(1)),
       limit,
       reverse: true,
     });
@@ -192,7 +201,7 @@ export class TaskList {
       for (let scanned = 0; scanned < scanRowsMax && ids.length < matchesMax; scanned += pageRows) {
         const rows = await this.#rowsBelow(replica, before, pageRows);
         for (const [key, value] of rows) {
-          const id = idOfKey(key);
+          const id = taskIdOfKey(key);
           before = id;
           if (!id.endsWith(ending) || ids.length >= matchesMax) continue;
           if (tenant === undefined || decodeTaskRow(value).tenant === tenant) ids.push(id);
@@ -210,7 +219,7 @@ export class TaskList {
     return this.#access.spec(machine, shard, record.digest).name.startsWith(query.namePrefix);
   }
 
-  #summary({ machine, shard, replica, record }: Found): TaskSummary {
+  #summary({ machine, shard, replica, record }: Found, withOutcome = false): TaskSummary {
     const spec = this.#access.spec(machine, shard, record.digest);
     const waiting = record.state === 'waiting';
     const view = toView(record, spec, {
@@ -233,6 +242,7 @@ export class TaskList {
       attemptsMax: view.attemptsMax,
       shard: view.shard,
       nodeName: last?.nodeName,
+      outcome: withOutcome && view.outcome ? { ...view.outcome, tail: '' } : undefined,
     };
   }
 
@@ -305,5 +315,3 @@ function refuseUnsure(unsure: readonly ShardId[], what: string): void {
     { retryAfterMs: 1_000 },
   );
 }
-
-const idOfKey = (key: Uint8Array): TaskId => String.fromCharCode(...key.subarray(1)) as TaskId;

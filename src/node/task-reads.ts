@@ -91,6 +91,7 @@ export class TaskReads {
       views: this.#scheduler.views(),
       nowMs: clock.nowMs(),
       place: waiting ? machine.position(id, clock.wallMs()) : undefined,
+      ahead: waiting ? machine.aheadInLine(id) : undefined,
       nodeOf: this.#nodeOf,
     });
   }

@@ -3,8 +3,7 @@
  * IDs, until the answer is known or the time is up. Repeating is safe: apply knows a task by its
  * ID.
  */
-import { DecodeError } from '../model/bytes.ts';
-import type { Actor, ItemReply, ShardCommand } from '../model/command.ts';
+import type { Actor, ItemReply, ShardCommand, ShardCommandBody } from '../model/command.ts';
 import { type ErrorCode, TschedError } from '../model/errors.ts';
 import { type ShardId, slotOfId, type TaskId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
@@ -18,11 +17,13 @@ import {
   decodeForwarded,
   decodeReplies,
   encodeCancel,
+  encodeForwarded,
   encodeReplies,
   encodeSubmit,
 } from './forwarded.ts';
 import type { IdDraw } from './id-draw.ts';
 import type { Scheduler } from './scheduler.ts';
+import type { ShardLeader } from './shard-leader.ts';
 import {
   type Encoded,
   encodeWithDigest,
@@ -32,6 +33,7 @@ import {
   toBatch,
   tooNewFor,
 } from './submit-parts.ts';
+import { codeOf, failureOf, notTried, refusalOf, toReply } from './submit-replies.ts';
 import { within } from './within.ts';
 
 /** A cluster without a majority has to say so within 5 s, the start of the CLI included. */
@@ -39,6 +41,9 @@ const writeTimeoutMs = 4_200;
 const repeatMs = 40;
 /** `forbidden`: the node asked has not heard yet that this one is a member. */
 const passing: readonly ErrorCode[] = ['notLeader', 'nodeUnreachable', 'starting', 'forbidden'];
+
+/** What others than this file serve at the leader. */
+type Served = 'replay' | 'purge';
 
 export class TaskWrites {
   readonly #context: NodeContext;
@@ -52,6 +57,10 @@ export class TaskWrites {
     labels: readonly (readonly [string, string])[];
   }[];
   readonly #inFlightMax: number;
+  readonly #served = new Map<
+    string,
+    (leader: ShardLeader, command: ShardCommand) => Promise<readonly ItemReply[]>
+  >();
   #inFlight = 0;
   /** Requests of other nodes that wait for consensus here. */
   #forwardedBytes = 0;
@@ -197,7 +206,21 @@ export class TaskWrites {
     }
   }
 
-  async cancel(ids: readonly TaskId[], reason: string, actor: Actor): Promise<SubmitReply[]> {
+  cancel(ids: readonly TaskId[], reason: string, actor: Actor): Promise<SubmitReply[]> {
+    return this.perShard(ids, (shard, mine) =>
+      this.#atLeader(
+        shard,
+        leader => leader.cancel(mine, reason, actor),
+        () => ({ method: 'cancel', payload: encodeCancel(shard, mine, reason, actor) }),
+      ),
+    );
+  }
+
+  /** Asks every shard of the tasks once; replies in the order of the tasks. */
+  async perShard(
+    ids: readonly TaskId[],
+    ask: (shard: ShardId, ids: readonly TaskId[]) => Promise<readonly ItemReply[]>,
+  ): Promise<SubmitReply[]> {
     const replies: SubmitReply[] = new Array(ids.length);
     const byShard = new Map<ShardId, number[]>();
     ids.forEach((id, position) => {
@@ -208,11 +231,7 @@ export class TaskWrites {
       [...byShard].map(async ([shard, positions]) => {
         const mine = positions.map(position => ids[position]!);
         try {
-          const results = await this.#atLeader(
-            shard,
-            leader => leader.cancel(mine, reason, actor),
-            () => ({ method: 'cancel', payload: encodeCancel(shard, mine, reason, actor) }),
-          );
+          const results = await ask(shard, mine);
           positions.forEach((position, place) => {
             replies[position] = toReply(results[place], shard, ids[position]!);
           });
@@ -224,10 +243,42 @@ export class TaskWrites {
     return replies;
   }
 
+  /** Asks the leader of a shard for what it serves under the kind of the command. */
+  ask<Kind extends Served>(
+    shard: ShardId,
+    body: ShardCommandBody & { readonly kind: Kind },
+    actor: Actor,
+  ): Promise<readonly ItemReply[]> {
+    const command = { ...body, actor, atMs: 0 } as ShardCommand;
+    return this.#atLeader(
+      shard,
+      leader => this.#served.get(body.kind)!(leader, command),
+      () => ({ method: body.kind, payload: encodeForwarded(shard, command) }),
+    );
+  }
+
+  /** Says what the leader of a shard does about commands of this kind, asked here or elsewhere. */
+  serve<Kind extends Served>(
+    kind: Kind,
+    run: (
+      leader: ShardLeader,
+      command: ShardCommand & { readonly kind: Kind },
+    ) => Promise<readonly ItemReply[]>,
+  ): void {
+    const judged = (leader: ShardLeader, command: ShardCommand) => {
+      if (command.kind !== kind) throw new TschedError('badRequest', `not a ${kind}`);
+      return run(leader, command as ShardCommand & { readonly kind: Kind });
+    };
+    this.#served.set(kind, judged);
+    this.#context.peers.handle(kind, (_from, payload) =>
+      this.#forwarded(payload, async (shard, command) => judged(this.#leading(shard), command)),
+    );
+  }
+
   /** Runs `here` where this node leads the shard, else asks the leader, until the time is up. */
   async #atLeader(
     shard: ShardId,
-    here: (leader: NonNullable<ReturnType<Scheduler['leader']>>) => Promise<readonly ItemReply[]>,
+    here: (leader: ShardLeader) => Promise<readonly ItemReply[]>,
     there: () => { readonly method: string; readonly payload: Uint8Array },
   ): Promise<readonly ItemReply[]> {
     const { clock, peers, nodeId } = this.#context;
@@ -304,48 +355,11 @@ export class TaskWrites {
     }
   }
 
-  #leading(shard: ShardId): NonNullable<ReturnType<Scheduler['leader']>> {
+  #leading(shard: ShardId): ShardLeader {
     const leader = this.#scheduler.leader(shard);
     if (leader?.replica.leading !== true) {
       throw new TschedError('notLeader', `this node does not lead shard ${shard}`);
     }
     return leader;
   }
-}
-
-function codeOf(error: unknown): ErrorCode {
-  if (error instanceof TschedError) return error.code;
-  // An answer came, but not one that can be read.
-  if (error instanceof DecodeError) return 'outcomeUnknown';
-  throw error;
-}
-
-function refusalOf(code: ErrorCode, message: string, retryAfterMs?: number): SubmitReply {
-  return { ok: false, code, message, retryAfterMs };
-}
-
-const notTried = (shard: ShardId, id: TaskId): SubmitReply => ({
-  ok: false,
-  id,
-  code: 'noQuorum',
-  message: `shard ${shard} did not take what came before this in the same request`,
-  retryAfterMs: 1_000,
-});
-
-function failureOf(error: unknown, id: TaskId): SubmitReply & { readonly ok: false } {
-  if (!(error instanceof TschedError)) throw error;
-  return {
-    ok: false,
-    id,
-    code: error.code,
-    message: error.message,
-    retryAfterMs: error.detail.retryAfterMs,
-  };
-}
-
-function toReply(result: ItemReply | undefined, shard: ShardId, id: TaskId): SubmitReply {
-  if (result === undefined) return { ok: false, id, code: 'internal', message: 'no reply' };
-  return result.ok
-    ? { ok: true, id: result.taskId, shard, repeated: result.repeated }
-    : { ok: false, id, code: result.code, message: result.message };
 }

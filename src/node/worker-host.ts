@@ -132,7 +132,7 @@ export class WorkerHost {
     for (const action of actions) {
       switch (action.kind) {
         case 'send':
-          this.#send(action.shard, action.message);
+          this.#send(action.shard, readableIn(this.#context.clusterVersion(), action.message));
           break;
         case 'launch':
           launches.push(action.launch);
@@ -247,6 +247,12 @@ export class WorkerHost {
     this.#cancelTick();
     await this.#runner.stop(options);
   }
+}
+
+/** Programs of an earlier cluster version do not read that a supervisor ended. */
+function readableIn(clusterVersion: number, message: FromWorker): FromWorker {
+  if (clusterVersion >= 3 || message.kind !== 'ended') return message;
+  return { ...message, outcome: { ...message.outcome, supervisorLost: undefined } };
 }
 
 /** A queue longer than what runs at a time would draw work away from nodes with more room. */

@@ -37,6 +37,8 @@ export interface ListQuery {
   readonly states?: readonly TaskState[] | undefined;
   readonly tenant?: string | undefined;
   readonly namePrefix?: string | undefined;
+  /** Only tasks that failed and were neither replayed nor purged. */
+  readonly deadLetters?: boolean | undefined;
   readonly limit: number;
   /** Opaque, from the page before. */
   readonly cursor?: string | undefined;
@@ -256,6 +258,10 @@ export interface NodeApi {
   wait(id: TaskId, timeoutMs: number, signal: AbortSignal): Promise<TaskView>;
   /** Makes a new task with the spec of a settled one. */
   retry(id: TaskId, actor: Actor): Promise<SubmitReply>;
+  /** Makes a new task in place of each dead letter; its reply names that. */
+  replay(ids: readonly TaskId[], actor: Actor): Promise<SubmitReply[]>;
+  /** These tasks are no dead letters any more. */
+  purge(ids: readonly TaskId[], actor: Actor): Promise<SubmitReply[]>;
   output(query: OutputQuery): Promise<OutputPage>;
   explain(id: TaskId): Promise<Explanation>;
   /** Events after `cursor` (opaque; now, where there is none); throws `cursorExpired`. */

@@ -20,7 +20,11 @@ interface Taken {
   readonly specs: readonly { readonly spec: number; readonly bytes: Uint8Array }[];
   /** Keys of rows to be deleted; none of them is written by the same flush. */
   readonly gone: readonly Uint8Array[];
+  /** Rows of other kinds; a missing value deletes. */
+  readonly others: readonly OtherRow[];
 }
+
+type OtherRow = readonly [key: Uint8Array, value: Uint8Array | undefined];
 
 /** What a task row is counted as until it is encoded; its texts come on top. */
 const rowBytesGuess = 160;
@@ -34,6 +38,8 @@ export class FlushTracker {
   #gone: Uint8Array[] = [];
   /** Digests of specs whose rows go, in hexadecimal. */
   readonly #goneSpecs = new Set<string>();
+  /** By the bytes of their keys: of a row that changes often only the newest value is written. */
+  readonly #others = new Map<string, OtherRow>();
   #metaDirty = false;
   #bytes = 0;
   #token = 0;
@@ -46,7 +52,7 @@ export class FlushTracker {
 
   get rowCount(): number {
     const changed = this.#rows.length + this.#newSpecs.length + (this.#metaDirty ? 1 : 0);
-    return changed + this.#gone.length + this.#goneSpecs.size;
+    return changed + this.#gone.length + this.#goneSpecs.size + this.#others.size;
   }
 
   get byteCount(): number {
@@ -86,6 +92,12 @@ export class FlushTracker {
     if (spec >= 0) this.#newSpecs = this.#newSpecs.filter(other => other !== spec);
   }
 
+  /** A row that is neither of a task nor of a spec; without a value it goes. */
+  putRow(key: Uint8Array, value: Uint8Array | undefined): void {
+    this.#others.set(String.fromCharCode(...key), [key, value]);
+    this.#bytes += key.length + (value?.length ?? 0);
+  }
+
   /** Everything dirty, now clean; `undefined` where nothing is. */
   take(): Taken | undefined {
     if (this.rowCount === 0) return undefined;
@@ -99,7 +111,8 @@ export class FlushTracker {
       return { spec, bytes };
     });
     const gone = [...this.#gone, ...[...this.#goneSpecs].map(digest => specKey(digest))];
-    const taken = { token, rows, specs, gone };
+    const taken = { token, rows, specs, gone, others: [...this.#others.values()] };
+    this.#others.clear();
     this.#rows = [];
     this.#newSpecs = [];
     this.#gone = [];

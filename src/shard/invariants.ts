@@ -5,6 +5,7 @@
 import { assert } from '../model/assert.ts';
 import { attemptOf } from '../model/attempt.ts';
 import { limits } from '../model/limits.ts';
+import { holdBit } from '../model/task.ts';
 import { idWordCount } from './memory/id-words.ts';
 import { isSettledCode, none, stateCode } from './memory/task-table.ts';
 import { type TenantUse, TenantUses } from './memory/tenant-use.ts';
@@ -48,6 +49,8 @@ export function checkState(state: ShardState): void {
   }
   checkQueue(state);
   checkLive(state);
+  checkLines(state);
+  assert(state.deadLetters.size <= state.counts[stateCode.failed]!, 'a dead letter failed');
   for (const row of state.flush.dirtyRows()) {
     assert(table.isTask(row) && table.isDirty(row), 'what is to be written is in memory');
   }
@@ -81,6 +84,8 @@ function checkTask(state: ShardState, row: number): void {
   });
   assert(table.runs(row) <= traits.attempts, `${id} runs at most as often as asked`);
   assert(table.lost(row) <= limits.lostMax, `${id} is lost at most as often as allowed`);
+  const supervisors = detail?.supervisorsLost ?? 0;
+  assert(supervisors <= table.lost(row), `an attempt of ${id} whose supervisor ended is lost`);
   assert(
     table.runs(row) + table.lost(row) <= attemptOf(table.fence(row)),
     `every run of ${id} had a fence`,
@@ -119,6 +124,38 @@ function checkQueue(state: ShardState): void {
   assert(queued === ready.size, 'the queue counts its tasks');
   const waiting = queued + state.held;
   assert(waiting === state.counts[stateCode.waiting], 'every waiting task is queued or held');
+}
+
+function checkLines({ table, specs, lines }: ShardState): void {
+  let inLine = 0;
+  for (const { key, places } of lines.lines()) {
+    assert(places.length > 0 && places.length === lines.length(key), 'a line counts its tasks');
+    let open = 0;
+    let number = 0;
+    for (const place of places) {
+      const id = table.id(place.row);
+      const line = specs.line(table.spec(place.row));
+      assert(
+        line?.hash === key && line.width === place.width,
+        `${id} stands in the line of its key`,
+      );
+      assert(!isSettledCode(table.state(place.row)), `${id} left its line when it settled`);
+      assert(place.number > number, `places of the line of ${id} grow`);
+      ({ number } = place);
+      const isHeld = (table.holds(place.row) & holdBit(line.hold)) !== 0;
+      assert(isHeld === place.isHeld, `${id} is held as its line says`);
+      assert(!isHeld || table.state(place.row) === stateCode.waiting, `${id} waits for its turn`);
+      if (!isHeld) assert(open++ < line.width, `${id} was let go with as many as it allows`);
+    }
+    const first = places[open];
+    assert(
+      places.every((place, at) => place.isHeld === at >= open),
+      'the front was let go',
+    );
+    assert(first === undefined || open >= first.width, 'nobody is held without a reason');
+    inLine += places.length;
+  }
+  assert(inLine === lines.size, 'a task stands in one line');
 }
 
 function checkLive(state: ShardState): void {

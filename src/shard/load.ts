@@ -6,10 +6,11 @@
 import { assert } from '../model/assert.ts';
 import { DecodeError } from '../model/bytes.ts';
 import { decodeSpecTerms } from '../model/spec.ts';
+import { holdBit } from '../model/task.ts';
 import { rowKind } from './keys.ts';
 import { isSettledCode, stateCode } from './memory/task-table.ts';
 import { decodeMeta, type Meta } from './meta.ts';
-import { decodeTaskHead, decodeTaskRow, type TaskRowHead } from './record.ts';
+import { decodeTaskHead, decodeTaskRow, type TaskRecord, type TaskRowHead } from './record.ts';
 import type { ShardState } from './state.ts';
 
 export type StateRow = readonly [key: Uint8Array, value: Uint8Array];
@@ -22,6 +23,8 @@ export class RowLoader {
   readonly #state: ShardState;
   #meta: Meta | undefined;
   #lastKind = 0;
+  /** Tasks in a line. Which one that is, their specs say, which come later. */
+  readonly #inLine: { readonly row: number; readonly number: number }[] = [];
 
   constructor(state: ShardState) {
     this.#state = state;
@@ -35,9 +38,10 @@ export class RowLoader {
       assert(kind >= this.#lastKind, 'state rows come in key order');
       this.#lastKind = kind;
       if (kind === rowKind.meta) this.#meta = decodeMeta(value);
-      else if (kind === rowKind.task) loadTask(state, value);
+      else if (kind === rowKind.task) this.#loadTask(value);
       else if (kind === rowKind.spec) loadSpec(state, key, value);
       else if (kind === rowKind.hourBudget) state.hourBudgets.load(key, value);
+      else if (kind === rowKind.deadLetter) state.deadLetters.load(key, value);
       else throw new DecodeError(`state row of an unknown kind ${kind}`);
     }
   }
@@ -55,22 +59,38 @@ export class RowLoader {
     });
     state.loadMeta(meta);
     queueWaiting(state);
+    for (const { row, number } of this.#inLine.sort((l, r) => l.number - r.number)) {
+      const line = state.specs.line(state.table.spec(row));
+      assert(line !== undefined, 'a task in a line has the key of it');
+      const isHeld = (state.table.holds(row) & holdBit(line.hold)) !== 0;
+      state.lines.restore(row, line.hash, { number, width: line.width, isHeld });
+    }
+  }
+
+  #loadTask(value: Uint8Array): void {
+    const state = this.#state;
+    const head = decodeTaskHead(value);
+    state.counts[head.state]!++;
+    state.specUses.add(head.digest);
+    if (head.keyHash) state.keys.add(head.keyHash.high, head.keyHash.low, head.words);
+    if (isSettledCode(head.state)) {
+      state.settled.add(head.words, head.digest[0]!);
+      return;
+    }
+    const record = decodeTaskRow(value);
+    const row = state.table.insert(head.words);
+    loadUnsettled(state, row, head, record);
+    if (record.lineNumber !== undefined) this.#inLine.push({ row, number: record.lineNumber });
   }
 }
 
-function loadTask(state: ShardState, value: Uint8Array): void {
-  const head = decodeTaskHead(value);
-  state.counts[head.state]!++;
-  state.specUses.add(head.digest);
-  if (head.keyHash) state.keys.add(head.keyHash.high, head.keyHash.low, head.words);
-  if (isSettledCode(head.state)) state.settled.add(head.words, head.digest[0]!);
-  else loadUnsettled(state, head, value);
-}
-
-function loadUnsettled(state: ShardState, head: TaskRowHead, value: Uint8Array): void {
+function loadUnsettled(
+  state: ShardState,
+  row: number,
+  head: TaskRowHead,
+  record: TaskRecord,
+): void {
   const { table, specs } = state;
-  const record = decodeTaskRow(value);
-  const row = table.insert(head.words);
   const known = specs.find(head.digest);
   const spec = known >= 0 ? known : specs.expect(head.digest);
   specs.use(spec);
@@ -95,6 +115,7 @@ function loadUnsettled(state: ShardState, head: TaskRowHead, value: Uint8Array):
   detail.arrayIndex = record.arrayIndex;
   detail.cancelRequested = record.cancelRequested;
   detail.avoid = record.avoid;
+  detail.supervisorsLost = record.supervisorsLost ?? 0;
   const live = head.state === stateCode.waiting ? undefined : record.attempts.at(-1);
   detail.ended = live === undefined ? record.attempts : record.attempts.slice(0, -1);
   if (live !== undefined) state.setLive(row, live);

@@ -11,16 +11,19 @@ import { assert, unreachable } from '../model/assert.ts';
 import { decodeShardCommand, type ItemReply, type ShardCommand } from '../model/command.ts';
 import type { Minutes } from '../model/hour.ts';
 import type { NodeId, TaskId } from '../model/ids.ts';
-import type { Demand, ReadyBatch } from '../model/planning.ts';
+import type { ReadyBatch } from '../model/planning.ts';
 import { hashText } from '../model/slots.ts';
 import type { TaskEvent, TaskState } from '../model/task.ts';
+import { applyAdopt, checkRules } from './commands/adopt.ts';
 import { applyAssign } from './commands/assign.ts';
 import { applyCancel } from './commands/cancel.ts';
 import { applyCharge } from './commands/charge.ts';
 import { applyExpire } from './commands/expire.ts';
 import { applyFinish } from './commands/finish.ts';
 import { applyLose } from './commands/lose.ts';
+import { applyPurge } from './commands/purge.ts';
 import { applyRecover } from './commands/recover.ts';
+import { applyReplay } from './commands/replay.ts';
 import { applyStart } from './commands/start.ts';
 import { applySubmit, type PreparedSpec, prepareSpecs } from './commands/submit.ts';
 import { applyUnassign } from './commands/unassign.ts';
@@ -28,6 +31,7 @@ import type { Applied } from './effects.ts';
 import { encodeRows } from './encode-rows.ts';
 import { checkState } from './invariants.ts';
 import { digestBytes, digestWords, metaKey, specKey, taskKey } from './keys.ts';
+import { type LiveAttempt, liveAttempt } from './live-attempt.ts';
 import { RowLoader, type StateRow } from './load.ts';
 import { rowsInIdOrder } from './memory/id-order.ts';
 import { idWordCount, packId } from './memory/id-words.ts';
@@ -45,26 +49,6 @@ export interface Flush {
   /** A missing value deletes. */
   readonly rows: (readonly [key: Uint8Array, value: Uint8Array | undefined])[];
   readonly token: number;
-}
-
-/** An attempt the leader answers for: it is dispatched, leased, and declared lost. */
-interface LiveAttempt {
-  readonly taskId: TaskId;
-  readonly fence: number;
-  readonly run: number;
-  readonly node: NodeId;
-  readonly nodeName: string;
-  readonly incarnation: string;
-  readonly state: 'assigned' | 'running';
-  /** Its node is to end it. */
-  readonly cancelling: boolean;
-  readonly leaseMs: number;
-  readonly assignedAtMs: number;
-  readonly arrayIndex: number | undefined;
-  /** Of its spec: 32 hexadecimal digits. */
-  readonly digest: string;
-  /** What it holds on its node. */
-  readonly demand: Demand;
 }
 
 type TaskCounts = Readonly<Record<TaskState, number>>;
@@ -119,12 +103,15 @@ export class ShardMachine {
     assert(index > this.#applied, `entry ${index} comes after ${this.#applied}`);
     const state = this.#state;
     const command = decodeShardCommand(data);
-    const specs = command.kind === 'submit' ? prepareSpecs(state, command) : [];
+    if (command.kind === 'adopt') checkRules(command);
+    const specs = 'specs' in command ? prepareSpecs(state, command) : [];
+    const { released } = state;
     state.beginCommand(index, command.atMs);
     const turn: Turn = { state, actor: command.actor, effects: [], readyChanged: false };
     const replies = applyCommand(turn, command, specs);
     for (const reply of replies) foldReply(state, reply);
-    if (turn.readyChanged) turn.effects.push({ kind: 'readyChanged' });
+    if (turn.readyChanged || state.released !== released)
+      turn.effects.push({ kind: 'readyChanged' });
     this.#applied = index;
     return { replies, effects: turn.effects };
   }
@@ -154,6 +141,7 @@ export class ShardMachine {
     }
     for (const row of encodeRows(state, taken.rows)) rows.push(row);
     for (const row of state.hourBudgets.take()) rows.push(row);
+    rows.push(...taken.others);
     return { applied: this.#applied, rows, token: taken.token };
   }
 
@@ -222,48 +210,27 @@ export class ShardMachine {
 
   /** Every attempt that is assigned or running, in ID order. */
   liveAttempts(): LiveAttempt[] {
-    return this.#state.liveRows().map(row => this.#liveAttempt(row));
+    return this.#state.liveRows().map(row => liveAttempt(this.#state, row));
   }
 
   liveAttemptsOn(node: NodeId): LiveAttempt[] {
-    return this.#state.liveRows(node).map(row => this.#liveAttempt(row));
+    return this.#state.liveRows(node).map(row => liveAttempt(this.#state, row));
   }
 
   /** The live attempt with exactly this fence. */
   attempt(id: TaskId, fence: number): LiveAttempt | undefined {
     const row = this.#row(id);
     if (row < 0 || this.#state.live(row)?.fence !== fence) return undefined;
-    return this.#liveAttempt(row);
-  }
-
-  #liveAttempt(row: number): LiveAttempt {
-    const { table, specs } = this.#state;
-    const detail = table.ensureDetail(row);
-    assert(detail.live, 'the attempt is live');
-    const { fence, run, node, nodeName, incarnation, assignedAtMs } = detail.live;
-    const { leaseMs, demand } = specs.traits(table.spec(row));
-    return {
-      taskId: table.id(row),
-      fence,
-      run,
-      node,
-      nodeName,
-      incarnation,
-      state: table.state(row) === stateCode.running ? 'running' : 'assigned',
-      cancelling: detail.cancelRequested !== undefined,
-      leaseMs,
-      assignedAtMs,
-      arrayIndex: detail.arrayIndex,
-      digest: specs.digestHex(table.spec(row)),
-      demand,
-    };
+    return liveAttempt(this.#state, row);
   }
 
   /** Place of a task among the ready ones, from 1; `undefined` where it is not ready. O(ready). */
   position(id: TaskId, nowMs: number): { position: number; ready: number } | undefined {
     const row = this.#row(id);
-    if (row < 0 || this.#state.table.state(row) !== stateCode.waiting) return undefined;
-    return this.#state.ready.position(row, nowMs);
+    const { table, ready } = this.#state;
+    if (row < 0 || table.state(row) !== stateCode.waiting) return undefined;
+    if (table.holds(row) !== 0) return undefined;
+    return ready.position(row, nowMs);
   }
 
   /**
@@ -277,6 +244,26 @@ export class ShardMachine {
 
   isSettled(id: TaskId): boolean {
     return this.#state.lookUp(id) === lookup.settled;
+  }
+
+  /** The rules by which it decides: see `rules.ts`. */
+  get rules(): number {
+    return this.#state.rules;
+  }
+
+  isDeadLetter(id: TaskId): boolean {
+    const state = this.#state;
+    return state.lookUp(id) === lookup.settled && state.deadLetters.has(state.words);
+  }
+
+  get deadLetters(): number {
+    return this.#state.deadLetters.size;
+  }
+
+  /** How many tasks stand before one in the line of its key; `undefined` where it has none. */
+  aheadInLine(id: TaskId): number | undefined {
+    const row = this.#row(id);
+    return row < 0 ? undefined : this.#state.lines.ahead(row);
   }
 
   /** How many settled tasks expired, and the instant in the newest of their IDs. */
@@ -329,8 +316,8 @@ export class ShardMachine {
 
   /** Bytes of tables in memory, for metrics; objects of tasks that ran are not counted. */
   tableBytes(): number {
-    const { table, settled, keys, specUses } = this.#state;
-    return table.bytes + settled.bytes + keys.bytes + specUses.bytes;
+    const { table, settled, keys, specUses, deadLetters } = this.#state;
+    return table.bytes + settled.bytes + keys.bytes + specUses.bytes + deadLetters.bytes;
   }
 
   /** Throws `AssertionError` where the state contradicts itself. O(tasks). */
@@ -361,6 +348,12 @@ function applyCommand(turn: Turn, command: ShardCommand, specs: PreparedSpec[]):
       return applyExpire(turn, command);
     case 'charge':
       return applyCharge(turn, command);
+    case 'adopt':
+      return applyAdopt(turn, command);
+    case 'replay':
+      return applyReplay(turn, command, specs);
+    case 'purge':
+      return applyPurge(turn, command);
     default:
       return unreachable(command, 'shard command');
   }

@@ -9,7 +9,8 @@ export function recordOf(state: ShardState, row: number): TaskRecord {
   return { id: table.id(row), digest, ...recordBodyOf(state, row) };
 }
 
-export function recordBodyOf({ table, specs }: ShardState, row: number): TaskRecordBody {
+export function recordBodyOf(state: ShardState, row: number): TaskRecordBody {
+  const { table, specs, lines } = state;
   const detail = table.detail(row);
   const spec = table.spec(row);
   const key = specs.key(spec);
@@ -25,6 +26,8 @@ export function recordBodyOf({ table, specs }: ShardState, row: number): TaskRec
     readySinceMs: table.readySince(row),
     backedOff: table.isBackedOff(row),
     holds: table.holds(row),
+    lineNumber: lines.number(row),
+    supervisorsLost: detail?.supervisorsLost || undefined,
     settledAtMs: detail?.settledAtMs || undefined,
     retryOf: detail?.retryOf,
     arrayId: detail?.arrayId,

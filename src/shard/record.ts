@@ -42,6 +42,10 @@ export interface TaskRecord {
   readonly backedOff: boolean;
   /** Bits of `holdKinds`. */
   readonly holds: number;
+  /** Its place in the line of its key, while it is unsettled and stands in one. */
+  readonly lineNumber?: number | undefined;
+  /** Supervisors that ended under it; missing for none. */
+  readonly supervisorsLost?: number | undefined;
   readonly settledAtMs?: number | undefined;
   readonly retryOf?: TaskId | undefined;
   readonly arrayId?: TaskId | undefined;
@@ -60,7 +64,7 @@ const plainVersion = 1;
 const extendedVersion = 2;
 
 /** Tags of the fields of version 2: append-only; a retired one stays listed. */
-const extra = { holds: 1 } as const;
+const extra = { holds: 1, lineNumber: 21, supervisorsLost: 22 } as const;
 
 const keyedFlag = 1;
 const backedOffFlag = 2;
@@ -140,24 +144,37 @@ const noExtras: readonly Extra[] = [];
 
 /** What a task has beyond version 1, by ascending tag. */
 function extrasOf(record: TaskRecordBody): readonly Extra[] {
-  if (record.holds === 0) return noExtras;
+  const { holds, lineNumber, supervisorsLost } = record;
+  if (holds === 0 && lineNumber === undefined && !supervisorsLost) return noExtras;
   const extras: Extra[] = [];
-  if (record.holds !== 0) extras.push([extra.holds, w => w.varint(record.holds)]);
+  if (holds !== 0) extras.push([extra.holds, w => w.varint(holds)]);
+  if (lineNumber !== undefined) extras.push([extra.lineNumber, w => w.varint(lineNumber)]);
+  if (supervisorsLost) extras.push([extra.supervisorsLost, w => w.varint(supervisorsLost)]);
   return extras;
 }
 
 interface Extras {
   holds: number;
+  lineNumber?: number;
+  supervisorsLost?: number;
 }
 
+const emptyExtras = (): Extras => ({ holds: 0 });
+
 function readExtras(reader: ByteReader): Extras {
-  const extras: Extras = { holds: 0 };
+  const extras = emptyExtras();
   const readOne = (r: ByteReader): void => {
     const tag = r.varint();
     const body = new ByteReader(r.bytes(textBytesMax));
     switch (tag) {
       case extra.holds:
         extras.holds = body.varint();
+        break;
+      case extra.lineNumber:
+        extras.lineNumber = body.varint();
+        break;
+      case extra.supervisorsLost:
+        extras.supervisorsLost = body.varint();
         break;
       default:
         throw new DecodeError(`task row: unknown field ${tag}, written by a newer version`);
@@ -238,7 +255,7 @@ export function decodeTaskRow(bytes: Uint8Array): TaskRecord {
     attempts: reader.list(readAttempt, limits.attemptsKept + 1),
     outcome: reader.optional(readOutcome),
     reason: reader.text(textBytesMax),
-    ...(head.isExtended ? readExtras(reader) : { holds: 0 }),
+    ...(head.isExtended ? readExtras(reader) : emptyExtras()),
   };
   reader.end('task row');
   return record;

@@ -15,12 +15,15 @@ import { type NodeId, type TaskId, timeOfId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
 import { mix32 } from '../model/slots.ts';
 import { type EventKind, eventKinds, type HoldKind, holdBit, taskStates } from '../model/task.ts';
+import { DeadLetters } from './dead-letters.ts';
 import { EventRing } from './events.ts';
 import { FlushTracker } from './flush.ts';
 import { digestHex, digestWords } from './keys.ts';
+import { Lines } from './lines.ts';
 import { HourBudgets } from './memory/hour-budgets.ts';
 import { idWordCount, packId } from './memory/id-words.ts';
 import { KnownKeys, SettledIds } from './memory/known-ids.ts';
+import { LiveIndex } from './memory/live-index.ts';
 import { SharedNames } from './memory/shared-names.ts';
 import { SpecTable } from './memory/spec-table.ts';
 import { SpecUses } from './memory/spec-uses.ts';
@@ -29,9 +32,9 @@ import { isSettledCode, stateCode, TaskTable } from './memory/task-table.ts';
 import { TenantUses } from './memory/tenant-use.ts';
 import type { Expired, Meta } from './meta.ts';
 import { ReadyQueue } from './ready.ts';
+import { failureRules, firstRules } from './rules.ts';
+import { stateTimeAfter, timeJumpMaxMs } from './state-time.ts';
 
-/** Most that one command alone can move state time (DESIGN 4). */
-const timeJumpMaxMs = 60_000;
 /** No instant in the state is later: the year 10889, the last a task ID can say. */
 export const instantMaxMs = 2 ** 48 - 1;
 
@@ -50,13 +53,15 @@ export class ShardState {
   readonly names = new SharedNames();
   readonly events: EventRing;
   readonly flush = new FlushTracker(this.table, this.specs);
+  readonly lines = new Lines();
+  readonly deadLetters = new DeadLetters(this.flush);
   /** Tasks by state, in the order of `taskStates`: all that the shard has, but what expired. */
   readonly counts: number[] = taskStates.map(() => 0);
   /** Words of the ID that `lookUp` was asked about last. */
   readonly words = new Uint32Array(idWordCount);
   readonly #eventWords = new Uint32Array(idWordCount);
   readonly #digestWords = new Uint32Array(4);
-  readonly #liveByNode = new Map<NodeId, Set<number>>();
+  readonly #liveIndex = new LiveIndex(this.table);
   #nowMs = 0;
   #stampMs = 0;
   #held = 0;
@@ -64,6 +69,9 @@ export class ShardState {
   /** Recoveries raise it; 0 while there was none. */
   #epoch = 0;
   #expired: Expired = { tasks: 0, toMs: 0 };
+  #rules: number = firstRules;
+  /** Tasks that became ready because a hold went, since the shard was loaded. */
+  released = 0;
 
   constructor(shard: number) {
     this.events = new EventRing(shard);
@@ -83,9 +91,7 @@ export class ShardState {
     return Math.min(this.#nowMs, this.#stampMs + timeJumpMaxMs);
   }
 
-  /**
-   * Stamp of the command that is applied: the leader's wall clock. Only shown, never decided on.
-   */
+  /** Stamp of the command that is applied: the leader's wall clock, shown and nothing else. */
   get stampMs(): number {
     return this.#stampMs;
   }
@@ -94,16 +100,9 @@ export class ShardState {
     return this.#digest;
   }
 
-  /**
-   * State time is max(previous, stamp). A jump of more than a minute is taken whole only where the
-   * command before it claimed at least as much: one wrong stamp cannot freeze the shard's time, and
-   * a shard that was idle for hours is right again with its second command.
-   */
   beginCommand(index: number, atMs: number): void {
     const stamp = Math.min(atMs, instantMaxMs);
-    const capped = this.#nowMs + timeJumpMaxMs;
-    if (this.#nowMs === 0 || (stamp > this.#nowMs && stamp <= capped)) this.#nowMs = stamp;
-    else if (stamp > capped) this.#nowMs = Math.max(capped, Math.min(stamp, this.#stampMs));
+    this.#nowMs = stateTimeAfter(this.#nowMs, this.#stampMs, stamp);
     this.#stampMs = stamp;
     this.fold(index % 2 ** 32);
     this.fold(this.#nowMs % 2 ** 32);
@@ -114,6 +113,16 @@ export class ShardState {
   raiseEpoch(proposed: number): void {
     this.#epoch = Math.min(epochMax, Math.max(this.#epoch + 1, proposed));
     this.fold(this.#epoch);
+  }
+
+  /** By which it decides from now on: see `rules.ts`. */
+  get rules(): number {
+    return this.#rules;
+  }
+
+  adopt(rules: number): void {
+    this.#rules = Math.max(this.#rules, rules);
+    this.fold(this.#rules);
   }
 
   /** Takes a number into the digest. */
@@ -130,6 +139,7 @@ export class ShardState {
       counts: this.counts,
       epoch: this.#epoch,
       expired: this.#expired,
+      rules: this.#rules,
     };
   }
 
@@ -139,6 +149,7 @@ export class ShardState {
     this.#digest = meta.digest;
     this.#epoch = meta.epoch;
     this.#expired = meta.expired;
+    this.#rules = meta.rules;
     this.events.restart(meta.lastSeq);
   }
 
@@ -154,34 +165,33 @@ export class ShardState {
     return this.settled.has(this.words) ? lookup.settled : lookup.unknown;
   }
 
-  /** Adds a waiting task with the ID in `words`, held by the bits of `holds`. */
-  admit(item: SubmitItem, spec: number, holds = 0): number {
+  /** Adds a waiting task with the ID in `words`, held by `others` and where its line says so. */
+  admit(item: SubmitItem, spec: number, others = 0): number {
     const { table } = this;
     const row = table.insert(this.words);
     table.setSpec(row, spec);
     table.setSubmittedAt(row, this.#stampMs);
     table.setReadySince(row, this.readyBaseMs);
     this.specs.use(spec);
-    this.#countSpec(spec);
+    this.specs.copyDigest(spec, this.#digestWords);
+    this.specUses.add(this.#digestWords);
     if (item.retryOf !== undefined || item.arrayId !== undefined || item.arrayIndex !== undefined) {
       const detail = table.ensureDetail(row);
       detail.retryOf = item.retryOf;
-      detail.arrayId = item.arrayId === undefined ? undefined : this.#shareId(item.arrayId);
+      detail.arrayId = item.arrayId && (this.names.share(item.arrayId) as TaskId);
       detail.arrayIndex = item.arrayIndex;
     }
     this.counts[stateCode.waiting]!++;
     this.uses.enter(this.specs.traits(spec), stateCode.waiting);
+    const line = this.specs.line(spec);
+    const isHeld = line !== undefined && this.lines.join(row, line.hash, line.width);
+    const holds = isHeld ? others | holdBit(line.hold) : others;
     table.setHolds(row, holds);
     if (holds === 0) this.ready.add(row);
     else this.#held++;
     this.flush.markTask(row);
     this.note('submitted', row);
     return row;
-  }
-
-  #countSpec(spec: number): void {
-    this.specs.copyDigest(spec, this.#digestWords);
-    this.specUses.add(this.#digestWords);
   }
 
   /** Waiting tasks that something holds: they are not in the ready queue. */
@@ -213,6 +223,7 @@ export class ShardState {
     this.#held--;
     if (!table.isBackedOff(row)) table.setReadySince(row, this.readyBaseMs);
     this.ready.add(row);
+    this.released++;
   }
 
   /** Takes a waiting task that is about to settle out of the queue, or out of what is held. */
@@ -232,10 +243,6 @@ export class ShardState {
     if (code !== stateCode.waiting) return;
     if (this.table.holds(row) === 0) this.ready.add(row);
     else this.#held++;
-  }
-
-  #shareId(id: TaskId): TaskId {
-    return this.names.share(id) as TaskId;
   }
 
   #setState(row: number, code: number): void {
@@ -274,12 +281,7 @@ export class ShardState {
 
   setLive(row: number, attempt: AttemptRecord): void {
     this.table.ensureDetail(row).live = attempt;
-    let rows = this.#liveByNode.get(attempt.node);
-    if (rows === undefined) {
-      rows = new Set();
-      this.#liveByNode.set(attempt.node, rows);
-    }
-    rows.add(row);
+    this.#liveIndex.add(attempt.node, row);
   }
 
   live(row: number): AttemptRecord | undefined {
@@ -301,9 +303,7 @@ export class ShardState {
     const { live } = detail;
     assert(live, 'only a live attempt ends');
     detail.live = undefined;
-    const rows = this.#liveByNode.get(live.node);
-    rows?.delete(row);
-    if (rows?.size === 0) this.#liveByNode.delete(live.node);
+    this.#liveIndex.remove(live.node, row);
     return live;
   }
 
@@ -338,7 +338,12 @@ export class ShardState {
     this.#setState(row, code);
     table.copyWords(row, this.#eventWords);
     this.settled.add(this.#eventWords, this.specs.digestWord(table.spec(row)));
+    if (code === stateCode.failed && this.#rules >= failureRules) {
+      this.deadLetters.add(this.#eventWords, detail.settledAtMs);
+    }
     this.flush.markTask(row, end.reason.length);
+    const hold = this.specs.line(table.spec(row))?.hold;
+    if (hold !== undefined) for (const next of this.lines.leave(row)) this.release(next, hold);
   }
 
   /** Appends an event about a task as it is now, and takes it into the digest. */
@@ -361,10 +366,7 @@ export class ShardState {
 
   /** Rows with a live attempt, of one node or of all, in ID order. */
   liveRows(node?: NodeId): number[] {
-    const rows: number[] = [];
-    if (node !== undefined) rows.push(...(this.#liveByNode.get(node) ?? []));
-    else for (const ofNode of this.#liveByNode.values()) rows.push(...ofNode);
-    return rows.sort((left, right) => (this.table.isIdBefore(left, right) ? -1 : 1));
+    return this.#liveIndex.rows(node);
   }
 
   /** A settled task whose row is stored leaves memory; what remains is its ID and its key. */
@@ -380,6 +382,7 @@ export class ShardState {
     const row = this.table.find(words);
     if (row >= 0) this.forget(row);
     this.settled.remove(words);
+    if (this.deadLetters.has(words)) this.deadLetters.remove(words);
     if (item.keyHash) this.keys.remove(item.keyHash.high, item.keyHash.low, words);
     this.counts[taskStates.indexOf(item.state)]!--;
     this.flush.dropTask(words);

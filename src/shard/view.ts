@@ -14,6 +14,7 @@ import type { TaskRecord } from './record.ts';
 interface ViewOptions {
   readonly shard: number;
   readonly stale: boolean;
+  readonly deadLetter?: boolean | undefined;
   /** Why the planner leaves it waiting, from `waitingReasons`; ignored once it does not wait. */
   readonly reason?: string | undefined;
 }
@@ -71,6 +72,9 @@ export function toView(record: TaskRecord, spec: TaskSpec, options: ViewOptions)
     runs: record.runs,
     attemptsMax: spec.attempts,
     lost: record.lost,
+    supervisorsLost: record.supervisorsLost,
+    deadLetter: options.deadLetter || undefined,
+    orderKey: spec.orderKey,
     tier: spec.tier,
     command: commandLine(spec.run),
     submittedAtMs: record.submittedAtMs,

@@ -149,7 +149,8 @@ export class WorkerReactor {
     for (const attempt of this.#ledger.all()) {
       if (attempt.phase === 'ended') continue;
       const record = records.get(attempt.key)?.outcome;
-      const lost = systemOutcome('lost', attempt.startedAtMs, 'ended with its supervisor');
+      const ended = systemOutcome('lost', attempt.startedAtMs, 'ended with its supervisor');
+      const lost = { ...ended, supervisorLost: true };
       this.#settle(attempt, record ?? lost);
     }
     for (const found of hello.found) {

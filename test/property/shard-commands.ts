@@ -10,19 +10,26 @@ import { tierDefaults } from '../../src/model/resources.ts';
 import { keySlot } from '../../src/model/slots.ts';
 import type { TaskSpec } from '../../src/model/spec.ts';
 import type { TaskState } from '../../src/model/task.ts';
-import { hashKey } from '../../src/shard/memory/spec-table.ts';
+import { hashKey } from '../../src/shard/memory/key-hash.ts';
 import { anOutcome, aSpec, type CommandBody, epochMs, idOf, specEntry } from '../support/shard.ts';
 
 const keyed: TaskSpec = aSpec({ idempotencyKey: 'key', attempts: 2 });
 const slot = keySlot(keyed)!;
+const backoff = { initialMs: 100, maxMs: 400 };
 
-/** Two of them have one key; the slot of every task is that of the key. */
+/** Some have one key of either kind, of one text; the slot of every task is that of the key. */
 export const specs: readonly TaskSpec[] = [
   aSpec(),
   aSpec({ attempts: 3, backoff: { initialMs: 1_000, maxMs: 3_000 } }),
   aSpec({ attempts: 12, request: { ...tierDefaults.regular }, tier: 'regular' }),
   keyed,
   aSpec({ idempotencyKey: 'key', name: 'other' }),
+  aSpec({ orderKey: 'key', attempts: 2, backoff }),
+  aSpec({ orderKey: 'key', attempts: 3, retryOn: ['75', 'oom'] }),
+  aSpec({ orderKey: 'key', idempotencyKey: 'key' }),
+  aSpec({ attempts: 5, noRetryOn: ['75'], backoff }),
+  aSpec({ maxRunningPer: { key: 'key', max: 2 }, attempts: 2 }),
+  aSpec({ maxRunningPer: { key: 'key', max: 3 }, idempotencyKey: 'key' }),
 ];
 
 export const ids: readonly TaskId[] = [
@@ -35,8 +42,10 @@ const nodes = ['n1', 'n2', 'n3', 'n4', 'n5', 'n6', 'n7', 'n8', 'n9', 'n10'];
 export type Step =
   | { readonly kind: 'submit'; readonly items: readonly (readonly [number, number])[] }
   | { readonly kind: 'assign'; readonly items: readonly (readonly [number, number])[] }
-  | { readonly kind: 'cancel' | 'expire'; readonly items: readonly (readonly [number])[] }
+  | { readonly kind: 'cancel' | 'expire' | 'purge'; readonly items: readonly (readonly [number])[] }
   | { readonly kind: 'recover'; readonly epoch: number }
+  | { readonly kind: 'adopt'; readonly rules: number }
+  | { readonly kind: 'replay'; readonly items: readonly (readonly [number, number, number])[] }
   | {
       readonly kind: 'charge';
       readonly items: readonly { readonly tenant: string; readonly count: number }[];
@@ -47,7 +56,7 @@ export type Step =
     }
   | {
       readonly kind: 'finish';
-      readonly items: readonly (readonly [number, number, OutcomeKind, string])[];
+      readonly items: readonly (readonly [number, number, OutcomeKind, string, boolean])[];
     };
 
 /** A step, how far the stamp moves before it, and what the store does after it. */
@@ -89,6 +98,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
           fence,
           fc.oneof(fc.constant('failed' as const), fc.constantFrom(...outcomeKinds)),
           fc.string({ unit: 'binary', maxLength: 400 }),
+          fc.boolean(),
         ),
       ),
     }),
@@ -115,6 +125,18 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       items: few(fc.record({ tenant: fc.constantFrom('a', 'b'), count: fc.nat({ max: 9 }) })),
     }),
   },
+  { weight: 1, arbitrary: fc.constant({ kind: 'adopt' as const, rules: 3 }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('replay' as const),
+      items: few(fc.tuple(task, task, fc.nat({ max: specs.length - 1 }))),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('purge' as const), items: few(fc.tuple(task)) }),
+  },
 );
 
 export const history: fc.Arbitrary<Turn[]> = fc.array(
@@ -137,10 +159,13 @@ export interface Told {
   readonly spec: TaskSpec;
 }
 
+const lineKeyOf = ({ orderKey, maxRunningPer }: TaskSpec): string | undefined =>
+  orderKey ?? maxRunningPer?.key;
+
 /** What a leader reads from the row of a task; of one that nobody knows, anything. */
 export function expireItemOf(taskId: TaskId, told: Told | undefined): ExpireItem {
   const { state, spec } = told ?? { state: 'failed' as const, spec: specs[0]! };
-  const key = spec.idempotencyKey && hashKey(spec.tenant, spec.idempotencyKey);
+  const key = spec.idempotencyKey && hashKey(spec.tenant, spec.idempotencyKey, lineKeyOf(spec));
   const keyHash = key ? { high: key.high, low: key.low } : undefined;
   return { taskId, state, digest: specEntry(spec).digest, keyHash };
 }
@@ -170,7 +195,23 @@ export function commandOf(step: Step, told: (id: TaskId) => Told | undefined): C
       };
     case 'recover':
     case 'charge':
+    case 'adopt':
       return step;
+    case 'replay':
+      return {
+        kind: 'replay',
+        specs: specs.map(specEntry),
+        items: step.items.map(([dead, position, spec]) => ({
+          id: ids[position]!,
+          spec,
+          retryOf: ids[dead]!,
+        })),
+      };
+    case 'purge':
+      return {
+        kind: 'purge',
+        items: step.items.map(([position]) => ({ taskId: ids[position]! })),
+      };
     case 'cancel':
       return {
         kind: 'cancel',
@@ -199,7 +240,12 @@ export function commandOf(step: Step, told: (id: TaskId) => Told | undefined): C
         kind: 'finish',
         items: step.items.map(item => ({
           ...named(item),
-          outcome: anOutcome(item[2], { tail: item[3], message: item[3].slice(0, 300) }),
+          outcome: anOutcome(item[2], {
+            tail: item[3],
+            message: item[3].slice(0, 300),
+            ...(item[2] === 'failed' ? { exitCode: item[4] ? 75 : 1 } : {}),
+            ...(item[2] === 'lost' && item[4] ? { supervisorLost: true } : {}),
+          }),
         })),
       };
   }

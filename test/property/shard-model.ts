@@ -10,6 +10,8 @@ import { limits } from '../../src/model/limits.ts';
 import { keySlot } from '../../src/model/slots.ts';
 import { decodeSpec, type TaskSpec } from '../../src/model/spec.ts';
 import { isSettled, type TaskState } from '../../src/model/task.ts';
+import { spreadMs } from '../../src/shard/commands/end-attempt.ts';
+import { packId } from '../../src/shard/memory/id-words.ts';
 
 export interface ModelTask {
   readonly id: string;
@@ -21,6 +23,13 @@ export interface ModelTask {
   assigned: number;
   runs: number;
   lost: number;
+  /** Supervisors that ended under it. */
+  supervisorsLost: number;
+  /** Which of all tasks it was when it was admitted. */
+  readonly number: number;
+  deadLetter: boolean;
+  /** Others in the line of its key have to settle first. */
+  isBehind: boolean;
   node: string | undefined;
   cancelled: boolean;
   readySinceMs: number;
@@ -35,6 +44,25 @@ export interface ModelReply {
   readonly fence?: number | undefined;
 }
 
+const lineKey = ({ orderKey, maxRunningPer }: TaskSpec): string | undefined =>
+  orderKey ?? maxRunningPer?.key;
+
+interface Ended {
+  readonly kind: OutcomeKind;
+  readonly exitCode?: number | undefined;
+  readonly supervisorLost?: boolean | undefined;
+}
+
+/** For the causes that the specs of these tests name. */
+function mayRetry({ retryOn = [], noRetryOn = [] }: TaskSpec, outcome: Ended): boolean {
+  const is = (cause: string): boolean =>
+    cause === 'oom'
+      ? outcome.kind === 'outOfMemory'
+      : outcome.kind === 'failed' && outcome.exitCode === Number(cause);
+  if (noRetryOn.some(is)) return false;
+  return retryOn.length === 0 || retryOn.some(is);
+}
+
 const ok = (taskId: string, fence?: number): ModelReply => ({ said: 'ok', taskId, fence });
 const repeated = (taskId: string): ModelReply => ({ said: 'repeated', taskId });
 
@@ -47,6 +75,8 @@ export class ShardModel {
   #epoch = 0;
   /** Newest instant in the ID of a task that expired. */
   #expiredToMs = 0;
+  #rules = 1;
+  #admitted = 0;
 
   apply(command: ShardCommand): ModelReply[] {
     this.#passTime(command.atMs);
@@ -60,9 +90,9 @@ export class ShardModel {
       case 'start':
         return command.items.map(item => this.#start(item.taskId, item.fence));
       case 'finish':
-        return command.items.map(item => this.#end(item.taskId, item.fence, item.outcome.kind));
+        return command.items.map(item => this.#end(item.taskId, item.fence, item.outcome));
       case 'lose':
-        return command.items.map(item => this.#end(item.taskId, item.fence, 'lost'));
+        return command.items.map(item => this.#end(item.taskId, item.fence, { kind: 'lost' }));
       case 'cancel':
         return command.items.map(item => this.#cancel(item.taskId));
       case 'recover':
@@ -75,6 +105,15 @@ export class ShardModel {
           this.charges.push({ tenant, count, minute: Math.floor(this.nowMs / 60_000) });
         }
         return [];
+      case 'adopt':
+        this.#rules = Math.max(this.#rules, command.rules);
+        return [];
+      case 'replay':
+        return command.items.map(item =>
+          this.#replay(item.id, item.retryOf!, command.specs[item.spec]!.bytes),
+        );
+      case 'purge':
+        return command.items.map(item => this.#purge(item.taskId));
     }
   }
 
@@ -98,10 +137,11 @@ export class ShardModel {
     const known = this.tasks.get(id);
     if (known)
       return known.specBytes === specBytes ? repeated(id) : { said: 'idTaken', taskId: id };
+    const slot = keySlot(spec);
+    if (slot !== undefined && slot !== slotOfId(id as never)) return { said: 'badId', taskId: id };
     if (spec.idempotencyKey !== undefined) {
-      if (keySlot(spec) !== slotOfId(id as never)) return { said: 'badId', taskId: id };
       for (const task of this.tasks.values()) {
-        if (task.spec.tenant !== spec.tenant) continue;
+        if (task.spec.tenant !== spec.tenant || lineKey(task.spec) !== lineKey(spec)) continue;
         if (task.spec.idempotencyKey !== spec.idempotencyKey) continue;
         const isSame = task.specBytes === specBytes;
         return isSame ? repeated(task.id) : { said: 'keyConflict', taskId: id };
@@ -109,7 +149,7 @@ export class ShardModel {
     }
     const { atMs } = parseTaskId(id)!;
     if (atMs <= this.#expiredToMs) return { said: 'idExpired', taskId: id };
-    this.tasks.set(id, {
+    const task: ModelTask = {
       id,
       spec,
       specBytes,
@@ -118,12 +158,72 @@ export class ShardModel {
       assigned: 0,
       runs: 0,
       lost: 0,
+      supervisorsLost: 0,
+      number: ++this.#admitted,
+      deadLetter: false,
+      isBehind: false,
       node: undefined,
       cancelled: false,
       readySinceMs: this.#readyBaseMs(),
       avoid: [],
       ended: [],
-    });
+    };
+    this.tasks.set(id, task);
+    const line = this.#line(task);
+    task.isBehind = line.length > 0;
+    this.#letGo(line);
+    return ok(id);
+  }
+
+  /** The unsettled tasks with its key, itself included, as they were admitted. */
+  #line(task: ModelTask): ModelTask[] {
+    const { tenant, orderKey, maxRunningPer } = task.spec;
+    if (orderKey === undefined && maxRunningPer === undefined) return [];
+    return [...this.tasks.values()]
+      .filter(({ state, spec }) => !isSettled(state) && spec.tenant === tenant)
+      .filter(({ spec }) => spec.orderKey === orderKey)
+      .filter(({ spec }) => spec.maxRunningPer?.key === maxRunningPer?.key)
+      .sort((left, right) => left.number - right.number);
+  }
+
+  /** From the front, as many as each allows; returns those that are let go now. */
+  #letGo(line: readonly ModelTask[]): ModelTask[] {
+    const released: ModelTask[] = [];
+    for (const [open, task] of line.entries()) {
+      if (!task.isBehind) continue;
+      if (open >= (task.spec.maxRunningPer?.max ?? 1)) break;
+      task.isBehind = false;
+      released.push(task);
+    }
+    return released;
+  }
+
+  /** Whoever is let go because a task settled is ready since now. */
+  #settle(task: ModelTask, state: TaskState): void {
+    task.state = state;
+    task.isBehind = false;
+    if (state === 'failed' && this.#rules >= 3) task.deadLetter = true;
+    const released = this.#letGo(this.#line(task));
+    for (const other of released) other.readySinceMs = this.#readyBaseMs();
+  }
+
+  #replay(id: string, dead: string, bytes: Uint8Array): ModelReply {
+    if (this.tasks.has(id)) return this.#submit(id, bytes);
+    const task = this.tasks.get(dead);
+    if (task === undefined) return { said: 'unknownTask', taskId: id };
+    if (!isSettled(task.state)) return { said: 'notSettled', taskId: id };
+    if (!task.deadLetter) return { said: 'notDeadLetter', taskId: id };
+    const reply = this.#submit(id, bytes);
+    if (reply.said === 'ok') task.deadLetter = false;
+    return reply;
+  }
+
+  #purge(id: string): ModelReply {
+    const task = this.tasks.get(id);
+    if (task === undefined) return { said: 'unknownTask', taskId: id };
+    if (!isSettled(task.state)) return { said: 'notSettled', taskId: id };
+    if (!task.deadLetter) return repeated(id);
+    task.deadLetter = false;
     return ok(id);
   }
 
@@ -137,7 +237,7 @@ export class ShardModel {
     const missing = this.#missing(id);
     if (missing) return missing;
     const task = this.tasks.get(id)!;
-    if (task.state !== 'waiting') return { said: 'badRequest', taskId: id };
+    if (task.state !== 'waiting' || task.isBehind) return { said: 'badRequest', taskId: id };
     task.state = 'assigned';
     task.assigned++;
     task.fence = this.#epoch * 2 ** 32 + task.assigned;
@@ -153,7 +253,8 @@ export class ShardModel {
       return { said: 'badRequest', taskId: id };
     }
     task.node = undefined;
-    task.state = task.cancelled ? 'cancelled' : 'waiting';
+    if (task.cancelled) this.#settle(task, 'cancelled');
+    else task.state = 'waiting';
     return ok(id);
   }
 
@@ -167,7 +268,8 @@ export class ShardModel {
     return ok(id);
   }
 
-  #end(id: string, fence: number, kind: OutcomeKind): ModelReply {
+  #end(id: string, fence: number, outcome: Ended): ModelReply {
+    const { kind } = outcome;
     const task = this.tasks.get(id);
     if (task === undefined || isSettled(task.state)) return repeated(id);
     const { node } = task;
@@ -178,19 +280,39 @@ export class ShardModel {
     task.ended.push({ fence, node, kind });
     if (kind === 'lost') task.lost++;
     else task.runs++;
-    if (kind === 'succeeded') task.state = 'succeeded';
-    else if (kind === 'cancelled' || task.cancelled) task.state = 'cancelled';
+    const supervisorLost = outcome.supervisorLost === true && this.#rules >= 3;
+    if (supervisorLost) task.supervisorsLost++;
+    if (kind === 'succeeded') this.#settle(task, 'succeeded');
+    else if (kind === 'cancelled' || task.cancelled) this.#settle(task, 'cancelled');
     else if (kind === 'lost') {
-      task.state = task.lost >= limits.lostMax ? 'aborted' : 'waiting';
-      if (task.state === 'waiting') task.readySinceMs = this.#readyBaseMs();
-    } else if (task.runs >= task.spec.attempts) task.state = 'failed';
-    else {
-      const { initialMs, maxMs } = task.spec.backoff;
+      if (task.supervisorsLost >= 2) this.#settle(task, 'failed');
+      else if (task.lost >= 5) this.#settle(task, this.#rules >= 3 ? 'failed' : 'aborted');
+      else {
+        task.state = 'waiting';
+        task.readySinceMs = this.#readyBaseMs();
+        if (supervisorLost) this.#avoid(task, node);
+      }
+    } else if (task.runs >= task.spec.attempts || !mayRetry(task.spec, outcome)) {
+      this.#settle(task, 'failed');
+    } else {
       task.state = 'waiting';
-      task.readySinceMs = this.#readyBaseMs() + Math.min(maxMs, initialMs * 2 ** (task.runs - 1));
-      task.avoid = [...task.avoid.filter(other => other !== node), node];
+      task.readySinceMs = this.#readyBaseMs() + this.#pauseMs(task);
+      this.#avoid(task, node);
     }
     return ok(id);
+  }
+
+  #avoid(task: ModelTask, node: string): void {
+    task.avoid = [...task.avoid.filter(other => other !== node), node];
+  }
+
+  #pauseMs({ id, runs, spec }: ModelTask): number {
+    const { initialMs, maxMs } = spec.backoff;
+    const pauseMs = Math.min(maxMs, initialMs * 2 ** (runs - 1));
+    if (this.#rules < 3) return pauseMs;
+    const words = new Uint32Array(4);
+    packId(id, words);
+    return spreadMs(pauseMs, words, runs);
   }
 
   #cancel(id: string): ModelReply {
@@ -199,7 +321,7 @@ export class ShardModel {
     const task = this.tasks.get(id)!;
     if (task.cancelled) return repeated(id);
     task.cancelled = true;
-    if (task.state === 'waiting') task.state = 'cancelled';
+    if (task.state === 'waiting') this.#settle(task, 'cancelled');
     return ok(id);
   }
 
@@ -222,6 +344,7 @@ export class ShardModel {
   ready(nowMs: number): string[] {
     return [...this.tasks.values()]
       .filter(task => task.state === 'waiting' && task.readySinceMs <= nowMs)
+      .filter(task => !task.isBehind)
       .sort((left, right) =>
         left.readySinceMs !== right.readySinceMs
           ? left.readySinceMs - right.readySinceMs

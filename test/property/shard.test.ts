@@ -43,8 +43,11 @@ function readyIds(machine: ShardMachine, nowMs: number): TaskId[] {
 
 /** What both can be asked about every task, in one value: one comparison a step is fast. */
 function tasksOf(machine: ShardMachine, model: ShardModel): [unknown, unknown] {
-  const told: unknown[] = [ids.filter(id => machine.knows(id))];
-  const wanted: unknown[] = [ids.filter(id => model.tasks.has(id))];
+  const told: unknown[] = [ids.filter(id => machine.knows(id)), machine.deadLetters];
+  const dead = ids.filter(id => model.tasks.get(id)?.deadLetter);
+  const wanted: unknown[] = [ids.filter(id => model.tasks.has(id)), dead.length];
+  told.push(ids.filter(id => machine.isDeadLetter(id)));
+  wanted.push(dead);
   for (const task of model.tasks.values()) {
     const id = task.id as TaskId;
     const record = machine.record(id);
@@ -61,6 +64,8 @@ function tasksOf(machine: ShardMachine, model: ShardModel): [unknown, unknown] {
     wanted.push(task.id, state, fence, runs, lost, task.avoid.slice(-8), task.node);
     told.push(live?.cancelling);
     wanted.push(live && task.cancelled);
+    told.push(record.supervisorsLost ?? 0, record.holds !== 0);
+    wanted.push(task.supervisorsLost, task.isBehind);
     told.push(ended.map(attempt => [attempt.fence, attempt.node, attempt.outcome?.kind]));
     wanted.push(task.ended.map(attempt => [attempt.fence, attempt.node, attempt.kind]));
   }
@@ -69,7 +74,9 @@ function tasksOf(machine: ShardMachine, model: ShardModel): [unknown, unknown] {
 
 function queueOf(machine: ShardMachine, model: ShardModel, nowMs: number): [unknown, unknown] {
   const ready = model.ready(nowMs);
-  const waiting = [...model.tasks.values()].filter(task => task.state === 'waiting');
+  const waiting = [...model.tasks.values()].filter(
+    task => task.state === 'waiting' && !task.isBehind,
+  );
   const later = waiting.map(task => task.readySinceMs).filter(since => since > nowMs);
   const told = {
     ready: readyIds(machine, nowMs),
@@ -138,6 +145,9 @@ function answers(shard: TestShard, machine: ShardMachine, nowMs: number): unknow
     lastSeq: machine.lastSeq,
     views: ids.map(id => view(shard, machine, id)),
     hot: [...machine.hotIds()],
+    deadLetters: ids.filter(id => machine.isDeadLetter(id)),
+    ahead: ids.map(id => machine.aheadInLine(id)),
+    rules: machine.rules,
     newestFirst: [...machine.hotIds({ reverse: true, after: ids[5] })],
     live: machine.liveAttempts(),
     liveOnOne: machine.liveAttemptsOn('n1'),

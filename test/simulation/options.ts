@@ -52,6 +52,8 @@ export interface SimOptions {
    * attempts of a task may overlap. Consensus has to hold all the same.
    */
   readonly skewedClocks: boolean;
+  /** Of 100 tasks so many have one of a few order keys; dead letters are replayed and purged. */
+  readonly orderedPercent: number;
 }
 
 export const faultKinds = [
@@ -151,6 +153,7 @@ function drawFirst(seed: number): SimOptions {
     logEntriesKept: pick(seededRandom(seed, 'log'), [0, 2, 10, 50]),
     historyMs: pick(seededRandom(seed, 'history'), [undefined, undefined, undefined, 10_000]),
     skewedClocks: below(random, 16) === 0,
+    orderedPercent: 0,
   };
 }
 
@@ -184,6 +187,19 @@ export const circumstances = {
     duplicatePercent: 20,
     delayMsMax: 2_000,
     events: 20_000,
+  },
+  /** Tasks in lines, failing often, while leaders change and supervisors end. */
+  ordered: {
+    nodes: 3,
+    shards: 4,
+    skewedClocks: false,
+    growUnderLoad: false,
+    orderedPercent: 60,
+    longTaskPercent: 10,
+    faults: ['crash', 'supervisorCrash', 'partition', 'transfer', 'pause'],
+    faultEveryMs: 2_000,
+    requestEveryMs: 60,
+    events: 10_000,
   },
   /** Everything at once, all the time. */
   storm: {

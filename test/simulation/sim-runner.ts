@@ -247,7 +247,8 @@ export class SimRunner implements Runner {
     for (const [key, found] of this.#underway) {
       this.#endedKeys.add(key);
       const lost = systemOutcome('lost', wallMs, 'its supervisor ended before it did');
-      this.#ended.set(key, { ...found, outcome: { ...lost, startedAtMs: found.startedAtMs } });
+      const outcome = { ...lost, startedAtMs: found.startedAtMs, supervisorLost: true };
+      this.#ended.set(key, { ...found, outcome });
     }
     this.#underway.clear();
   }

@@ -206,7 +206,14 @@ export class FakeNodeApi implements NodeApi {
     }
     const state: TaskState =
       kind === 'succeeded' ? 'succeeded' : kind === 'cancelled' ? 'cancelled' : 'failed';
-    this.#change(id, 'settled', { state, outcome, settledAtMs: now, reason: undefined });
+    const deadLetter = state === 'failed' ? true : undefined;
+    this.#change(id, 'settled', {
+      state,
+      outcome,
+      settledAtMs: now,
+      reason: undefined,
+      deadLetter,
+    });
   }
 
   // The verbs.
@@ -273,6 +280,7 @@ export class FakeNodeApi implements NodeApi {
         view =>
           (query.tenant === undefined || view.tenant === query.tenant) &&
           (query.states === undefined || query.states.includes(view.state)) &&
+          (query.deadLetters !== true || view.deadLetter === true) &&
           (query.namePrefix === undefined || view.name.startsWith(query.namePrefix)) &&
           (query.cursor === undefined || view.id < query.cursor),
       )
@@ -291,6 +299,7 @@ export class FakeNodeApi implements NodeApi {
       attemptsMax: view.attemptsMax,
       shard: view.shard,
       nodeName: view.attempts.at(-1)?.nodeName,
+      outcome: query.deadLetters === true ? view.outcome : undefined,
     }));
     const more = all.length > query.limit;
     return { tasks, cursor: more ? tasks.at(-1)?.id : undefined, missingShards: [], staleShards };
@@ -316,6 +325,36 @@ export class FakeNodeApi implements NodeApi {
       }
       return { ok: true, id, shard: view.shard, repeated };
     });
+  }
+
+  async replay(ids: readonly TaskId[], actor: Actor): Promise<SubmitReply[]> {
+    const replies: SubmitReply[] = [];
+    for (const id of ids) {
+      const task = this.#tasks.get(id);
+      if (task?.view.deadLetter !== true) {
+        replies.push({ ok: false, id, code: 'notDeadLetter', message: `${id} is no dead letter` });
+        continue;
+      }
+      const [reply] = await this.submit([{ spec: task.spec, retryOf: id }], actor);
+      if (reply?.ok) this.#bury(id);
+      replies.push(reply!);
+    }
+    return replies;
+  }
+
+  async purge(ids: readonly TaskId[]): Promise<SubmitReply[]> {
+    return ids.map((id): SubmitReply => {
+      const task = this.#tasks.get(id);
+      if (task === undefined) return { ok: false, id, code: 'unknownTask', message: `no ${id}` };
+      const repeated = task.view.deadLetter !== true;
+      this.#bury(id);
+      return { ok: true, id, shard: task.view.shard, repeated };
+    });
+  }
+
+  #bury(id: TaskId): void {
+    const task = this.#task(id);
+    this.#tasks.set(id, { ...task, view: { ...task.view, deadLetter: undefined } });
   }
 
   async wait(id: TaskId, timeoutMs: number, signal: AbortSignal): Promise<TaskView> {

@@ -2,13 +2,17 @@
  * The directives of the shard transcripts. Tasks are `t1`, `t2`, ..., nodes any word; instants are
  * milliseconds after the start, `at` of a command is its stamp (default: the one before).
  *
- *   submit [at=] [attempts=] [backoff=(initial,max)] [key=] [name=] [cpu=] [tenant=]   t1
- *   [retry-of=t0] assign [at=]                                                                   t1
- *   node start | unassign | lose [at=]                                                  t1 fence
- *   finish [at=]                                                                   t1 fence outcome
+ *   submit [at=] [attempts=] [backoff=(initial,max)] [key=] [name=] [cpu=] [tenant=]
+ *          [order=] [retry-on=(75,oom)]                                            t1 [retry-of=t0]
+ *   assign [at=]                                                                   t1 node
+ *   start | unassign | lose [at=]                                                  t1 fence
+ *   finish [at=]                             outcome: a kind, or supervisorLost    t1 fence outcome
  *   cancel [at=] [reason=]                                                         t1
  *   recover [at=] [epoch=]
  *   charge [at=]                             takes of hourly budgets                   a 5 ...
+ *   recover [at=] [epoch=] · adopt [at=] [rules=]
+ *   replay [at=] [...]                       as for submit                        t2 retry-of=t1
+ *   purge [at=]                                                                    t1
  *   expire [at=] [state=] [key=] [...]       as for submit: the spec it had        t1 ...
  *   status | attempts                                                              t1
  *   ready now= [limit=] · position now= · counts · live · events after= · time · flush · stored ·
@@ -21,7 +25,7 @@ import { tierDefaults } from '../../src/model/resources.ts';
 import { decodeSpec, type TaskSpec } from '../../src/model/spec.ts';
 import type { TaskState, TaskView } from '../../src/model/task.ts';
 import type { Applied, Effect } from '../../src/shard/effects.ts';
-import { hashKey } from '../../src/shard/memory/spec-table.ts';
+import { hashKey } from '../../src/shard/memory/key-hash.ts';
 import { decodeTaskRow } from '../../src/shard/record.ts';
 import { toView } from '../../src/shard/view.ts';
 import { type Directive, valuesOf } from '../conformance/etcd-raft/datadriven.ts';
@@ -63,6 +67,8 @@ function showView(view: TaskView): string[] {
   if (view.outcome !== undefined) about.push(`outcome=${view.outcome.kind}`);
   if (view.notBeforeMs !== undefined) about.push(`notBefore=${since(view.notBeforeMs)}`);
   if (view.settledAtMs !== undefined) about.push(`settledAt=${since(view.settledAtMs)}`);
+  if (view.deadLetter) about.push('deadLetter');
+  if (view.supervisorsLost !== undefined) about.push(`supervisors=${view.supervisorsLost}`);
   if (view.retryOf !== undefined) about.push(`retryOf=${nameOf(view.retryOf)}`);
   if (view.cancelRequested) {
     about.push(`cancel=(${view.cancelRequested.reason}; ${view.cancelRequested.by})`);
@@ -121,7 +127,10 @@ export class ShardTranscript {
         return this.#fenced(item => ({ ...item, why: 'noRoom' as const }), 'unassign');
       case 'finish':
         return this.#fenced(
-          (item, outcome) => ({ ...item, outcome: anOutcome(outcome) }),
+          (item, outcome) =>
+            outcome === ('supervisorLost' as never)
+              ? { ...item, outcome: anOutcome('lost', { supervisorLost: true }) }
+              : { ...item, outcome: anOutcome(outcome) },
           'finish',
         );
       case 'lose':
@@ -133,6 +142,14 @@ export class ShardTranscript {
       }
       case 'recover':
         return show(this.#shard.apply({ kind: 'recover', epoch: this.#number('epoch') ?? 0 }));
+      case 'adopt':
+        return show(this.#shard.apply({ kind: 'adopt', rules: this.#number('rules') ?? 3 }));
+      case 'replay':
+        return this.#submit('replay');
+      case 'purge': {
+        const items = this.#lines.map(([task = '']) => ({ taskId: this.#id(task) }));
+        return show(this.#shard.apply({ kind: 'purge', items }));
+      }
       case 'expire': {
         const spec = this.#spec();
         const key = spec.idempotencyKey && hashKey(spec.tenant, spec.idempotencyKey);
@@ -169,7 +186,10 @@ export class ShardTranscript {
 
   #spec(): TaskSpec {
     const [initialMs = 0, maxMs = 0] = valuesOf(this.#directive, 'backoff').map(Number);
+    const retryOn = valuesOf(this.#directive, 'retry-on');
     const parts: Partial<TaskSpec> = {
+      orderKey: this.#text('order'),
+      retryOn: retryOn.length === 0 ? undefined : retryOn,
       tenant: this.#text('tenant') ?? 'default',
       name: this.#text('name') ?? '',
       attempts: this.#number('attempts') ?? 1,
@@ -180,14 +200,17 @@ export class ShardTranscript {
     return aSpec(parts);
   }
 
-  #submit(): string[] {
+  #submit(kind: 'submit' | 'replay' = 'submit'): string[] {
     const spec = this.#spec();
     const items = this.#lines.map(([task = '', ...about]) => {
       if (!this.#slots.has(task)) this.#slots.set(task, this.#number('slot') ?? slotOf(spec));
       const retryOf = about.find(word => word.startsWith('retry-of='))?.slice('retry-of='.length);
       return { id: this.#id(task), retryOf: retryOf === undefined ? undefined : this.#id(retryOf) };
     });
-    return show(this.#shard.submit(items, spec));
+    const specs = [specEntry(spec)];
+    return show(
+      this.#shard.apply({ kind, specs, items: items.map(item => ({ ...item, spec: 0 })) }),
+    );
   }
 
   #views(): TaskView[] {
@@ -200,7 +223,8 @@ export class ShardTranscript {
       if (record === undefined) return [];
       const bytes =
         machine.specBytes(record.digest) ?? this.#shard.row(machine.specKey(record.digest));
-      return [toView(record, decodeSpec(bytes!), { shard: 1, stale: false })];
+      const deadLetter = machine.isDeadLetter(id);
+      return [toView(record, decodeSpec(bytes!), { shard: 1, stale: false, deadLetter })];
     });
   }
 

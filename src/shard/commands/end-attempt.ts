@@ -3,19 +3,27 @@
  *
  *   succeeded                      → succeeded, a cancel that came too late notwithstanding
  *   cancelled, or a cancel asked   → cancelled
- *   lost                           → waits again at once and counts no run; aborted when it was
- *   lost
- *                                    `limits.lostMax` times
- *   anything else                  → waits for its back-off while runs are left, else failed
+ *   lost                           → waits again at once and counts no run; poison when it was
+ *                                    lost `limits.lostMax` times, or `supervisorsLostMax` times
+ *                                    because the supervisor ended under it
+ *   anything else                  → waits for its back-off while runs are left and its causes may
+ *                                    be retried, else failed
+ *
+ * Poison is failed and a dead letter like every failed task; before these rules were adopted
+ * (`rules.ts`) it was aborted, supervisors were not counted, and back-offs were not spread.
  */
 import type { Outcome } from '../../model/attempt.ts';
+import { whyNotRetried } from '../../model/failure-causes.ts';
 import type { NodeId } from '../../model/ids.ts';
 import { limits } from '../../model/limits.ts';
+import { mix32 } from '../../model/slots.ts';
 import type { Backoff } from '../../model/spec.ts';
 import { taskStates } from '../../model/task.ts';
+import { hashWords } from '../memory/id-words.ts';
 import type { AttemptRecord } from '../memory/task-detail.ts';
 import { stateCode } from '../memory/task-table.ts';
-import { instantMaxMs } from '../state.ts';
+import { failureRules } from '../rules.ts';
+import { instantMaxMs, type ShardState } from '../state.ts';
 import type { Turn } from '../turn.ts';
 
 /** Doublings after which no back-off grows: 2^40 ms are 34 years. */
@@ -24,6 +32,15 @@ const doublingsMax = 40;
 /** Wait after the `runs`-th failed run: doubled with each, from `initialMs` to `maxMs`. */
 export function backoffMs(backoff: Backoff, runs: number): number {
   return Math.min(backoff.maxMs, backoff.initialMs * 2 ** Math.min(runs - 1, doublingsMax));
+}
+
+/**
+ * Between half a pause and all of it, by the task and the run, so that what failed together does
+ * not come back together.
+ */
+export function spreadMs(pauseMs: number, words: Uint32Array, runs: number): number {
+  const hash = mix32(hashWords(words[0]!, words[1]!, words[2]!, words[3]!) ^ runs);
+  return pauseMs - Math.floor((Math.floor(pauseMs / 2) * (hash >>> 16)) / 2 ** 16);
 }
 
 interface Settling {
@@ -51,10 +68,13 @@ export function endAttempt(turn: Turn, row: number, outcome: Outcome): void {
   state.flush.markTask(row, outcome.tail.length + outcome.message.length);
   effects.push({ kind: 'attemptEnded', taskId, fence, node });
 
+  const countsSupervisor = outcome.supervisorLost === true && state.rules >= failureRules;
+  if (countsSupervisor) table.ensureDetail(row).supervisorsLost++;
   const settling = settlingOf(turn, row, outcome);
   if (settling === undefined) {
     state.keepEnded(row, retried(attempt));
-    waitAgain(turn, row, isLost ? undefined : node);
+    if (!isLost || countsSupervisor) avoid(state, row, node);
+    waitAgain(turn, row, isLost);
     state.note('attemptEnded', row, about);
     return;
   }
@@ -62,6 +82,7 @@ export function endAttempt(turn: Turn, row: number, outcome: Outcome): void {
   state.settle(row, settling.code, { reason: settling.reason });
   state.note('attemptEnded', row, about);
   state.note('settled', row, about);
+  if (state.deadLetters.has(table.wordsOf(row))) state.note('deadLettered', row, about);
   effects.push({ kind: 'settled', taskId, state: taskStates[settling.code]! });
 }
 
@@ -77,30 +98,46 @@ function settlingOf(turn: Turn, row: number, outcome: Outcome): Settling | undef
   if (request !== undefined || outcome.kind === 'cancelled') {
     return { code: stateCode.cancelled, reason: request?.reason ?? outcome.message };
   }
-  if (outcome.kind === 'lost') {
-    const lost = table.lost(row);
-    if (lost < limits.lostMax) return undefined;
-    return { code: stateCode.aborted, reason: `${lost} attempts ended with their node` };
-  }
-  if (table.runs(row) < specs.traits(table.spec(row)).attempts) return undefined;
-  return { code: stateCode.failed, reason: outcome.message };
+  if (outcome.kind === 'lost') return poisonOf(turn.state, row);
+  const { attempts, retry } = specs.traits(table.spec(row));
+  if (table.runs(row) >= attempts) return { code: stateCode.failed, reason: outcome.message };
+  const reason = whyNotRetried(retry, outcome);
+  return reason === undefined ? undefined : { code: stateCode.failed, reason };
 }
 
-/**
- * Back to the queue, after a back-off where `failedOn` says that a run that counts failed there.
- */
-function waitAgain(turn: Turn, row: number, failedOn: NodeId | undefined): void {
-  const { state } = turn;
-  const { table } = state;
-  turn.readyChanged = true;
-  if (failedOn === undefined) {
-    state.wait(row, state.readyBaseMs, false);
-    return;
+/** Whether a task that was lost again is what ends its nodes. */
+function poisonOf({ table, rules }: ShardState, row: number): Settling | undefined {
+  const lost = table.lost(row);
+  const supervisors = table.detail(row)?.supervisorsLost ?? 0;
+  if (supervisors >= limits.supervisorsLostMax) {
+    const times = `${supervisors} times`;
+    const reason = `the supervisor of its node ended under it ${times}: it may be what ends it`;
+    return { code: stateCode.failed, reason };
   }
+  if (lost < limits.lostMax) return undefined;
+  const code = rules >= failureRules ? stateCode.failed : stateCode.aborted;
+  return { code, reason: `${lost} attempts ended with their node` };
+}
+
+/** Another node is to have its next attempt, where there is one. */
+function avoid({ table }: ShardState, row: number, failedOn: NodeId): void {
   const detail = table.ensureDetail(row);
   const others = detail.avoid.filter(node => node !== failedOn);
   detail.avoid = [...others.slice(1 - limits.avoidMax), failedOn];
-  const pauseMs = backoffMs(state.specs.traits(table.spec(row)).backoff, table.runs(row));
+}
+
+/** Back to the queue: at once where no run was counted, else after its back-off. */
+function waitAgain(turn: Turn, row: number, isLost: boolean): void {
+  const { state } = turn;
+  const { table } = state;
+  turn.readyChanged = true;
+  if (isLost) {
+    state.wait(row, state.readyBaseMs, false);
+    return;
+  }
+  const runs = table.runs(row);
+  let pauseMs = backoffMs(state.specs.traits(table.spec(row)).backoff, runs);
+  if (state.rules >= failureRules) pauseMs = spreadMs(pauseMs, table.wordsOf(row), runs);
   state.wait(row, Math.min(state.readyBaseMs + pauseMs, instantMaxMs), pauseMs > 0);
 }
 

@@ -14,7 +14,7 @@
  *          keyConflict       the key has a task with another spec
  *          badId             not an ID, or not in the slot of the spec's key
  *          badSpec           no such spec in the command
- *          tooManyTasks      as many tasks wait as may
+ *          tooManyTasks      as many tasks wait as may, in the shard or in the line of its key
  * Effects  readyChanged
  *
  * What is settled is compared by 27 bits of its spec's digest, what is not by all of it; on every
@@ -27,7 +27,8 @@ import { limits } from '../../model/limits.ts';
 import { decodeSpecTerms } from '../../model/spec.ts';
 import { digestWords } from '../keys.ts';
 import { idWordCount, unpackId } from '../memory/id-words.ts';
-import { type KeyHash, keyOf, type Traits } from '../memory/spec-table.ts';
+import { type KeyHash, keyOf, type LineKey, lineOf } from '../memory/key-hash.ts';
+import type { Traits } from '../memory/spec-table.ts';
 import { stateCode } from '../memory/task-table.ts';
 import { lookup, type ShardState } from '../state.ts';
 import { accept, refuse, type Turn } from '../turn.ts';
@@ -40,21 +41,25 @@ export interface PreparedSpec {
   readonly bytes: Uint8Array;
   readonly traits: Traits;
   readonly key: KeyHash | undefined;
+  readonly line: LineKey | undefined;
 }
 
 /**
  * Understands the specs of a command. Throws `DecodeError` for one written by a newer version,
  * while the state is still as it was.
  */
-export function prepareSpecs(state: ShardState, command: Submit): PreparedSpec[] {
+export function prepareSpecs(state: ShardState, command: Pick<Submit, 'specs'>): PreparedSpec[] {
   return command.specs.map(({ digest: digestBytes, bytes }) => {
     const digest = digestWords(digestBytes);
     const known = state.specs.find(digest);
     if (known >= 0) {
-      return { digest, bytes, traits: state.specs.traits(known), key: state.specs.key(known) };
+      const { specs } = state;
+      const [traits, key, line] = [specs.traits(known), specs.key(known), specs.line(known)];
+      return { digest, bytes, traits, key, line };
     }
     const spec = decodeSpecTerms(bytes);
-    return { digest, bytes, traits: state.specs.internTraits(spec), key: keyOf(spec) };
+    const traits = state.specs.internTraits(spec);
+    return { digest, bytes, traits, key: keyOf(spec), line: lineOf(spec) };
   });
 }
 
@@ -64,7 +69,8 @@ export function applySubmit(turn: Turn, command: Submit, specs: PreparedSpec[]):
   return replies;
 }
 
-function submitOne(turn: Turn, item: SubmitItem, spec: PreparedSpec | undefined): ItemReply {
+/** Takes one task in, or says why not. */
+export function submitOne(turn: Turn, item: SubmitItem, spec: PreparedSpec | undefined): ItemReply {
   const { state } = turn;
   if (spec === undefined) return refuse(item.id, 'badSpec', 'the command has no such spec');
   const found = state.lookUp(item.id);
@@ -74,10 +80,12 @@ function submitOne(turn: Turn, item: SubmitItem, spec: PreparedSpec | undefined)
       ? accept(item.id, true)
       : refuse(item.id, 'idTaken', 'the ID has a task with another specification');
   }
+  const slot = (spec.line ?? spec.key)?.slot;
+  if (slot !== undefined && slotOfId(item.id) !== slot) {
+    const what = spec.line === undefined ? 'idempotency key' : 'order key, or key of maxRunningPer';
+    return refuse(item.id, 'badId', `the ID is not in the slot of the task's ${what}`);
+  }
   if (spec.key !== undefined) {
-    if (slotOfId(item.id) !== spec.key.slot) {
-      return refuse(item.id, 'badId', "the ID is not in the slot of the task's idempotency key");
-    }
     const repeat = findByKey(state, item, spec, spec.key);
     if (repeat !== undefined) return repeat;
   }
@@ -90,6 +98,10 @@ function submitOne(turn: Turn, item: SubmitItem, spec: PreparedSpec | undefined)
   }
   if (state.counts[stateCode.waiting]! >= limits.waitingPerShardMax) {
     return refuse(item.id, 'tooManyTasks', `${limits.waitingPerShardMax} tasks wait already`);
+  }
+  if (spec.line !== undefined && state.lines.length(spec.line.hash) >= limits.lineMax) {
+    const message = `${limits.lineMax} tasks with its key have not settled yet`;
+    return refuse(item.id, 'tooManyTasks', message);
   }
   if (spec.key !== undefined) {
     state.lookUp(item.id);
@@ -127,7 +139,7 @@ function findByKey(
 function takeSpec(state: ShardState, spec: PreparedSpec): number {
   const known = state.specs.find(spec.digest);
   if (known >= 0) return known;
-  const added = state.specs.add(spec.digest, spec.traits, spec.key, spec.bytes);
+  const added = state.specs.add(spec.digest, spec.traits, spec, spec.bytes);
   state.flush.markSpec(added, spec.bytes.length);
   return added;
 }

@@ -7,12 +7,14 @@
  * its row once. Spec numbers are local to this process.
  */
 import { assert } from '../../model/assert.ts';
+import type { RetryRule } from '../../model/failure-causes.ts';
 import { limits } from '../../model/limits.ts';
 import type { Demand } from '../../model/planning.ts';
 import { noResources, resourceNames } from '../../model/resources.ts';
-import { hashText, keySlot, mix32 } from '../../model/slots.ts';
+import { mix32 } from '../../model/slots.ts';
 import type { Backoff, SpecTerms } from '../../model/spec.ts';
 import { digestLength, hexDigits } from '../keys.ts';
+import { type KeyHash, keyOf, type LineKey, lineOf } from './key-hash.ts';
 
 /** What apply needs of a spec. Interned: equal traits are one object. */
 export interface Traits {
@@ -21,16 +23,10 @@ export interface Traits {
   readonly attempts: number;
   readonly backoff: Backoff;
   readonly leaseMs: number;
+  readonly retry: RetryRule;
   /** Number of specs in memory that have them. */
   uses: number;
   readonly text: string;
-}
-
-/** Hash of tenant and idempotency key, and the slot their tasks must have. */
-export interface KeyHash {
-  readonly high: number;
-  readonly low: number;
-  readonly slot: number;
 }
 
 /** Specs remembered while nobody uses them. */
@@ -40,19 +36,12 @@ const capacityMin = 16;
 /** In the slot column: the spec has no idempotency key. */
 const keyless = 0xffff;
 
-/** 64 bits over tenant and key: two unlike 32-bit hashes. */
-export function hashKey(tenant: string, key: string): KeyHash {
-  const text = `${tenant}\u0000${key}`;
-  let low = text.length;
-  for (let position = 0; position < text.length; position++) {
-    low = mix32(Math.imul(low, 0x9e3779b1) + text.charCodeAt(position));
-  }
-  return { high: hashText(text), low, slot: keySlot({ tenant, idempotencyKey: key })! };
-}
+const retryOf = ({ retryOn, noRetryOn }: SpecTerms): RetryRule =>
+  retryOn === undefined && noRetryOn === undefined
+    ? everyFailure
+    : { on: retryOn ?? [], not: noRetryOn ?? [] };
 
-/** Key hash of a spec that has an idempotency key. */
-export const keyOf = (spec: SpecTerms): KeyHash | undefined =>
-  spec.idempotencyKey === undefined ? undefined : hashKey(spec.tenant, spec.idempotencyKey);
+const everyFailure: RetryRule = { on: [], not: [] };
 
 /** Texts one after the other, each behind its length: no two lists give the same text. */
 const joined = (texts: readonly string[]): string => texts.map(t => `${t.length}:${t}`).join('');
@@ -75,6 +64,7 @@ const hasTraits = (spec: SpecTerms, traits: Traits): boolean =>
   spec.leaseMs === traits.leaseMs &&
   spec.backoff.initialMs === traits.backoff.initialMs &&
   spec.backoff.maxMs === traits.backoff.maxMs &&
+  retryOf(spec) === traits.retry &&
   spec.require.length === 0 &&
   traits.demand.require.length === 0 &&
   resourceNames.every(name => spec.request[name] === traits.demand.request[name]);
@@ -85,6 +75,7 @@ const unknownTraits = (): Traits => ({
   attempts: 0,
   backoff: { initialMs: 0, maxMs: 0 },
   leaseMs: 0,
+  retry: everyFailure,
   uses: 0,
   text: '',
 });
@@ -105,6 +96,8 @@ export class SpecTable {
   #newestTraits: Traits | undefined;
   readonly #demands = new Map<string, { readonly demand: Demand; uses: number }>();
   readonly #unstored = new Map<number, Uint8Array>();
+  /** Of the specs that have one. */
+  readonly #lines = new Map<number, LineKey>();
   /** Specs that no task uses, the one that fell out of use first in front. */
   readonly #idle = new Set<number>();
 
@@ -144,13 +137,16 @@ export class SpecTable {
    * Adds a spec that is not there yet, not used by any task. With `bytes` its row is still to be
    * written; without, it is stored already.
    */
-  add(digest: Uint32Array, traits: Traits, key: KeyHash | undefined, bytes?: Uint8Array): number {
+  add(
+    digest: Uint32Array,
+    traits: Traits,
+    keys: { readonly key?: KeyHash | undefined; readonly line?: LineKey | undefined } | undefined,
+    bytes?: Uint8Array,
+  ): number {
     const spec = this.#free.pop() ?? this.#used++;
     if (spec * digestWords >= this.#digests.length) this.#grow();
     this.#digests.set(digest.subarray(0, digestWords), spec * digestWords);
-    this.#keys[spec * 2] = key?.high ?? 0;
-    this.#keys[spec * 2 + 1] = key?.low ?? 0;
-    this.#slots[spec] = key?.slot ?? keyless;
+    this.#setKeys(spec, keys?.key, keys?.line);
     this.#uses[spec] = 0;
     this.#traits[spec] = traits;
     traits.uses++;
@@ -174,11 +170,14 @@ export class SpecTable {
     const traits = this.internTraits(content);
     traits.uses++;
     this.#traits[spec] = traits;
-    const key = keyOf(content);
-    if (key === undefined) return;
-    this.#keys[spec * 2] = key.high;
-    this.#keys[spec * 2 + 1] = key.low;
-    this.#slots[spec] = key.slot;
+    this.#setKeys(spec, keyOf(content), lineOf(content));
+  }
+
+  #setKeys(spec: number, key: KeyHash | undefined, line: LineKey | undefined): void {
+    this.#keys[spec * 2] = key?.high ?? 0;
+    this.#keys[spec * 2 + 1] = key?.low ?? 0;
+    this.#slots[spec] = key?.slot ?? keyless;
+    if (line !== undefined) this.#lines.set(spec, line);
   }
 
   isLearned(spec: number): boolean {
@@ -221,8 +220,10 @@ export class SpecTable {
   #internByText(spec: SpecTerms): Traits {
     const wanted = demandOf(spec);
     const { attempts, backoff, leaseMs, tenant } = spec;
+    const retry = retryOf(spec);
     const numbers = `${attempts},${backoff.initialMs},${backoff.maxMs},${leaseMs}`;
-    const text = `${numbers}|${joined([tenant])}|${wanted.key}`;
+    const causes = `${joined(retry.on)}/${joined(retry.not)}`;
+    const text = `${numbers}|${joined([tenant])}|${causes}|${wanted.key}`;
     const known = this.#traitsByText.get(text);
     if (known !== undefined) return known;
     let demand = this.#demands.get(wanted.key);
@@ -237,6 +238,7 @@ export class SpecTable {
       attempts: Math.max(1, Math.min(attempts, limits.attemptsMax)),
       backoff,
       leaseMs,
+      retry,
       uses: 0,
       text,
     };
@@ -260,6 +262,10 @@ export class SpecTable {
     const slot = this.#slots[spec]!;
     if (slot === keyless) return undefined;
     return { high: this.#keys[spec * 2]!, low: this.#keys[spec * 2 + 1]!, slot };
+  }
+
+  line(spec: number): LineKey | undefined {
+    return this.#lines.get(spec);
   }
 
   /** First 32 bits of the digest. */
@@ -331,6 +337,7 @@ export class SpecTable {
     index[hole] = 0;
     const traits = this.#traits[spec]!;
     this.#traits[spec] = undefined;
+    this.#lines.delete(spec);
     traits.uses--;
     this.dropUnusedTraits(traits);
     this.#free.push(spec);

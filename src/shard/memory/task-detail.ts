@@ -39,6 +39,8 @@ export interface TaskDetail {
   reason: string;
   /** 0 while the task is not settled. */
   settledAtMs: number;
+  /** Supervisors that ended under an attempt, by the word of their nodes. */
+  supervisorsLost: number;
 }
 
 const nothing: readonly never[] = Object.freeze([]);
@@ -55,5 +57,6 @@ export function emptyDetail(): TaskDetail {
     outcome: undefined,
     reason: '',
     settledAtMs: 0,
+    supervisorsLost: 0,
   };
 }

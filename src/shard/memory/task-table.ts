@@ -213,6 +213,10 @@ export class TaskTable {
     for (let word = 0; word < idWordCount; word++) out[word] = this.#words[row * 4 + word]!;
   }
 
+  wordsOf(row: number): Uint32Array {
+    return this.#words.slice(row * idWordCount, (row + 1) * idWordCount);
+  }
+
   /** Position in `taskStates`. */
   state(row: number): number {
     return this.#flags[row]! & stateMask;

@@ -82,6 +82,7 @@ export class Supervisor {
       const outcome = attempt.outcome ?? {
         ...systemOutcome('lost', Date.now(), lost),
         startedAtMs: attempt.startedAtMs,
+        supervisorLost: true,
       };
       this.#ended.set(attempt.key, { ...attempt, outcome });
       this.#endedKeys.add(attempt.key);

@@ -1,7 +1,7 @@
 /**
  * What really ran, from the supervisors' own books, in the world's time: no two processes of one
- * task at the same time, no attempt twice, no machine over its capacity; and what was recorded is
- * what happened, once for each task.
+ * task, or of tasks with one order key, at the same time, no attempt twice, no machine over its
+ * capacity; and what was recorded is what happened, once for each task.
  */
 import type { ShardCommand } from '../../../src/model/command.ts';
 import { type Resources, resourceNames } from '../../../src/model/resources.ts';
@@ -23,7 +23,9 @@ export class AttemptsChecker implements CommittedListener {
   readonly #trace: Trace;
   /** What each committed task asks for. */
   readonly #requests = new Map<string, Resources>();
-  /** By task; more than one only while all but one are on machines that stand still. */
+  /** The line that a task with an order key stands in. */
+  readonly #lines = new Map<string, string>();
+  /** By task or line; more than one only while all but one are on machines that stand still. */
   readonly #running = new Map<string, Running[]>();
   readonly #started = new Set<string>();
   /** Where each assignment was to run: `task.fence` to node. */
@@ -53,15 +55,15 @@ export class AttemptsChecker implements CommittedListener {
 
   /** Looks at the books of one machine; called after every event of its supervisor or node. */
   look(cluster: SimCluster, machine: string, intervals: readonly AttemptInterval[]): void {
-    for (const [taskId, all] of this.#running) {
+    for (const [unit, all] of this.#running) {
       const living = all.filter(running => running.interval.endMs === undefined);
       if (living.length === all.length) continue;
       for (const { machine, interval } of all) {
         if (interval.endMs === undefined) continue;
         this.#trace.note(machine, `process of ${interval.key} ended`);
       }
-      if (living.length === 0) this.#running.delete(taskId);
-      else this.#running.set(taskId, living);
+      if (living.length === 0) this.#running.delete(unit);
+      else this.#running.set(unit, living);
     }
     for (let at = this.#taken.get(machine) ?? 0; at < intervals.length; at++) {
       this.#start(cluster, machine, intervals[at]!);
@@ -97,8 +99,9 @@ export class AttemptsChecker implements CommittedListener {
     const request = this.#requests.get(taskId);
     check(request !== undefined, () => `attempt ${key} of a task that nobody submitted`);
     if (interval.endMs === undefined) {
-      const others = this.#running.get(taskId) ?? [];
-      this.#running.set(taskId, [...others, { machine, interval, request }]);
+      const unit = this.#lines.get(taskId) ?? taskId;
+      const others = this.#running.get(unit) ?? [];
+      this.#running.set(unit, [...others, { machine, interval, request }]);
     }
     const total = cluster.machine(machine)?.total;
     for (const name of resourceNames) {
@@ -114,11 +117,13 @@ export class AttemptsChecker implements CommittedListener {
   }
 
   applied(group: number, command: ShardCommand, effects: readonly Effect[]): void {
-    if (command.kind === 'submit') {
-      const requests = command.specs.map(({ bytes }) => decodeSpec(bytes).request);
-      for (const { id, spec } of command.items) {
-        const request = requests[spec];
-        if (request !== undefined && !this.#requests.has(id)) this.#requests.set(id, request);
+    if (command.kind === 'submit' || command.kind === 'replay') {
+      const specs = command.specs.map(({ bytes }) => decodeSpec(bytes));
+      for (const { id, spec: place } of command.items) {
+        const spec = specs[place];
+        if (spec === undefined || this.#requests.has(id)) continue;
+        this.#requests.set(id, spec.request);
+        if (spec.orderKey !== undefined) this.#lines.set(id, `${spec.tenant} ${spec.orderKey}`);
       }
     }
     for (const effect of effects) {

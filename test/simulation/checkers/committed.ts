@@ -6,6 +6,7 @@
  */
 import { decodeShardCommand, type ShardCommand } from '../../../src/model/command.ts';
 import { registryGroup, type TaskId } from '../../../src/model/ids.ts';
+import { decodeSpec } from '../../../src/model/spec.ts';
 import type { Replica } from '../../../src/node/replica.ts';
 import type { Entry } from '../../../src/raft/message.ts';
 import { RegistryMachine } from '../../../src/registry/machine.ts';
@@ -169,7 +170,11 @@ export class CommittedChecker implements Checker {
     const add = (what: string, count: number): void => {
       this.coverage.set(what, (this.coverage.get(what) ?? 0) + count);
     };
-    add(command.kind, command.kind === 'recover' ? 1 : command.items.length);
+    add(command.kind, 'items' in command ? command.items.length : 1);
+    if ('specs' in command) {
+      const specs = command.specs.map(({ bytes }) => decodeSpec(bytes));
+      add('ordered', command.items.filter(item => specs[item.spec]?.orderKey !== undefined).length);
+    }
     if (command.kind === 'finish') for (const item of command.items) add(item.outcome.kind, 1);
     if (command.kind === 'unassign') for (const item of command.items) add(item.why, 1);
   }

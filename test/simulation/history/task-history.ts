@@ -94,7 +94,7 @@ export class TaskHistory implements CommittedListener {
     effects: readonly Effect[],
     machine: ShardMachine,
   ): void {
-    if (command.kind === 'submit') {
+    if (command.kind === 'submit' || command.kind === 'replay') {
       for (const { id } of command.items) {
         if (!this.#created.has(id) && machine.record(id)) this.#created.set(id, this.now());
       }

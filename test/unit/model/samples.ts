@@ -128,6 +128,14 @@ export const commands: Readonly<Record<string, ShardCommand>> = {
     ],
   },
   charge: { kind: 'charge', ...stamp, items: [{ tenant: 'acme', count: 300 }] },
+  adopt: { kind: 'adopt', ...stamp, rules: 3 },
+  replay: {
+    kind: 'replay',
+    ...stamp,
+    specs: [{ digest: new Uint8Array(16).fill(7), bytes: new Uint8Array([1]) }],
+    items: [{ id: otherId, spec: 0, retryOf: sampleId, arrayId: undefined, arrayIndex: undefined }],
+  },
+  purge: { kind: 'purge', ...stamp, items: [{ taskId: sampleId }] },
 };
 
 const ref = { shard: 5, taskId: sampleId, fence: 300 };
@@ -225,7 +233,8 @@ export const anySpec: fc.Arbitrary<TaskSpec> = fc.record({
   outputBytesMax: count,
 });
 
-export const anyOutcome: fc.Arbitrary<Outcome> = fc.record({
+/** Without what its version 2 brought. */
+export const plainOutcome: fc.Arbitrary<Outcome> = fc.record({
   kind: fc.constantFrom(...outcomeKinds),
   exitCode: fc.option(fc.nat(255), { nil: undefined }),
   signal: fc.option(fc.constantFrom('SIGTERM', 'SIGKILL'), { nil: undefined }),
@@ -241,27 +250,36 @@ export const anyOutcome: fc.Arbitrary<Outcome> = fc.record({
   message: short,
 });
 
+export const anyOutcome: fc.Arbitrary<Outcome> = fc.oneof(
+  plainOutcome,
+  plainOutcome.map(outcome => ({ ...outcome, supervisorLost: true })),
+);
+
 const word = fc.nat({ max: 2 ** 32 - 1 });
 const stamped = { atMs: count, actor: fc.record({ name: short, tenant: short }) };
 const fenced = { taskId: anyId, fence: count };
 const items = <T>(item: fc.Arbitrary<T>): fc.Arbitrary<T[]> => fc.array(item, { maxLength: 5 });
 const kind = <K extends string>(name: K): fc.Arbitrary<K> => fc.constant(name);
 
+const submitBody = {
+  ...stamped,
+  specs: items(fc.record({ digest: fc.uint8Array({ minLength: 16, maxLength: 16 }), bytes })),
+  items: items(
+    fc.record({
+      id: anyId,
+      spec: count,
+      retryOf: fc.option(anyId, { nil: undefined }),
+      arrayId: fc.option(anyId, { nil: undefined }),
+      arrayIndex: fc.option(count, { nil: undefined }),
+    }),
+  ),
+};
+
 export const anyCommand: fc.Arbitrary<ShardCommand> = fc.oneof(
-  fc.record({
-    kind: kind('submit'),
-    ...stamped,
-    specs: items(fc.record({ digest: fc.uint8Array({ minLength: 16, maxLength: 16 }), bytes })),
-    items: items(
-      fc.record({
-        id: anyId,
-        spec: count,
-        retryOf: fc.option(anyId, { nil: undefined }),
-        arrayId: fc.option(anyId, { nil: undefined }),
-        arrayIndex: fc.option(count, { nil: undefined }),
-      }),
-    ),
-  }),
+  fc.record({ kind: kind('submit'), ...submitBody }),
+  fc.record({ kind: kind('replay'), ...submitBody }),
+  fc.record({ kind: kind('adopt'), ...stamped, rules: count }),
+  fc.record({ kind: kind('purge'), ...stamped, items: items(fc.record({ taskId: anyId })) }),
   fc.record({
     kind: kind('assign'),
     ...stamped,
@@ -360,6 +378,12 @@ export const anyAdvertisement: fc.Arbitrary<Advertisement> = fc.record({
 
 export const sampleOutcomes: Readonly<Record<string, Outcome>> = {
   system: { ...systemOutcome('lost', 6, 'm'), exitCode: undefined, signal: undefined },
+  supervisor: {
+    ...systemOutcome('lost', 6, 'm'),
+    exitCode: undefined,
+    signal: undefined,
+    supervisorLost: true,
+  },
   full: fullOutcome,
 };
 

@@ -55,6 +55,7 @@ class Desk {
       nodeName: 'one',
       clock: this.hand.clock,
       leaderOf: () => this.leader,
+      clusterVersion: () => 3,
       peers: { to: () => peer },
     };
     this.host = new WorkerHost({

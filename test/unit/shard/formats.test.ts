@@ -2,8 +2,18 @@
 import { describe, expect, test } from 'vitest';
 import { systemOutcome } from '../../../src/model/attempt.ts';
 import { formatTaskId } from '../../../src/model/ids.ts';
-import { digestBytes, digestHex, specKey, taskKey, taskRange } from '../../../src/shard/keys.ts';
+import { decodeDeadLetter, encodeDeadLetter } from '../../../src/shard/dead-letters.ts';
+import {
+  deadLetterKey,
+  digestBytes,
+  digestHex,
+  specKey,
+  taskIdOfKey,
+  taskKey,
+  taskRange,
+} from '../../../src/shard/keys.ts';
 import { decodeHourBudget, encodeHourBudget } from '../../../src/shard/memory/hour-budgets.ts';
+import { packId } from '../../../src/shard/memory/id-words.ts';
 import { decodeMeta, encodeMeta } from '../../../src/shard/meta.ts';
 import {
   decodeTaskHead,
@@ -104,6 +114,7 @@ describe('rows', () => {
       counts: [1, 2, 3, 4, 5, 6, 700],
       expired: { tasks: 0, toMs: 0 },
       epoch: 0,
+      rules: 1,
     };
     const bytes = encodeMeta(meta);
     expect(hex(bytes)).toBe(golden.metaRow);
@@ -112,6 +123,10 @@ describe('rows', () => {
     const later = { ...meta, expired: { tasks: 300, toMs: 1_700_000_000_001 }, epoch: 300 };
     expect(hex(encodeMeta(later))).toBe(golden.laterMetaRow);
     expect(decodeMeta(encodeMeta(later))).toEqual(later);
+    // Once the shard has adopted later rules.
+    const adopted = { ...later, rules: 3 };
+    expect(hex(encodeMeta(adopted))).toBe(`03${golden.laterMetaRow.slice(2)}01010103`);
+    expect(decodeMeta(encodeMeta(adopted))).toEqual(adopted);
   });
 
   test('of a task that is held have its plain row, a version and a tagged field', () => {
@@ -122,6 +137,25 @@ describe('rows', () => {
     const unknown = bytes.slice();
     unknown[unknown.length - 3] = 100;
     expect(() => decodeTaskRow(unknown)).toThrow('unknown field 100');
+  });
+
+  test('of a task in a line, under which supervisors ended, have a tagged field for each', () => {
+    const ordered = { ...plain, lineNumber: 300, supervisorsLost: 1 };
+    const bytes = encodeTaskRow(ordered);
+    expect(hex(bytes)).toBe(`02${golden.plainRow.slice(2)}021502ac02160101`);
+    expect(decodeTaskRow(bytes)).toEqual(ordered);
+  });
+
+  test('of a dead letter have these bytes and this key', () => {
+    const words = new Uint32Array(4);
+    packId(plain.id, words);
+    const key = deadLetterKey(words);
+    expect(hex(key)).toBe(`0c${hex(new TextEncoder().encode(plain.id))}`);
+    expect(taskIdOfKey(key)).toBe(plain.id);
+    const bytes = encodeDeadLetter(1_700_000_000_000);
+    expect(hex(bytes)).toBe('0180d095ffbc31');
+    expect(decodeDeadLetter(bytes)).toBe(1_700_000_000_000);
+    expect(() => decodeDeadLetter(Uint8Array.of(2, 0))).toThrow('version 2');
   });
 
   test('give back what was written', () => {
@@ -154,7 +188,7 @@ describe('rows', () => {
     const wide = bytes.slice();
     wide[3] = 0xff;
     expect(() => decodeTaskRow(wide)).toThrow('not a task ID');
-    expect(() => decodeMeta(Uint8Array.of(3))).toThrow('version 3');
+    expect(() => decodeMeta(Uint8Array.of(4))).toThrow('version 4');
   });
 });
 

@@ -5,9 +5,10 @@ import { formatTaskId, slotCount, type TaskId } from '../../../src/model/ids.ts'
 import { keySlot, mix32 } from '../../../src/model/slots.ts';
 import { rowsInIdOrder } from '../../../src/shard/memory/id-order.ts';
 import { hashWords, idWordMask, packId, unpackId } from '../../../src/shard/memory/id-words.ts';
+import { hashKey } from '../../../src/shard/memory/key-hash.ts';
 import { KnownKeys, SettledIds } from '../../../src/shard/memory/known-ids.ts';
 import { RowHeap } from '../../../src/shard/memory/row-heap.ts';
-import { demandOf, hashKey, SpecTable } from '../../../src/shard/memory/spec-table.ts';
+import { demandOf, SpecTable } from '../../../src/shard/memory/spec-table.ts';
 import { SpecUses } from '../../../src/shard/memory/spec-uses.ts';
 import { none, TaskTable } from '../../../src/shard/memory/task-table.ts';
 import { aSpec, idOf, specEntry } from '../../support/shard.ts';
@@ -335,7 +336,7 @@ describe('the spec table', () => {
     const { bytes } = specEntry(aSpec());
     for (let n = 0; n < 10_000; n++) {
       const traits = specs.internTraits(aSpec({ leaseMs: 5_000 + (n % 100) }));
-      const spec = specs.add(digestOf(n), traits, hashKey('t', `${n}`), bytes);
+      const spec = specs.add(digestOf(n), traits, { key: hashKey('t', `${n}`) }, bytes);
       specs.use(spec);
       specs.stored(spec, bytes);
       if (n >= 10) specs.release(spec);
@@ -402,6 +403,9 @@ describe('the spec table', () => {
       aSpec({ request }),
       aSpec({ require: [['gpu', 'yes']] }),
       aSpec({ require: [['gpu', 'no']] }),
+      aSpec({ retryOn: ['75'] }),
+      aSpec({ noRetryOn: ['75'] }),
+      aSpec({ retryOn: ['75', 'oom'] }),
     ];
     const traits = unlike.map(spec => specs.internTraits(spec));
     expect(new Set(traits).size).toBe(unlike.length);
