@@ -37,6 +37,7 @@ import {
   tenantsRoute,
   tokensRoute,
 } from './routes/tenants.ts';
+import { setTierRoute, tiersRoute } from './routes/tiers.ts';
 import { waitRoute } from './routes/wait.ts';
 
 export const routes: readonly Route[] = [
@@ -76,6 +77,8 @@ export const routes: readonly Route[] = [
   movesRoute,
   settingsRoute,
   changeSettingsRoute,
+  tiersRoute,
+  setTierRoute,
   joinTokenRoute,
   metricsRoute,
   openapiRoute,

@@ -109,6 +109,9 @@ const golden = {
 /** Of cluster version 3 on: the fields of `schedulingFields`, each in a spec of its own. */
 const schedulingGolden: readonly (readonly [SpecScheduling, string])[] = [
   [{ orderKey: 'k1' }, '1503026b31'],
+  [{ prefer: [['zone', 'a']] }, '160801047a6f6e650161'],
+  [{ spread: { label: 'zone', group: 'web' } }, '1709047a6f6e6503776562'],
+  [{ holdIfUnfit: true }, '1800'],
 ];
 
 const specs: Readonly<Record<string, typeof smallSpec>> = {
