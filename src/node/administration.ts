@@ -1,7 +1,7 @@
 /**
  * What an administrator does to nodes, draining one, taking that back, removing it, and to the
- * settings and tiers of the cluster. The registry decides; here names are found and the change is waited for,
- * so that what is answered shows it.
+ * settings and tiers of the cluster. The registry decides; here names are found and the change is
+ * waited for, so that what is answered shows it.
  */
 import {
   clusterSettings,

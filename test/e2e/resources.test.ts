@@ -9,7 +9,8 @@ import { type RealCluster, withCluster } from '../support/real-cluster.ts';
 
 const flags = (number: number): string[] => [
   ...['--listen', '/ip4/127.0.0.1/tcp/0', '--http', '127.0.0.1:0', '--ballast', '0'],
-  ...['--cpu', '8', '--ports', `2${number}500-2${number}502`, '--label', `zone=z${number}`],
+  ...['--tier', 'premium', '--cpu', '8', '--label', `zone=z${number}`],
+  ...['--ports', `2${number}500-2${number}502`],
 ];
 
 /** Listens on its port until the file is there; fails at once where somebody else does. */
@@ -72,10 +73,12 @@ test('a tier gives what it was set to, to what is submitted then', async () => {
       return cluster.get(`/v1/tasks/${id}/spec`);
     };
     const before = await cluster.ok(['submit', '-q', '--', 'true']);
-    await cluster.ok(['tier', 'set', 'basic', '--cpu', '0.3', '--ports', '1', '--cap', '1h']);
-    expect(await specOf()).toMatchObject({ cpu: '300m', memory: '64MiB', ports: 1, cap: '1h' });
+    await cluster.ok(['tier', 'set', 'basic', '--cpu', '0.3', '--cap', '1h']);
+    await cluster.ok(['tier', 'set', 'premium', '--ports', '1']);
+    expect(await specOf()).toMatchObject({ cpu: '300m', memory: '64MiB', ports: 0, cap: '1h' });
+    expect(await specOf('--tier', 'premium')).toMatchObject({ cpu: 2, ports: 1 });
     expect(await specOf('--cpu', '1:2')).toMatchObject({ cpu: 1, limits: { cpu: 2 } });
-    expect(await cluster.get(`/v1/tasks/${before}/spec`)).toMatchObject({ cpu: '100m', ports: 0 });
+    expect(await cluster.get(`/v1/tasks/${before}/spec`)).toMatchObject({ cpu: '100m' });
     const refused = await cluster.run(['submit', '--cap', '2h', '--', 'true'], cluster.any);
     expect(refused.code).toBe(2);
     expect(refused.stderr).toContain('above the ceiling of tier basic, 1h');
