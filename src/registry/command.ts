@@ -344,6 +344,18 @@ function readBody(
         ...readRegistering(reader),
         starts: { confirmedCount: reader.varint(), ids: reader.list(r => r.text()) },
       };
+    default:
+      return readLaterBody(reader, kind, stamp);
+  }
+}
+
+/** Of the kinds that cluster version 3 brought. */
+function readLaterBody(
+  reader: ByteReader,
+  kind: 'setTier' | 'putTenant' | 'putPlan' | undefined,
+  stamp: Stamped,
+): RegistryCommand {
+  switch (kind) {
     case 'setTier': {
       const tier = tiers[reader.u8()];
       if (tier === undefined) throw new DecodeError('unknown tier');
