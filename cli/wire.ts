@@ -102,6 +102,13 @@ export interface MadeToken extends TokenRow {
   readonly token: string;
 }
 
+export interface TierRow {
+  readonly tier: Tier;
+  readonly amounts: Resources;
+  /** Missing where there is no ceiling. */
+  readonly capMsMax?: number | undefined;
+}
+
 export interface NodeRow {
   readonly id: string;
   readonly name: string;

@@ -1,8 +1,9 @@
 /** The flags of `submit` that say something about the task, and the document they stand for. */
-import { string } from '@oclif/core/flags';
+import { boolean, string } from '@oclif/core/flags';
 import { causeHelp } from '../../src/model/failure-causes.ts';
 import { limits } from '../../src/model/limits.ts';
 import { tiers } from '../../src/model/resources.ts';
+import { limitFieldNames } from '../../src/model/spec-fields.ts';
 import { usageError } from '../cli-error.ts';
 
 const many = { multiple: true, multipleNonGreedy: true } as const;
@@ -13,12 +14,18 @@ export const specFlags = {
     description: `least tier of node: ${tiers.join(', ')}; gives default amounts`,
     helpValue: 'TIER',
   }),
-  cpu: string({ description: 'CPUs held: 2, 0.5, 500m', helpValue: 'CPUS' }),
-  memory: string({ description: 'memory held: 512MiB, 4GiB', helpValue: 'SIZE' }),
-  disk: string({ description: 'disk held', helpValue: 'SIZE' }),
-  iops: string({ description: 'disk operations a second held', helpValue: 'N' }),
-  bandwidth: string({ description: 'network bytes a second held', helpValue: 'SIZE' }),
-  ports: string({ description: 'how many TCP ports the task is given', helpValue: 'N' }),
+  cpu: string({
+    description: 'CPUs held: 2, 0.5, 500m; 1:4 may use up to 4, :4 holds what the tier gives',
+    helpValue: 'CPUS[:MAX]',
+  }),
+  memory: string({ description: 'memory held: 512MiB, 1GiB:4GiB', helpValue: 'SIZE[:MAX]' }),
+  disk: string({ description: 'disk held', helpValue: 'SIZE[:MAX]' }),
+  iops: string({ description: 'disk operations a second held', helpValue: 'N[:MAX]' }),
+  bandwidth: string({ description: 'network bytes a second held', helpValue: 'SIZE[:MAX]' }),
+  ports: string({
+    description: 'how many TCP ports the task is given, as TSCHED_PORT and TSCHED_PORTS',
+    helpValue: 'N',
+  }),
   env: string({
     description: 'environment variable; repeatable',
     helpValue: 'K=V',
@@ -67,6 +74,18 @@ export const specFlags = {
     helpValue: 'K=V',
     ...many,
   }),
+  prefer: string({
+    description: 'label a node had better have; repeatable',
+    helpValue: 'K=V',
+    ...many,
+  }),
+  spread: string({
+    description: 'label over whose values the tasks of the array, or of the name, are spread',
+    helpValue: 'LABEL',
+  }),
+  'hold-if-unfit': boolean({
+    description: 'keep it waiting where no node could ever run it, instead of refusing it',
+  }),
   'lost-after': string({
     description: 'how long the node of an attempt may be out of reach: 5s to 1h',
     helpValue: 'DURATION',
@@ -82,7 +101,7 @@ export const specFlags = {
 
 export type SpecFlagName = keyof typeof specFlags;
 export type SpecFlagValues = {
-  readonly [Name in SpecFlagName]?: string | readonly string[] | undefined;
+  readonly [Name in SpecFlagName]?: string | boolean | readonly string[] | undefined;
 };
 
 /** Field of the document for each flag. */
@@ -108,6 +127,9 @@ const fieldOf: Record<SpecFlagName, string> = {
   array: 'array',
   label: 'labels',
   require: 'require',
+  prefer: 'prefer',
+  spread: 'spread',
+  'hold-if-unfit': 'holdIfUnfit',
   'lost-after': 'lostAfter',
   grace: 'grace',
   'output-limit': 'output',
@@ -118,6 +140,8 @@ const fieldOf: Record<SpecFlagName, string> = {
 /** Lists of texts, not maps. */
 const lists: ReadonlySet<SpecFlagName> = new Set(['retry-on', 'no-retry-on']);
 const counts: ReadonlySet<SpecFlagName> = new Set(['iops', 'ports', 'attempts']);
+/** Take `HELD:MAX`. */
+const amounts: ReadonlySet<SpecFlagName> = new Set<SpecFlagName>(limitFieldNames);
 
 function toMap(flag: string, pairs: readonly string[]): Record<string, string> {
   const map: Record<string, string> = {};
@@ -136,16 +160,23 @@ export type TaskDocument = Readonly<Record<string, unknown>>;
 /** The part of a document that the flags make. */
 export function documentOfFlags(flags: SpecFlagValues): TaskDocument {
   const document: Record<string, unknown> = {};
+  const most: Record<string, unknown> = {};
   for (const name of Object.keys(fieldOf) as SpecFlagName[]) {
     const value = flags[name];
     if (value === undefined) continue;
-    if (lists.has(name)) document[fieldOf[name]] = value;
+    if (typeof value === 'boolean' || lists.has(name)) document[fieldOf[name]] = value;
     else if (typeof value !== 'string') document[fieldOf[name]] = toMap(name, value);
-    else if (counts.has(name) && /^\d{1,15}$/.test(value)) document[fieldOf[name]] = Number(value);
-    else document[fieldOf[name]] = value;
+    else if (amounts.has(name) && value.includes(':')) {
+      const at = value.indexOf(':');
+      if (at > 0) document[fieldOf[name]] = ofText(name, value.slice(0, at));
+      most[fieldOf[name]] = ofText(name, value.slice(at + 1));
+    } else document[fieldOf[name]] = ofText(name, value);
   }
-  return document;
+  return Object.keys(most).length === 0 ? document : { ...document, limits: most };
 }
+
+const ofText = (name: SpecFlagName, value: string): string | number =>
+  counts.has(name) && /^\d{1,15}$/.test(value) ? Number(value) : value;
 
 const isMap = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -163,7 +194,8 @@ export function overrideDocument(base: unknown, flags: TaskDocument): unknown {
 
 /** `--cpu` for `/cpu`, `--env` for `/env/PATH`; `undefined` where no flag says this. */
 export function flagOfPointer(pointer: string): string | undefined {
-  const field = pointer.split('/')[1];
+  const [, first, second] = pointer.split('/');
+  const field = first === 'limits' ? second : first;
   const found = (Object.keys(fieldOf) as SpecFlagName[]).find(name => fieldOf[name] === field);
   return found === undefined ? undefined : `--${found}`;
 }

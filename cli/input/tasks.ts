@@ -6,6 +6,7 @@
 import { formatTaskId, type Slot, slotCount, type TaskId } from '../../src/model/ids.ts';
 import { readSpecDocument } from '../../src/model/spec-document.ts';
 import type { SpecProblem } from '../../src/model/spec-reading.ts';
+import { unknownTiers } from '../../src/model/tiers.ts';
 import { CliError, type PlacedProblem } from '../cli-error.ts';
 import { flagOfPointer, overrideDocument, type TaskDocument } from './spec-flags.ts';
 import type { TaskSource } from './task-file.ts';
@@ -90,8 +91,9 @@ export function prepareTasks(
   const prepared: PreparedTask[] = [];
   for (const input of inputs) {
     const document = overrideDocument(input.value, flags);
-    // The node puts the tenant and the owner of the token in their place.
-    const reading = readSpecDocument(document, { tenant: 'default', owner: 'cli' });
+    // The node puts the tenant and the owner of the token in their place, and knows the tiers.
+    const defaults = { tenant: 'default', owner: 'cli', tiers: unknownTiers };
+    const reading = readSpecDocument(document, defaults);
     if (!reading.ok) {
       for (const problem of reading.problems) {
         found.push({ ...placeProblem(problem, input, flags), code: problem.code });

@@ -38,6 +38,7 @@ import {
   tenantsRoute,
   tokensRoute,
 } from './routes/tenants.ts';
+import { setTierRoute, tiersRoute } from './routes/tiers.ts';
 import { waitRoute } from './routes/wait.ts';
 
 export const routes: readonly Route[] = [
@@ -80,6 +81,8 @@ export const routes: readonly Route[] = [
   movesRoute,
   settingsRoute,
   changeSettingsRoute,
+  tiersRoute,
+  setTierRoute,
   joinTokenRoute,
   metricsRoute,
   openapiRoute,

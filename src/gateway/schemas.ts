@@ -347,6 +347,16 @@ export const settingsSchema = object({
   ),
 });
 
+export const tiersSchema = object({
+  tiers: listOf(
+    object({
+      tier: { enum: tiers },
+      amounts: described(resources, 'What a task is given that names no amounts of its own.'),
+      'capMsMax?': described(whole, 'Longest execution cap of its tasks; missing for none.'),
+    }),
+  ),
+});
+
 export const joinTokenSchema = object({ token: text });
 export const emptySchema = object({ 'accepted?': flag });
 

@@ -10,6 +10,7 @@ import { limits } from '../model/limits.ts';
 import { intoKeySlot } from '../model/slots.ts';
 import { readSpecDocument } from '../model/spec-document.ts';
 import type { SpecProblem } from '../model/spec-reading.ts';
+import type { TierBundles } from '../model/tiers.ts';
 import type { NodeApi, SubmitReply, SubmitRequest } from '../ports/node-api.ts';
 import type { Identity } from './access.ts';
 import { type Problem, problemOf, problemOfDocument, problemOfError } from './problem.ts';
@@ -61,11 +62,16 @@ export function arrayTaskId(arrayId: TaskId, position: number): TaskId {
 const drawArrayId = (): TaskId =>
   formatTaskId({ atMs: Date.now(), slot: randomInt(slotCount), random: randomInt(randomMax) });
 
-/** Reads a document on behalf of `identity` and makes the requests it stands for. */
-export function prepare(document: unknown, identity: Identity): Prepared {
-  const reading = readSpecDocument(document, { tenant: identity.tenant, owner: identity.name });
+/**
+ * Reads a document on behalf of `identity`, in a cluster with these tiers, and makes the requests
+ * it stands for.
+ */
+export function prepare(document: unknown, identity: Identity, tiers: TierBundles): Prepared {
+  const { tenant, name: owner } = identity;
+  const reading = readSpecDocument(document, { tenant, owner, tiers });
   if (!reading.ok) return { ok: false, problem: problemOfDocument(reading.problems) };
-  const { spec, id, array } = reading;
+  const { id, array } = reading;
+  let { spec } = reading;
   if (spec.tenant !== identity.tenant && identity.role !== 'admin') {
     const detail = `The token belongs to the tenant ${identity.tenant}, not to ${spec.tenant}.`;
     return { ok: false, problem: problemOf('forbidden', detail, { field: '/tenant' }) };
@@ -74,6 +80,7 @@ export function prepare(document: unknown, identity: Identity): Prepared {
     return { ok: true, requests: [{ id: id && intoKeySlot(id, spec), spec }] };
   }
   const arrayId = id ?? drawArrayId();
+  if (spec.spread !== undefined) spec = { ...spec, spread: { ...spec.spread, group: arrayId } };
   const requests: SubmitRequest[] = [];
   for (let index = array.from; index <= array.to; index++) {
     const taskId = intoKeySlot(arrayTaskId(arrayId, index - array.from), spec);

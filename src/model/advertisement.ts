@@ -2,8 +2,9 @@
 import { ByteReader, ByteWriter, DecodeError } from './bytes.ts';
 import type { NodeId } from './ids.ts';
 import { limits } from './limits.ts';
+import { readPairs, writePairs } from './pairs.ts';
 import { type Resources, type Tier, tiers } from './resources.ts';
-import { readPairs, readResources, writePairs, writeResources } from './spec.ts';
+import { readResources, writeResources } from './spec.ts';
 
 export interface Advertisement {
   readonly node: NodeId;

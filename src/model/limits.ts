@@ -13,6 +13,8 @@ export const limits = {
   keyBytesMax: 256,
   labelsMax: 64,
   labelBytesMax: 256,
+  /** TCP ports of one attempt. */
+  portsMax: 1_000,
   attemptsMax: 1_000,
   arrayMax: 10_000,
   /** One encoded spec, and one HTTP document that holds one. */

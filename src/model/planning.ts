@@ -11,6 +11,10 @@ export interface Demand {
   readonly tier: Tier;
   readonly request: Resources;
   readonly require: readonly (readonly [string, string])[];
+  /** Labels that a node had better have; missing where none were asked for. */
+  readonly prefer?: readonly (readonly [string, string])[] | undefined;
+  /** Its tasks are spread over the values of a label, with all others of the group. */
+  readonly spread?: { readonly label: string; readonly group: string } | undefined;
 }
 
 export interface ReadyTask {

@@ -9,7 +9,7 @@
 import { checkCauses } from './failure-readers.ts';
 import { slotOfId, type TaskId } from './ids.ts';
 import { limits } from './limits.ts';
-import { type ResourceName, type Resources, resourceNames, tierDefaults } from './resources.ts';
+import { type ResourceName, type Resources, resourceNames } from './resources.ts';
 import { keySlot } from './slots.ts';
 import type { Run, TaskSpec } from './spec.ts';
 import {
@@ -28,6 +28,7 @@ import {
   type SpecProblem,
   utf8Length,
 } from './spec-reading.ts';
+import { type TierBundles, tierBundleDefaults } from './tiers.ts';
 import { formatDuration } from './time.ts';
 
 export type SpecReading =
@@ -88,6 +89,7 @@ const pairBytes = (pairs: readonly (readonly [string, string])[]): number =>
 function specBytesBound(draft: SpecDraft, run: Run): number {
   let bytes = 4_096 + 3 * limits.keyBytesMax + utf8Length(draft.cwd);
   bytes += pairBytes(draft.env) + pairBytes(draft.labels) + pairBytes(draft.require);
+  bytes += pairBytes(draft.prefer ?? []);
   const texts = run.kind === 'command' ? run.argv : run.kind === 'script' ? run.args : [];
   for (const text of texts) bytes += utf8Length(text) + 3;
   return run.kind === 'script' ? bytes + run.bytes.length : bytes;
@@ -96,16 +98,17 @@ function specBytesBound(draft: SpecDraft, run: Run): number {
 /** What the tier gives, with the explicit amounts over it; limits follow the amounts. */
 function amountsOf(
   draft: SpecDraft,
+  tiers: TierBundles,
   problems: ProblemList,
 ): { request: Resources; limit: Resources } {
-  const request = { ...tierDefaults[draft.tier] };
+  const request = { ...tiers[draft.tier].amounts };
   const limit: { -readonly [Name in ResourceName]: number } = { ...request };
   for (const name of resourceNames) {
     request[name] = draft.request[name] ?? request[name];
     limit[name] = draft.limit[name] ?? request[name];
     if (limit[name] >= request[name]) continue;
     const field = Object.entries(amountReaders).find(([, [resource]]) => resource === name)![0];
-    const source = draft.request[name] === undefined ? `the default of tier ${draft.tier}` : 'held';
+    const source = draft.request[name] === undefined ? `given by tier ${draft.tier}` : 'held';
     const shown = (amount: number): string => String(writeAmount(name, amount));
     problems.add(
       `/limits/${field}`,
@@ -114,6 +117,23 @@ function amountsOf(
     );
   }
   return { request, limit };
+}
+
+/**
+ * The execution cap under the ceiling of the tier: a task that asks for none gets the ceiling, one
+ * that asks for more is refused rather than ended sooner than it was told.
+ */
+function cappedMs({ tier, capMs }: SpecDraft, tiers: TierBundles, problems: ProblemList): number {
+  const { capMsMax } = tiers[tier];
+  if (capMsMax === 0) return capMs;
+  if (capMs > capMsMax) {
+    problems.add(
+      '/cap',
+      `${formatDuration(capMs)} is above the ceiling of tier ${tier}, ` +
+        `${formatDuration(capMsMax)}; ask for less, or for a higher tier`,
+    );
+  }
+  return capMs === 0 ? capMsMax : capMs;
 }
 
 function checkTogether(draft: SpecDraft, run: Run | undefined, problems: ProblemList): void {
@@ -160,14 +180,19 @@ function readField(draft: SpecDraft, name: string, value: unknown, problems: Pro
   } else addUnknownField(problems, '', name, fieldNames);
 }
 
+export interface SpecDefaults {
+  /** From the token of whoever asks. */
+  readonly tenant: string;
+  readonly owner: string;
+  /** Of the cluster; those of the program where nothing is known of it. */
+  readonly tiers?: TierBundles | undefined;
+}
+
 /**
  * Reads one document. Fields set to `undefined` count as left out. At most 20 problems are told.
- * `defaults` come from the token of whoever asks.
+ * What the tier gives is resolved here: the task keeps it, whatever becomes of the tier.
  */
-export function readSpecDocument(
-  document: unknown,
-  defaults: { readonly tenant: string; readonly owner: string },
-): SpecReading {
+export function readSpecDocument(document: unknown, defaults: SpecDefaults): SpecReading {
   const problems = new ProblemList();
   if (typeof document !== 'object' || document === null || Array.isArray(document)) {
     problems.add('', `a task is a map of fields, not ${describeValue(document)}`);
@@ -193,6 +218,9 @@ export function readSpecDocument(
     leaseMs: limits.leaseMsDefault,
     labels: [],
     require: [],
+    prefer: undefined,
+    spread: undefined,
+    holdIfUnfit: undefined,
     idempotencyKey: undefined,
     orderKey: undefined,
     maxRunningPer: undefined,
@@ -208,12 +236,15 @@ export function readSpecDocument(
     if (problems.full) return { ok: false, problems: problems.found };
   }
   const run = runOf(draft, problems);
-  const { request, limit } = amountsOf(draft, problems);
+  const tiers = defaults.tiers ?? tierBundleDefaults;
+  const { request, limit } = amountsOf(draft, tiers, problems);
+  const capMs = cappedMs(draft, tiers, problems);
   checkTogether(draft, run, problems);
   if (problems.found.length > 0 || run === undefined)
     return { ok: false, problems: problems.found };
-  const { id, array, ways: _ways, scriptName: _name, args: _args, ...rest } = draft;
-  return { ok: true, spec: { ...rest, run, request, limit }, id, array };
+  const { id, array, ways: _ways, scriptName: _name, args: _args, spread: label, ...rest } = draft;
+  const spread = label === undefined ? undefined : { label, group: draft.name };
+  return { ok: true, spec: { ...rest, run, request, limit, capMs, spread }, id, array };
 }
 
 const exactUnits = [
@@ -275,9 +306,8 @@ export function writeSpecDocument(spec: TaskSpec): Record<string, unknown> {
   Object.assign(document, writeRun(spec.run), { tier: spec.tier });
   const limitOver: Record<string, unknown> = {};
   for (const [field, [name]] of Object.entries(amountReaders)) {
-    if (spec.request[name] !== 0 || tierDefaults[spec.tier][name] !== 0) {
-      document[field] = writeAmount(name, spec.request[name]);
-    }
+    // All of them: what the tier gives may be another by the time this is read.
+    document[field] = writeAmount(name, spec.request[name]);
     if (spec.limit[name] !== spec.request[name]) {
       limitOver[field] = writeAmount(name, spec.limit[name]);
     }
@@ -295,6 +325,9 @@ export function writeSpecDocument(spec: TaskSpec): Record<string, unknown> {
   document['lostAfter'] = formatDuration(spec.leaseMs);
   if (spec.labels.length > 0) document['labels'] = Object.fromEntries(spec.labels);
   if (spec.require.length > 0) document['require'] = Object.fromEntries(spec.require);
+  if (spec.prefer !== undefined) document['prefer'] = Object.fromEntries(spec.prefer);
+  if (spec.spread !== undefined) document['spread'] = spec.spread.label;
+  if (spec.holdIfUnfit === true) document['holdIfUnfit'] = true;
   if (spec.idempotencyKey !== undefined) document['idempotencyKey'] = spec.idempotencyKey;
   if (spec.orderKey !== undefined) document['orderKey'] = spec.orderKey;
   if (spec.maxRunningPer !== undefined) {

@@ -52,6 +52,10 @@ export interface SpecDraft {
   leaseMs: number;
   labels: [string, string][];
   require: [string, string][];
+  prefer: [string, string][] | undefined;
+  /** Label. */
+  spread: string | undefined;
+  holdIfUnfit: true | undefined;
   idempotencyKey: string | undefined;
   orderKey: string | undefined;
   maxRunningPer: { readonly key: string; readonly max: number } | undefined;
@@ -178,7 +182,10 @@ export const amountReaders = {
   disk: ['diskBytes', readSize],
   iops: ['iops', (problems, pointer, value) => readCount(problems, pointer, value, upTo(1e9))],
   bandwidth: ['bandwidth', readSize],
-  ports: ['ports', (problems, pointer, value) => readCount(problems, pointer, value, upTo(1_000))],
+  ports: [
+    'ports',
+    (problems, pointer, value) => readCount(problems, pointer, value, upTo(limits.portsMax)),
+  ],
 } as const satisfies Partial<
   Record<
     SpecFieldName,
@@ -310,6 +317,18 @@ export const fieldReaders: { readonly [Name in SpecFieldName]: FieldReader } = {
   },
   require: (draft, value, pointer, problems) => {
     draft.require = readPairMap(problems, pointer, value, labelRule) ?? [];
+  },
+  prefer: (draft, value, pointer, problems) => {
+    const prefer = readPairMap(problems, pointer, value, labelRule) ?? [];
+    draft.prefer = prefer.length === 0 ? undefined : prefer;
+  },
+  spread: (draft, value, pointer, problems) => {
+    const rule = { bytesMax: limits.labelBytesMax, bytesMin: 1, oneLine: true };
+    draft.spread = readText(problems, pointer, value, rule);
+  },
+  holdIfUnfit: (draft, value, pointer, problems) => {
+    if (typeof value === 'boolean') draft.holdIfUnfit = value || undefined;
+    else problems.add(pointer, `must be true or false, not ${describeValue(value)}`);
   },
   idempotencyKey: (draft, value, pointer, problems) => {
     draft.idempotencyKey = readText(problems, pointer, value, keyText);

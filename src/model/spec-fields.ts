@@ -89,7 +89,7 @@ export const specFields = {
   disk: field(amount, 'Disk held while an attempt runs.', '1GiB'),
   iops: field(count(0, 1e9), 'Disk operations a second held while an attempt runs.', 100),
   bandwidth: field(amount, 'Network bytes a second held while an attempt runs.', '5MB'),
-  ports: field(count(0, 1_000), 'How many TCP ports an attempt is given.', 1),
+  ports: field(count(0, limits.portsMax), 'How many TCP ports an attempt is given.', 1),
   limits: field(
     { type: 'object', additionalProperties: false, properties: limitFields },
     'What an attempt may use at most; the amounts held where it is left out.',
@@ -124,7 +124,22 @@ export const specFields = {
     '20s',
   ),
   labels: field(textMap, 'Labels of the task.', { team: 'search' }),
-  require: field(textMap, 'Labels a node must have.', { zone: 'a' }),
+  require: field(textMap, 'Labels a node must have.', { os: 'linux' }),
+  prefer: field(
+    textMap,
+    'Labels a node had better have: of nodes of one tier with room, those with most of them.',
+    { zone: 'a' },
+  ),
+  spread: field(
+    text(limits.labelBytesMax),
+    'Label over whose values tasks are spread: those of the array, or those with the same name.',
+    'zone',
+  ),
+  holdIfUnfit: field(
+    { type: 'boolean' },
+    'Where no node could ever run it, it waits for one that can instead of being refused.',
+    true,
+  ),
   idempotencyKey: field(
     text(limits.keyBytesMax),
     'A later submit with the same key and the same specification is the same task.',
@@ -182,14 +197,11 @@ export const notYetFields: readonly string[] = [
   'window',
   'gang',
   'reservation',
-  'spread',
-  'prefer',
   'checkpoint',
   'stages',
   'template',
   'notify',
   'scriptSha256',
-  'holdIfUnfit',
 ];
 
 /** What people write who come from other tools. */

@@ -6,6 +6,7 @@
  */
 import type { ByteReader, ByteWriter } from './bytes.ts';
 import { limits } from './limits.ts';
+import { type Pairs, readPairs, writePairs } from './pairs.ts';
 
 /** All of them are missing where they were not asked for. */
 export type SpecScheduling = {
@@ -15,6 +16,12 @@ export type SpecScheduling = {
 };
 
 export type SchedulingName = keyof typeof schedulingFields;
+
+export interface Spread {
+  readonly label: string;
+  /** ID of the array, or the name that the tasks share. */
+  readonly group: string;
+}
 
 interface Field<T> {
   /** Append-only, above the numbers in `spec.ts`; a retired one stays listed. */
@@ -44,6 +51,27 @@ export const schedulingFields = {
     write: (w, key) => w.text(key),
     read: r => r.text(keyBytesMax),
     isTerm: true,
+  }),
+  /** Labels that a node had better have. */
+  prefer: field<Pairs>({
+    tag: 22,
+    write: writePairs,
+    read: readPairs,
+    isTerm: true,
+  }),
+  /** Tasks of one tenant and group run spread over the values of a label of their nodes. */
+  spread: field<Spread>({
+    tag: 23,
+    write: (w, { label, group }) => w.text(label).text(group),
+    read: r => ({ label: r.text(limits.labelBytesMax), group: r.text(limits.nameBytesMax) }),
+    isTerm: true,
+  }),
+  /** Taken also where no node could ever run it. */
+  holdIfUnfit: field<true>({
+    tag: 24,
+    write: () => undefined,
+    read: () => true,
+    isTerm: false,
   }),
   /** Failures after which it is run again, as `readCause` spells them; all where there are none. */
   retryOn: field<readonly string[]>({ tag: 41, ...causes, isTerm: true }),

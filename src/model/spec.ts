@@ -7,6 +7,7 @@
  */
 import { ByteReader, ByteWriter, DecodeError } from './bytes.ts';
 import { limits } from './limits.ts';
+import { readPairs, writePairs } from './pairs.ts';
 import { noResources, type Resources, resourceNames, type Tier, tiers } from './resources.ts';
 import {
   readScheduling,
@@ -104,16 +105,6 @@ export function readResources(reader: ByteReader): Resources {
 
 const sameResources = (left: Resources, right: Resources): boolean =>
   resourceNames.every(name => left[name] === right[name]);
-
-type Pairs = readonly (readonly [string, string])[];
-
-export function writePairs(writer: ByteWriter, pairs: Pairs): void {
-  writer.list(pairs, (w, [key, value]) => w.text(key).text(value));
-}
-
-export function readPairs(reader: ByteReader): [string, string][] {
-  return reader.list(r => [r.text(limits.envBytesMax), r.text(limits.envBytesMax)], 10_000);
-}
 
 /** Used by every encoding in turn: a new buffer for each costs more than what is written to it. */
 let specWriter = new ByteWriter(4_096);

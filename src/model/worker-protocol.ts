@@ -42,6 +42,8 @@ export const refusals = [
   'noLease',
   /** It stood in this node's queue in vain: another node may have room by now. */
   'waitedTooLong',
+  /** It offers fewer TCP ports, or cannot give any out for now. From cluster version 3 on. */
+  'noPorts',
 ] as const;
 export type Refusal = (typeof refusals)[number];
 

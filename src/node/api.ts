@@ -97,6 +97,8 @@ export function createApi(parts: ApiParts): NodeApi {
     settings: () => administration.settings(),
     changeSettings: (values, token) => administration.changeSettings(values, token),
     tenancy: parts.tenants.tenancy,
+    tiers: () => parts.registry.tiers(),
+    setTier: (tier, changes, token) => administration.setTier(tier, changes, token),
     joinToken: () => joinToken(parts),
     stopNode: async options => parts.stopAsked(options),
   };

@@ -4,7 +4,6 @@
  * needs from outside comes in as a port, so that the simulator runs the same code.
  */
 import { type NodeId, registryGroup } from '../model/ids.ts';
-import { limits } from '../model/limits.ts';
 import type { NodeApi } from '../ports/node-api.ts';
 import type { StoreImage } from '../ports/store.ts';
 import type { Effect } from '../shard/effects.ts';
@@ -40,7 +39,7 @@ import { TaskReads } from './task-reads.ts';
 import { TaskWrites } from './task-writes.ts';
 import { TenantDesk } from './tenant-desk.ts';
 import { UnfitNodes } from './unfit-nodes.ts';
-import { prefetchMaxOf, WorkerHost } from './worker-host.ts';
+import { WorkerHost, workerSettingsOf } from './worker-host.ts';
 import { WorkerWire } from './worker-wire.ts';
 
 export class TschedNode {
@@ -166,13 +165,7 @@ export class TschedNode {
     this.worker = new WorkerHost({
       context: this.context,
       runner: ports.runner,
-      settings: {
-        tier: settings.tier,
-        total: settings.total,
-        labels: settings.labels,
-        prefetchMax: prefetchMaxOf(settings.total),
-        runningMax: limits.runningMax,
-      },
+      settings: workerSettingsOf(settings),
       deliverHere: (from, message) =>
         void clock.after(0, () => wire.leaderFor(message.shard)?.onWorker(from, message)),
       describe: () => ({

@@ -9,6 +9,7 @@ import { ownClusterVersion } from '../model/cluster-version.ts';
 import type { Actor } from '../model/command.ts';
 import { type ErrorCode, TschedError } from '../model/errors.ts';
 import { type NodeId, registryGroup } from '../model/ids.ts';
+import { type TierBundles, tierBundles } from '../model/tiers.ts';
 import {
   decodeRegistryCommand,
   encodeRegistryCommand,
@@ -42,6 +43,7 @@ const forAdministrators: ReadonlySet<RegistryCommandKind> = new Set([
   'drainNode',
   'removeNode',
   'setSetting',
+  'setTier',
   'putToken',
   'dropToken',
   'putTenant',
@@ -98,6 +100,11 @@ export class RegistryClient {
   /** What an administrator set, or the default. */
   setting(name: SettingName): number {
     return settingOf(name, this.machine()?.setting(name));
+  }
+
+  /** What the tiers give, as far as this node knows. */
+  tiers(): TierBundles {
+    return tierBundles(tier => this.machine()?.tier(tier));
   }
 
   /** How much each shard keeps of its history; `undefined` while nothing may expire. */
@@ -290,6 +297,7 @@ function refuseAlien(command: RegistryCommand, from: NodeId): void {
     case 'putToken':
     case 'dropToken':
     case 'setSetting':
+    case 'setTier':
     case 'drainNode':
     case 'removeNode':
     case 'putTenant':

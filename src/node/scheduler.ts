@@ -21,6 +21,7 @@ import type { Clock, Random } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { PlacementDesk, PlacementRooms } from './placement-desk.ts';
 import type { ShardLeader } from './shard-leader.ts';
+import { spreadCounts } from './spread-counts.ts';
 
 /** Least time between two plans: events in between are taken together. */
 const paceMs = 3;
@@ -45,7 +46,7 @@ interface Known {
 interface Reservation {
   readonly shard: number;
   readonly node: NodeId;
-  readonly request: Resources;
+  readonly demand: Demand;
 }
 
 export class Scheduler implements PlacementDesk {
@@ -193,7 +194,7 @@ export class Scheduler implements PlacementDesk {
     this.#reservations.delete(taskId);
     const known = this.#known.get(reservation.node);
     if (known === undefined) return;
-    known.reserved = subtractResources(known.reserved, reservation.request);
+    known.reserved = subtractResources(known.reserved, reservation.demand.request);
     known.reservedCount--;
     this.wake();
   }
@@ -213,12 +214,12 @@ export class Scheduler implements PlacementDesk {
     known.coolDownUntilMs = this.#clock.nowMs() + pauseMs;
   }
 
-  #reserve(shard: number, taskId: TaskId, node: NodeId, request: Resources): void {
+  #reserve(shard: number, taskId: TaskId, node: NodeId, demand: Demand): void {
     const known = this.#known.get(node);
     if (known === undefined) return;
     this.answered(taskId);
-    this.#reservations.set(taskId, { shard, node, request });
-    known.reserved = addResources(known.reserved, request);
+    this.#reservations.set(taskId, { shard, node, demand });
+    known.reserved = addResources(known.reserved, demand.request);
     known.reservedCount++;
   }
 
@@ -259,6 +260,14 @@ export class Scheduler implements PlacementDesk {
       nodes: this.views().filter(view => this.#connected(view.advertisement.node)),
       nowMs,
       stateNowMs: this.#clock.wallMs(),
+      spread: spreadCounts(
+        batches.map(({ demand }) => demand),
+        this.#leaders.values().map(({ machine }) => machine),
+        this.#placing.values().flatMap(taskId => {
+          const reservation = this.#reservations.get(taskId);
+          return reservation === undefined ? [] : [reservation];
+        }),
+      ),
       maxPlacements: placementsMax,
       seed: this.#random.uint32(),
     });
@@ -273,7 +282,7 @@ export class Scheduler implements PlacementDesk {
       if (leader === undefined) continue;
       const { taskId, node, nodeName, incarnation } = placement;
       this.#placing.add(taskId);
-      this.#reserve(leader.shard, taskId, node, placement.demand.request);
+      this.#reserve(leader.shard, taskId, node, placement.demand);
       const items = byShard.get(leader);
       if (items === undefined) byShard.set(leader, [{ taskId, node, nodeName, incarnation }]);
       else items.push({ taskId, node, nodeName, incarnation });

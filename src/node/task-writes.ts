@@ -156,7 +156,9 @@ export class TaskWrites {
     return replies;
   }
 
+  /** Why no node could ever run it; one that is to be held all the same is not looked at. */
   #unfit(spec: TaskSpec): string | undefined {
+    if (spec.holdIfUnfit === true) return undefined;
     const totals = this.#totals();
     if (totals.length === 0) return undefined;
     const verdict = neverFits(

@@ -7,18 +7,20 @@ import { encodeAdvertisement } from '../model/advertisement.ts';
 import { attemptOf } from '../model/attempt.ts';
 import type { NodeId, ShardId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
-import type { Resources, Tier } from '../model/resources.ts';
+import type { PortRange, Resources, Tier } from '../model/resources.ts';
 import { encodeFromWorker, type FromWorker, type ToWorker } from '../model/worker-protocol.ts';
 import type { AttemptOrder, Runner, RunnerHello } from '../ports/runner.ts';
 import type { Launch, WorkerAction } from '../worker/action.ts';
 import { WorkerReactor } from '../worker/reactor.ts';
 import type { NodeContext } from './context.ts';
+import type { NodeSettings } from './node-parts.ts';
 
 const reactorTickMs = 100;
 
 export interface WorkerSettings {
   readonly tier: Tier;
   readonly total: Resources;
+  readonly ports?: PortRange | undefined;
   readonly labels: readonly (readonly [string, string])[];
   readonly prefetchMax: number;
   readonly runningMax: number;
@@ -68,6 +70,7 @@ export class WorkerHost {
     this.#reactor = new WorkerReactor({
       node: options.context.nodeId,
       total: options.settings.total,
+      ports: options.settings.ports,
       prefetchMax: options.settings.prefetchMax,
       runningMax: options.settings.runningMax,
     });
@@ -153,7 +156,8 @@ export class WorkerHost {
     this.#changed(this.advertisement());
   }
 
-  #send(shard: ShardId, message: FromWorker): void {
+  #send(shard: ShardId, told: FromWorker): void {
+    const message = this.#readable(told);
     const leader = this.#context.leaderOf(shard);
     // Without a known leader it is dropped: the reactor repeats what matters.
     if (leader === undefined) return;
@@ -170,6 +174,12 @@ export class WorkerHost {
     this.#context.peers.to(leader).fromWorker(encodeFromWorker(message));
   }
 
+  /** Leaders of older programs do not read `noPorts`, nor do replicas what they would log. */
+  #readable(message: FromWorker): FromWorker {
+    const isNew = message.kind === 'refused' && message.why === 'noPorts';
+    return isNew && this.#context.clusterVersion() < 3 ? { ...message, why: 'noRoom' } : message;
+  }
+
   #order(launch: Launch): AttemptOrder {
     const { spec } = launch;
     const env: Record<string, string> = {
@@ -182,6 +192,7 @@ export class WorkerHost {
     env['TSCHED_FENCE'] = String(launch.fence);
     env['TSCHED_NODE'] = this.#context.nodeName;
     env['TSCHED_RUN'] = String(launch.run);
+    Object.assign(env, portVariables(launch.ports));
     if (launch.arrayIndex !== undefined) env['TSCHED_ARRAY_INDEX'] = String(launch.arrayIndex);
     return {
       key: launch.key,
@@ -194,6 +205,7 @@ export class WorkerHost {
       cwd: spec.cwd,
       limit: spec.limit,
       request: spec.request,
+      ports: launch.ports,
       capMs: spec.capMs,
       graceMs: spec.graceMs,
       leaseMs: spec.leaseMs,
@@ -255,6 +267,30 @@ function readableIn(clusterVersion: number, message: FromWorker): FromWorker {
   return { ...message, outcome: { ...message.outcome, supervisorLost: undefined } };
 }
 
+/** The settings of a worker, of those of its node. */
+export const workerSettingsOf = (settings: NodeSettings): WorkerSettings => ({
+  tier: settings.tier,
+  total: settings.total,
+  ports: settings.ports,
+  labels: settings.labels,
+  prefetchMax: prefetchMaxOf(settings.total),
+  runningMax: limits.runningMax,
+});
+
+/** How a task hears of its ports: `TSCHED_PORT` the first, `TSCHED_PORTS` all, `TSCHED_PORT_0`.. */
+function portVariables(ports: readonly number[]): Record<string, string> {
+  const [first] = ports;
+  if (first === undefined) return {};
+  const variables: Record<string, string> = {
+    TSCHED_PORT: String(first),
+    TSCHED_PORTS: ports.join(','),
+  };
+  ports.forEach((port, place) => {
+    variables[`TSCHED_PORT_${place}`] = String(port);
+  });
+  return variables;
+}
+
 /** A queue longer than what runs at a time would draw work away from nodes with more room. */
-export const prefetchMaxOf = ({ cpuMilli }: Resources): number =>
+const prefetchMaxOf = ({ cpuMilli }: Resources): number =>
   Math.min(limits.prefetchMax, Math.max(1, Math.floor(cpuMilli / 1_000)));

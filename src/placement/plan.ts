@@ -16,8 +16,9 @@ import type { Demand, NodeView, Plan, ReadyBatch, ReadyTask } from '../model/pla
 import type { WaitingReason } from '../model/task.ts';
 import { overTotal, unsuited } from './feasible.ts';
 import { createDraw } from './random.ts';
-import { pickFree, pickQueue } from './rank.ts';
-import { type Amounts, amountsOf, Room } from './room.ts';
+import { pickFree, pickQueue, type Wish } from './rank.ts';
+import { amountsOf, Room } from './room.ts';
+import { type SpreadCounts, Tastes } from './taste.ts';
 import { AgeWalk } from './walk.ts';
 
 /** How long a task waits for a node where it did not fail before. */
@@ -32,15 +33,16 @@ export interface PlanInput {
   readonly nowMs: number;
   /** The clock of `readySinceMs`, where that is another one: state time is wall time. */
   readonly stateNowMs?: number | undefined;
+  /** Of the shards of this leader; needed for groups of demands that are to be spread. */
+  readonly spread?: SpreadCounts | undefined;
   readonly maxPlacements: number;
   /** Another for every plan, so that leaders draw differently. */
   readonly seed: number;
 }
 
 /** A demand with what does not change while the plan is made. */
-interface Wanted {
+interface Wanted extends Wish {
   readonly demand: Demand;
-  readonly amounts: Amounts;
   /** Nodes that could run it once they have room. */
   readonly rooms: readonly Room[];
 }
@@ -52,6 +54,7 @@ export function plan(input: PlanInput): Plan {
   const draw = createDraw(input.seed);
   const stateNowMs = input.stateNowMs ?? input.nowMs;
   const rooms = input.nodes.map(view => new Room(view, input.nowMs));
+  const tastes = new Tastes(rooms, input.spread ?? new Map());
   const placements: Placement[] = [];
   const blocked = new Map<Demand, WaitingReason>();
   const waitedFor = new Set<Room>();
@@ -63,12 +66,18 @@ export function plan(input: PlanInput): Plan {
     const { demand, task } = current;
     let wanted = wantedOf.get(demand);
     if (wanted === undefined) {
-      wanted = { demand, amounts: amountsOf(demand), rooms: candidatesFor(demand, rooms) };
+      wanted = {
+        demand,
+        amounts: amountsOf(demand),
+        taste: tastes.of(demand),
+        rooms: candidatesFor(demand, rooms),
+      };
       wantedOf.set(demand, wanted);
     }
     const room = choose(wanted, task, waitedFor, stateNowMs, draw);
     if (room !== undefined) {
       room.take(wanted.amounts);
+      wanted.taste?.placed(room);
       placements.push(toPlacement(task, demand, room));
       walk.next();
       continue;
@@ -95,15 +104,15 @@ function choose(
   stateNowMs: number,
   draw: () => number,
 ): Room | undefined {
-  const { amounts, rooms } = wanted;
+  const { rooms } = wanted;
   if (task.avoid.length === 0) {
-    return pickFree(rooms, amounts, draw) ?? pickQueue(rooms, amounts, waitedFor, draw);
+    return pickFree(rooms, wanted, draw) ?? pickQueue(rooms, wanted, waitedFor, draw);
   }
   const others = rooms.filter(room => !task.avoid.includes(room.view.advertisement.node));
-  const room = pickFree(others, amounts, draw) ?? pickQueue(others, amounts, waitedFor, draw);
+  const room = pickFree(others, wanted, draw) ?? pickQueue(others, wanted, waitedFor, draw);
   if (room !== undefined) return room;
   const waited = stateNowMs - task.readySinceMs >= avoidMsMax;
-  return others.length === 0 || waited ? pickFree(rooms, amounts, draw) : undefined;
+  return others.length === 0 || waited ? pickFree(rooms, wanted, draw) : undefined;
 }
 
 function candidatesFor(demand: Demand, rooms: readonly Room[]): Room[] {

@@ -11,6 +11,7 @@ import type { Resources, Tier } from '../model/resources.ts';
 import type { Role } from '../model/role.ts';
 import type { TaskSpec } from '../model/spec.ts';
 import type { Consistency, TaskEvent, TaskState, TaskSummary, TaskView } from '../model/task.ts';
+import type { TierBundles, TierChange } from '../model/tiers.ts';
 import type { TenantApi } from './tenant-api.ts';
 
 export interface SubmitRequest {
@@ -309,6 +310,10 @@ export interface NodeApi {
     values: Readonly<Record<string, string>>,
     token: string,
   ): Promise<readonly SettingView[]>;
+  /** What the tiers give to tasks that are submitted now. */
+  tiers(): TierBundles;
+  /** Changes one; answers what holds then. `token` is judged as for `drainNode`. */
+  setTier(tier: Tier, changes: readonly TierChange[], token: string): Promise<TierBundles>;
   /** Tenants, their tokens and plans. */
   readonly tenancy: TenantApi;
   /** A token with which another node can join. */

@@ -23,6 +23,8 @@ export interface AttemptOrder {
   readonly cwd: string;
   readonly limit: Resources;
   readonly request: Resources;
+  /** TCP ports of this node that are its own while it lives. */
+  readonly ports: readonly number[];
   readonly capMs: number;
   readonly graceMs: number;
   readonly leaseMs: number;
@@ -36,6 +38,8 @@ export interface FoundAttempt {
   readonly taskId: TaskId;
   readonly fence: number;
   readonly request: Resources;
+  /** Missing where it has none. */
+  readonly ports?: readonly number[] | undefined;
   readonly startedAtMs: number;
   /** Set where it has ended. */
   readonly outcome?: Outcome | undefined;
@@ -45,6 +49,11 @@ export interface RunnerHello {
   /** Names the supervisor; another supervisor has another one. */
   readonly incarnation: string;
   readonly found: readonly FoundAttempt[];
+  /**
+   * It tells which ports an attempt has. A supervisor that an older program started does not: while
+   * it lives, nobody is given any.
+   */
+  readonly keepsPorts?: boolean | undefined;
   /** What was probed and is used here, for `node show`: isolation, cgroup, pidNamespace, init. */
   readonly isolation: Readonly<Record<string, string>>;
 }

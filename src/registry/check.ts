@@ -4,6 +4,7 @@
  */
 import { limits } from '../model/limits.ts';
 import { resourceNames } from '../model/resources.ts';
+import type { TierChange } from '../model/tiers.ts';
 import type { KnownStarts } from './starts.ts';
 import {
   type JoinSecret,
@@ -84,6 +85,15 @@ export function wrongToken(token: TokenRecord): string | undefined {
     wrongName(token.tenant, 'tenant') ??
     (hexPattern.test(token.sha256) ? undefined : 'the hash of the token is not hex of a sha256')
   );
+}
+
+/** Judges one change of a tier. */
+export function wrongTierChange({ field, value }: TierChange): string | undefined {
+  if (value === undefined) return undefined;
+  if (!Number.isSafeInteger(value) || value < 0) return `${field} is no whole number`;
+  if (field === 'ports' && value > limits.portsMax) return `at most ${limits.portsMax} ports`;
+  if (field === 'capMsMax' && value > limits.capMsMax) return 'the ceiling of the cap is too long';
+  return undefined;
 }
 
 export function wrongSecret(secret: JoinSecret): string | undefined {

@@ -10,17 +10,21 @@ import { ByteReader, ByteWriter, DecodeError } from '../model/bytes.ts';
 import type { Actor } from '../model/command.ts';
 import { TschedError } from '../model/errors.ts';
 import type { GroupId, NodeId } from '../model/ids.ts';
+import { readPairs, writePairs } from '../model/pairs.ts';
 import type { PlanValues } from '../model/plan.ts';
-import { readPairs, writePairs } from '../model/spec.ts';
+import { type Tier, tiers } from '../model/resources.ts';
+import type { TierChange } from '../model/tiers.ts';
 import {
   numberOf,
   readRegistration,
   readSeat,
   readSecret,
+  readTierChanges,
   readToken,
   writeRegistration,
   writeSeat,
   writeSecret,
+  writeTierChanges,
   writeToken,
 } from './fields.ts';
 import type { KnownStarts } from './starts.ts';
@@ -115,6 +119,12 @@ export type RegistryCommand = Stamped &
         readonly starts: KnownStarts;
       }
     | {
+        /** What a tier gives to the tasks that are submitted from now on. */
+        readonly kind: 'setTier';
+        readonly tier: Tier;
+        readonly changes: readonly TierChange[];
+      }
+    | {
         /** Makes a tenant, or with `isNew` false gives one that there is another plan. */
         readonly kind: 'putTenant';
         readonly name: string;
@@ -150,6 +160,7 @@ const kindNumbers: Readonly<Record<RegistryCommandKind, number>> = {
   drainNode: 9,
   removeNode: 10,
   registerStart: 11,
+  setTier: 12,
   putTenant: 24,
   putPlan: 25,
 };
@@ -219,6 +230,10 @@ export function encodeRegistryCommand(command: RegistryCommand): Uint8Array {
       writer.optional(command.joinSecret, (w, hex) => w.text(hex));
       writer.varint(command.starts.confirmedCount);
       writer.list(command.starts.ids, (w, id) => w.text(id));
+      break;
+    case 'setTier':
+      writer.u8(numberOf(tiers, command.tier, 'tier'));
+      writeTierChanges(writer, command.changes);
       break;
     case 'putTenant':
       writer.text(command.name).text(command.plan).bool(command.isNew);
@@ -329,6 +344,23 @@ function readBody(
         ...readRegistering(reader),
         starts: { confirmedCount: reader.varint(), ids: reader.list(r => r.text()) },
       };
+    default:
+      return readLaterBody(reader, kind, stamp);
+  }
+}
+
+/** Of the kinds that cluster version 3 brought. */
+function readLaterBody(
+  reader: ByteReader,
+  kind: 'setTier' | 'putTenant' | 'putPlan' | undefined,
+  stamp: Stamped,
+): RegistryCommand {
+  switch (kind) {
+    case 'setTier': {
+      const tier = tiers[reader.u8()];
+      if (tier === undefined) throw new DecodeError('unknown tier');
+      return { ...stamp, kind, tier, changes: readTierChanges(reader) };
+    }
     case 'putTenant':
       return { ...stamp, kind, name: reader.text(), plan: reader.text(), isNew: reader.bool() };
     case 'putPlan':

@@ -5,9 +5,11 @@
  */
 import { type ByteReader, type ByteWriter, DecodeError } from '../model/bytes.ts';
 import { TschedError } from '../model/errors.ts';
+import { writePairs } from '../model/pairs.ts';
 import { tiers } from '../model/resources.ts';
 import { roles } from '../model/role.ts';
-import { readResources, writePairs, writeResources } from '../model/spec.ts';
+import { readResources, writeResources } from '../model/spec.ts';
+import { type TierChange, tierFields } from '../model/tiers.ts';
 import type {
   JoinSecret,
   NodeRegistration,
@@ -96,6 +98,22 @@ export function writeTenant(writer: ByteWriter, tenant: TenantRecord): void {
 
 export function readTenant(reader: ByteReader): TenantRecord {
   return { name: reader.text(), plan: reader.text(), createdAtMs: reader.varint() };
+}
+
+export function writeTierChanges(writer: ByteWriter, changes: readonly TierChange[]): void {
+  writer.list(changes, (w, { field, value }) => {
+    w.u8(numberOf(tierFields, field, 'field of a tier'));
+    w.optional(value, (v, amount) => v.varint(amount));
+  });
+}
+
+/** Throws `DecodeError` for a field that only a newer program knows. */
+export function readTierChanges(reader: ByteReader): TierChange[] {
+  return reader.list(r => {
+    const field = tierFields[r.u8()];
+    if (field === undefined) throw new DecodeError('unknown field of a tier');
+    return { field, value: r.optional(v => v.varint()) };
+  });
 }
 
 export function writeSecret(writer: ByteWriter, secret: JoinSecret): void {

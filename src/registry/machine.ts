@@ -14,7 +14,9 @@ import { assert } from '../model/assert.ts';
 import { clusterVersionSetting, readClusterVersion } from '../model/cluster-version.ts';
 import type { GroupId, NodeId } from '../model/ids.ts';
 import type { PlanValues } from '../model/plan.ts';
+import type { Tier } from '../model/resources.ts';
 import { hashText, mix32, type SlotTable } from '../model/slots.ts';
+import type { TierValues } from '../model/tiers.ts';
 import { decodeRegistryCommand, type RegistryCommand } from './command.ts';
 import { applyAllocateReplica } from './commands/allocate-replica.ts';
 import { applyBootstrap } from './commands/bootstrap.ts';
@@ -29,6 +31,7 @@ import { applyRemoveNode, seatsOf } from './commands/remove-node.ts';
 import { applyReportGroup } from './commands/report-group.ts';
 import { applySetNodeState } from './commands/set-node-state.ts';
 import { applySetSetting } from './commands/set-setting.ts';
+import { applySetTier } from './commands/set-tier.ts';
 import { checkRegistry } from './invariants.ts';
 import { encodeRow, loadRow, rowKey } from './rows.ts';
 import {
@@ -257,6 +260,11 @@ export class RegistryMachine {
     return this.#state.settings.get(name);
   }
 
+  /** What was set of a tier; `undefined` where nothing was. */
+  tier(tier: Tier): TierValues | undefined {
+    return this.#state.tiers.get(tier);
+  }
+
   /** What every node can read: newer kinds of commands may not be proposed. Never falls. */
   clusterVersion(): number {
     return readClusterVersion(this.setting(clusterVersionSetting));
@@ -296,6 +304,8 @@ function applyCommand(
       return applyPutJoinSecret(state, command, effects);
     case 'setSetting':
       return applySetSetting(state, command, effects);
+    case 'setTier':
+      return applySetTier(state, command, effects);
     case 'drainNode':
       return applyDrainNode(state, command, effects);
     case 'removeNode':

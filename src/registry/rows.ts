@@ -4,23 +4,27 @@
  *
  *   m meta · c cluster · n node · r replica id · g group · s slot table · o setting · t token (by
  *   sha256) · j join secret (by sha256) · d drain of a node · x store that was
- *   replaced · p plan · u tenant
+ *   replaced · i tier (by name), where something of it was set · p plan · u tenant
  *
  * Rows stand for the state at one applied index, which the store keeps beside them.
  */
 import { ByteReader, ByteWriter, DecodeError } from '../model/bytes.ts';
 import { slotCount } from '../model/ids.ts';
-import { readPairs, writePairs } from '../model/spec.ts';
+import { readPairs, writePairs } from '../model/pairs.ts';
+import { tiers } from '../model/resources.ts';
+import { changeTier, type TierChange, type TierValues, tierFields } from '../model/tiers.ts';
 import {
   readRegistration,
   readSeat,
   readSecret,
   readTenant,
+  readTierChanges,
   readToken,
   writeRegistration,
   writeSeat,
   writeSecret,
   writeTenant,
+  writeTierChanges,
   writeToken,
 } from './fields.ts';
 import { nodeStates, type RegistryState } from './state.ts';
@@ -126,10 +130,23 @@ function writeNamedRow(writer: ByteWriter, state: RegistryState, row: string): b
       writer.optional(drain.deadlineMs, (w, deadlineMs) => w.varint(deadlineMs));
       return true;
     }
+    case 'i': {
+      const tier = tiers.find(known => known === name);
+      const values = tier && state.tiers.get(tier);
+      if (values === undefined) return false;
+      writeTierChanges(writer, changesOf(values));
+      return true;
+    }
     default:
       throw new DecodeError(`registry row of an unknown kind: ${row}`);
   }
 }
+
+/** What was set, as the changes that set it. */
+const changesOf = (values: TierValues): TierChange[] =>
+  tierFields
+    .map(field => ({ field, value: values[field] }))
+    .filter(({ value }) => value !== undefined);
 
 /** Puts a stored row into the state; throws `DecodeError` for one that it cannot read. */
 export function loadRow(state: RegistryState, key: Uint8Array, value: Uint8Array): void {
@@ -226,6 +243,12 @@ function readNamedRow(state: RegistryState, row: string, reader: ByteReader): vo
     case 'd':
       state.drains.set(row.slice(1), { deadlineMs: reader.optional(r => r.varint()) });
       return;
+    case 'i': {
+      const tier = tiers.find(known => known === row.slice(1));
+      if (tier === undefined) throw new DecodeError(`unknown tier: ${row}`);
+      state.tiers.set(tier, changeTier({}, readTierChanges(reader)));
+      return;
+    }
     default:
       throw new DecodeError(`registry row of an unknown kind: ${row}`);
   }

@@ -11,6 +11,7 @@ import type { GroupId, NodeId } from '../model/ids.ts';
 import type { PlanValues } from '../model/plan.ts';
 import type { Resources, Tier } from '../model/resources.ts';
 import type { Role } from '../model/role.ts';
+import { type TierValues, tierFields } from '../model/tiers.ts';
 
 /** Append-only: the number on disk is the position. */
 export const nodeStates = ['joining', 'up', 'draining', 'removed', 'dead'] as const;
@@ -179,6 +180,8 @@ export class RegistryState {
   readonly replicas = new Map<number, ReplicaRecord>();
   readonly groups = new Map<GroupId, GroupRecord>();
   readonly settings = new Map<string, string>();
+  /** What was set of tiers; one of which nothing is set is missing. */
+  readonly tiers = new Map<Tier, TierValues>();
   /** Stores that were replaced by another of the same node, with the state time of that. */
   readonly spentStores = new Map<string, number>();
   /** Of the nodes that are draining. */
@@ -293,6 +296,12 @@ export class RegistryState {
 
   dropSetting(name: string): void {
     if (this.settings.delete(name)) this.touch(`o${name}`);
+  }
+
+  putTier(tier: Tier, values: TierValues): void {
+    if (tierFields.some(field => values[field] !== undefined)) this.tiers.set(tier, values);
+    else this.tiers.delete(tier);
+    this.touch(`i${tier}`);
   }
 
   setCluster(cluster: ClusterRecord): void {

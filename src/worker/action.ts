@@ -1,6 +1,6 @@
 /** What the worker reactor asks its host to do, and what it is made with. Pure. */
 import type { NodeId, ShardId } from '../model/ids.ts';
-import type { Resources } from '../model/resources.ts';
+import type { PortRange, Resources } from '../model/resources.ts';
 import type { TaskSpec } from '../model/spec.ts';
 import type { AttemptRef, FromWorker } from '../model/worker-protocol.ts';
 import type { AttemptKey } from '../ports/runner.ts';
@@ -11,6 +11,8 @@ export interface Launch extends AttemptRef {
   /** Number of the run, from 1: attempts that ended as lost do not count. */
   readonly run: number;
   readonly arrayIndex?: number | undefined;
+  /** Empty until it is given resources. */
+  readonly ports: readonly number[];
   readonly spec: TaskSpec;
 }
 
@@ -28,6 +30,8 @@ export type WorkerAction =
 export interface WorkerOptions {
   readonly node: NodeId;
   readonly total: Resources;
+  /** As many as `total` says. */
+  readonly ports?: PortRange | undefined;
   /** Attempts queued beyond what runs. */
   readonly prefetchMax: number;
   /** Attempts that hold resources at the same time. */

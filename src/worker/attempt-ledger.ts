@@ -12,13 +12,15 @@ import {
   addResources,
   firstShortage,
   noResources,
+  type PortRange,
   type Resources,
   resourceNames,
   subtractResources,
 } from '../model/resources.ts';
-import type { AttemptRef } from '../model/worker-protocol.ts';
-import type { AttemptKey } from '../ports/runner.ts';
+import type { AttemptRef, Refusal } from '../model/worker-protocol.ts';
+import type { AttemptKey, FoundAttempt } from '../ports/runner.ts';
 import type { Launch } from './action.ts';
+import { PortPool } from './port-pool.ts';
 
 export type Phase = 'queued' | 'held' | 'launched' | 'running' | 'ended';
 
@@ -28,6 +30,8 @@ export interface Attempt {
   readonly request: Resources;
   /** Absent for an attempt that was found in the supervisor. */
   readonly launch: Launch | undefined;
+  /** TCP ports it holds. */
+  readonly ports: readonly number[];
   readonly acceptedAtMs: number;
   readonly phase: Phase;
   /**
@@ -50,6 +54,7 @@ const holdsResources = (phase: Phase): boolean =>
 
 export interface LedgerLimits {
   readonly total: Resources;
+  readonly ports?: PortRange | undefined;
   readonly prefetchMax: number;
   readonly runningMax: number;
 }
@@ -64,11 +69,15 @@ export class AttemptLedger {
   /** The entry of a task that has a process or is about to have one. */
   readonly #liveByTask = new Map<TaskId, Entry>();
   #allocated: Resources = noResources;
+  readonly #ports: PortPool;
   #adopted = 0;
   #ended = 0;
+  /** Whether the supervisor tells after a restart of the node which ports its attempts have. */
+  keepsPorts = false;
 
   constructor(limits: LedgerLimits) {
     this.#limits = limits;
+    this.#ports = new PortPool(limits.ports);
   }
 
   get allocated(): Resources {
@@ -81,7 +90,7 @@ export class AttemptLedger {
     for (const entry of this.#queue) left = subtractResources(left, entry.request);
     const free = { ...left };
     for (const name of resourceNames) free[name] = Math.max(0, free[name]);
-    return free;
+    return this.keepsPorts ? free : { ...free, ports: 0 };
   }
 
   /** Attempts that hold resources. */
@@ -129,11 +138,13 @@ export class AttemptLedger {
     return this.#liveByTask.get(taskId);
   }
 
-  /** Whether an attempt that asks for `request` could be accepted, to run or to wait. */
-  hasRoom(request: Resources): boolean {
-    if (firstShortage(request, this.#limits.total) !== undefined) return false;
-    if (this.#queue.length === 0 && this.#fits(request)) return true;
-    return this.#queue.length < this.#limits.prefetchMax;
+  /** Why an attempt that asks for `request` could not be accepted, to run or to wait. */
+  objection(request: Resources): Refusal | undefined {
+    const short = firstShortage(request, this.#limits.total);
+    if (short === 'ports' || (request.ports > 0 && !this.keepsPorts)) return 'noPorts';
+    if (short !== undefined) return 'noRoom';
+    if (this.#queue.length === 0 && this.#fits(request)) return undefined;
+    return this.#queue.length < this.#limits.prefetchMax ? undefined : 'noRoom';
   }
 
   /** A new attempt, in phase `queued`. */
@@ -144,9 +155,11 @@ export class AttemptLedger {
   }
 
   /** One that the supervisor already runs. */
-  adopt(ref: AttemptRef, request: Resources, startedAtMs: number, nowMs: number): Attempt {
-    const entry = this.#add(ref, request, undefined, 'running', nowMs);
-    entry.startedAtMs = startedAtMs;
+  adopt(found: FoundAttempt, nowMs: number): Attempt {
+    const entry = this.#add(found, found.request, undefined, 'running', nowMs);
+    entry.startedAtMs = found.startedAtMs;
+    entry.ports = found.ports ?? [];
+    this.#ports.hold(entry.ports);
     this.#adopted++;
     this.#allocate(entry);
     return entry;
@@ -168,6 +181,7 @@ export class AttemptLedger {
       if (this.#liveByTask.has(entry.ref.taskId)) continue;
       if (!this.#fits(entry.request)) break;
       entry.phase = 'held';
+      entry.ports = this.#ports.take(entry.request.ports);
       this.#held.add(entry);
       this.#allocate(entry);
       moved = true;
@@ -175,10 +189,13 @@ export class AttemptLedger {
     if (moved) this.#queue = this.#queue.filter(entry => entry.phase === 'queued');
   }
 
-  launched(attempt: Attempt): void {
+  /** Answers what is to be launched. */
+  launched(attempt: Attempt): Launch {
     const entry = this.#entry(attempt, 'held');
+    assert(entry.launch !== undefined, `an attempt without a spec is held: ${entry.key}`);
     this.#held.delete(entry);
     entry.phase = 'launched';
+    return { ...entry.launch, ports: entry.ports };
   }
 
   started(attempt: Attempt, startedAtMs: number): void {
@@ -228,6 +245,8 @@ export class AttemptLedger {
     if (entry.phase === 'queued') this.#queue = this.#queue.filter(other => other !== entry);
     if (!holdsResources(entry.phase)) return;
     this.#allocated = subtractResources(this.#allocated, entry.request);
+    this.#ports.giveBack(entry.ports);
+    entry.ports = [];
     this.#held.delete(entry);
     this.#liveByTask.delete(entry.ref.taskId);
     if (entry.launch === undefined) this.#adopted--;
@@ -246,6 +265,7 @@ export class AttemptLedger {
       ref: { shard, taskId, fence },
       request,
       launch,
+      ports: [],
       acceptedAtMs: nowMs,
       phase,
       confirmed: launch === undefined,
@@ -262,6 +282,7 @@ export class AttemptLedger {
 
   /** Throws `AssertionError` where the books do not balance. */
   invariants(): void {
+    const ports = new Set<number>();
     let allocated = noResources;
     let holding = 0;
     let ended = 0;
@@ -272,10 +293,15 @@ export class AttemptLedger {
       assert((entry.phase === 'held') === this.#held.has(entry), 'held is the phase');
       if (!holdsResources(entry.phase)) continue;
       allocated = addResources(allocated, entry.request);
+      for (const port of entry.ports) {
+        assert(!ports.has(port), `port ${port} has two holders`);
+        ports.add(port);
+      }
       holding++;
       assert(this.#liveByTask.get(entry.ref.taskId) === entry, 'one live attempt of a task');
     }
     assert(holding === this.holding && ended === this.#ended, 'attempts are counted');
+    assert(ports.size === this.#ports.heldCount, 'ports are held by attempts');
     assert(this.#queue.length <= this.#limits.prefetchMax, 'the queue is bounded');
     for (const name of resourceNames) {
       assert(allocated[name] === this.#allocated[name], `allocated ${name} is the sum`);

@@ -89,7 +89,7 @@ export class WorkerReactor {
 
   /** The supervisor of this node's start, with what it still runs or has to report. */
   onHello(hello: RunnerHello): WorkerAction[] {
-    this.#incarnation = hello.incarnation;
+    this.#greet(hello);
     for (const found of hello.found) this.#adopt(found);
     return this.#take();
   }
@@ -143,7 +143,7 @@ export class WorkerReactor {
    */
   onSupervisor(hello: RunnerHello): WorkerAction[] {
     const records = new Map(hello.found.map(found => [found.key, found]));
-    this.#incarnation = hello.incarnation;
+    this.#greet(hello);
     this.#leases.clear();
     for (const attempt of this.#ledger.waiting()) this.#refuse(attempt, 'wrongIncarnation');
     for (const attempt of this.#ledger.all()) {
@@ -182,6 +182,11 @@ export class WorkerReactor {
     }
     if (endRunning) for (const attempt of this.#ledger.processes()) this.#askEnd(attempt, 'lost');
     return this.#take();
+  }
+
+  #greet({ incarnation, keepsPorts }: RunnerHello): void {
+    this.#incarnation = incarnation;
+    this.#ledger.keepsPorts = keepsPorts === true;
   }
 
   #take(): WorkerAction[] {
@@ -243,14 +248,15 @@ export class WorkerReactor {
       this.#report(this.#ledger.addEnded(ref, outcome, this.#nowMs));
       return;
     }
-    const why = this.#objection(spec.request);
+    const why = this.#draining ? 'draining' : this.#ledger.objection(spec.request);
     if (why !== undefined) {
       this.#memory.remember(ref.taskId, ref.fence, why);
       this.#send(ref.shard, { kind: 'refused', ...ref, why });
       return;
     }
     const key = attemptKey(ref.taskId, ref.fence);
-    const launch = { ...ref, key, run: message.run, arrayIndex: message.arrayIndex, spec };
+    const { run, arrayIndex } = message;
+    const launch = { ...ref, key, run, arrayIndex, ports: [], spec };
     this.#endLower(ref);
     const attempt = this.#ledger.enqueue(ref, launch, this.#nowMs);
     // From now on lower fences of the task are refused.
@@ -259,12 +265,6 @@ export class WorkerReactor {
     this.#send(ref.shard, { kind: 'accepted', ...ref });
     this.#pump();
     if (!attempt.confirmed) this.#renewForHeld(ref.shard);
-  }
-
-  /** Why an attempt that asks for `request` cannot be accepted now. */
-  #objection(request: Resources): Refusal | undefined {
-    if (this.#draining) return 'draining';
-    return this.#ledger.hasRoom(request) ? undefined : 'noRoom';
   }
 
   /** A higher fence says that lower ones are over for the shard; here they have to be. */
@@ -353,15 +353,14 @@ export class WorkerReactor {
     const { launch } = attempt;
     assert(launch !== undefined, `an attempt without a spec is held: ${attempt.key}`);
     if (!this.#leases.live(launch, this.#nowMs)) return;
-    this.#ledger.launched(attempt);
-    this.#actions.push({ kind: 'launch', launch });
+    this.#actions.push({ kind: 'launch', launch: this.#ledger.launched(attempt) });
   }
 
   #adopt(found: FoundAttempt): void {
     const { outcome } = found;
     const attempt =
       outcome === undefined
-        ? this.#ledger.adopt(found, found.request, found.startedAtMs, this.#nowMs)
+        ? this.#ledger.adopt(found, this.#nowMs)
         : this.#ledger.addEnded(found, outcome, this.#nowMs);
     this.#memory.remember(found.taskId, found.fence, 'settled');
     this.#report(attempt);

@@ -46,6 +46,7 @@ function trueOrder(number: number): AttemptOrder {
     cwd: '',
     limit: noResources,
     request: noResources,
+    ports: [],
     capMs: 0,
     graceMs: 2_000,
     leaseMs: 3_600_000,

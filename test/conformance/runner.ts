@@ -68,6 +68,7 @@ export function orderOf(run: Run, changes: Partial<AttemptOrder> = {}): AttemptO
     cwd: '',
     limit: noResources,
     request: { ...noResources, cpuMilli: 100 },
+    ports: [],
     capMs: 0,
     graceMs: 300,
     leaseMs: 60_000,

@@ -76,6 +76,45 @@ describe('settings of the cluster', () => {
   });
 });
 
+describe('tiers', () => {
+  const tierOf = (json: unknown, tier: string) =>
+    (json as { tiers: { tier: string }[] }).tiers.find(one => one.tier === tier);
+
+  test('are read and changed, field by field, and hold for what is submitted then', async () => {
+    expect(tierOf((await client.get('/v1/tiers')).json, 'basic')).toMatchObject({
+      amounts: { cpuMilli: 100, ports: 0 },
+    });
+    const changed = await client.post('/v1/tiers/basic', { cpu: '0.2', ports: 1, cap: '1h' });
+    expect(tierOf(changed.json, 'basic')).toMatchObject({
+      amounts: { cpuMilli: 200, ports: 1 },
+      capMsMax: 3_600_000,
+    });
+    await client.post('/v1/tasks', { command: ['true'] });
+    await client.post('/v1/tasks/batch', { tasks: [{ command: ['true'] }] });
+    for (const { requests } of client.api.submitCalls) {
+      expect(requests[0]?.spec).toMatchObject({
+        request: { cpuMilli: 200, ports: 1 },
+        capMs: 3_600_000,
+      });
+    }
+    expect(client.api.submitCalls).toHaveLength(2);
+    const back = await client.post('/v1/tiers/basic', { cpu: null, cap: 'none' });
+    expect(tierOf(back.json, 'basic')).toMatchObject({ amounts: { cpuMilli: 100, ports: 1 } });
+    expect(tierOf(back.json, 'basic')).not.toHaveProperty('capMsMax');
+  });
+
+  test('that are none, and changes that are wrong, are refused with all problems', async () => {
+    expect((await client.post('/v1/tiers/gold', { cpu: 1 })).json).toMatchObject({
+      code: 'badRequest',
+      detail: expect.stringContaining('basic, regular, premium'),
+    });
+    expect((await client.post('/v1/tiers/basic', { cpu: -1, mem: 1 })).json).toMatchObject({
+      code: 'badRequest',
+      problems: [{ pointer: '/cpu' }, { pointer: '/mem' }],
+    });
+  });
+});
+
 describe('moves', () => {
   test('are told as they are, and as they would be without a node', async () => {
     expect((await client.get('/v1/cluster/moves')).json).toEqual({ moves: [] });

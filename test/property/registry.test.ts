@@ -1,6 +1,8 @@
 /** The registry under any sequence of commands: what it promises, and against a replay. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { tiers } from '../../src/model/resources.ts';
+import { tierFields } from '../../src/model/tiers.ts';
 import {
   encodeRegistryCommand,
   type RegistryCommand,
@@ -88,6 +90,17 @@ const arbitraryAsk: fc.Arbitrary<Ask> = fc.oneof(
     kind: fc.constant('setSetting' as const),
     name: fc.constantFrom('s', 't', 'bad name'),
     value: fc.option(fc.constantFrom('1', '2'), { nil: undefined }),
+  }),
+  fc.record({
+    kind: fc.constant('setTier' as const),
+    tier: fc.constantFrom(...tiers),
+    changes: fc.array(
+      fc.record({
+        field: fc.constantFrom(...tierFields),
+        value: fc.option(fc.nat(2_000), { nil: undefined }),
+      }),
+      { maxLength: 3 },
+    ),
   }),
   fc.record({
     kind: fc.constant('drainNode' as const),

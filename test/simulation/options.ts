@@ -45,6 +45,8 @@ export interface SimOptions {
   readonly operated: boolean;
   /** A node silent for this long is declared dead; the default of the program where missing. */
   readonly deadAfterMs?: number | undefined;
+  /** Tasks ask for TCP ports; asked for by name. */
+  readonly ports?: boolean | undefined;
   /** Settled tasks leave the history after this; the default of the program where missing. */
   readonly historyMs?: number | undefined;
   /**

@@ -106,14 +106,14 @@ export class SimRunner implements Runner {
   }
 
   launch(order: AttemptOrder): void {
-    const { key, shard, taskId, fence, request } = order;
+    const { key, shard, taskId, fence, request, ports } = order;
     if (order.run.kind === 'null') {
       const now = this.#clock.wallMs();
       const outcome = { ...systemOutcome('succeeded', now, ''), startedAtMs: now, exitCode: 0 };
       this.#tell(1, events => events.onEnded(key, outcome));
       return;
     }
-    this.#underway.set(key, { key, shard, taskId, fence, request, startedAtMs: 0 });
+    this.#underway.set(key, { key, shard, taskId, fence, request, ports, startedAtMs: 0 });
     this.#order(() => this.#launch(order));
   }
 
@@ -257,6 +257,7 @@ export class SimRunner implements Runner {
     return {
       incarnation: `supervisor-${this.#supervisor}`,
       found: [...[...this.#attempts.values()].map(foundOf), ...this.#ended.values()],
+      keepsPorts: true,
       isolation: { isolation: 'simulated' },
     };
   }
@@ -326,6 +327,10 @@ export class SimRunner implements Runner {
       endKind: undefined,
       cancelTimers: [],
     };
+    for (const { order: other } of this.#attempts.values()) {
+      const shared = order.ports.find(port => other.ports.includes(port));
+      assert(shared === undefined, `${key} and ${other.key} live with port ${shared}`);
+    }
     this.#attempts.set(key, attempt);
     this.#underway.delete(key);
     this.#outputs.set(key, program.output);
@@ -462,8 +467,8 @@ export function overlaps(
 }
 
 function foundOf(attempt: SimAttempt): FoundAttempt {
-  const { key, shard, taskId, fence, request } = attempt.order;
-  return { key, shard, taskId, fence, request, startedAtMs: attempt.startedAtMs };
+  const { key, shard, taskId, fence, request, ports } = attempt.order;
+  return { key, shard, taskId, fence, request, ports, startedAtMs: attempt.startedAtMs };
 }
 
 function programOf(order: AttemptOrder, random: Random): Program {

@@ -181,6 +181,7 @@ export class Workload {
       ...noResources,
       cpuMilli: 100 + 100 * this.#below(this.#below(4) === 0 ? 30 : 10),
       memoryBytes: 1_000_000 * (1 + this.#below(500)),
+      ports: this.#cluster.options.ports === true ? this.#below(5) : 0,
     };
     return {
       tenant: 'default',

@@ -7,7 +7,7 @@ import type { Outcome, OutcomeKind } from '../../src/model/attempt.ts';
 import type { Actor } from '../../src/model/command.ts';
 import { type ErrorCode, TschedError } from '../../src/model/errors.ts';
 import { formatTaskId, slotCount, slotOfId, type TaskId, toTaskId } from '../../src/model/ids.ts';
-import { noResources, type Resources } from '../../src/model/resources.ts';
+import { noResources, type Resources, type Tier } from '../../src/model/resources.ts';
 import type { Role } from '../../src/model/role.ts';
 import { keySlot } from '../../src/model/slots.ts';
 import { encodeSpec, type TaskSpec } from '../../src/model/spec.ts';
@@ -21,6 +21,13 @@ import {
   type TaskSummary,
   type TaskView,
 } from '../../src/model/task.ts';
+import {
+  changeTier,
+  type TierBundles,
+  type TierChange,
+  type TierValues,
+  tierBundles,
+} from '../../src/model/tiers.ts';
 import type {
   ClusterHealth,
   DrainView,
@@ -609,6 +616,17 @@ export class FakeNodeApi implements NodeApi {
       else this.#settings.set(name, value);
     }
     return this.settings();
+  }
+
+  readonly #tiers = new Map<Tier, TierValues>();
+
+  tiers(): TierBundles {
+    return tierBundles(tier => this.#tiers.get(tier));
+  }
+
+  async setTier(tier: Tier, changes: readonly TierChange[]): Promise<TierBundles> {
+    this.#tiers.set(tier, changeTier(this.#tiers.get(tier) ?? {}, changes));
+    return this.tiers();
   }
 
   async joinToken(): Promise<string> {

@@ -44,7 +44,8 @@ export const submitBatchRoute: Route = {
         { field: '/tasks' },
       );
     }
-    const prepared = tasks.map(document => prepare(document, identity));
+    const tiers = gateway.api.tiers();
+    const prepared = tasks.map(document => prepare(document, identity, tiers));
     return { results: await submitPrepared(gateway.api, prepared, identity) };
   },
 };

@@ -6,6 +6,7 @@
 import { Readable } from 'node:stream';
 import { limits } from '../../model/limits.ts';
 import { specDocumentSchema } from '../../model/spec-document.ts';
+import type { TierBundles } from '../../model/tiers.ts';
 import type { Identity } from '../access.ts';
 import { parseJson, taskDocumentBytesMax } from '../body.ts';
 import type { GatewayContext } from '../context.ts';
@@ -19,14 +20,14 @@ const batchesInFlightMax = 4;
 
 const internal = problemOf('internal', 'The node failed to answer; its log says why.');
 
-function prepareLine(line: LineReading, identity: Identity): Prepared {
+function prepareLine(line: LineReading, identity: Identity, tiers: TierBundles): Prepared {
   if (line.kind === 'tooLong') {
     const detail = `The line is over the limit of ${taskDocumentBytesMax} bytes; the stream ends.`;
     return { ok: false, problem: problemOf('tooLarge', detail) };
   }
   try {
     if (line.kind === 'noRoom') throw line.error;
-    return prepare(parseJson(line.bytes, 'The line'), identity);
+    return prepare(parseJson(line.bytes, 'The line'), identity, tiers);
   } catch (error) {
     if (error instanceof ProblemError) return { ok: false, problem: error.problem };
     throw error;
@@ -48,7 +49,8 @@ async function answerLines(
   try {
     gateway.intake.take(bytes);
     held = bytes;
-    const prepared = lines.map(line => prepareLine(line, identity));
+    const tiers = gateway.api.tiers();
+    const prepared = lines.map(line => prepareLine(line, identity, tiers));
     results = await submitPrepared(gateway.api, prepared, identity);
   } catch (error) {
     const problem = problemOfError(error) ?? internal;

@@ -48,14 +48,28 @@ const joined = (texts: readonly string[]): string => texts.map(t => `${t.length}
 
 const compare = (left: string, right: string): number => (left < right ? -1 : left > right ? 1 : 0);
 
+const sorted = (pairs: SpecTerms['require']): SpecTerms['require'] =>
+  [...pairs].sort((left, right) => compare(left[0], right[0]) || compare(left[1], right[1]));
+
 export function demandOf(spec: SpecTerms): Demand {
-  const require = [...spec.require].sort(
-    (left, right) => compare(left[0], right[0]) || compare(left[1], right[1]),
-  );
-  const amounts = resourceNames.map(name => spec.request[name]).join(',');
-  const key = `${spec.tier}|${amounts}|${joined(require.flat())}`;
-  return { key, tier: spec.tier, request: spec.request, require };
+  const { tier, request } = spec;
+  const require = sorted(spec.require);
+  const amounts = resourceNames.map(name => request[name]).join(',');
+  let key = `${tier}|${amounts}|${joined(require.flat())}`;
+  if (spec.prefer === undefined && spec.spread === undefined) {
+    return { key, tier, request, require };
+  }
+  const prefer = spec.prefer && sorted(spec.prefer);
+  // Groups of two tenants are two, whatever they are called.
+  const group = joined([spec.tenant, spec.spread?.group ?? '']);
+  const spread = spec.spread && { label: spec.spread.label, group };
+  key += `|${joined(prefer?.flat() ?? [])}|${spread ? joined([spread.label, group]) : ''}`;
+  return { key, tier, request, require, prefer, spread };
 }
+
+/** Asks for no labels: most do not. */
+const isPlain = ({ require, prefer, spread }: Pick<Demand, 'require' | 'prefer' | 'spread'>) =>
+  require.length === 0 && prefer === undefined && spread === undefined;
 
 const hasTraits = (spec: SpecTerms, traits: Traits): boolean =>
   spec.tenant === traits.tenant &&
@@ -65,8 +79,8 @@ const hasTraits = (spec: SpecTerms, traits: Traits): boolean =>
   spec.backoff.initialMs === traits.backoff.initialMs &&
   spec.backoff.maxMs === traits.backoff.maxMs &&
   retryOf(spec) === traits.retry &&
-  spec.require.length === 0 &&
-  traits.demand.require.length === 0 &&
+  isPlain(spec) &&
+  isPlain(traits.demand) &&
   resourceNames.every(name => spec.request[name] === traits.demand.request[name]);
 
 const unknownTraits = (): Traits => ({

@@ -143,8 +143,8 @@ export class Attempt {
   }
 
   found(): FoundAttempt {
-    const { key, shard, taskId, fence, request } = this.order;
-    return { key, shard, taskId, fence, request, startedAtMs: this.startedAtMs };
+    const { key, shard, taskId, fence, request, ports } = this.order;
+    return { key, shard, taskId, fence, request, ports, startedAtMs: this.startedAtMs };
   }
 
   /** Next instant at which `check` has something to do. */

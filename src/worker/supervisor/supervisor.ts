@@ -109,6 +109,7 @@ export class Supervisor {
     return {
       incarnation: this.incarnation,
       found: [...running, ...coming, ...going, ...this.#ended.values()],
+      keepsPorts: true,
       isolation: { ...this.#isolation.words, starter: this.#starter.words },
     };
   }
@@ -328,6 +329,6 @@ export class Supervisor {
 }
 
 function foundOf(order: WireOrder): FoundAttempt {
-  const { key, shard, taskId, fence, request } = order;
-  return { key, shard, taskId, fence, request, startedAtMs: Date.now() };
+  const { key, shard, taskId, fence, request, ports } = order;
+  return { key, shard, taskId, fence, request, ports, startedAtMs: Date.now() };
 }

@@ -72,6 +72,33 @@ describe('cluster settings', () => {
   });
 });
 
+describe('tier', () => {
+  test('list shows what each gives, set changes it, and brings it back', async () => {
+    expect((await bench.run(['tier', 'list'])).stdout).toMatch(
+      /^basic +0\.1 +64MiB +0B +0 +0B\/s +0 +none$/m,
+    );
+    const words = ['--cpu', '0.2', '--iops', '50', '--ports', '2', '--cap', '1h'];
+    const changed = await bench.run(['tier', 'set', 'basic', ...words]);
+    expect(changed.stdout).toMatch(/^basic +0\.2 +64MiB +0B +50 +0B\/s +2 +1h$/m);
+    const one = await bench.run(['tier', 'set', 'basic', '--cpu', 'default', '--json']);
+    expect(JSON.parse(one.stdout)).toMatchObject({
+      tiers: [{ tier: 'basic', amounts: { cpuMilli: 100, iops: 50 }, capMsMax: 3_600_000 }, {}, {}],
+    });
+    const reset = await bench.run(['tier', 'set', 'basic', '--reset']);
+    expect(reset.stdout).toMatch(/^basic +0\.1 +64MiB +0B +0 +0B\/s +0 +none$/m);
+    expect((await bench.run(['tier', 'list', '-q'])).stdout).toBe('basic\nregular\npremium\n');
+  });
+
+  test('set without a change, of no tier or to what cannot be, is wrong usage', async () => {
+    for (const args of [['basic'], ['gold', '--cpu', '1'], ['basic', '--cpu', 'many']]) {
+      expect((await bench.run(['tier', 'set', ...args])).code).toBe(2);
+    }
+    const wrong = await bench.run(['tier', 'set', 'basic', '--cpu', 'many', '--ports', '9000']);
+    expect(wrong.stderr).toContain('must be a number of CPUs');
+    expect(wrong.stderr).toContain('0 to 1000');
+  });
+});
+
 describe('cluster rebalance', () => {
   const move = { shard: 3, adds: ['node-d'], removes: ['node-a'], promotes: [], demotes: [] };
 

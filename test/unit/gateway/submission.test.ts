@@ -1,15 +1,23 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { arrayTaskId, prepare, submitPrepared } from '../../../src/gateway/submission.ts';
+import {
+  arrayTaskId,
+  prepare as prepareIn,
+  submitPrepared,
+} from '../../../src/gateway/submission.ts';
 import { TschedError } from '../../../src/model/errors.ts';
 import { formatTaskId, slotOfId, toTaskId } from '../../../src/model/ids.ts';
 import { limits } from '../../../src/model/limits.ts';
+import { tierBundleDefaults } from '../../../src/model/tiers.ts';
 import { FakeNodeApi } from '../../support/fake-node-api.ts';
 
 const ada = { name: 'ada', tenant: 'default', role: 'submitter' } as const;
 const admin = { name: 'root', tenant: 'default', role: 'admin' } as const;
 const arrayId = formatTaskId({ atMs: 1_700_000_000_000, slot: 4_000, random: 2 ** 40 - 5 });
 const command = ['true'];
+
+const prepare = (document: unknown, identity: Parameters<typeof prepareIn>[1]) =>
+  prepareIn(document, identity, tierBundleDefaults);
 
 describe('an array', () => {
   test('gives each of its tasks an ID of its own, the same each time', () => {

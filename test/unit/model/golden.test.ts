@@ -120,6 +120,9 @@ const schedulingGolden: readonly (readonly [SpecScheduling, string])[] = [
   [{ retryOn: ['75', 'oom'] }, '290802023735036f6f6d'],
   [{ noRetryOn: ['SIGTERM'] }, '2a0901075349475445524d'],
   [{ maxRunningPer: { key: 'db', max: 300 } }, '2b05026462ac02'],
+  [{ prefer: [['zone', 'a']] }, '160801047a6f6e650161'],
+  [{ spread: { label: 'zone', group: 'web' } }, '1709047a6f6e6503776562'],
+  [{ holdIfUnfit: true }, '1800'],
 ];
 
 const specs: Readonly<Record<string, typeof smallSpec>> = {

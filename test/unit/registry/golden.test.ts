@@ -66,6 +66,12 @@ const commands: readonly RegistryCommand[] = [
     joinSecret: 'ab',
     starts: { confirmedCount: 298, ids: ['s1', 's2'] },
   },
+  {
+    ...stamp,
+    kind: 'setTier',
+    tier: 'regular',
+    changes: [{ field: 'cpuMilli', value: 300 }, { field: 'capMsMax' }],
+  },
   { ...stamp, kind: 'putTenant', name: 'acme', plan: 'free', isNew: true },
   { ...stamp, kind: 'putPlan', name: 'own', values: [['burst', '5']] },
 ];
@@ -90,6 +96,7 @@ describe('a command of the registry', () => {
         "drainNode 0109c0843d066e6f64653a61017401620101c0cf2400",
         "removeNode 010ac0843d066e6f64653a610174016201",
         "registerStart 010bc0843d066e6f64653a6101740162066e616d652d620773746f72652d62ac0206626f6f742d62011d2f6970342f3132372e302e302e312f7463702f373030302f7032702f620e3132372e302e302e313a3830303001a01fc0843d0000000001046469736b03737364006405302e312e3001026162aa0202027331027332",
+        "setTier 010cc0843d066e6f64653a61017401020001ac020600",
         "putTenant 0118c0843d066e6f64653a6101740461636d65046672656501",
         "putPlan 0119c0843d066e6f64653a610174036f776e01010562757273740135",
       ]
@@ -165,6 +172,11 @@ test('rows have these bytes', () => {
   feed.ask({ kind: 'setSetting', name: 's', value: 'x' });
   feed.ask({ kind: 'allocateReplica', group: 1, node: 'b', storeId: 'store-b', confIndex: 3 });
   feed.ask({ kind: 'putJoinSecret', secret: { sha256: hex('c'), usesLeft: 3 } });
+  const changes = [
+    { field: 'ports', value: 300 } as const,
+    { field: 'cpuMilli', value: 0 } as const,
+  ];
+  feed.ask({ kind: 'setTier', tier: 'basic', changes });
   const text = new TextDecoder();
   const rows = feed.machine.takeFlush(100)?.rows ?? [];
   const lines = rows.map(
@@ -180,9 +192,10 @@ test('rows have these bytes', () => {
       "g2 010200010301610000",
       "g3 010300010401610000",
       "g4 010400010501610000",
+      "ibasic 01020001000501ac02",
       "jbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb 0140626262626262626262626262626262626262626262626262626262626262626262626262626262626262626262626262626262626262626262626262626262620000",
       "jcccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc 014063636363636363636363636363636363636363636363636363636363636363636363636363636363636363636363636363636363636363636363636363636363000103",
-      "m 01c0843dd71d194c06",
+      "m 01c0843d96b5f42406",
       "na 010161066e616d652d610773746f72652d610106626f6f742d61011d2f6970342f3132372e302e302e312f7463702f373030302f7032702f610e3132372e302e302e313a3830303001a01fc0843d0000000001046469736b03737364006405302e312e3001c0843d",
       "nb 010162066e616d652d620773746f72652d620106626f6f742d62011d2f6970342f3132372e302e302e312f7463702f373030302f7032702f620e3132372e302e302e313a3830303001a01fc0843d0000000001046469736b03737364006405302e312e3001c0843d",
       "os 010178",
