@@ -1,5 +1,6 @@
 /** One task: `tsched status ID` and the lines that `wait` prints. */
 import { shortId } from '../../src/model/ids.ts';
+import { formatInstant } from '../../src/model/instant.ts';
 import { formatSize } from '../../src/model/resources.ts';
 import { type AttemptView, isSettled, type TaskView } from '../../src/model/task.ts';
 import { ago, span } from './age.ts';
@@ -88,7 +89,8 @@ function facts(task: TaskView, screen: Screen): [string, string][] {
   const lost = task.lost === 0 ? '' : `, ${task.lost} more lost with a node`;
   lines.push(['runs', `${task.runs} of ${task.attemptsMax}${lost}`]);
   if (task.notBeforeMs !== undefined && task.notBeforeMs > screen.nowMs) {
-    lines.push(['next run', ago(task.notBeforeMs, screen.nowMs)]);
+    const what = task.runs === 0 ? 'begins' : 'next run';
+    lines.push([what, ago(task.notBeforeMs, screen.nowMs)]);
   }
   const settled =
     task.settledAtMs === undefined ? '' : `, settled ${ago(task.settledAtMs, screen.nowMs)}`;
@@ -96,6 +98,10 @@ function facts(task: TaskView, screen: Screen): [string, string][] {
   lines.push(['submitted', `${ago(task.submittedAtMs, screen.nowMs)}${owner}${settled}`]);
   lines.push(['shard', String(task.shard)]);
   if (task.retryOf !== undefined) lines.push(['retry of', task.retryOf]);
+  if (task.schedule !== undefined) {
+    const occurrence = formatInstant(task.occurrenceAtMs ?? 0);
+    lines.push(['schedule', `${oneLine(task.schedule)}, occurrence ${occurrence}`]);
+  }
   if (task.arrayId !== undefined) lines.push(['array', `${task.arrayId} [${task.arrayIndex}]`]);
   return lines;
 }

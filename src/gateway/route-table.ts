@@ -21,6 +21,18 @@ import {
   stopNodeRoute,
   undrainNodeRoute,
 } from './routes/nodes.ts';
+import {
+  backfillRoute,
+  createScheduleRoute,
+  deleteScheduleRoute,
+  nextOfScheduleRoute,
+  nextOfTimingRoute,
+  pauseScheduleRoute,
+  resumeScheduleRoute,
+  scheduleRoute,
+  schedulesRoute,
+  triggerScheduleRoute,
+} from './routes/schedules.ts';
 import { submitRoute } from './routes/submit.ts';
 import { submitBatchRoute } from './routes/submit-batch.ts';
 import { submitStreamRoute } from './routes/submit-stream.ts';
@@ -42,6 +54,16 @@ export const routes: readonly Route[] = [
   cancelManyRoute,
   retryRoute,
   eventsRoute,
+  createScheduleRoute,
+  schedulesRoute,
+  scheduleRoute,
+  pauseScheduleRoute,
+  resumeScheduleRoute,
+  triggerScheduleRoute,
+  backfillRoute,
+  deleteScheduleRoute,
+  nextOfScheduleRoute,
+  nextOfTimingRoute,
   nodesRoute,
   nodeRoute,
   drainNodeRoute,

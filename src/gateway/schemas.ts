@@ -8,20 +8,20 @@ import { resourceNames, tiers } from '../model/resources.ts';
 import type { JsonSchema } from '../model/spec-fields.ts';
 import { eventKinds, taskStates, waitingReasons } from '../model/task.ts';
 
-const text: JsonSchema = { type: 'string' };
-const flag: JsonSchema = { type: 'boolean' };
-const whole: JsonSchema = { type: 'integer' };
-const described = (schema: JsonSchema, description: string): JsonSchema => ({
+export const text: JsonSchema = { type: 'string' };
+export const flag: JsonSchema = { type: 'boolean' };
+export const whole: JsonSchema = { type: 'integer' };
+export const described = (schema: JsonSchema, description: string): JsonSchema => ({
   ...schema,
   description,
 });
-const instant = described(whole, 'Milliseconds since 1970-01-01 UTC.');
+export const instant = described(whole, 'Milliseconds since 1970-01-01 UTC.');
 const texts: JsonSchema = { type: 'array', items: text };
 const textMap: JsonSchema = { type: 'object', additionalProperties: text };
-const listOf = (items: JsonSchema): JsonSchema => ({ type: 'array', items });
+export const listOf = (items: JsonSchema): JsonSchema => ({ type: 'array', items });
 
 /** An object; names that end with `?` may be missing. */
-function object(properties: Readonly<Record<string, JsonSchema>>): JsonSchema {
+export function object(properties: Readonly<Record<string, JsonSchema>>): JsonSchema {
   const plain = Object.entries(properties).map(([name, schema]) => [name.replace('?', ''), schema]);
   return {
     type: 'object',
@@ -31,7 +31,7 @@ function object(properties: Readonly<Record<string, JsonSchema>>): JsonSchema {
   };
 }
 
-const taskIdSchema = described(text, 'Task ID, 20 characters.');
+export const taskIdSchema = described(text, 'Task ID, 20 characters.');
 
 export const idParams = object({
   id: described(text, 'Task ID, its last 4 or more characters, or `last`.'),
@@ -39,7 +39,7 @@ export const idParams = object({
 
 const specProblem = object({
   pointer: described(text, 'JSON pointer into the document.'),
-  code: { enum: ['badSpec', 'notYet', 'tooLarge'] },
+  code: { enum: ['badSpec', 'badSchedule', 'notYet', 'tooLarge'] },
   message: text,
 });
 
@@ -120,6 +120,8 @@ export const taskViewSchema = object({
   'retryOf?': taskIdSchema,
   'arrayId?': taskIdSchema,
   'arrayIndex?': whole,
+  'schedule?': described(text, 'Name of the schedule that made it.'),
+  'occurrenceAtMs?': described(instant, 'Which occurrence of that schedule it is.'),
   'cancelRequested?': object({ reason: text, by: text }),
   stale: described(flag, 'Read from a replica that could not confirm it with a majority.'),
   'staleMs?': described(whole, 'Since that replica last heard of a leader, where it did.'),

@@ -8,6 +8,12 @@ import { ByteReader, ByteWriter, DecodeError } from './bytes.ts';
 import type { ErrorCode } from './errors.ts';
 import type { NodeId, TaskId } from './ids.ts';
 import { limits } from './limits.ts';
+import {
+  readScheduleCommand,
+  type ScheduleCommand,
+  scheduleKindNumbers,
+  writeScheduleCommand,
+} from './schedule-command.ts';
 import { type TaskState, taskStates } from './task.ts';
 import { type Refusal, refusals } from './worker-protocol.ts';
 
@@ -87,6 +93,7 @@ export type ShardCommand = Stamped &
     | { readonly kind: 'recover'; readonly epoch: number }
     /** Settled tasks are kept long enough: nothing of them remains. */
     | { readonly kind: 'expire'; readonly items: readonly ExpireItem[] }
+    | ScheduleCommand
   );
 
 export type ShardCommandKind = ShardCommand['kind'];
@@ -102,6 +109,7 @@ const kindNumbers: Readonly<Record<ShardCommandKind, number>> = {
   cancel: 6,
   recover: 7,
   expire: 8,
+  ...scheduleKindNumbers,
 };
 
 export const shardCommandKinds = Object.keys(kindNumbers) as ShardCommandKind[];
@@ -183,6 +191,8 @@ export function encodeShardCommand(command: ShardCommand): Uint8Array {
         w.optional(item.keyHash, (b, key) => b.u32(key.high).u32(key.low));
       });
       break;
+    default:
+      writeScheduleCommand(writer, command);
   }
   return writer.finish();
 }
@@ -237,7 +247,7 @@ function readCommand(reader: ByteReader): ShardCommand {
     case 'expire':
       return { kind, ...stamp, items: reader.list(readExpire) };
     default:
-      throw new DecodeError('shard command of an unknown kind: written by a newer version');
+      return { ...stamp, ...readScheduleCommand(kind, reader) };
   }
 }
 

@@ -7,6 +7,7 @@
  * messages are read by people.
  */
 import { slotOfId, type TaskId } from './ids.ts';
+import { formatInstant } from './instant.ts';
 import { limits } from './limits.ts';
 import { type ResourceName, type Resources, resourceNames, tierDefaults } from './resources.ts';
 import { keySlot } from './slots.ts';
@@ -126,6 +127,9 @@ function checkTogether(draft: SpecDraft, run: Run | undefined, problems: Problem
       );
     }
   }
+  if (draft.notBeforeMs !== undefined && draft.delayMs !== undefined) {
+    problems.add('/in', 'only one of `at` and `in` may be given');
+  }
   if (run === undefined) return;
   const bytes = specBytesBound(draft, run);
   if (bytes > limits.specBytesMax) {
@@ -192,6 +196,8 @@ export function readSpecDocument(
     require: [],
     idempotencyKey: undefined,
     outputBytesMax: limits.outputBytesDefault,
+    notBeforeMs: undefined,
+    delayMs: undefined,
     tenant: defaults.tenant,
     owner: defaults.owner,
   };
@@ -289,6 +295,8 @@ export function writeSpecDocument(spec: TaskSpec): Record<string, unknown> {
   if (spec.labels.length > 0) document['labels'] = Object.fromEntries(spec.labels);
   if (spec.require.length > 0) document['require'] = Object.fromEntries(spec.require);
   if (spec.idempotencyKey !== undefined) document['idempotencyKey'] = spec.idempotencyKey;
+  if (spec.notBeforeMs !== undefined) document['at'] = formatInstant(spec.notBeforeMs);
+  if (spec.delayMs !== undefined) document['in'] = formatDuration(spec.delayMs);
   document['output'] = writeSize(spec.outputBytesMax);
   document['tenant'] = spec.tenant;
   document['owner'] = spec.owner;

@@ -4,6 +4,7 @@ import type { Actor } from '../model/command.ts';
 import { TschedError } from '../model/errors.ts';
 import type { TaskId } from '../model/ids.ts';
 import type { NodeApi, SubmitReply } from '../ports/node-api.ts';
+import type { SchedulesApi } from '../ports/schedules-api.ts';
 import { encodeJoinToken } from '../registry/join-token.ts';
 import { Administration } from './administration.ts';
 import { bearerOf } from './bearer.ts';
@@ -32,6 +33,7 @@ export interface ApiParts {
   readonly output: TaskOutput;
   readonly feed: EventsFeed;
   readonly cluster: ClusterReads;
+  readonly schedules: SchedulesApi;
   readonly ready: () => boolean;
   readonly stopAsked: (options: { readonly endTasks: boolean }) => void;
   /** So many submits were acknowledged. */
@@ -49,6 +51,7 @@ export function createApi(parts: ApiParts): NodeApi {
   };
   return {
     submit,
+    schedules: parts.schedules,
     metrics: parts.metrics,
     authenticate: token => authenticate(parts, token),
     resolve: (text, tenant, purpose) => list.resolve(text, tenant, purpose),

@@ -1,22 +1,23 @@
-/** Submits and cancels on their way from the node that took them to the leader of their shard. */
+/** Changes on their way from the node that took them to the leader of their shard. */
 import { ByteReader, ByteWriter } from '../model/bytes.ts';
 import {
   type Actor,
   decodeShardCommand,
   encodeShardCommand,
   type ItemReply,
+  type ShardCommand,
 } from '../model/command.ts';
 import { type ErrorCode, isErrorCode } from '../model/errors.ts';
 import type { ShardId, TaskId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
 import type { SubmitBatch } from './submit-queue.ts';
 
-export function encodeSubmit(shard: ShardId, batch: SubmitBatch, actor: Actor): Uint8Array {
-  return new ByteWriter(512)
-    .varint(shard)
-    .bytes(encodeShardCommand({ kind: 'submit', atMs: 0, actor, ...batch }))
-    .finish();
-}
+/** A command for the leader of a shard, which stamps it. */
+export const encodeForwarded = (shard: ShardId, command: ShardCommand): Uint8Array =>
+  new ByteWriter(512).varint(shard).bytes(encodeShardCommand(command)).finish();
+
+export const encodeSubmit = (shard: ShardId, batch: SubmitBatch, actor: Actor): Uint8Array =>
+  encodeForwarded(shard, { kind: 'submit', atMs: 0, actor, ...batch });
 
 export function encodeCancel(
   shard: ShardId,
@@ -25,15 +26,12 @@ export function encodeCancel(
   actor: Actor,
 ): Uint8Array {
   const items = ids.map(taskId => ({ taskId }));
-  return new ByteWriter(256)
-    .varint(shard)
-    .bytes(encodeShardCommand({ kind: 'cancel', atMs: 0, actor, items, reason }))
-    .finish();
+  return encodeForwarded(shard, { kind: 'cancel', atMs: 0, actor, items, reason });
 }
 
 export function decodeForwarded(payload: Uint8Array): {
   shard: ShardId;
-  command: ReturnType<typeof decodeShardCommand>;
+  command: ShardCommand;
 } {
   const reader = new ByteReader(payload);
   return { shard: reader.varint(), command: decodeShardCommand(reader.bytes(limits.rpcBytesMax)) };

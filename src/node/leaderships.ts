@@ -7,6 +7,7 @@ import { specKey } from '../shard/keys.ts';
 import type { ShardMachine } from '../shard/machine.ts';
 import type { NodeContext } from './context.ts';
 import type { Replica } from './replica.ts';
+import { ScheduleClock } from './schedule-clock.ts';
 import type { Scheduler } from './scheduler.ts';
 import { ShardLeader } from './shard-leader.ts';
 
@@ -15,6 +16,7 @@ export class Leaderships {
   readonly #scheduler: Scheduler;
   readonly #store: Store;
   readonly #changed: () => void;
+  readonly #clocks = new Map<number, ScheduleClock>();
   /** Leaderships taken. */
   taken = 0;
 
@@ -45,8 +47,11 @@ export class Leaderships {
         readSpec: digest => this.#store.row(replica.group, specKey(digest)),
       });
       this.#scheduler.addLeader(leader);
+      this.#clocks.set(replica.group, new ScheduleClock(this.#context, leader));
     } else {
       present.stop();
+      this.#clocks.get(replica.group)?.stop();
+      this.#clocks.delete(replica.group);
       this.#scheduler.dropLeader(replica.group);
     }
     this.#changed();
@@ -54,5 +59,6 @@ export class Leaderships {
 
   stop(): void {
     for (const leader of [...this.#scheduler.leaders()]) leader.stop();
+    for (const clock of this.#clocks.values()) clock.stop();
   }
 }

@@ -32,7 +32,9 @@ import { Registration } from './registration.ts';
 import { RegistryClient } from './registry-client.ts';
 import type { Replica } from './replica.ts';
 import { Scheduler } from './scheduler.ts';
+import { Schedules } from './schedules.ts';
 import { ShardAccess } from './shard-access.ts';
+import { ShardLeaders } from './shard-leaders.ts';
 import { Snapshots } from './snapshots.ts';
 import { standingOf } from './standing-of.ts';
 import { StartRecord } from './start-record.ts';
@@ -221,12 +223,10 @@ export class TschedNode {
       expiry: this.#expiry,
     });
     const table = () => this.registry.machine()?.slotTable() ?? [];
-    const draw = new IdDraw({
-      clock,
-      random,
-      table,
-      writable: () => this.#directory.writableShards(),
-    });
+    const writable = () => this.#directory.writableShards();
+    const draw = new IdDraw({ clock, random, table, writable });
+    const leaders = new ShardLeaders(this.context, this.scheduler);
+    const totals = () => this.registry.members();
     this.#cluster = new ClusterReads({
       context: this.context,
       registry: this.registry,
@@ -237,11 +237,11 @@ export class TschedNode {
     });
     this.#writes = new TaskWrites({
       context: this.context,
-      scheduler: this.scheduler,
+      leaders,
       draw,
       table,
       inFlightMax: settings.submitsInFlightMax,
-      totals: () => this.registry.members(),
+      totals,
     });
     const shards = () => this.registry.machine()?.cluster()?.shards ?? 0;
     const nodeOf = (id: NodeId): string => this.#cluster.nodeName(id);
@@ -253,17 +253,9 @@ export class TschedNode {
       reported: shard => this.registry.seatsOf(shard),
       setting: name => this.registry.setting(name),
     });
-    this.#reads = new TaskReads({
-      context: this.context,
-      scheduler: this.scheduler,
-      access,
-      nodeOf,
-    });
-    this.#feed = new EventsFeed({
-      context: this.context,
-      shards,
-      shardOf: id => access.shardOf(id),
-    });
+    const { context, scheduler } = this;
+    this.#reads = new TaskReads({ context, scheduler, access, nodeOf });
+    this.#feed = new EventsFeed({ context, shards, shardOf: id => access.shardOf(id) });
     this.api = createApi({
       context: this.context,
       settings,
@@ -271,7 +263,8 @@ export class TschedNode {
       registry: this.registry,
       writes: this.#writes,
       reads: this.#reads,
-      list: new TaskList({ context: this.context, access, store, shards }),
+      list: new TaskList({ context, access, store, shards }),
+      schedules: new Schedules({ context, access, leaders, draw, table, shards, totals }),
       output: new TaskOutput({
         context: this.context,
         runner: ports.runner,

@@ -87,7 +87,7 @@ export class ShardLeader {
     this.#readSpec = options.readSpec;
     this.#beganMs = options.context.clock.bootMs();
     this.#scannedMs = this.#beganMs;
-    this.#submits = new SubmitQueue(command => this.#propose(command));
+    this.#submits = new SubmitQueue(command => this.propose(command));
     for (const attempt of this.machine.liveAttempts()) {
       this.#track(attempt.taskId, attempt.fence, 1);
     }
@@ -120,7 +120,7 @@ export class ShardLeader {
   }
 
   cancel(ids: readonly TaskId[], reason: string, actor: Actor): Promise<readonly ItemReply[]> {
-    return this.#propose({
+    return this.propose({
       kind: 'cancel',
       items: ids.map(taskId => ({ taskId })),
       reason,
@@ -131,21 +131,22 @@ export class ShardLeader {
 
   /** Proposes assignments; the reply to each says whether it holds. */
   assign(items: readonly PlacementItem[]): Promise<readonly ItemReply[]> {
-    return this.#propose({ kind: 'assign', items, ...this.#stamp() });
+    return this.propose({ kind: 'assign', items, ...this.stamp() });
   }
 
   expire(items: readonly ExpireItem[]): Promise<readonly ItemReply[]> {
-    return this.#propose({ kind: 'expire', items, ...this.#stamp() });
+    return this.propose({ kind: 'expire', items, ...this.stamp() });
   }
 
-  #stamp(): { readonly atMs: number; readonly actor: Actor } {
+  stamp(): { readonly atMs: number; readonly actor: Actor } {
     return {
       atMs: this.#context.clock.wallMs(),
       actor: { name: `node:${this.#context.nodeId}`, tenant: '' },
     };
   }
 
-  async #propose(command: ShardCommand): Promise<readonly ItemReply[]> {
+  /** Puts a command into the log; the replies to its items once it is applied. */
+  async propose(command: ShardCommand): Promise<readonly ItemReply[]> {
     const applied = await this.#context.loop.propose(this.replica, encodeShardCommand(command));
     return applied.replies as readonly ItemReply[];
   }
@@ -185,10 +186,10 @@ export class ShardLeader {
     }));
     let replies: readonly ItemReply[];
     try {
-      replies = await this.#propose({
+      replies = await this.propose({
         kind,
         items,
-        ...this.#stamp(),
+        ...this.stamp(),
       } as unknown as ShardCommand);
     } finally {
       for (const { ref } of reports)
@@ -393,7 +394,7 @@ export class ShardLeader {
 
   async #lose(items: readonly FenceItem[], message: string): Promise<void> {
     try {
-      await this.#propose({ kind: 'lose', items, message, ...this.#stamp() });
+      await this.propose({ kind: 'lose', items, message, ...this.stamp() });
     } finally {
       for (const { taskId, fence } of items) this.#losing.delete(keyOf(taskId, fence));
     }

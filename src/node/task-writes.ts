@@ -3,8 +3,7 @@
  * IDs, until the answer is known or the time is up. Repeating is safe: apply knows a task by its
  * ID.
  */
-import { DecodeError } from '../model/bytes.ts';
-import type { Actor, ItemReply, ShardCommand } from '../model/command.ts';
+import type { Actor, ItemReply } from '../model/command.ts';
 import { type ErrorCode, TschedError } from '../model/errors.ts';
 import { type ShardId, slotOfId, type TaskId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
@@ -14,15 +13,9 @@ import type { TaskSpec } from '../model/spec.ts';
 import { neverFits } from '../placement/explain.ts';
 import type { SubmitReply, SubmitRequest } from '../ports/node-api.ts';
 import type { NodeContext } from './context.ts';
-import {
-  decodeForwarded,
-  decodeReplies,
-  encodeCancel,
-  encodeReplies,
-  encodeSubmit,
-} from './forwarded.ts';
+import { encodeCancel, encodeSubmit } from './forwarded.ts';
 import type { IdDraw } from './id-draw.ts';
-import type { Scheduler } from './scheduler.ts';
+import type { ShardLeaders } from './shard-leaders.ts';
 import {
   type Encoded,
   encodeWithDigest,
@@ -32,17 +25,9 @@ import {
   toBatch,
   tooNewFor,
 } from './submit-parts.ts';
-import { within } from './within.ts';
-
-/** A cluster without a majority has to say so within 5 s, the start of the CLI included. */
-const writeTimeoutMs = 4_200;
-const repeatMs = 40;
-/** `forbidden`: the node asked has not heard yet that this one is a member. */
-const passing: readonly ErrorCode[] = ['notLeader', 'nodeUnreachable', 'starting', 'forbidden'];
 
 export class TaskWrites {
   readonly #context: NodeContext;
-  readonly #scheduler: Scheduler;
   readonly #draw: IdDraw;
   readonly #table: () => SlotTable;
   /** Every node that may run tasks, for telling `neverFits`. */
@@ -52,13 +37,12 @@ export class TaskWrites {
     labels: readonly (readonly [string, string])[];
   }[];
   readonly #inFlightMax: number;
+  readonly #leaders: ShardLeaders;
   #inFlight = 0;
-  /** Requests of other nodes that wait for consensus here. */
-  #forwardedBytes = 0;
 
   constructor(deps: {
     readonly context: NodeContext;
-    readonly scheduler: Scheduler;
+    readonly leaders: ShardLeaders;
     readonly draw: IdDraw;
     readonly table: () => SlotTable;
     readonly totals: () => readonly {
@@ -71,7 +55,7 @@ export class TaskWrites {
   }) {
     this.#inFlightMax = deps.inFlightMax ?? limits.submitsInFlightMax;
     this.#context = deps.context;
-    this.#scheduler = deps.scheduler;
+    this.#leaders = deps.leaders;
     this.#draw = deps.draw;
     this.#table = deps.table;
     this.#totals = deps.totals;
@@ -178,7 +162,7 @@ export class TaskWrites {
       const batch = toBatch(part);
       let results: readonly ItemReply[];
       try {
-        results = await this.#atLeader(
+        results = await this.#leaders.ask(
           shard,
           leader => leader.submit(batch, actor),
           () => ({ method: 'submit', payload: encodeSubmit(shard, batch, actor) }),
@@ -208,7 +192,7 @@ export class TaskWrites {
       [...byShard].map(async ([shard, positions]) => {
         const mine = positions.map(position => ids[position]!);
         try {
-          const results = await this.#atLeader(
+          const results = await this.#leaders.ask(
             shard,
             leader => leader.cancel(mine, reason, actor),
             () => ({ method: 'cancel', payload: encodeCancel(shard, mine, reason, actor) }),
@@ -224,100 +208,25 @@ export class TaskWrites {
     return replies;
   }
 
-  /** Runs `here` where this node leads the shard, else asks the leader, until the time is up. */
-  async #atLeader(
-    shard: ShardId,
-    here: (leader: NonNullable<ReturnType<Scheduler['leader']>>) => Promise<readonly ItemReply[]>,
-    there: () => { readonly method: string; readonly payload: Uint8Array },
-  ): Promise<readonly ItemReply[]> {
-    const { clock, peers, nodeId } = this.#context;
-    const deadlineMs = clock.nowMs() + writeTimeoutMs;
-    let unknown = false;
-    let request: ReturnType<typeof there> | undefined;
-    const late = (): TschedError =>
-      new TschedError('outcomeUnknown', `shard ${shard} did not confirm in time`);
-    for (;;) {
-      const leftMs = deadlineMs - clock.nowMs();
-      if (leftMs <= 0) {
-        if (unknown) throw late();
-        throw new TschedError('noQuorum', `shard ${shard} has no leader that can be reached`, {
-          retryAfterMs: 1_000,
-        });
-      }
-      const leaderNode = this.#context.leaderOf(shard);
-      try {
-        if (leaderNode === nodeId) {
-          const leader = this.#scheduler.leader(shard);
-          if (leader?.replica.leading === true)
-            return await within(clock, here(leader), leftMs, late);
-        } else if (leaderNode !== undefined) {
-          // Encoded once, however often it is sent.
-          const { method, payload } = (request ??= there());
-          return decodeReplies(
-            await peers.request(leaderNode, method, payload, Math.min(leftMs, 2_500)),
-          );
-        }
-      } catch (error) {
-        const code = codeOf(error);
-        if (code === 'outcomeUnknown') unknown = true;
-        // An earlier attempt may have been taken: no refusal of a later one is the last word then.
-        else if (!unknown && !passing.includes(code)) throw error;
-      }
-      await new Promise<void>(resolve => clock.after(repeatMs, resolve));
-    }
-  }
-
   /** What other nodes forward to this one. */
   #serve(): void {
     const { peers } = this.#context;
     peers.handle('submit', (_from, payload) =>
-      this.#forwarded(payload, async (shard, command) => {
+      this.#leaders.forwarded(payload, async (shard, command) => {
         if (command.kind !== 'submit') throw new TschedError('badRequest', 'not a submit');
-        const leader = this.#leading(shard);
+        const leader = this.#leaders.leading(shard);
         refuseUnreadable(command, this.#context.clusterVersion());
         return await leader.submit(command, command.actor);
       }),
     );
     peers.handle('cancel', (_from, payload) =>
-      this.#forwarded(payload, async (shard, command) => {
+      this.#leaders.forwarded(payload, async (shard, command) => {
         if (command.kind !== 'cancel') throw new TschedError('badRequest', 'not a cancel');
         const ids = command.items.map(item => item.taskId);
-        return await this.#leading(shard).cancel(ids, command.reason, command.actor);
+        return await this.#leaders.leading(shard).cancel(ids, command.reason, command.actor);
       }),
     );
   }
-
-  async #forwarded(
-    payload: Uint8Array,
-    run: (shard: ShardId, command: ShardCommand) => Promise<readonly ItemReply[]>,
-  ): Promise<Uint8Array> {
-    const bytes = payload.length;
-    if (this.#forwardedBytes + bytes > limits.forwardedBytesInFlightMax) {
-      throw new TschedError('overloaded', 'too much of other nodes waits for consensus here');
-    }
-    this.#forwardedBytes += bytes;
-    try {
-      const { shard, command } = decodeForwarded(payload);
-      return encodeReplies(await run(shard, command));
-    } finally {
-      this.#forwardedBytes -= bytes;
-    }
-  }
-
-  #leading(shard: ShardId): NonNullable<ReturnType<Scheduler['leader']>> {
-    const leader = this.#scheduler.leader(shard);
-    if (leader?.replica.leading !== true) {
-      throw new TschedError('notLeader', `this node does not lead shard ${shard}`);
-    }
-    return leader;
-  }
-}
-
-function codeOf(error: unknown): ErrorCode {
-  if (error instanceof TschedError) return error.code;
-  // An answer came, but not one that can be read.
-  if (error instanceof DecodeError) return 'outcomeUnknown';
-  throw error;
 }
 
 function refusalOf(code: ErrorCode, message: string, retryAfterMs?: number): SubmitReply {

@@ -10,6 +10,7 @@ import type { Verdict } from '../model/planning.ts';
 import type { Resources, Tier } from '../model/resources.ts';
 import type { TaskSpec } from '../model/spec.ts';
 import type { Consistency, TaskEvent, TaskState, TaskSummary, TaskView } from '../model/task.ts';
+import type { SchedulesApi } from './schedules-api.ts';
 
 export interface SubmitRequest {
   /** Drawn by the client for a safe retry; else the node draws one. */
@@ -307,6 +308,7 @@ export interface NodeApi {
   joinToken(): Promise<string>;
   /** Ends this node: hands leaderships away, then stops. With `endTasks`, its attempts too. */
   stopNode(options: { readonly endTasks: boolean }): Promise<void>;
+  readonly schedules: SchedulesApi;
   /** Gauges and counters by name, for /metrics. */
   metrics(): readonly {
     readonly name: string;

@@ -5,6 +5,7 @@
 import { assert } from '../model/assert.ts';
 import { attemptOf } from '../model/attempt.ts';
 import { limits } from '../model/limits.ts';
+import { checkSchedules } from './firing.ts';
 import { idWordCount } from './memory/id-words.ts';
 import { isSettledCode, none, stateCode } from './memory/task-table.ts';
 import type { ShardState } from './state.ts';
@@ -38,6 +39,7 @@ export function checkState(state: ShardState): void {
   }
   checkQueue(state);
   checkLive(state);
+  checkSchedules(state);
   for (const row of state.flush.dirtyRows()) {
     assert(table.isTask(row) && table.isDirty(row), 'what is to be written is in memory');
   }

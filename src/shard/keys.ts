@@ -8,13 +8,23 @@
  *   3 spec      digest, 16 bytes              `encodeSpec` bytes
  *   4 outbox    target slot u16, sequence u48 reserved: messages to other shards (DESIGN 4)
  *   5 inbox     source shard u16, sequence u48 reserved: messages from other shards
+ *   8 schedule  tenant, 0, name               what a schedule is (`schedule-rows.ts`)
+ *   9 standing  tenant, 0, name               how far it is
  */
 import { assert } from '../model/assert.ts';
 import type { ByteWriter } from '../model/bytes.ts';
 import { idLength, type TaskId } from '../model/ids.ts';
 import { characterCode } from './memory/id-words.ts';
 
-export const rowKind = { meta: 1, task: 2, spec: 3, outbox: 4, inbox: 5 } as const;
+export const rowKind = {
+  meta: 1,
+  task: 2,
+  spec: 3,
+  outbox: 4,
+  inbox: 5,
+  schedule: 8,
+  standing: 9,
+} as const;
 
 /** Bytes of sha256 that name a spec. */
 export const digestLength = 16;

@@ -37,6 +37,8 @@ export class RowLoader {
       if (kind === rowKind.meta) this.#meta = decodeMeta(value);
       else if (kind === rowKind.task) loadTask(state, value);
       else if (kind === rowKind.spec) loadSpec(state, key, value);
+      else if (kind === rowKind.schedule) state.schedules.loadOrigin(value);
+      else if (kind === rowKind.standing) state.schedules.loadStanding(key, value);
       else throw new DecodeError(`state row of an unknown kind ${kind}`);
     }
   }
@@ -86,12 +88,14 @@ function loadUnsettled(state: ShardState, head: TaskRowHead, value: Uint8Array):
     record.attempts.length === 0 &&
     record.retryOf === undefined &&
     record.arrayId === undefined &&
-    record.arrayIndex === undefined;
+    record.arrayIndex === undefined &&
+    record.firing === undefined;
   if (isPlain) return;
   const detail = table.ensureDetail(row);
   detail.retryOf = record.retryOf;
   detail.arrayId = record.arrayId;
   detail.arrayIndex = record.arrayIndex;
+  detail.firing = record.firing;
   detail.cancelRequested = record.cancelRequested;
   detail.avoid = record.avoid;
   const live = head.state === stateCode.waiting ? undefined : record.attempts.at(-1);

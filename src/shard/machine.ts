@@ -7,23 +7,17 @@
  * committed command, `takeFlush` when it wants to write, `flushed` once that is durable. Queries
  * answer for `applied`. What the driver reads from the store it decodes with `decodeTaskRow`.
  */
-import { assert, unreachable } from '../model/assert.ts';
+import { assert } from '../model/assert.ts';
 import { ByteWriter } from '../model/bytes.ts';
-import { decodeShardCommand, type ItemReply, type ShardCommand } from '../model/command.ts';
+import { decodeShardCommand, type ItemReply } from '../model/command.ts';
 import type { NodeId, TaskId } from '../model/ids.ts';
 import type { Demand, ReadyBatch } from '../model/planning.ts';
 import { hashText } from '../model/slots.ts';
 import type { TaskEvent, TaskState } from '../model/task.ts';
-import { applyAssign } from './commands/assign.ts';
-import { applyCancel } from './commands/cancel.ts';
-import { applyExpire } from './commands/expire.ts';
-import { applyFinish } from './commands/finish.ts';
-import { applyLose } from './commands/lose.ts';
-import { applyRecover } from './commands/recover.ts';
-import { applyStart } from './commands/start.ts';
-import { applySubmit, type PreparedSpec, prepareSpecs } from './commands/submit.ts';
-import { applyUnassign } from './commands/unassign.ts';
+import { applyCommand } from './apply-command.ts';
+import { prepareSpecs } from './commands/submit.ts';
 import type { Applied } from './effects.ts';
+import { startQueued } from './firing.ts';
 import { checkState } from './invariants.ts';
 import {
   digestBytes,
@@ -41,6 +35,7 @@ import { isSettledCode, stateCode } from './memory/task-table.ts';
 import { encodeMeta } from './meta.ts';
 import { type TaskRecord, writeTaskRow } from './record.ts';
 import { recordBodyOf, recordOf } from './record-of.ts';
+import type { ScheduleBook } from './schedules.ts';
 import { lookup, ShardState } from './state.ts';
 import type { Turn } from './turn.ts';
 
@@ -128,6 +123,7 @@ export class ShardMachine {
     state.beginCommand(index, command.atMs);
     const turn: Turn = { state, actor: command.actor, effects: [], readyChanged: false };
     const replies = applyCommand(turn, command, specs);
+    startQueued(turn);
     for (const reply of replies) foldReply(state, reply);
     if (turn.readyChanged) turn.effects.push({ kind: 'readyChanged' });
     this.#applied = index;
@@ -135,7 +131,7 @@ export class ShardMachine {
   }
 
   get dirtyRows(): number {
-    return this.#state.flush.rowCount;
+    return this.#state.flush.rowCount + this.#state.schedules.dirtyRows;
   }
 
   /** An estimate. */
@@ -158,6 +154,7 @@ export class ShardMachine {
       rows.push([specKey(state.specs.digestHex(spec)), bytes]);
     }
     for (const row of encodeRows(state, taken.rows)) rows.push(row);
+    for (const row of state.schedules.takeRows()) rows.push(row);
     return { applied: this.#applied, rows, token: taken.token };
   }
 
@@ -302,6 +299,11 @@ export class ShardMachine {
     };
   }
 
+  /** To be read only; what changes is replaced. */
+  get schedules(): ScheduleBook {
+    return this.#state.schedules;
+  }
+
   /** Events after `seq`, oldest first, at most `limit`; `expired` where some of them are gone. */
   eventsAfter(seq: number, limit: number): TaskEvent[] | 'expired' {
     return this.#state.events.after(seq, limit);
@@ -360,31 +362,6 @@ function encodeRows(
     const middle = ends[place * 2]!;
     return [bytes.subarray(start, middle), bytes.subarray(middle, ends[place * 2 + 1]!)];
   });
-}
-
-function applyCommand(turn: Turn, command: ShardCommand, specs: PreparedSpec[]): ItemReply[] {
-  switch (command.kind) {
-    case 'submit':
-      return applySubmit(turn, command, specs);
-    case 'assign':
-      return applyAssign(turn, command);
-    case 'unassign':
-      return applyUnassign(turn, command);
-    case 'start':
-      return applyStart(turn, command);
-    case 'finish':
-      return applyFinish(turn, command);
-    case 'lose':
-      return applyLose(turn, command);
-    case 'cancel':
-      return applyCancel(turn, command);
-    case 'recover':
-      return applyRecover(turn, command);
-    case 'expire':
-      return applyExpire(turn, command);
-    default:
-      return unreachable(command, 'shard command');
-  }
 }
 
 function foldReply(state: ShardState, reply: ItemReply): void {

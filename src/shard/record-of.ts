@@ -29,6 +29,7 @@ export function recordBodyOf({ table, specs }: ShardState, row: number): TaskRec
     retryOf: detail?.retryOf,
     arrayId: detail?.arrayId,
     arrayIndex: detail?.arrayIndex,
+    firing: detail?.firing,
     cancelRequested: detail?.cancelRequested,
     avoid: detail?.avoid ?? [],
     attempts: detail?.live ? [...attempts, detail.live] : attempts,

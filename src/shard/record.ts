@@ -20,7 +20,7 @@ import { limits } from '../model/limits.ts';
 import { type TaskState, taskStates } from '../model/task.ts';
 import { digestBytes, digestHex, digestLength, digestWords } from './keys.ts';
 import { idWordCount, idWordMask, packId, unpackId } from './memory/id-words.ts';
-import type { AttemptRecord, CancelRequest } from './memory/task-detail.ts';
+import type { AttemptRecord, CancelRequest, FiringOf } from './memory/task-detail.ts';
 
 export interface TaskRecord {
   readonly id: TaskId;
@@ -46,6 +46,7 @@ export interface TaskRecord {
   readonly retryOf?: TaskId | undefined;
   readonly arrayId?: TaskId | undefined;
   readonly arrayIndex?: number | undefined;
+  readonly firing?: FiringOf | undefined;
   readonly cancelRequested?: CancelRequest | undefined;
   readonly avoid: readonly NodeId[];
   /** Oldest first; the last is live while the task is assigned or running. */
@@ -60,7 +61,7 @@ const plainVersion = 1;
 const extendedVersion = 2;
 
 /** Tags of the fields of version 2: append-only; a retired one stays listed. */
-const extra = { holds: 1 } as const;
+const extra = { holds: 1, firing: 12 } as const;
 
 const keyedFlag = 1;
 const backedOffFlag = 2;
@@ -140,14 +141,19 @@ const noExtras: readonly Extra[] = [];
 
 /** What a task has beyond version 1, by ascending tag. */
 function extrasOf(record: TaskRecordBody): readonly Extra[] {
-  if (record.holds === 0) return noExtras;
+  const { firing, holds } = record;
+  if (holds === 0 && firing === undefined) return noExtras;
   const extras: Extra[] = [];
-  if (record.holds !== 0) extras.push([extra.holds, w => w.varint(record.holds)]);
+  if (holds !== 0) extras.push([extra.holds, w => w.varint(holds)]);
+  if (firing !== undefined) {
+    extras.push([extra.firing, w => w.text(firing.schedule).varint(firing.occurrenceMs)]);
+  }
   return extras;
 }
 
 interface Extras {
   holds: number;
+  firing?: FiringOf;
 }
 
 function readExtras(reader: ByteReader): Extras {
@@ -158,6 +164,9 @@ function readExtras(reader: ByteReader): Extras {
     switch (tag) {
       case extra.holds:
         extras.holds = body.varint();
+        break;
+      case extra.firing:
+        extras.firing = { schedule: body.text(textBytesMax), occurrenceMs: body.varint() };
         break;
       default:
         throw new DecodeError(`task row: unknown field ${tag}, written by a newer version`);

@@ -20,19 +20,19 @@ import { FlushTracker } from './flush.ts';
 import { digestHex, digestWords } from './keys.ts';
 import { idWordCount, packId } from './memory/id-words.ts';
 import { KnownKeys, SettledIds } from './memory/known-ids.ts';
-import { SpecTable } from './memory/spec-table.ts';
+import { SharedNames } from './memory/shared-names.ts';
+import { SpecTable, type Traits } from './memory/spec-table.ts';
 import { SpecUses } from './memory/spec-uses.ts';
 import type { AttemptRecord } from './memory/task-detail.ts';
 import { isSettledCode, stateCode, TaskTable } from './memory/task-table.ts';
 import type { Expired, Meta } from './meta.ts';
 import { ReadyQueue } from './ready.ts';
+import { ScheduleBook } from './schedules.ts';
 
 /** Most that one command alone can move state time (DESIGN 4). */
 const timeJumpMaxMs = 60_000;
 /** No instant in the state is later: the year 10889, the last a task ID can say. */
 export const instantMaxMs = 2 ** 48 - 1;
-/** Interned node names; beyond this many the table starts again. */
-const namesMax = 4_096;
 
 /** What `lookUp` answers where the ID is not that of an unsettled task. */
 export const lookup = { settled: -1, unknown: -2, malformed: -3 } as const;
@@ -43,6 +43,7 @@ export class ShardState {
   readonly ready = new ReadyQueue(this.table, this.specs);
   readonly settled = new SettledIds();
   readonly keys = new KnownKeys();
+  readonly schedules = new ScheduleBook();
   readonly specUses = new SpecUses();
   readonly events: EventRing;
   readonly flush = new FlushTracker(this.table, this.specs);
@@ -53,7 +54,7 @@ export class ShardState {
   readonly #eventWords = new Uint32Array(idWordCount);
   readonly #digestWords = new Uint32Array(4);
   readonly #liveByNode = new Map<NodeId, Set<number>>();
-  readonly #names = new Map<string, string>();
+  readonly #names = new SharedNames();
   #nowMs = 0;
   #stampMs = 0;
   #held = 0;
@@ -151,28 +152,19 @@ export class ShardState {
     return this.settled.has(this.words) ? lookup.settled : lookup.unknown;
   }
 
-  /** One string object per name, however many attempts say it. */
-  shareName(name: string): string {
-    const known = this.#names.get(name);
-    if (known !== undefined) return known;
-    if (this.#names.size >= namesMax) this.#names.clear();
-    this.#names.set(name, name);
-    return name;
-  }
-
   /** Adds a waiting task with the ID in `words`, held by the bits of `holds`. */
   admit(item: SubmitItem, spec: number, holds = 0): number {
     const { table } = this;
     const row = table.insert(this.words);
     table.setSpec(row, spec);
     table.setSubmittedAt(row, this.#stampMs);
-    table.setReadySince(row, this.readyBaseMs);
+    this.#setBegin(row, this.specs.traits(spec));
     this.specs.use(spec);
     this.#countSpec(spec);
     if (item.retryOf !== undefined || item.arrayId !== undefined || item.arrayIndex !== undefined) {
       const detail = table.ensureDetail(row);
       detail.retryOf = item.retryOf;
-      detail.arrayId = item.arrayId === undefined ? undefined : this.#shareId(item.arrayId);
+      detail.arrayId = item.arrayId && (this.#names.share(item.arrayId) as TaskId);
       detail.arrayIndex = item.arrayIndex;
     }
     this.counts[stateCode.waiting]!++;
@@ -182,6 +174,14 @@ export class ShardState {
     this.flush.markTask(row);
     this.note('submitted', row);
     return row;
+  }
+
+  /** Ready now, or once the time has come before which it is not to start. */
+  #setBegin(row: number, { notBeforeMs, delayMs }: Traits): void {
+    const baseMs = this.readyBaseMs;
+    const beginMs = Math.min(Math.max(baseMs + delayMs, notBeforeMs), instantMaxMs);
+    this.table.setReadySince(row, beginMs);
+    this.table.setBackedOff(row, beginMs > baseMs);
   }
 
   #countSpec(spec: number): void {
@@ -236,10 +236,6 @@ export class ShardState {
     else this.#held++;
   }
 
-  #shareId(id: TaskId): TaskId {
-    return this.shareName(id) as TaskId;
-  }
-
   #setState(row: number, code: number): void {
     this.counts[this.table.state(row)]!--;
     this.counts[code]!++;
@@ -256,9 +252,9 @@ export class ShardState {
     this.setLive(row, {
       fence,
       run: table.runs(row) + 1,
-      node: this.shareName(to.node),
-      nodeName: this.shareName(to.nodeName),
-      incarnation: this.shareName(to.incarnation),
+      node: this.#names.share(to.node),
+      nodeName: this.#names.share(to.nodeName),
+      incarnation: this.#names.share(to.incarnation),
       assignedAtMs: this.shownInstant(row),
     });
     this.#setState(row, stateCode.assigned);

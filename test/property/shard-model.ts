@@ -68,6 +68,9 @@ export class ShardModel {
         return [];
       case 'expire':
         return command.items.map(item => this.#expire(item.taskId));
+      default:
+        // Schedules have a model of their own: `schedule-model.ts`.
+        throw new Error(`the model does not know ${command.kind}`);
     }
   }
 

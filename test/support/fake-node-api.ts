@@ -39,6 +39,7 @@ import type {
   SubmitReply,
   SubmitRequest,
 } from '../../src/ports/node-api.ts';
+import { FakeSchedules } from './fake-schedules.ts';
 
 type Identity = Actor & { readonly role: 'admin' | 'submitter' | 'reader' };
 
@@ -83,6 +84,7 @@ const joinBytes = (left: Uint8Array, right: Uint8Array): Uint8Array => {
 };
 
 export class FakeNodeApi implements NodeApi {
+  readonly schedules = new FakeSchedules();
   /** What `submit` was called with, newest last. */
   readonly submitCalls: { readonly requests: readonly SubmitRequest[]; readonly actor: Actor }[] =
     [];

@@ -28,6 +28,7 @@ import { decodeSpecTerms } from '../../model/spec.ts';
 import { digestWords } from '../keys.ts';
 import { idWordCount, unpackId } from '../memory/id-words.ts';
 import { type KeyHash, keyOf, type Traits } from '../memory/spec-table.ts';
+import type { FiringOf } from '../memory/task-detail.ts';
 import { stateCode } from '../memory/task-table.ts';
 import { lookup, type ShardState } from '../state.ts';
 import { accept, refuse, type Turn } from '../turn.ts';
@@ -47,15 +48,21 @@ export interface PreparedSpec {
  * while the state is still as it was.
  */
 export function prepareSpecs(state: ShardState, command: Submit): PreparedSpec[] {
-  return command.specs.map(({ digest: digestBytes, bytes }) => {
-    const digest = digestWords(digestBytes);
-    const known = state.specs.find(digest);
-    if (known >= 0) {
-      return { digest, bytes, traits: state.specs.traits(known), key: state.specs.key(known) };
-    }
-    const spec = decodeSpecTerms(bytes);
-    return { digest, bytes, traits: state.specs.internTraits(spec), key: keyOf(spec) };
-  });
+  return command.specs.map(({ digest, bytes }) => prepareSpec(state, digest, bytes));
+}
+
+export function prepareSpec(
+  state: ShardState,
+  digestBytes: Uint8Array,
+  bytes: Uint8Array,
+): PreparedSpec {
+  const digest = digestWords(digestBytes);
+  const known = state.specs.find(digest);
+  if (known >= 0) {
+    return { digest, bytes, traits: state.specs.traits(known), key: state.specs.key(known) };
+  }
+  const spec = decodeSpecTerms(bytes);
+  return { digest, bytes, traits: state.specs.internTraits(spec), key: keyOf(spec) };
 }
 
 export function applySubmit(turn: Turn, command: Submit, specs: PreparedSpec[]): ItemReply[] {
@@ -64,7 +71,13 @@ export function applySubmit(turn: Turn, command: Submit, specs: PreparedSpec[]):
   return replies;
 }
 
-function submitOne(turn: Turn, item: SubmitItem, spec: PreparedSpec | undefined): ItemReply {
+/** Takes one task in; `firing` says which schedule makes it. */
+export function submitOne(
+  turn: Turn,
+  item: SubmitItem,
+  spec: PreparedSpec | undefined,
+  firing?: FiringOf,
+): ItemReply {
   const { state } = turn;
   if (spec === undefined) return refuse(item.id, 'badSpec', 'the command has no such spec');
   const found = state.lookUp(item.id);
@@ -95,7 +108,11 @@ function submitOne(turn: Turn, item: SubmitItem, spec: PreparedSpec | undefined)
     state.lookUp(item.id);
     state.keys.add(spec.key.high, spec.key.low, state.words);
   }
-  state.admit(item, takeSpec(state, spec));
+  const row = state.admit(item, takeSpec(state, spec));
+  if (firing !== undefined) {
+    state.table.ensureDetail(row).firing = firing;
+    state.note('fired', row);
+  }
   turn.readyChanged = true;
   return accept(item.id);
 }

@@ -21,6 +21,10 @@ export interface Traits {
   readonly attempts: number;
   readonly backoff: Backoff;
   readonly leaseMs: number;
+  /** Not to start before; 0 where that was not asked for. */
+  readonly notBeforeMs: number;
+  /** The same from the submit on. */
+  readonly delayMs: number;
   /** Number of specs in memory that have them. */
   uses: number;
   readonly text: string;
@@ -73,6 +77,8 @@ const hasTraits = (spec: SpecTerms, traits: Traits): boolean =>
   spec.tier === traits.demand.tier &&
   spec.attempts === traits.attempts &&
   spec.leaseMs === traits.leaseMs &&
+  (spec.notBeforeMs ?? 0) === traits.notBeforeMs &&
+  (spec.delayMs ?? 0) === traits.delayMs &&
   spec.backoff.initialMs === traits.backoff.initialMs &&
   spec.backoff.maxMs === traits.backoff.maxMs &&
   spec.require.length === 0 &&
@@ -85,6 +91,8 @@ const unknownTraits = (): Traits => ({
   attempts: 0,
   backoff: { initialMs: 0, maxMs: 0 },
   leaseMs: 0,
+  notBeforeMs: 0,
+  delayMs: 0,
   uses: 0,
   text: '',
 });
@@ -220,8 +228,9 @@ export class SpecTable {
 
   #internByText(spec: SpecTerms): Traits {
     const wanted = demandOf(spec);
-    const { attempts, backoff, leaseMs, tenant } = spec;
-    const numbers = `${attempts},${backoff.initialMs},${backoff.maxMs},${leaseMs}`;
+    const { attempts, backoff, leaseMs, tenant, notBeforeMs = 0, delayMs = 0 } = spec;
+    const begin = `${notBeforeMs},${delayMs}`;
+    const numbers = `${attempts},${backoff.initialMs},${backoff.maxMs},${leaseMs},${begin}`;
     const text = `${numbers}|${joined([tenant])}|${wanted.key}`;
     const known = this.#traitsByText.get(text);
     if (known !== undefined) return known;
@@ -237,6 +246,8 @@ export class SpecTable {
       attempts: Math.max(1, Math.min(attempts, limits.attemptsMax)),
       backoff,
       leaseMs,
+      notBeforeMs,
+      delayMs,
       uses: 0,
       text,
     };
