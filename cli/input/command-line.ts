@@ -1,4 +1,4 @@
-/** What runs, from the words of a command line: a script with its arguments, or what follows `--`. */
+/** What runs, from the words of a command line: a script with arguments, or what follows `--`. */
 import { readScript } from './read-input.ts';
 import type { TaskDocument } from './spec-flags.ts';
 

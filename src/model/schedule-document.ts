@@ -35,7 +35,7 @@ export type ScheduleReading =
 
 type Given = Readonly<Record<string, unknown>>;
 
-export const scheduleNameText = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+const scheduleNameText = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 const fieldNames = Object.keys(scheduleFields);
 
 /** What of a task document does not go with a schedule, and what does in its place. */

@@ -87,8 +87,6 @@ export const scheduleFields = {
   ),
 } as const satisfies Record<string, JsonSchema>;
 
-export type ScheduleFieldName = keyof typeof scheduleFields;
-
 /** JSON schema of the document; what it cannot say the reader checks. */
 export const scheduleDocumentSchema: JsonSchema = {
   type: 'object',

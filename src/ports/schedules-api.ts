@@ -62,7 +62,7 @@ export interface SchedulesApi {
     range: { readonly fromMs: number; readonly toMs: number; readonly request: string },
     actor: Actor,
   ): Promise<Backfilled>;
-  /** Occurrences after an instant, now where there is none, of a schedule that may not exist yet. */
+  /** Occurrences after an instant, now where none is given, of what may not exist yet. */
   next(
     definition: Pick<ScheduleDefinition, 'timing' | 'zone' | 'untilMs' | 'count'>,
     range: { readonly afterMs?: number | undefined; readonly count: number },

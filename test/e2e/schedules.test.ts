@@ -35,7 +35,16 @@ test(
       };
       expect(ended.attempts[0]!.startedAtMs).toBeGreaterThanOrEqual(ended.submittedAtMs + 3_000);
 
-      const options = ['--every', 'annually', '--month', 'feb', '--day', '29', '--overlap', 'allow'];
+      const options = [
+        '--every',
+        'annually',
+        '--month',
+        'feb',
+        '--day',
+        '29',
+        '--overlap',
+        'allow',
+      ];
       await cluster.ok(['schedule', 'create', 'yearly', ...options, '--', 'echo', 'again']);
       const task = await cluster.ok(['schedule', 'trigger', 'yearly', '-q']);
       expect(await cluster.untilSettled(task)).toMatchObject({

@@ -163,8 +163,16 @@ export const commands: Readonly<Record<string, ShardCommand>> = {
     kind: 'createSchedule',
     ...stamp,
     items: [
-      { definition: weeklySchedule, digest: new Uint8Array(16).fill(7), spec: encodeSpec(smallSpec) },
-      { definition: plainSchedule, digest: new Uint8Array(16).fill(8), spec: encodeSpec(smallSpec) },
+      {
+        definition: weeklySchedule,
+        digest: new Uint8Array(16).fill(7),
+        spec: encodeSpec(smallSpec),
+      },
+      {
+        definition: plainSchedule,
+        digest: new Uint8Array(16).fill(8),
+        spec: encodeSpec(smallSpec),
+      },
     ],
   },
   fire: {
@@ -175,7 +183,11 @@ export const commands: Readonly<Record<string, ShardCommand>> = {
       { ...scheduleName, createdMs: 1, occurrenceMs: 1_700_000_060_000, fires: false, missed: 300 },
     ],
   },
-  triggerSchedule: { kind: 'triggerSchedule', ...stamp, items: [{ ...scheduleName, id: sampleId }] },
+  triggerSchedule: {
+    kind: 'triggerSchedule',
+    ...stamp,
+    items: [{ ...scheduleName, id: sampleId }],
+  },
   backfill: {
     kind: 'backfill',
     ...stamp,

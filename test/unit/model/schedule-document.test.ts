@@ -26,17 +26,35 @@ function problemsOf(document: Record<string, unknown>): string[] {
 
 describe('a schedule document', () => {
   test.each([
-    [{ every: 'once', at: '2027-01-31T09:30' }, { kind: 'once', at: '2027-01-31T09:30:00' }],
-    [{ every: 'once', at: '2027-01-31T09:30+01:00' }, { kind: 'once', at: '2027-01-31T08:30:00' }],
-    [{ every: 'daily', at: '2:05' }, { kind: 'daily', minute: 125 }],
+    [
+      { every: 'once', at: '2027-01-31T09:30' },
+      { kind: 'once', at: '2027-01-31T09:30:00' },
+    ],
+    [
+      { every: 'once', at: '2027-01-31T09:30+01:00' },
+      { kind: 'once', at: '2027-01-31T08:30:00' },
+    ],
+    [
+      { every: 'daily', at: '2:05' },
+      { kind: 'daily', minute: 125 },
+    ],
     [{ every: 'daily' }, { kind: 'daily', minute: 0 }],
     [
       { every: 'weekly', weekday: 'thu,Monday' },
       { kind: 'weekly', minute: 0, weekdays: [1, 4] },
     ],
-    [{ every: 'weekly', weekday: ['sun'] }, { kind: 'weekly', minute: 0, weekdays: [0] }],
-    [{ every: 'monthly', day: '31' }, { kind: 'monthly', minute: 0, day: 31 }],
-    [{ every: 'monthly', day: 'last' }, { kind: 'monthly', minute: 0, day: lastDay }],
+    [
+      { every: 'weekly', weekday: ['sun'] },
+      { kind: 'weekly', minute: 0, weekdays: [0] },
+    ],
+    [
+      { every: 'monthly', day: '31' },
+      { kind: 'monthly', minute: 0, day: 31 },
+    ],
+    [
+      { every: 'monthly', day: 'last' },
+      { kind: 'monthly', minute: 0, day: lastDay },
+    ],
     [
       { every: 'annually', month: 'feb', day: 29, at: '23:59' },
       { kind: 'annually', minute: 1_439, month: 2, day: 29 },

@@ -139,7 +139,7 @@ describe('the end of a month', () => {
   });
 });
 
-/** Zone, the day before the clock goes forward, what a skipped time of day becomes, back to usual. */
+/** Zone, skipped time, day before the clock goes forward, what fires then, and the day after. */
 const gaps = [
   ['Europe/Berlin', two + half, '2026-03-28T12:00Z', '2026-03-29T01:00Z', '2026-03-30T00:30Z'],
   ['America/New_York', two + half, '2026-03-07T12:00Z', '2026-03-08T07:00Z', '2026-03-09T06:30Z'],

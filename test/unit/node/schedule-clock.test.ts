@@ -259,9 +259,7 @@ describe('occurrences that were missed', () => {
       [30, false, 3],
       ...all.slice(3),
     ]);
-    expect(missed({ catchUp: 'last', withinMs: 4 * minute }, hourLater)).toEqual([
-      [60, false, 6],
-    ]);
+    expect(missed({ catchUp: 'last', withinMs: 4 * minute }, hourLater)).toEqual([[60, false, 6]]);
   });
 
   test('do not fire more often than is left', () => {
