@@ -57,7 +57,8 @@ export function arrayTaskId(arrayId: TaskId, position: number): TaskId {
   });
 }
 
-const drawArrayId = (): TaskId =>
+/** An ID that nobody else draws. */
+export const drawId = (): TaskId =>
   formatTaskId({ atMs: Date.now(), slot: randomInt(slotCount), random: randomInt(randomMax) });
 
 /** Reads a document on behalf of `identity` and makes the requests it stands for. */
@@ -70,7 +71,7 @@ export function prepare(document: unknown, identity: Identity): Prepared {
     return { ok: false, problem: problemOf('forbidden', detail, { field: '/tenant' }) };
   }
   if (array === undefined) return { ok: true, requests: [{ id, spec }] };
-  const arrayId = id ?? drawArrayId();
+  const arrayId = id ?? drawId();
   const requests: SubmitRequest[] = [];
   for (let index = array.from; index <= array.to; index++) {
     const taskId = arrayTaskId(arrayId, index - array.from);

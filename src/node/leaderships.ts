@@ -3,6 +3,7 @@
  * loses them with it.
  */
 import type { Store } from '../ports/store.ts';
+import type { Effect } from '../shard/effects.ts';
 import { specKey } from '../shard/keys.ts';
 import type { ShardMachine } from '../shard/machine.ts';
 import type { NodeContext } from './context.ts';
@@ -55,6 +56,12 @@ export class Leaderships {
       this.#scheduler.dropLeader(replica.group);
     }
     this.#changed();
+  }
+
+  /** What an applied entry changed in a shard that is led here. */
+  onEffects(shard: number, effects: readonly Effect[]): void {
+    this.#scheduler.leader(shard)?.onEffects(effects);
+    if (effects.some(({ kind }) => kind === 'scheduleCreated')) this.#clocks.get(shard)?.wake();
   }
 
   stop(): void {

@@ -354,7 +354,7 @@ export class TschedNode {
       this.#reads.settled(effect.taskId);
     }
     this.#feed.changed();
-    if (replica.leading) this.scheduler.leader(replica.group)?.onEffects(mine);
+    if (replica.leading) this.#leaderships.onEffects(replica.group, mine);
   }
 
   #roleChanged(replica: Replica): void {

@@ -40,12 +40,13 @@ export class ScheduleClock {
   #seenChanges = -1;
   #nextMs = Number.NEGATIVE_INFINITY;
   #stopped = false;
-  #cancel: () => void;
+  #idle = true;
+  #cancel: () => void = () => undefined;
 
   constructor(context: NodeContext, leader: ShardLeader) {
     this.#context = context;
     this.#leader = leader;
-    this.#cancel = context.clock.after(0, () => this.#look());
+    this.#arm(0);
   }
 
   stop(): void {
@@ -53,8 +54,14 @@ export class ScheduleClock {
     this.#cancel();
   }
 
+  /** A schedule was made: a clock without any has stopped. */
+  wake(): void {
+    if (this.#idle) this.#arm(0);
+  }
+
   #arm(delayMs: number): void {
-    if (this.#stopped) return;
+    this.#idle = this.#leader.machine.schedules.size === 0;
+    if (this.#stopped || this.#idle) return;
     this.#cancel = this.#context.clock.after(delayMs, () => this.#look());
   }
 

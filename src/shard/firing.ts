@@ -5,7 +5,7 @@
 import { assert } from '../model/assert.ts';
 import type { ItemReply } from '../model/command.ts';
 import { errorTable } from '../model/errors.ts';
-import type { TaskId } from '../model/ids.ts';
+import { parseTaskId, type TaskId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
 import { firingId, type QueuedFiring } from '../model/schedule.ts';
 import { cancelTask } from './commands/cancel.ts';
@@ -82,12 +82,28 @@ function giveUp(turn: Turn, schedule: Schedule): Decided {
   return { fate: 'skipped' };
 }
 
+/** Later than this after its occurrence a task is named by the time at which it is made. */
+const onTimeMs = 60_000;
+
+/**
+ * The instant in an ID, by which tasks are listed and expire: that of the occurrence where it fires
+ * on time, else when it was asked for, which must be the same if it is asked for again. Nothing is
+ * admitted under one from before what has left the history.
+ */
+function idInstant(state: ShardState, schedule: Schedule, firing: QueuedFiring): number {
+  const { occurrenceMs, salt } = firing;
+  const baseMs = state.readyBaseMs;
+  const isLate = occurrenceMs < baseMs - onTimeMs - schedule.definition.jitterMs;
+  const asked = salt === undefined ? undefined : parseTaskId(salt);
+  const wantedMs = salt === undefined ? (isLate ? baseMs : occurrenceMs) : asked?.atMs;
+  return Math.min(Math.max(wantedMs ?? occurrenceMs, state.expired.toMs + 1), instantMaxMs);
+}
+
 /** ID of the task of an occurrence; a free one, unless somebody gave it a name of its own. */
 function idFor(state: ShardState, schedule: Schedule, firing: QueuedFiring): TaskId {
   if (firing.id !== undefined) return firing.id;
   const { occurrenceMs, salt } = firing;
-  // Nothing is admitted under an ID from before what has left the history.
-  const idMs = Math.min(Math.max(occurrenceMs, state.expired.toMs + 1), instantMaxMs);
+  const idMs = idInstant(state, schedule, firing);
   const origin = { ...schedule.definition, createdMs: schedule.createdMs };
   let id = firingId(origin, occurrenceMs, idMs, salt ?? '');
   if (salt !== undefined) return id;

@@ -1,5 +1,4 @@
 /** Schedules: making and reading them, what is done by hand, and what is to come. */
-import { randomUUID } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import { toTaskId } from '../../model/ids.ts';
 import { parseInstant } from '../../model/instant.ts';
@@ -22,6 +21,7 @@ import {
   scheduleViewSchema,
 } from '../schedule-schemas.ts';
 import { emptySchema, problemSchema } from '../schemas.ts';
+import { drawId } from '../submission.ts';
 
 const params = {
   type: 'object',
@@ -247,7 +247,7 @@ export const backfillRoute: Route = {
     const [fromMs, toMs] = [instantIn(body, 'from'), instantIn(body, 'to')];
     if (toMs < fromMs) refuse('badRequest', '`to` is before `from`.', { field: '/to' });
     const named = body['request'];
-    const key = typeof named === 'string' ? named : randomUUID();
+    const key = typeof named === 'string' ? named : drawId();
     const range = { fromMs, toMs, request: key };
     const { schedules } = gateway.api;
     return {

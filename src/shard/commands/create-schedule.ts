@@ -7,7 +7,7 @@
  *          scheduleExists    another one has the name
  *          badSpec           its tasks would have a key, or belong to another tenant
  *          tooManySchedules  the shard has as many, or as many bytes of specs, as it may
- * Effects  none: the leader looks at the schedules by itself
+ * Effects  scheduleCreated
  *
  * Whether it ever fires is judged where the calendar is, before this is proposed.
  */
@@ -61,6 +61,7 @@ function create(turn: Turn, { definition, digest, spec }: CreateScheduleItem): I
     return refuse(noTask, 'tooManySchedules', `the shard has ${what} already`);
   }
   schedules.add(newSchedule(turn, { definition, digest, spec }, actor.name));
+  turn.effects.push({ kind: 'scheduleCreated' });
   return accept(noTask);
 }
 

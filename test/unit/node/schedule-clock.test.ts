@@ -179,7 +179,7 @@ describe('schedules', { timeout: 120_000 }, () => {
           const due = occurrences({ timing, zone: 'UTC' }, { ...range, toMs: truthMs });
           // None is lost; those beyond the truth came early, by a clock that ran ahead.
           expect(fired.slice(0, due.length)).toEqual(due);
-          expect(fired.every(instant => instant <= furthestMs)).toBe(true);
+          expect(fired.every(instant => instant <= Math.max(furthestMs, truthMs))).toBe(true);
         },
       ),
       { numRuns: 15 },
