@@ -27,12 +27,25 @@ const definition: ScheduleDefinition = {
   catchUp: 'all',
 };
 
+const amounts = { ...noResources, cpuMilli: 100 };
+
 const spec: TaskSpec = {
-  ...{ tenant: 'default', owner: 'client', name: '', run: { kind: 'null' } },
-  ...{ env: [], cwd: '', tier: 'basic', labels: [], require: [], attempts: 1 },
-  request: { ...noResources, cpuMilli: 100 },
-  limit: { ...noResources, cpuMilli: 100 },
-  ...{ backoff: { initialMs: 0, maxMs: 0 }, capMs: 0, graceMs: 200, leaseMs: 5_000 },
+  tenant: 'default',
+  owner: 'client',
+  name: '',
+  run: { kind: 'null' },
+  env: [],
+  cwd: '',
+  tier: 'basic',
+  request: amounts,
+  limit: amounts,
+  labels: [],
+  require: [],
+  attempts: 1,
+  backoff: { initialMs: 0, maxMs: 0 },
+  capMs: 0,
+  graceMs: 200,
+  leaseMs: 5_000,
   outputBytesMax: 1_000,
 };
 

@@ -1,21 +1,32 @@
 /** Schedules on the command line: from flags to a document, and what is printed. */
 import { describe, expect, test } from 'vitest';
 import { documentOfScheduleFlags, prepareSchedules } from '../../../cli/input/schedule-flags.ts';
-import { plainScreen } from '../../../cli/output/screen.ts';
 import {
   renderOccurrences,
   renderSchedule,
   renderScheduleList,
 } from '../../../cli/output/schedules.ts';
+import { plainScreen } from '../../../cli/output/screen.ts';
 import type { ScheduleView } from '../../../src/model/schedule.ts';
 
 const nowMs = Date.UTC(2027, 0, 31, 9, 0);
 const screen = plainScreen(nowMs);
 
 const view: ScheduleView = {
-  ...{ tenant: 'default', name: 'nightly', state: 'paused', timing: 'daily at 02:30' },
-  ...{ timezone: 'Europe/Berlin', command: './etl.sh', createdAtMs: nowMs, createdBy: 'ann' },
-  ...{ left: 3, fired: 7, skipped: 1, missed: 2, shard: 4, stale: false },
+  tenant: 'default',
+  name: 'nightly',
+  state: 'paused',
+  timing: 'daily at 02:30',
+  timezone: 'Europe/Berlin',
+  command: './etl.sh',
+  createdAtMs: nowMs,
+  createdBy: 'ann',
+  left: 3,
+  fired: 7,
+  skipped: 1,
+  missed: 2,
+  shard: 4,
+  stale: false,
   document: { overlap: 'queue', catchUp: 'all', catchUpWithin: '6h', count: 10 },
   running: [],
   queued: [nowMs],

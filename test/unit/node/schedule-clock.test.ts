@@ -24,8 +24,13 @@ const schedule = (
   timing: Timing,
   parts: Partial<ScheduleDefinition> = {},
 ): ScheduleDefinition => ({
-  ...{ tenant: 'default', name, timing, zone: 'UTC' },
-  ...{ overlap: 'allow', catchUp: 'all', jitterMs: 0 },
+  tenant: 'default',
+  name,
+  timing,
+  zone: 'UTC',
+  overlap: 'allow',
+  catchUp: 'all',
+  jitterMs: 0,
   ...parts,
 });
 
