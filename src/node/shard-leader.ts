@@ -186,11 +186,7 @@ export class ShardLeader {
     }));
     let replies: readonly ItemReply[];
     try {
-      replies = await this.propose({
-        kind,
-        items,
-        ...this.stamp(),
-      } as unknown as ShardCommand);
+      replies = await this.propose({ kind, items, ...this.stamp() } as unknown as ShardCommand);
     } finally {
       for (const { ref } of reports)
         this.#reporting.delete(`${kind}.${keyOf(ref.taskId, ref.fence)}`);
