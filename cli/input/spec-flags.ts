@@ -1,7 +1,8 @@
 /** The flags of `submit` that say something about the task, and the document they stand for. */
-import { string } from '@oclif/core/flags';
+import { boolean, string } from '@oclif/core/flags';
 import { limits } from '../../src/model/limits.ts';
 import { tiers } from '../../src/model/resources.ts';
+import { priorities } from '../../src/model/spec-scheduling.ts';
 import { usageError } from '../cli-error.ts';
 
 const many = { multiple: true, multipleNonGreedy: true } as const;
@@ -41,6 +42,26 @@ export const specFlags = {
     description: `one task for each index, at most ${limits.arrayMax}`,
     helpValue: 'FROM-TO',
   }),
+  tolerance: string({
+    description: 'how long it may wait for its start; 1d unless given',
+    helpValue: 'DURATION',
+  }),
+  expire: string({
+    description: 'dropped where it could not start for so long',
+    helpValue: 'DURATION',
+  }),
+  priority: string({
+    description: `before or after others of its tenant: ${priorities.join(', ')}`,
+    helpValue: 'WORD',
+  }),
+  'off-peak': boolean({
+    description: 'held while the cluster is busy, until its start bound is near',
+  }),
+  window: string({
+    description: 'held outside of it, until its start bound is near: 22:00-06:00 (UTC); repeatable',
+    helpValue: 'WINDOW',
+    ...many,
+  }),
   label: string({ description: 'label of the task; repeatable', helpValue: 'K=V', ...many }),
   require: string({
     description: 'label a node must have; repeatable',
@@ -62,7 +83,7 @@ export const specFlags = {
 
 export type SpecFlagName = keyof typeof specFlags;
 export type SpecFlagValues = {
-  readonly [Name in SpecFlagName]?: string | readonly string[] | undefined;
+  readonly [Name in SpecFlagName]?: string | readonly string[] | boolean | undefined;
 };
 
 /** Field of the document for each flag. */
@@ -82,6 +103,11 @@ const fieldOf: Record<SpecFlagName, string> = {
   backoff: 'backoff',
   'idempotency-key': 'idempotencyKey',
   array: 'array',
+  tolerance: 'tolerance',
+  expire: 'expire',
+  priority: 'priority',
+  'off-peak': 'offPeak',
+  window: 'window',
   label: 'labels',
   require: 'require',
   'lost-after': 'lostAfter',
@@ -91,6 +117,8 @@ const fieldOf: Record<SpecFlagName, string> = {
   id: 'id',
 };
 
+/** Repeatable, and no `NAME=VALUE`. */
+const lists: ReadonlySet<SpecFlagName> = new Set(['window']);
 const counts: ReadonlySet<SpecFlagName> = new Set(['iops', 'ports', 'attempts']);
 
 function toMap(flag: string, pairs: readonly string[]): Record<string, string> {
@@ -113,7 +141,8 @@ export function documentOfFlags(flags: SpecFlagValues): TaskDocument {
   for (const name of Object.keys(fieldOf) as SpecFlagName[]) {
     const value = flags[name];
     if (value === undefined) continue;
-    if (typeof value !== 'string') document[fieldOf[name]] = toMap(name, value);
+    if (typeof value === 'boolean' || lists.has(name)) document[fieldOf[name]] = value;
+    else if (typeof value !== 'string') document[fieldOf[name]] = toMap(name, value);
     else if (counts.has(name) && /^\d{1,15}$/.test(value)) document[fieldOf[name]] = Number(value);
     else document[fieldOf[name]] = value;
   }

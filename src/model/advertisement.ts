@@ -5,6 +5,25 @@ import { limits } from './limits.ts';
 import { type Resources, type Tier, tiers } from './resources.ts';
 import { readPairs, readResources, writePairs, writeResources } from './spec.ts';
 
+/** Room that is kept on a node for a task that waits for it, against those that come after it. */
+export interface Claim {
+  readonly node: NodeId;
+  readonly request: Resources;
+  readonly urgent: boolean;
+  readonly boundMs: number;
+}
+
+/** The ready tasks of the shards that a node leads. */
+export interface AdvertisedDemand {
+  /** Close to their start bound; of very many, those that the planner looks at. */
+  readonly urgent: number;
+  readonly others: number;
+  /** The earliest start bound of all. */
+  readonly boundMs?: number | undefined;
+  /** Room that the other leaders are to leave to them. */
+  readonly claims: readonly Claim[];
+}
+
 export interface Advertisement {
   readonly node: NodeId;
   /** Name that people know the node by. */
@@ -29,12 +48,39 @@ export interface Advertisement {
   readonly httpAddress: string;
   /** Version of the registry this node has applied. */
   readonly registryIndex: number;
+  /** Told from cluster version 3 on. */
+  readonly demand?: AdvertisedDemand | undefined;
 }
 
-const version = 1;
+/** 2 has the demand behind what 1 has. */
+const versions = { plain: 1, demand: 2 } as const;
+
+function writeDemand(writer: ByteWriter, demand: AdvertisedDemand): void {
+  writer.varint(demand.urgent).varint(demand.others);
+  writer.optional(demand.boundMs, (w, boundMs) => w.varint(boundMs));
+  writer.list(demand.claims, (w, { node, request, urgent, boundMs }) => {
+    writeResources(w.text(node), request);
+    w.bool(urgent).varint(boundMs);
+  });
+}
+
+const readClaim = (reader: ByteReader): Claim => ({
+  node: reader.text(128),
+  request: readResources(reader),
+  urgent: reader.bool(),
+  boundMs: reader.varint(),
+});
+
+const readDemand = (reader: ByteReader): AdvertisedDemand => ({
+  urgent: reader.varint(),
+  others: reader.varint(),
+  boundMs: reader.optional(r => r.varint()),
+  claims: reader.list(readClaim, limits.claimsMax),
+});
 
 export function encodeAdvertisement(advertisement: Advertisement): Uint8Array {
-  const writer = new ByteWriter(256).u8(version);
+  const { demand } = advertisement;
+  const writer = new ByteWriter(256).u8(demand === undefined ? versions.plain : versions.demand);
   writer.text(advertisement.node).text(advertisement.name);
   writer.varint(advertisement.boot).varint(advertisement.sequence).text(advertisement.incarnation);
   writer.u8(tiers.indexOf(advertisement.tier));
@@ -44,6 +90,7 @@ export function encodeAdvertisement(advertisement: Advertisement): Uint8Array {
   writer.varint(advertisement.running).varint(advertisement.queued).varint(advertisement.queueRoom);
   writer.list(advertisement.leads, (w, shard) => w.varint(shard)).bool(advertisement.draining);
   writer.text(advertisement.httpAddress).varint(advertisement.registryIndex);
+  if (demand !== undefined) writeDemand(writer, demand);
   return writer.finish();
 }
 
@@ -51,7 +98,10 @@ export function encodeAdvertisement(advertisement: Advertisement): Uint8Array {
 export function decodeAdvertisement(bytes: Uint8Array): Advertisement {
   if (bytes.length > limits.gossipBytesMax) throw new DecodeError('advertisement too large');
   const reader = new ByteReader(bytes);
-  reader.version(version, 'advertisement');
+  const version = reader.u8();
+  if (version !== versions.plain && version !== versions.demand) {
+    throw new DecodeError(`advertisement: version ${version}, this program reads 1 to 2`);
+  }
   const node = reader.text(128);
   const name = reader.text(limits.nameBytesMax);
   const boot = reader.varint();
@@ -76,6 +126,7 @@ export function decodeAdvertisement(bytes: Uint8Array): Advertisement {
     draining: reader.bool(),
     httpAddress: reader.text(256),
     registryIndex: reader.varint(),
+    demand: version === versions.demand ? readDemand(reader) : undefined,
   };
   reader.end('advertisement');
   if (advertisement.labels.length > limits.labelsMax) throw new DecodeError('too many labels');

@@ -27,6 +27,7 @@ import {
   type SpecProblem,
   utf8Length,
 } from './spec-reading.ts';
+import { checkWaiting, emptyWaiting, waitingOf, writeWaiting } from './spec-waiting.ts';
 import { formatDuration } from './time.ts';
 
 export type SpecReading =
@@ -192,6 +193,7 @@ export function readSpecDocument(
     require: [],
     idempotencyKey: undefined,
     outputBytesMax: limits.outputBytesDefault,
+    ...emptyWaiting(),
     tenant: defaults.tenant,
     owner: defaults.owner,
   };
@@ -203,10 +205,11 @@ export function readSpecDocument(
   const run = runOf(draft, problems);
   const { request, limit } = amountsOf(draft, problems);
   checkTogether(draft, run, problems);
+  checkWaiting(draft, problems);
   if (problems.found.length > 0 || run === undefined)
     return { ok: false, problems: problems.found };
-  const { id, array, ways: _ways, scriptName: _name, args: _args, ...rest } = draft;
-  return { ok: true, spec: { ...rest, run, request, limit }, id, array };
+  const { id, array, ways: _ways, scriptName: _name, args: _args, windows: _w, ...rest } = draft;
+  return { ok: true, spec: { ...rest, ...waitingOf(draft), run, request, limit }, id, array };
 }
 
 const exactUnits = [
@@ -286,6 +289,7 @@ export function writeSpecDocument(spec: TaskSpec): Record<string, unknown> {
   if (spec.capMs > 0) document['cap'] = formatDuration(spec.capMs);
   document['grace'] = formatDuration(spec.graceMs);
   document['lostAfter'] = formatDuration(spec.leaseMs);
+  Object.assign(document, writeWaiting(spec));
   if (spec.labels.length > 0) document['labels'] = Object.fromEntries(spec.labels);
   if (spec.require.length > 0) document['require'] = Object.fromEntries(spec.require);
   if (spec.idempotencyKey !== undefined) document['idempotencyKey'] = spec.idempotencyKey;

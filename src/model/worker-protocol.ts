@@ -59,6 +59,11 @@ export type ToWorker =
       readonly arrayIndex?: number | undefined;
       /** `encodeSpec` bytes. */
       readonly spec: Uint8Array;
+      /**
+       * What is left to its start bound, 0 once that is past. Told from cluster version 3 on: a
+       * message with it has version 2.
+       */
+      readonly boundInMs?: number | undefined;
     })
   | (AttemptRef & { readonly kind: 'end'; readonly reason: 'cancelled' | 'superseded' })
   | (AttemptRef & { readonly kind: 'reportAck'; readonly ended: boolean })
@@ -96,6 +101,7 @@ export type FromWorker =
     };
 
 const version = 1;
+const versionWithBound = 2;
 const toWorkerKinds = ['dispatch', 'end', 'reportAck', 'renewAck'] as const;
 const fromWorkerKinds = ['accepted', 'refused', 'started', 'ended', 'renew'] as const;
 
@@ -116,12 +122,15 @@ function readRef(reader: ByteReader): AttemptRef {
 }
 
 export function encodeToWorker(message: ToWorker): Uint8Array {
-  const writer = new ByteWriter(128).u8(version).u8(toWorkerKinds.indexOf(message.kind));
+  const bounded = message.kind === 'dispatch' && message.boundInMs !== undefined;
+  const writer = new ByteWriter(128).u8(bounded ? versionWithBound : version);
+  writer.u8(toWorkerKinds.indexOf(message.kind));
   switch (message.kind) {
     case 'dispatch':
       writeRef(writer, message);
       writer.text(message.incarnation).varint(message.renewed).varint(message.run);
       writer.optional(message.arrayIndex, (w, index) => w.varint(index)).bytes(message.spec);
+      if (message.boundInMs !== undefined) writer.varint(message.boundInMs);
       break;
     case 'end':
       writeRef(writer, message);
@@ -142,14 +151,18 @@ export function encodeToWorker(message: ToWorker): Uint8Array {
 /** Throws `DecodeError` for another version, an unknown kind or malformed bytes. */
 export function decodeToWorker(bytes: Uint8Array): ToWorker {
   const reader = new ByteReader(bytes);
-  reader.version(version, 'message to a worker');
-  const message = readToWorker(reader);
+  const found = reader.u8();
+  if (found !== version && found !== versionWithBound) {
+    throw new DecodeError(`message to a worker: version ${found}, this program reads 1 to 2`);
+  }
+  const message = readToWorker(reader, found === versionWithBound);
   reader.end('message to a worker');
   return message;
 }
 
-function readToWorker(reader: ByteReader): ToWorker {
+function readToWorker(reader: ByteReader, bounded: boolean): ToWorker {
   const kind = toWorkerKinds[reader.u8()];
+  if (bounded && kind !== 'dispatch') throw new DecodeError('only a dispatch tells of a bound');
   switch (kind) {
     case 'dispatch':
       return {
@@ -160,6 +173,7 @@ function readToWorker(reader: ByteReader): ToWorker {
         run: reader.varint(),
         arrayIndex: reader.optional(r => r.varint()),
         spec: reader.bytesCopy(limits.specBytesMax),
+        boundInMs: bounded ? reader.varint() : undefined,
       };
     case 'end':
       return { kind, ...readRef(reader), reason: reader.bool() ? 'cancelled' : 'superseded' };

@@ -68,6 +68,10 @@ function waitingSentence(reason: string | undefined): string {
       return 'no node that could run anything has been heard of lately';
     case 'NeverFits':
       return 'no node at hand is large enough, even when empty';
+    case 'Priority':
+      return 'a node has room, which is kept for tasks that come before it';
+    case 'OffPeak':
+      return 'held off the peak: until the load or a window lets it go, or its start bound is near';
     case 'BackOff':
       return 'waits for its back-off before the next attempt';
     case 'ShardNoQuorum':

@@ -11,7 +11,7 @@ import type { Consistency, TaskView } from '../model/task.ts';
 import type { Store } from '../ports/store.ts';
 import { specKey, taskKey } from '../shard/keys.ts';
 import type { ShardMachine } from '../shard/machine.ts';
-import { demandOf } from '../shard/memory/spec-table.ts';
+import { laneOf } from '../shard/memory/spec-table.ts';
 import { decodeTaskRow, type TaskRecord } from '../shard/record.ts';
 import { toView } from '../shard/view.ts';
 import type { NodeContext } from './context.ts';
@@ -206,6 +206,7 @@ export class ShardAccess {
     const view = toView(record, spec, {
       stale,
       shard: replica.group,
+      nowMs: this.#context.clock.wallMs(),
       reason:
         record.state === 'waiting'
           ? this.reason(record, spec, stale && isLeaderless(replica))
@@ -224,7 +225,7 @@ export class ShardAccess {
   reason(record: TaskRecord, spec: TaskSpec, leaderless: boolean): string {
     if (leaderless) return 'ShardNoQuorum';
     if (record.backedOff && record.readySinceMs > this.#context.clock.wallMs()) return 'BackOff';
-    return this.#scheduler.reasonFor(demandOf(spec));
+    return this.#scheduler.reasonFor(laneOf(spec));
   }
 }
 

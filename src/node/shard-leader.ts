@@ -34,7 +34,7 @@ import {
 } from '../model/worker-protocol.ts';
 import type { Effect } from '../shard/effects.ts';
 import type { ShardMachine } from '../shard/machine.ts';
-import { background, type NodeContext } from './context.ts';
+import { background, boundInMs, type NodeContext } from './context.ts';
 import { diskFull } from './disk-room.ts';
 import { keyOf, type Live, mayHaveRun } from './live.ts';
 import type { PlacementDesk } from './placement-desk.ts';
@@ -120,13 +120,8 @@ export class ShardLeader {
   }
 
   cancel(ids: readonly TaskId[], reason: string, actor: Actor): Promise<readonly ItemReply[]> {
-    return this.#propose({
-      kind: 'cancel',
-      items: ids.map(taskId => ({ taskId })),
-      reason,
-      actor,
-      atMs: this.#context.clock.wallMs(),
-    });
+    const items = ids.map(taskId => ({ taskId }));
+    return this.#propose({ kind: 'cancel', items, reason, ...this.#stamp(), actor });
   }
 
   /** Proposes assignments; the reply to each says whether it holds. */
@@ -138,11 +133,13 @@ export class ShardLeader {
     return this.#propose({ kind: 'expire', items, ...this.#stamp() });
   }
 
+  overdue(items: readonly { readonly taskId: TaskId }[]): Promise<readonly ItemReply[]> {
+    return this.#propose({ kind: 'overdue', items, ...this.#stamp() });
+  }
+
   #stamp(): { readonly atMs: number; readonly actor: Actor } {
-    return {
-      atMs: this.#context.clock.wallMs(),
-      actor: { name: `node:${this.#context.nodeId}`, tenant: '' },
-    };
+    const actor = { name: `node:${this.#context.nodeId}`, tenant: '' };
+    return { atMs: this.#context.clock.wallMs(), actor };
   }
 
   async #propose(command: ShardCommand): Promise<readonly ItemReply[]> {
@@ -366,6 +363,7 @@ export class ShardLeader {
       run: attempt.run,
       arrayIndex: attempt.arrayIndex,
       spec,
+      boundInMs: boundInMs(this.#context, attempt.boundMs),
     });
   }
 

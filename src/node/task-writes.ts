@@ -29,6 +29,7 @@ import {
   inParts,
   type Routed,
   refuseUnreadable,
+  submitAt,
   toBatch,
   tooNewFor,
 } from './submit-parts.ts';
@@ -180,7 +181,7 @@ export class TaskWrites {
       try {
         results = await this.#atLeader(
           shard,
-          leader => leader.submit(batch, actor),
+          leader => submitAt(leader, batch, actor),
           () => ({ method: 'submit', payload: encodeSubmit(shard, batch, actor) }),
         );
       } catch (error) {
@@ -275,7 +276,7 @@ export class TaskWrites {
         if (command.kind !== 'submit') throw new TschedError('badRequest', 'not a submit');
         const leader = this.#leading(shard);
         refuseUnreadable(command, this.#context.clusterVersion());
-        return await leader.submit(command, command.actor);
+        return await submitAt(leader, command, command.actor);
       }),
     );
     peers.handle('cancel', (_from, payload) =>
@@ -298,7 +299,7 @@ export class TaskWrites {
     this.#forwardedBytes += bytes;
     try {
       const { shard, command } = decodeForwarded(payload);
-      return encodeReplies(await run(shard, command));
+      return encodeReplies(await run(shard, command), this.#context.clusterVersion());
     } finally {
       this.#forwardedBytes -= bytes;
     }
@@ -346,6 +347,12 @@ function failureOf(error: unknown, id: TaskId): SubmitReply & { readonly ok: fal
 function toReply(result: ItemReply | undefined, shard: ShardId, id: TaskId): SubmitReply {
   if (result === undefined) return { ok: false, id, code: 'internal', message: 'no reply' };
   return result.ok
-    ? { ok: true, id: result.taskId, shard, repeated: result.repeated }
+    ? {
+        ok: true,
+        id: result.taskId,
+        shard,
+        repeated: result.repeated,
+        startBoundMs: result.startBoundMs,
+      }
     : { ok: false, id, code: result.code, message: result.message };
 }

@@ -78,6 +78,7 @@ function checkTask(state: ShardState, row: number): void {
   const isWaiting = code === stateCode.waiting;
   assert(!isWaiting || detail?.cancelRequested === undefined, `a cancelled ${id} does not wait`);
   assert(isWaiting || !table.isBackedOff(row), `only a waiting ${id} backs off`);
+  assert(state.due.isWatched(row) === state.due.has(row), `${id} is watched until it starts`);
   const isHeld = table.holds(row) !== 0;
   assert((isWaiting && !isHeld) === (table.place(row) !== none), `${id} is queued while it waits`);
   assert(!isHeld || !isSettledCode(code), `nothing holds ${id} once it settled`);
@@ -94,15 +95,18 @@ function checkTask(state: ShardState, row: number): void {
 function checkQueue(state: ShardState): void {
   const { table, ready, specs } = state;
   let queued = 0;
-  for (const { demand, heap } of ready.heaps()) {
+  for (const { lane, heap } of ready.heaps()) {
     for (let place = 0; place < heap.size; place++) {
       const row = heap.at(place);
       assert(table.place(row) === place, 'a queued task knows its place');
       assert(table.state(row) === stateCode.waiting, 'what is queued waits');
       const parent = heap.at((place - 1) >>> 1);
-      assert(place === 0 || table.isBefore(parent, row), 'a queue is in order');
-      const isOfDemand = specs.traits(table.spec(row)).demand === demand;
-      assert(demand === undefined ? table.isBackedOff(row) : isOfDemand, 'queued where it belongs');
+      if (place > 0) {
+        const order = lane === undefined ? table : ready;
+        assert(order.isBefore(parent, row), 'a queue is in order');
+      }
+      const isOfLane = specs.traits(table.spec(row)).lane === lane;
+      assert(lane === undefined ? table.isBackedOff(row) : isOfLane, 'queued where it belongs');
       queued++;
     }
   }
@@ -112,6 +116,9 @@ function checkQueue(state: ShardState): void {
 }
 
 function checkLive(state: ShardState): void {
+  let counted = 0;
+  for (const { attempts } of state.attempts.byTenant.values()) counted += attempts;
+  assert(counted === state.liveRows().length, 'every live attempt is counted with its tenant');
   const live = state.liveRows();
   const wanted = state.counts[stateCode.assigned]! + state.counts[stateCode.running]!;
   assert(live.length === wanted, 'every live attempt is indexed by its node');

@@ -53,7 +53,7 @@ export class RowLoader {
       assert(count === state.counts[code], `state rows are missing: counter ${code}`);
     });
     state.loadMeta(meta);
-    queueWaiting(state);
+    enqueueAll(state);
   }
 }
 
@@ -82,6 +82,7 @@ function loadUnsettled(state: ShardState, head: TaskRowHead, value: Uint8Array):
   table.setReadySince(row, record.readySinceMs);
   table.setBackedOff(row, record.backedOff);
   table.setHolds(row, record.holds);
+  table.setMissedBound(row, record.boundMissed);
   const isPlain =
     record.attempts.length === 0 &&
     record.retryOf === undefined &&
@@ -96,7 +97,7 @@ function loadUnsettled(state: ShardState, head: TaskRowHead, value: Uint8Array):
   detail.avoid = record.avoid;
   const live = head.state === stateCode.waiting ? undefined : record.attempts.at(-1);
   detail.ended = live === undefined ? record.attempts : record.attempts.slice(0, -1);
-  if (live !== undefined) state.setLive(row, live);
+  if (live !== undefined) state.attempts.set(row, live);
 }
 
 function loadSpec(state: ShardState, key: Uint8Array, value: Uint8Array): void {
@@ -107,10 +108,14 @@ function loadSpec(state: ShardState, key: Uint8Array, value: Uint8Array): void {
   if (spec >= 0) state.specs.learn(spec, decodeSpecTerms(value));
 }
 
-function queueWaiting(state: ShardState): void {
+function enqueueAll(state: ShardState): void {
   const { table } = state;
   for (let row = 0; row < table.rowsEnd; row++) {
     assert(state.specs.isLearned(table.spec(row)), 'the spec of an unsettled task is stored');
-    if (table.state(row) === stateCode.waiting) state.queueLoaded(row);
+    if (table.state(row) === stateCode.waiting) state.enqueue(row);
+    else {
+      state.attempts.count(row);
+      state.due.refresh(row);
+    }
   }
 }

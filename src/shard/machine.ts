@@ -8,10 +8,10 @@
  * answer for `applied`. What the driver reads from the store it decodes with `decodeTaskRow`.
  */
 import { assert, unreachable } from '../model/assert.ts';
-import { ByteWriter } from '../model/bytes.ts';
 import { decodeShardCommand, type ItemReply, type ShardCommand } from '../model/command.ts';
 import type { NodeId, TaskId } from '../model/ids.ts';
 import type { Demand, ReadyBatch } from '../model/planning.ts';
+import type { Resources } from '../model/resources.ts';
 import { hashText } from '../model/slots.ts';
 import type { TaskEvent, TaskState } from '../model/task.ts';
 import { applyAssign } from './commands/assign.ts';
@@ -19,28 +19,21 @@ import { applyCancel } from './commands/cancel.ts';
 import { applyExpire } from './commands/expire.ts';
 import { applyFinish } from './commands/finish.ts';
 import { applyLose } from './commands/lose.ts';
+import { applyOverdue } from './commands/overdue.ts';
 import { applyRecover } from './commands/recover.ts';
 import { applyStart } from './commands/start.ts';
 import { applySubmit, type PreparedSpec, prepareSpecs } from './commands/submit.ts';
 import { applyUnassign } from './commands/unassign.ts';
 import type { Applied } from './effects.ts';
 import { checkState } from './invariants.ts';
-import {
-  digestBytes,
-  digestLength,
-  digestWords,
-  metaKey,
-  specKey,
-  taskKey,
-  writeTaskKey,
-} from './keys.ts';
+import { digestBytes, digestWords, metaKey, specKey, taskKey } from './keys.ts';
 import { RowLoader, type StateRow } from './load.ts';
 import { rowsInIdOrder } from './memory/id-order.ts';
 import { idWordCount, packId } from './memory/id-words.ts';
 import { isSettledCode, stateCode } from './memory/task-table.ts';
 import { encodeMeta } from './meta.ts';
-import { type TaskRecord, writeTaskRow } from './record.ts';
-import { recordBodyOf, recordOf } from './record-of.ts';
+import type { TaskRecord } from './record.ts';
+import { encodeRows, recordOf } from './record-of.ts';
 import { lookup, ShardState } from './state.ts';
 import type { Turn } from './turn.ts';
 
@@ -64,7 +57,11 @@ interface LiveAttempt {
   /** Its node is to end it. */
   readonly cancelling: boolean;
   readonly leaseMs: number;
+  /** Execution cap; 0 is none. */
+  readonly capMs: number;
   readonly assignedAtMs: number;
+  /** When it should start. */
+  readonly boundMs: number;
   readonly arrayIndex: number | undefined;
   /** Of its spec: 32 hexadecimal digits. */
   readonly digest: string;
@@ -208,8 +205,8 @@ export class ShardMachine {
   }
 
   /**
-   * What the planner may place: the oldest ready tasks of each demand, at most `limitPerDemand` of
-   * each, the demand with the oldest task first. `nowMs` is the leader's clock and ends back-offs.
+   * What the planner may place: the first ready tasks of each lane, at most `limitPerDemand` of
+   * each, the lane with the earliest bound first. `nowMs` is the leader's clock and ends back-offs.
    */
   readyBatches(limitPerDemand: number, nowMs: number): ReadyBatch[] {
     return this.#state.ready.batches(limitPerDemand, nowMs);
@@ -222,6 +219,28 @@ export class ShardMachine {
   /** End of the earliest back-off that was not over when the queue was last asked. */
   nextReadyAtMs(): number | undefined {
     return this.#state.ready.nextReadyAtMs();
+  }
+
+  /**
+   * Tasks that have not started and of which something is due at this instant (`commands/overdue`);
+   * `late` ones are known to have missed their start bound.
+   */
+  overdue(nowMs: number, limit: number): { readonly taskId: TaskId; readonly late: boolean }[] {
+    const { table, due } = this.#state;
+    return due
+      .due(nowMs, limit)
+      .map(row => ({ taskId: table.id(row), late: table.hasMissedBound(row) }));
+  }
+
+  /** When the task should start; `undefined` where it did, or where something holds it. */
+  startBoundMs(id: TaskId): number | undefined {
+    const row = this.#row(id);
+    return row < 0 || !this.#state.due.hasBound(row) ? undefined : this.#state.due.boundMs(row);
+  }
+
+  /** How many live attempts each tenant has, and what they hold. */
+  get useByTenant(): ReadonlyMap<string, { readonly attempts: number; readonly held: Resources }> {
+    return this.#state.attempts.byTenant;
   }
 
   /** Every attempt that is assigned or running, in ID order. */
@@ -245,7 +264,7 @@ export class ShardMachine {
     const detail = table.ensureDetail(row);
     assert(detail.live, 'the attempt is live');
     const { fence, run, node, nodeName, incarnation, assignedAtMs } = detail.live;
-    const { leaseMs, demand } = specs.traits(table.spec(row));
+    const { leaseMs, capMs, demand } = specs.traits(table.spec(row));
     return {
       taskId: table.id(row),
       fence,
@@ -256,7 +275,9 @@ export class ShardMachine {
       state: table.state(row) === stateCode.running ? 'running' : 'assigned',
       cancelling: detail.cancelRequested !== undefined,
       leaseMs,
+      capMs,
       assignedAtMs,
+      boundMs: this.#state.due.boundMs(row),
       arrayIndex: detail.arrayIndex,
       digest: specs.digestHex(table.spec(row)),
       demand,
@@ -333,35 +354,6 @@ export class ShardMachine {
   }
 }
 
-/**
- * Keys and values of tasks. They are views into one buffer: hundreds of tasks a flush are usual,
- * and memory of its own for each costs more than what is written to it.
- */
-function encodeRows(
-  state: ShardState,
-  rows: readonly number[],
-): (readonly [key: Uint8Array, value: Uint8Array])[] {
-  const { table, specs } = state;
-  const words = new Uint32Array(idWordCount);
-  const digest = new Uint32Array(digestLength / 4);
-  const writer = new ByteWriter(128 * rows.length);
-  const ends: number[] = [];
-  for (const row of rows) {
-    table.copyWords(row, words);
-    specs.copyDigest(table.spec(row), digest);
-    writeTaskKey(writer, words);
-    ends.push(writer.length);
-    writeTaskRow(writer, words, digest, recordBodyOf(state, row));
-    ends.push(writer.length);
-  }
-  const bytes = writer.finish();
-  return rows.map((_, place) => {
-    const start = place === 0 ? 0 : ends[place * 2 - 1]!;
-    const middle = ends[place * 2]!;
-    return [bytes.subarray(start, middle), bytes.subarray(middle, ends[place * 2 + 1]!)];
-  });
-}
-
 function applyCommand(turn: Turn, command: ShardCommand, specs: PreparedSpec[]): ItemReply[] {
   switch (command.kind) {
     case 'submit':
@@ -382,6 +374,8 @@ function applyCommand(turn: Turn, command: ShardCommand, specs: PreparedSpec[]):
       return applyRecover(turn, command);
     case 'expire':
       return applyExpire(turn, command);
+    case 'overdue':
+      return applyOverdue(turn, command);
     default:
       return unreachable(command, 'shard command');
   }

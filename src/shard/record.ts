@@ -42,6 +42,8 @@ export interface TaskRecord {
   readonly backedOff: boolean;
   /** Bits of `holdKinds`. */
   readonly holds: number;
+  /** Its start bound passed before it had started. */
+  readonly boundMissed: boolean;
   readonly settledAtMs?: number | undefined;
   readonly retryOf?: TaskId | undefined;
   readonly arrayId?: TaskId | undefined;
@@ -60,7 +62,7 @@ const plainVersion = 1;
 const extendedVersion = 2;
 
 /** Tags of the fields of version 2: append-only; a retired one stays listed. */
-const extra = { holds: 1 } as const;
+const extra = { holds: 1, boundMissed: 16 } as const;
 
 const keyedFlag = 1;
 const backedOffFlag = 2;
@@ -140,24 +142,31 @@ const noExtras: readonly Extra[] = [];
 
 /** What a task has beyond version 1, by ascending tag. */
 function extrasOf(record: TaskRecordBody): readonly Extra[] {
-  if (record.holds === 0) return noExtras;
+  if (record.holds === 0 && !record.boundMissed) return noExtras;
   const extras: Extra[] = [];
   if (record.holds !== 0) extras.push([extra.holds, w => w.varint(record.holds)]);
+  if (record.boundMissed) extras.push([extra.boundMissed, () => undefined]);
   return extras;
 }
 
 interface Extras {
   holds: number;
+  boundMissed: boolean;
 }
 
+const noExtrasRead: Readonly<Extras> = { holds: 0, boundMissed: false };
+
 function readExtras(reader: ByteReader): Extras {
-  const extras: Extras = { holds: 0 };
+  const extras: Extras = { ...noExtrasRead };
   const readOne = (r: ByteReader): void => {
     const tag = r.varint();
     const body = new ByteReader(r.bytes(textBytesMax));
     switch (tag) {
       case extra.holds:
         extras.holds = body.varint();
+        break;
+      case extra.boundMissed:
+        extras.boundMissed = true;
         break;
       default:
         throw new DecodeError(`task row: unknown field ${tag}, written by a newer version`);
@@ -238,7 +247,7 @@ export function decodeTaskRow(bytes: Uint8Array): TaskRecord {
     attempts: reader.list(readAttempt, limits.attemptsKept + 1),
     outcome: reader.optional(readOutcome),
     reason: reader.text(textBytesMax),
-    ...(head.isExtended ? readExtras(reader) : { holds: 0 }),
+    ...(head.isExtended ? readExtras(reader) : noExtrasRead),
   };
   reader.end('task row');
   return record;

@@ -15,9 +15,11 @@ import { type NodeId, type TaskId, timeOfId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
 import { mix32 } from '../model/slots.ts';
 import { type EventKind, eventKinds, type HoldKind, holdBit, taskStates } from '../model/task.ts';
+import { DueTasks } from './due.ts';
 import { EventRing } from './events.ts';
 import { FlushTracker } from './flush.ts';
 import { digestHex, digestWords } from './keys.ts';
+import { LiveAttempts } from './live.ts';
 import { idWordCount, packId } from './memory/id-words.ts';
 import { KnownKeys, SettledIds } from './memory/known-ids.ts';
 import { SpecTable } from './memory/spec-table.ts';
@@ -41,6 +43,8 @@ export class ShardState {
   readonly table = new TaskTable();
   readonly specs = new SpecTable();
   readonly ready = new ReadyQueue(this.table, this.specs);
+  readonly due = new DueTasks(this.table, this.specs);
+  readonly attempts = new LiveAttempts(this.table, this.specs);
   readonly settled = new SettledIds();
   readonly keys = new KnownKeys();
   readonly specUses = new SpecUses();
@@ -52,7 +56,6 @@ export class ShardState {
   readonly words = new Uint32Array(idWordCount);
   readonly #eventWords = new Uint32Array(idWordCount);
   readonly #digestWords = new Uint32Array(4);
-  readonly #liveByNode = new Map<NodeId, Set<number>>();
   readonly #names = new Map<string, string>();
   #nowMs = 0;
   #stampMs = 0;
@@ -177,8 +180,7 @@ export class ShardState {
     }
     this.counts[stateCode.waiting]!++;
     table.setHolds(row, holds);
-    if (holds === 0) this.ready.add(row);
-    else this.#held++;
+    this.enqueue(row);
     this.flush.markTask(row);
     this.note('submitted', row);
     return row;
@@ -204,6 +206,7 @@ export class ShardState {
       this.#held++;
     }
     table.setHolds(row, holds | holdBit(kind));
+    this.due.refresh(row);
     this.flush.markTask(row);
   }
 
@@ -213,11 +216,12 @@ export class ShardState {
     const holds = table.holds(row);
     if ((holds & holdBit(kind)) === 0) return;
     table.setHolds(row, holds & ~holdBit(kind));
+    this.due.refresh(row);
     this.flush.markTask(row);
     if (table.holds(row) !== 0 || table.state(row) !== stateCode.waiting) return;
     this.#held--;
     if (!table.isBackedOff(row)) table.setReadySince(row, this.readyBaseMs);
-    this.ready.add(row);
+    this.enqueue(row);
   }
 
   /** Takes a waiting task that is about to settle out of the queue, or out of what is held. */
@@ -230,10 +234,19 @@ export class ShardState {
     this.table.setHolds(row, 0);
   }
 
-  /** Where a waiting task belongs that was loaded. */
-  queueLoaded(row: number): void {
+  /** Puts a waiting task where it belongs. */
+  enqueue(row: number): void {
     if (this.table.holds(row) === 0) this.ready.add(row);
     else this.#held++;
+    this.due.refresh(row);
+  }
+
+  /** The start bound of a task has passed before it started: told once. */
+  missBound(row: number): void {
+    this.table.setMissedBound(row, true);
+    this.due.refresh(row);
+    this.flush.markTask(row);
+    this.note('boundMissed', row);
   }
 
   #shareId(id: TaskId): TaskId {
@@ -253,7 +266,7 @@ export class ShardState {
     this.ready.remove(row);
     table.setBackedOff(row, false);
     table.setFence(row, fence);
-    this.setLive(row, {
+    this.attempts.set(row, {
       fence,
       run: table.runs(row) + 1,
       node: this.shareName(to.node),
@@ -261,7 +274,9 @@ export class ShardState {
       incarnation: this.shareName(to.incarnation),
       assignedAtMs: this.shownInstant(row),
     });
+    this.attempts.count(row);
     this.#setState(row, stateCode.assigned);
+    this.due.refresh(row);
     this.flush.markTask(row, 100);
     this.note('assigned', row, { attempt: fence, node: to.node });
     return fence;
@@ -272,18 +287,8 @@ export class ShardState {
     return Math.max(this.#stampMs, this.table.submittedAt(row));
   }
 
-  setLive(row: number, attempt: AttemptRecord): void {
-    this.table.ensureDetail(row).live = attempt;
-    let rows = this.#liveByNode.get(attempt.node);
-    if (rows === undefined) {
-      rows = new Set();
-      this.#liveByNode.set(attempt.node, rows);
-    }
-    rows.add(row);
-  }
-
   live(row: number): AttemptRecord | undefined {
-    return this.table.detail(row)?.live;
+    return this.attempts.get(row);
   }
 
   markStarted(row: number, startedAtMs: number): void {
@@ -291,20 +296,14 @@ export class ShardState {
     assert(detail.live, 'an assigned task has a live attempt');
     detail.live = { ...detail.live, startedAtMs };
     this.#setState(row, stateCode.running);
+    this.due.refresh(row);
     this.flush.markTask(row);
     this.note('started', row, { attempt: detail.live.fence, node: detail.live.node });
   }
 
   /** Takes the live attempt away; the next move is `wait` or `settle`. */
   endLive(row: number): AttemptRecord {
-    const detail = this.table.ensureDetail(row);
-    const { live } = detail;
-    assert(live, 'only a live attempt ends');
-    detail.live = undefined;
-    const rows = this.#liveByNode.get(live.node);
-    rows?.delete(row);
-    if (rows?.size === 0) this.#liveByNode.delete(live.node);
-    return live;
+    return this.attempts.end(row);
   }
 
   /** Keeps an ended attempt, and of all of them the newest `limits.attemptsKept`. */
@@ -320,8 +319,7 @@ export class ShardState {
     this.table.setReadySince(row, readySinceMs);
     this.table.setBackedOff(row, backedOff);
     this.#setState(row, stateCode.waiting);
-    if (this.table.holds(row) === 0) this.ready.add(row);
-    else this.#held++;
+    this.enqueue(row);
     this.flush.markTask(row);
   }
 
@@ -336,6 +334,7 @@ export class ShardState {
     table.setBackedOff(row, false);
     table.setHolds(row, 0);
     this.#setState(row, code);
+    this.due.refresh(row);
     table.copyWords(row, this.#eventWords);
     this.settled.add(this.#eventWords, this.specs.digestWord(table.spec(row)));
     this.flush.markTask(row, end.reason.length);
@@ -361,10 +360,7 @@ export class ShardState {
 
   /** Rows with a live attempt, of one node or of all, in ID order. */
   liveRows(node?: NodeId): number[] {
-    const rows: number[] = [];
-    if (node !== undefined) rows.push(...(this.#liveByNode.get(node) ?? []));
-    else for (const ofNode of this.#liveByNode.values()) rows.push(...ofNode);
-    return rows.sort((left, right) => (this.table.isIdBefore(left, right) ? -1 : 1));
+    return this.attempts.rows(node);
   }
 
   /** A settled task whose row is stored leaves memory; what remains is its ID and its key. */

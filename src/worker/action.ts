@@ -12,6 +12,8 @@ export interface Launch extends AttemptRef {
   readonly run: number;
   readonly arrayIndex?: number | undefined;
   readonly spec: TaskSpec;
+  /** What was left to its start bound when it was dispatched, where that was told. */
+  readonly boundInMs?: number | undefined;
 }
 
 export type WorkerAction =

@@ -2,16 +2,18 @@
  * The directives of the shard transcripts. Tasks are `t1`, `t2`, ..., nodes any word; instants are
  * milliseconds after the start, `at` of a command is its stamp (default: the one before).
  *
- *   submit [at=] [attempts=] [backoff=(initial,max)] [key=] [name=] [cpu=] [tenant=]   t1
+ *   submit [at=] [attempts=] [backoff=(initial,max)] [key=] [name=] [cpu=] [tenant=]
+ *   [tolerance=] [expire=]                                                         t1
  *   [retry-of=t0] assign [at=]                                                                   t1
  *   node start | unassign | lose [at=]                                                  t1 fence
  *   finish [at=]                                                                   t1 fence outcome
  *   cancel [at=] [reason=]                                                         t1
  *   recover [at=] [epoch=]
  *   expire [at=] [state=] [key=] [...]       as for submit: the spec it had        t1 ...
+ *   overdue [at=]                                                                  t1
  *   status | attempts                                                              t1
- *   ready now= [limit=] · position now= · counts · live · events after= · time · flush · stored ·
- *   restart
+ *   ready now= [limit=] · due now= · position now= · counts · live · events after= · time · flush ·
+ *   stored · restart
  */
 import type { OutcomeKind } from '../../src/model/attempt.ts';
 import type { ItemReply } from '../../src/model/command.ts';
@@ -143,6 +145,10 @@ export class ShardTranscript {
         }));
         return show(this.#shard.apply({ kind: 'expire', items }));
       }
+      case 'overdue': {
+        const items = this.#lines.map(([task = '']) => ({ taskId: this.#id(task) }));
+        return show(this.#shard.apply({ kind: 'overdue', items }));
+      }
       default:
         return this.#query(name);
     }
@@ -168,6 +174,8 @@ export class ShardTranscript {
       backoff: { initialMs, maxMs },
       request: { ...tierDefaults.basic, cpuMilli: this.#number('cpu') ?? 100 },
       idempotencyKey: this.#text('key'),
+      toleranceMs: this.#number('tolerance'),
+      expireMs: this.#number('expire'),
     };
     return aSpec(parts);
   }
@@ -212,7 +220,7 @@ export class ShardTranscript {
         );
       case 'ready':
         return machine.readyBatches(this.#number('limit') ?? 100, nowMs).flatMap(batch => [
-          `cpu=${batch.demand.request.cpuMilli} count=${batch.count}`,
+          `cpu=${batch.lane.demand.request.cpuMilli} count=${batch.count}`,
           ...batch.tasks.map(task => {
             const avoid = task.avoid.length === 0 ? '' : ` avoid=${task.avoid.join(',')}`;
             return `  ${nameOf(task.id)} since=${since(task.readySinceMs)}${avoid}`;
@@ -223,6 +231,8 @@ export class ShardTranscript {
           const found = machine.position(this.#id(task), nowMs);
           return found ? `${task} ${found.position} of ${found.ready}` : `${task} is not ready`;
         });
+      case 'due':
+        return machine.overdue(nowMs, 100).map(({ taskId }) => nameOf(taskId));
       case 'live':
         return machine.liveAttempts().map(live => {
           const cancelling = live.cancelling ? ' cancelling' : '';

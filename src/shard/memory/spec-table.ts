@@ -8,16 +8,24 @@
  */
 import { assert } from '../../model/assert.ts';
 import { limits } from '../../model/limits.ts';
-import type { Demand } from '../../model/planning.ts';
+import type { Demand, Lane } from '../../model/planning.ts';
 import { noResources, resourceNames } from '../../model/resources.ts';
 import { hashText, keySlot, mix32 } from '../../model/slots.ts';
 import type { Backoff, SpecTerms } from '../../model/spec.ts';
+import { type OffPeak, priorities } from '../../model/spec-scheduling.ts';
+import { toleranceOf } from '../../model/start-bound.ts';
+import { formatWindow } from '../../model/windows.ts';
 import { digestLength, hexDigits } from '../keys.ts';
 
 /** What apply needs of a spec. Interned: equal traits are one object. */
 export interface Traits {
   readonly tenant: string;
   readonly demand: Demand;
+  readonly lane: Lane;
+  readonly toleranceMs: number;
+  /** 0 is never. */
+  readonly expireMs: number;
+  readonly capMs: number;
   readonly attempts: number;
   readonly backoff: Backoff;
   readonly leaseMs: number;
@@ -68,26 +76,51 @@ export function demandOf(spec: SpecTerms): Demand {
   return { key, tier: spec.tier, request: spec.request, require };
 }
 
+const offPeakText = (offPeak: OffPeak | undefined): string =>
+  offPeak === undefined
+    ? ''
+    : `${offPeak.byLoad ? 'load' : ''}/${offPeak.windows.map(formatWindow).join('/')}`;
+
+export function laneOf(spec: SpecTerms, demand: Demand = demandOf(spec)): Lane {
+  const { tenant, offPeak } = spec;
+  const priority = priorities.indexOf(spec.priority ?? 'normal');
+  const key = `${priority}|${offPeakText(offPeak)}|${joined([tenant])}|${demand.key}`;
+  return { key, demand, tenant, priority, offPeak };
+}
+
 const hasTraits = (spec: SpecTerms, traits: Traits): boolean =>
   spec.tenant === traits.tenant &&
   spec.tier === traits.demand.tier &&
   spec.attempts === traits.attempts &&
   spec.leaseMs === traits.leaseMs &&
+  spec.capMs === traits.capMs &&
+  (spec.expireMs ?? 0) === traits.expireMs &&
+  toleranceOf(spec) === traits.toleranceMs &&
+  priorities.indexOf(spec.priority ?? 'normal') === traits.lane.priority &&
+  spec.offPeak === undefined &&
+  traits.lane.offPeak === undefined &&
   spec.backoff.initialMs === traits.backoff.initialMs &&
   spec.backoff.maxMs === traits.backoff.maxMs &&
   spec.require.length === 0 &&
   traits.demand.require.length === 0 &&
   resourceNames.every(name => spec.request[name] === traits.demand.request[name]);
 
-const unknownTraits = (): Traits => ({
-  tenant: '',
-  demand: { key: '', tier: 'basic', request: noResources, require: [] },
-  attempts: 0,
-  backoff: { initialMs: 0, maxMs: 0 },
-  leaseMs: 0,
-  uses: 0,
-  text: '',
-});
+function unknownTraits(): Traits {
+  const demand: Demand = { key: '', tier: 'basic', request: noResources, require: [] };
+  return {
+    tenant: '',
+    demand,
+    lane: { key: '', demand, tenant: '', priority: 0, offPeak: undefined },
+    toleranceMs: 0,
+    expireMs: 0,
+    capMs: 0,
+    attempts: 0,
+    backoff: { initialMs: 0, maxMs: 0 },
+    leaseMs: 0,
+    uses: 0,
+    text: '',
+  };
+}
 
 export class SpecTable {
   #digests = new Uint32Array(capacityMin * digestWords);
@@ -104,6 +137,7 @@ export class SpecTable {
   readonly #traitsByText = new Map<string, Traits>();
   #newestTraits: Traits | undefined;
   readonly #demands = new Map<string, { readonly demand: Demand; uses: number }>();
+  readonly #lanes = new Map<string, { readonly lane: Lane; uses: number }>();
   readonly #unstored = new Map<number, Uint8Array>();
   /** Specs that no task uses, the one that fell out of use first in front. */
   readonly #idle = new Set<number>();
@@ -220,9 +254,11 @@ export class SpecTable {
 
   #internByText(spec: SpecTerms): Traits {
     const wanted = demandOf(spec);
-    const { attempts, backoff, leaseMs, tenant } = spec;
-    const numbers = `${attempts},${backoff.initialMs},${backoff.maxMs},${leaseMs}`;
-    const text = `${numbers}|${joined([tenant])}|${wanted.key}`;
+    const { attempts, backoff, leaseMs, tenant, capMs, expireMs = 0 } = spec;
+    const toleranceMs = toleranceOf(spec);
+    const times = `${toleranceMs},${expireMs},${capMs},${leaseMs}`;
+    const wantedLane = laneOf(spec, wanted);
+    const text = `${attempts},${backoff.initialMs},${backoff.maxMs},${times}|${wantedLane.key}`;
     const known = this.#traitsByText.get(text);
     if (known !== undefined) return known;
     let demand = this.#demands.get(wanted.key);
@@ -231,9 +267,19 @@ export class SpecTable {
       this.#demands.set(wanted.key, demand);
     }
     demand.uses++;
+    let lane = this.#lanes.get(wantedLane.key);
+    if (lane === undefined) {
+      lane = { lane: { ...wantedLane, demand: demand.demand }, uses: 0 };
+      this.#lanes.set(wantedLane.key, lane);
+    }
+    lane.uses++;
     const traits: Traits = {
       tenant,
       demand: demand.demand,
+      lane: lane.lane,
+      toleranceMs,
+      expireMs,
+      capMs,
       attempts: Math.max(1, Math.min(attempts, limits.attemptsMax)),
       backoff,
       leaseMs,
@@ -250,6 +296,8 @@ export class SpecTable {
     if (this.#newestTraits === traits) this.#newestTraits = undefined;
     const demand = this.#demands.get(traits.demand.key);
     if (demand !== undefined && --demand.uses === 0) this.#demands.delete(traits.demand.key);
+    const lane = this.#lanes.get(traits.lane.key);
+    if (lane !== undefined && --lane.uses === 0) this.#lanes.delete(traits.lane.key);
   }
 
   traits(spec: number): Traits {

@@ -28,6 +28,7 @@ const plain: TaskRecord = {
   readySinceMs: 1_700_000_000_002,
   backedOff: false,
   holds: 0,
+  boundMissed: false,
   settledAtMs: undefined,
   retryOf: undefined,
   arrayId: undefined,
@@ -111,6 +112,13 @@ describe('rows', () => {
     const later = { ...meta, expired: { tasks: 300, toMs: 1_700_000_000_001 }, epoch: 300 };
     expect(hex(encodeMeta(later))).toBe(golden.laterMetaRow);
     expect(decodeMeta(encodeMeta(later))).toEqual(later);
+  });
+
+  test('of a task whose start bound was missed have a tagged field more', () => {
+    const missed = { ...plain, boundMissed: true };
+    const bytes = encodeTaskRow(missed);
+    expect(hex(bytes)).toBe(`02${golden.plainRow.slice(2)}011000`);
+    expect(decodeTaskRow(bytes)).toEqual(missed);
   });
 
   test('of a task that is held have its plain row, a version and a tagged field', () => {
