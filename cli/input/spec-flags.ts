@@ -37,6 +37,15 @@ export const specFlags = {
     description: 'a later submit with the same key and task is the same task',
     helpValue: 'KEY',
   }),
+  after: string({
+    description: 'task that has to settle first, anywhere in the cluster; repeatable',
+    helpValue: 'ID',
+    ...many,
+  }),
+  when: string({
+    description: 'with --after: success (unless given), failure or always',
+    helpValue: 'WHEN',
+  }),
   array: string({
     description: `one task for each index, at most ${limits.arrayMax}`,
     helpValue: 'FROM-TO',
@@ -81,6 +90,8 @@ const fieldOf: Record<SpecFlagName, string> = {
   attempts: 'attempts',
   backoff: 'backoff',
   'idempotency-key': 'idempotencyKey',
+  after: 'after',
+  when: 'when',
   array: 'array',
   label: 'labels',
   require: 'require',
@@ -91,6 +102,8 @@ const fieldOf: Record<SpecFlagName, string> = {
   id: 'id',
 };
 
+/** Flags whose values are a list as they stand. */
+const lists: ReadonlySet<SpecFlagName> = new Set(['after']);
 const counts: ReadonlySet<SpecFlagName> = new Set(['iops', 'ports', 'attempts']);
 
 function toMap(flag: string, pairs: readonly string[]): Record<string, string> {
@@ -113,7 +126,8 @@ export function documentOfFlags(flags: SpecFlagValues): TaskDocument {
   for (const name of Object.keys(fieldOf) as SpecFlagName[]) {
     const value = flags[name];
     if (value === undefined) continue;
-    if (typeof value !== 'string') document[fieldOf[name]] = toMap(name, value);
+    if (lists.has(name)) document[fieldOf[name]] = value;
+    else if (typeof value !== 'string') document[fieldOf[name]] = toMap(name, value);
     else if (counts.has(name) && /^\d{1,15}$/.test(value)) document[fieldOf[name]] = Number(value);
     else document[fieldOf[name]] = value;
   }

@@ -26,6 +26,13 @@ import { submitBatchRoute } from './routes/submit-batch.ts';
 import { submitStreamRoute } from './routes/submit-stream.ts';
 import { explainRoute, getSpecRoute, getTaskRoute, listTasksRoute } from './routes/tasks.ts';
 import { waitRoute } from './routes/wait.ts';
+import {
+  cancelWorkflowRoute,
+  getWorkflowRoute,
+  retryWorkflowRoute,
+  submitWorkflowRoute,
+  waitWorkflowRoute,
+} from './routes/workflows.ts';
 
 export const routes: readonly Route[] = [
   healthRoute,
@@ -41,6 +48,11 @@ export const routes: readonly Route[] = [
   cancelRoute,
   cancelManyRoute,
   retryRoute,
+  submitWorkflowRoute,
+  getWorkflowRoute,
+  waitWorkflowRoute,
+  cancelWorkflowRoute,
+  retryWorkflowRoute,
   eventsRoute,
   nodesRoute,
   nodeRoute,

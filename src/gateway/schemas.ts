@@ -6,6 +6,8 @@ import { outcomeKinds } from '../model/attempt.ts';
 import { errorTable } from '../model/errors.ts';
 import { resourceNames, tiers } from '../model/resources.ts';
 import type { JsonSchema } from '../model/spec-fields.ts';
+import { whens } from '../model/when.ts';
+import { workflowStates } from '../model/workflow.ts';
 import { eventKinds, taskStates, waitingReasons } from '../model/task.ts';
 
 const text: JsonSchema = { type: 'string' };
@@ -78,6 +80,7 @@ const outcome = object({
   stderrBytes: whole,
   outputTruncated: flag,
   tail: described(text, 'Last bytes of the output.'),
+  'output?': described(text, 'What it handed on in its TSCHED_OUTPUT file.'),
   message: text,
 });
 
@@ -120,6 +123,9 @@ export const taskViewSchema = object({
   'retryOf?': taskIdSchema,
   'arrayId?': taskIdSchema,
   'arrayIndex?': whole,
+  'workflowId?': described(taskIdSchema, 'Workflow that it is a task of.'),
+  'after?': described(listOf(taskIdSchema), 'Tasks by ID that it waited for.'),
+  'when?': { enum: whens },
   'cancelRequested?': object({ reason: text, by: text }),
   stale: described(flag, 'Read from a replica that could not confirm it with a majority.'),
   'staleMs?': described(whole, 'Since that replica last heard of a leader, where it did.'),
@@ -139,6 +145,40 @@ const taskSummary = object({
   attemptsMax: whole,
   shard: whole,
   'nodeName?': text,
+});
+
+export const workflowParams = object({
+  id: described(text, 'ID of a workflow, its last 4 or more characters, or `last`.'),
+});
+
+const workflowTask = object({
+  id: taskIdSchema,
+  name: text,
+  after: described(texts, 'Names of the tasks of the workflow that it waits for.'),
+  when: { enum: whens },
+  state: described({ enum: [...taskStates, 'missing'] }, '`missing`: it left the history.'),
+  'skipped?': described(flag, 'It was not needed: its condition did not come true.'),
+  'reason?': reason,
+  'nodeName?': text,
+  'startedAtMs?': instant,
+  'endedAtMs?': instant,
+  'keptFrom?': described(taskIdSchema, 'The task whose outcome holds.'),
+});
+
+export const workflowViewSchema = object({
+  id: described(taskIdSchema, 'ID of the workflow.'),
+  name: text,
+  tenant: text,
+  owner: text,
+  state: { enum: workflowStates },
+  shard: whole,
+  total: described(whole, 'Tasks in all.'),
+  submittedAtMs: instant,
+  'settledAtMs?': instant,
+  'retryOf?': taskIdSchema,
+  'cancelRequested?': object({ reason: text, by: text }),
+  tasks: listOf(workflowTask),
+  stale: flag,
 });
 
 export const listPageSchema = object({

@@ -50,6 +50,8 @@ export interface Outcome {
   readonly outputTruncated: boolean;
   /** Last bytes of the output, at most `limits.outcomeTailBytes`, as text. */
   readonly tail: string;
+  /** What it left in its TSCHED_OUTPUT file for the tasks that wait for it, as text. */
+  readonly output?: string | undefined;
   /** One sentence for a person, where the kind does not say it all. */
   readonly message: string;
 }
@@ -71,21 +73,27 @@ export function systemOutcome(kind: OutcomeKind, atMs: number, message: string):
   };
 }
 
+/** Three bytes for each that is no UTF-8. */
+const outputTextMax = 3 * limits.handedOnBytesMax;
+
 export function writeOutcome(writer: ByteWriter, outcome: Outcome): void {
-  writer.u8(1).u8(outcomeKinds.indexOf(outcome.kind));
+  // Version 2 is written only where there is an output: programs without it read all others.
+  writer.u8(outcome.output === undefined ? 1 : 2).u8(outcomeKinds.indexOf(outcome.kind));
   writer.optional(outcome.exitCode, (w, code) => w.u8(code & 0xff));
   writer.optional(outcome.signal, (w, signal) => w.text(signal));
   writer.varint(outcome.startedAtMs).varint(outcome.endedAtMs);
   writer.varint(outcome.userCpuMs).varint(outcome.systemCpuMs).varint(outcome.peakMemoryBytes);
   writer.varint(outcome.stdoutBytes).varint(outcome.stderrBytes).bool(outcome.outputTruncated);
   writer.text(outcome.tail).text(outcome.message);
+  if (outcome.output !== undefined) writer.text(outcome.output);
 }
 
 export function readOutcome(reader: ByteReader): Outcome {
-  reader.version(1, 'outcome');
+  const version = reader.u8();
+  if (version !== 1 && version !== 2) throw new DecodeError(`outcome: version ${version}`);
   const kind = outcomeKinds[reader.u8()];
   if (kind === undefined) throw new DecodeError('unknown outcome');
-  return {
+  const outcome = {
     kind,
     exitCode: reader.optional(r => r.u8()),
     signal: reader.optional(r => r.text(32)),
@@ -100,4 +108,5 @@ export function readOutcome(reader: ByteReader): Outcome {
     tail: reader.text(limits.outcomeTailBytes * 4),
     message: reader.text(4_096),
   };
+  return version === 1 ? outcome : { ...outcome, output: reader.text(outputTextMax) };
 }

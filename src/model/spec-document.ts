@@ -159,11 +159,12 @@ function readField(draft: SpecDraft, name: string, value: unknown, problems: Pro
 
 /**
  * Reads one document. Fields set to `undefined` count as left out. At most 20 problems are told.
- * `defaults` come from the token of whoever asks.
+ * `defaults` come from the token of whoever asks; `within` is what a workflow says of its task.
  */
 export function readSpecDocument(
   document: unknown,
   defaults: { readonly tenant: string; readonly owner: string },
+  within: { readonly hasParents: boolean } = { hasParents: false },
 ): SpecReading {
   const problems = new ProblemList();
   if (typeof document !== 'object' || document === null || Array.isArray(document)) {
@@ -191,6 +192,8 @@ export function readSpecDocument(
     labels: [],
     require: [],
     idempotencyKey: undefined,
+    after: undefined,
+    when: undefined,
     outputBytesMax: limits.outputBytesDefault,
     tenant: defaults.tenant,
     owner: defaults.owner,
@@ -203,6 +206,9 @@ export function readSpecDocument(
   const run = runOf(draft, problems);
   const { request, limit } = amountsOf(draft, problems);
   checkTogether(draft, run, problems);
+  if (draft.when !== undefined && draft.after === undefined && !within.hasParents) {
+    problems.add('/when', 'goes with `after`, which says what is waited for');
+  }
   if (problems.found.length > 0 || run === undefined)
     return { ok: false, problems: problems.found };
   const { id, array, ways: _ways, scriptName: _name, args: _args, ...rest } = draft;
@@ -289,6 +295,8 @@ export function writeSpecDocument(spec: TaskSpec): Record<string, unknown> {
   if (spec.labels.length > 0) document['labels'] = Object.fromEntries(spec.labels);
   if (spec.require.length > 0) document['require'] = Object.fromEntries(spec.require);
   if (spec.idempotencyKey !== undefined) document['idempotencyKey'] = spec.idempotencyKey;
+  if (spec.after !== undefined) document['after'] = spec.after;
+  if (spec.when !== undefined) document['when'] = spec.when;
   document['output'] = writeSize(spec.outputBytesMax);
   document['tenant'] = spec.tenant;
   document['owner'] = spec.owner;

@@ -23,6 +23,7 @@ import {
   readTextList,
 } from './spec-reading.ts';
 import { formatDuration } from './time.ts';
+import { type When, whens } from './when.ts';
 
 const dayMs = 86_400_000;
 export const backoffDefault: Backoff = { initialMs: 1_000, maxMs: 60_000 };
@@ -52,6 +53,8 @@ export interface SpecDraft {
   labels: [string, string][];
   require: [string, string][];
   idempotencyKey: string | undefined;
+  after: readonly TaskId[] | undefined;
+  when: When | undefined;
   outputBytesMax: number;
   tenant: string;
   owner: string;
@@ -65,7 +68,7 @@ export type FieldReader = (
 ) => void;
 
 const shortText = { bytesMax: limits.nameBytesMax, bytesMin: 1, oneLine: true } as const;
-const tenantText = /^[a-z0-9][a-z0-9._-]{0,62}$/;
+export const tenantText = /^[a-z0-9][a-z0-9._-]{0,62}$/;
 const base64Text = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 const envRule: PairRule = {
@@ -163,6 +166,31 @@ function readBackoff(problems: ProblemList, pointer: string, value: unknown): Ba
     );
   }
   return { initialMs, maxMs };
+}
+
+function readAfter(
+  problems: ProblemList,
+  pointer: string,
+  value: unknown,
+): readonly TaskId[] | undefined {
+  const list = typeof value === 'string' ? [value] : value;
+  if (!Array.isArray(list) || list.length === 0) {
+    return problems.add(pointer, `must be a list of task IDs, not ${describeValue(value)}`);
+  }
+  if (list.length > limits.afterMax) {
+    const most = limits.afterMax;
+    return problems.add(pointer, `names ${list.length} tasks; at most ${most} are allowed`);
+  }
+  const ids = new Set<TaskId>();
+  list.forEach((text: unknown, place) => {
+    const id = typeof text === 'string' ? toTaskId(text) : undefined;
+    const at = pointer + pointerStep(place);
+    if (id === undefined) {
+      problems.add(at, `must be a whole task ID of 20 characters, not ${describeValue(text)}`);
+    } else if (ids.has(id)) problems.add(at, `names task ${id} twice`);
+    else ids.add(id);
+  });
+  return [...ids];
 }
 
 /** Amounts by the name they have in the document. */
@@ -308,6 +336,15 @@ export const fieldReaders: { readonly [Name in SpecFieldName]: FieldReader } = {
   idempotencyKey: (draft, value, pointer, problems) => {
     const rule = { bytesMax: limits.keyBytesMax, bytesMin: 1, oneLine: true };
     draft.idempotencyKey = readText(problems, pointer, value, rule);
+  },
+  after: (draft, value, pointer, problems) => {
+    draft.after = readAfter(problems, pointer, value);
+  },
+  when: (draft, value, pointer, problems) => {
+    const when = whens.find(known => known === value);
+    if (when === undefined) {
+      problems.add(pointer, `must be success, failure or always, not ${describeValue(value)}`);
+    } else draft.when = when;
   },
   array: (draft, value, pointer, problems) => {
     draft.array = readArrayRange(problems, pointer, value);

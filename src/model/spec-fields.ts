@@ -5,6 +5,7 @@
  */
 import { limits } from './limits.ts';
 import { tiers } from './resources.ts';
+import { whens } from './when.ts';
 
 /** A JSON schema, as plain data. */
 export interface JsonSchema {
@@ -121,6 +122,17 @@ export const specFields = {
     'A later submit with the same key and the same specification is the same task.',
     'invoice-2024-07-31',
   ),
+  after: field(
+    { anyOf: [{ ...textList, minItems: 1, maxItems: limits.afterMax }, { type: 'string' }] },
+    'Tasks that have to settle first, anywhere in the cluster, by their whole IDs; in a workflow ' +
+      'also by their names.',
+    ['06fq3v8k2a7d1m9x4t0c'],
+  ),
+  when: field(
+    { enum: whens },
+    'With `after`: success of all of them (as a rule), failure of one, or always, once all settled.',
+    'success',
+  ),
   array: field(
     text(32),
     `Makes one task of this specification for each index, at most ${limits.arrayMax}.`,
@@ -142,10 +154,6 @@ export const notYetFields: readonly string[] = [
   'network',
   'isolation',
   'sandbox',
-  'after',
-  'when',
-  'workflow',
-  'tasks',
   'schedule',
   'at',
   'in',

@@ -4,7 +4,10 @@
  * encoding, and how it is written and read. A field that a spec does not use takes no byte, so
  * specs that use none are those that programs of version 1 read.
  */
-import type { ByteReader, ByteWriter } from './bytes.ts';
+import { type ByteReader, type ByteWriter, DecodeError } from './bytes.ts';
+import type { TaskId } from './ids.ts';
+import { limits } from './limits.ts';
+import { type When, whens } from './when.ts';
 
 /** All of them are missing where they were not asked for. */
 export type SpecScheduling = {
@@ -28,6 +31,12 @@ const field = <T>(definition: Field<T>): Field<T> => definition;
 
 const keyBytesMax = 1_024;
 
+function readWhen(reader: ByteReader): When {
+  const when = whens[reader.u8()];
+  if (when === undefined) throw new DecodeError('unknown condition of a task');
+  return when;
+}
+
 /** By ascending tag: the order in which they are written. */
 export const schedulingFields = {
   /** Tasks of one tenant and key run one at a time, in the order in which they were submitted. */
@@ -35,6 +44,20 @@ export const schedulingFields = {
     tag: 21,
     write: (w, key) => w.text(key),
     read: r => r.text(keyBytesMax),
+    isTerm: true,
+  }),
+  /** Tasks anywhere in the cluster that have to settle first. */
+  after: field<readonly TaskId[]>({
+    tag: 28,
+    write: (w, parents) => w.list(parents, (b, id) => b.text(id)),
+    read: r => r.list(b => b.text(32) as TaskId, limits.afterMax),
+    isTerm: true,
+  }),
+  /** Which ends of its parents let it run; `success` where it is missing. */
+  when: field<When>({
+    tag: 29,
+    write: (w, when) => w.u8(whens.indexOf(when)),
+    read: readWhen,
     isTerm: true,
   }),
 } as const;

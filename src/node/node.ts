@@ -33,6 +33,7 @@ import { RegistryClient } from './registry-client.ts';
 import type { Replica } from './replica.ts';
 import { Scheduler } from './scheduler.ts';
 import { ShardAccess } from './shard-access.ts';
+import { ShardMessages } from './shard-messages.ts';
 import { Snapshots } from './snapshots.ts';
 import { standingOf } from './standing-of.ts';
 import { StartRecord } from './start-record.ts';
@@ -43,6 +44,7 @@ import { TaskWrites } from './task-writes.ts';
 import { UnfitNodes } from './unfit-nodes.ts';
 import { prefetchMaxOf, WorkerHost } from './worker-host.ts';
 import { WorkerWire } from './worker-wire.ts';
+import { Workflows } from './workflows.ts';
 
 export class TschedNode {
   /** The verbs behind the HTTP API. */
@@ -185,15 +187,15 @@ export class TschedNode {
         this.#advertiser.soon();
       },
     });
+    const table = () => this.registry.machine()?.slotTable() ?? [];
+    const shared = { context: this.context, scheduler: this.scheduler, store, table };
     this.#leaderships = new Leaderships({
-      context: this.context,
-      scheduler: this.scheduler,
-      store,
+      ...shared,
+      messages: new ShardMessages(shared),
       changed: () => this.#advertiser.soon(),
     });
     this.#expiry = new Expiry({
-      context: this.context,
-      store,
+      ...shared,
       leaders: () => this.scheduler.leaders(),
       rules: () => this.registry.historyRules(),
     });
@@ -220,7 +222,6 @@ export class TschedNode {
       unfitNodes,
       expiry: this.#expiry,
     });
-    const table = () => this.registry.machine()?.slotTable() ?? [];
     const draw = new IdDraw({
       clock,
       random,
@@ -228,36 +229,33 @@ export class TschedNode {
       writable: () => this.#directory.writableShards(),
     });
     this.#cluster = new ClusterReads({
-      context: this.context,
+      ...shared,
       registry: this.registry,
-      scheduler: this.scheduler,
       membership: this.#membership,
       isolation: () => this.worker.isolation,
       unfitNodes,
     });
     this.#writes = new TaskWrites({
-      context: this.context,
-      scheduler: this.scheduler,
+      ...shared,
       draw,
-      table,
       inFlightMax: settings.submitsInFlightMax,
       totals: () => this.registry.members(),
     });
     const shards = () => this.registry.machine()?.cluster()?.shards ?? 0;
     const nodeOf = (id: NodeId): string => this.#cluster.nodeName(id);
     const access = new ShardAccess({
-      context: this.context,
-      scheduler: this.scheduler,
-      store,
-      table,
+      ...shared,
       reported: shard => this.registry.seatsOf(shard),
       setting: name => this.registry.setting(name),
     });
-    this.#reads = new TaskReads({
-      context: this.context,
-      scheduler: this.scheduler,
+    this.#reads = new TaskReads({ ...shared, access, nodeOf });
+    const workflows = new Workflows({
+      ...shared,
       access,
-      nodeOf,
+      draw,
+      shards,
+      reads: this.#reads,
+      unfit: spec => this.#writes.unfit(spec),
     });
     this.#feed = new EventsFeed({
       context: this.context,
@@ -279,6 +277,7 @@ export class TschedNode {
         nodeOf,
       }),
       feed: this.#feed,
+      workflows,
       cluster: this.#cluster,
       ready: () => this.ready,
       stopAsked: how => this.#end.stopAsked(how),
@@ -356,12 +355,13 @@ export class TschedNode {
     if (replica.group === registryGroup) return;
     const mine = effects as readonly Effect[];
     for (const effect of mine) {
+      if (effect.kind === 'workflowSettled') this.#reads.settled(effect.workflowId);
       if (effect.kind !== 'settled') continue;
       this.#counters.settled++;
       this.#reads.settled(effect.taskId);
     }
     this.#feed.changed();
-    if (replica.leading) this.scheduler.leader(replica.group)?.onEffects(mine);
+    if (replica.leading) this.#leaderships.applied(replica, mine);
   }
 
   #roleChanged(replica: Replica): void {

@@ -16,7 +16,7 @@
  */
 import {
   type Actor,
-  type ExpireItem,
+  type CommandBody,
   encodeShardCommand,
   type FenceItem,
   type ItemReply,
@@ -42,6 +42,8 @@ import { overCodes, type QueuedReport } from './queued-report.ts';
 import { Renewals } from './renewals.ts';
 import type { Replica } from './replica.ts';
 import { itemsMax, type SubmitBatch, SubmitQueue } from './submit-queue.ts';
+import { inputsOf } from './task-inputs.ts';
+import type { RowReader } from './workflow-graph.ts';
 
 /** A dispatch or an end that was not answered is repeated this often. */
 const repeatMs = 1_000;
@@ -51,15 +53,12 @@ const scanMs = 500;
 /** A scan that comes later than this finds a leader that was stopped or suspended. */
 const scanLateMs = 5_000;
 
-/** How the leader reads a spec that has left memory. */
-export type SpecReader = (digest: string) => Uint8Array | undefined;
-
 export class ShardLeader {
   readonly replica: Replica;
   readonly machine: ShardMachine;
   readonly #context: NodeContext;
   readonly #desk: PlacementDesk;
-  readonly #readSpec: SpecReader;
+  readonly #readRow: RowReader;
   #beganMs: number;
   #scannedMs: number;
   readonly #live = new Map<string, Live>();
@@ -78,13 +77,13 @@ export class ShardLeader {
     readonly desk: PlacementDesk;
     readonly replica: Replica;
     readonly machine: ShardMachine;
-    readonly readSpec: SpecReader;
+    readonly readRow: RowReader;
   }) {
     this.replica = options.replica;
     this.machine = options.machine;
     this.#context = options.context;
     this.#desk = options.desk;
-    this.#readSpec = options.readSpec;
+    this.#readRow = options.readRow;
     this.#beganMs = options.context.clock.bootMs();
     this.#scannedMs = this.#beganMs;
     this.#submits = new SubmitQueue(command => this.#propose(command));
@@ -120,13 +119,7 @@ export class ShardLeader {
   }
 
   cancel(ids: readonly TaskId[], reason: string, actor: Actor): Promise<readonly ItemReply[]> {
-    return this.#propose({
-      kind: 'cancel',
-      items: ids.map(taskId => ({ taskId })),
-      reason,
-      actor,
-      atMs: this.#context.clock.wallMs(),
-    });
+    return this.propose({ kind: 'cancel', items: ids.map(taskId => ({ taskId })), reason }, actor);
   }
 
   /** Proposes assignments; the reply to each says whether it holds. */
@@ -134,8 +127,10 @@ export class ShardLeader {
     return this.#propose({ kind: 'assign', items, ...this.#stamp() });
   }
 
-  expire(items: readonly ExpireItem[]): Promise<readonly ItemReply[]> {
-    return this.#propose({ kind: 'expire', items, ...this.#stamp() });
+  /** Proposes what has only to be stamped; by the node itself where no actor is given. */
+  propose(body: CommandBody, actor?: Actor): Promise<readonly ItemReply[]> {
+    const stamp = this.#stamp();
+    return this.#propose({ ...body, ...stamp, actor: actor ?? stamp.actor } as ShardCommand);
   }
 
   #stamp(): { readonly atMs: number; readonly actor: Actor } {
@@ -352,7 +347,8 @@ export class ShardLeader {
       return;
     }
     if (attempt.state === 'running' || this.#isEnding(keyOf(taskId, fence))) return;
-    const spec = this.machine.specBytes(attempt.digest) ?? this.#readSpec(attempt.digest);
+    const { digest } = attempt;
+    const spec = this.machine.specBytes(digest) ?? this.#readRow(this.machine.specKey(digest));
     if (spec === undefined) {
       this.#context.log.error('the spec of a task is missing', { task: taskId, shard: this.shard });
       return;
@@ -366,6 +362,7 @@ export class ShardLeader {
       run: attempt.run,
       arrayIndex: attempt.arrayIndex,
       spec,
+      inputs: inputsOf(this.machine, this.#readRow, taskId),
     });
   }
 

@@ -3,7 +3,6 @@
  * IDs, until the answer is known or the time is up. Repeating is safe: apply knows a task by its
  * ID.
  */
-import { DecodeError } from '../model/bytes.ts';
 import type { Actor, ItemReply, ShardCommand } from '../model/command.ts';
 import { type ErrorCode, TschedError } from '../model/errors.ts';
 import { type ShardId, slotOfId, type TaskId } from '../model/ids.ts';
@@ -13,14 +12,9 @@ import { keySlot, type SlotTable } from '../model/slots.ts';
 import type { TaskSpec } from '../model/spec.ts';
 import { neverFits } from '../placement/explain.ts';
 import type { SubmitReply, SubmitRequest } from '../ports/node-api.ts';
+import { AtLeader } from './at-leader.ts';
 import type { NodeContext } from './context.ts';
-import {
-  decodeForwarded,
-  decodeReplies,
-  encodeCancel,
-  encodeReplies,
-  encodeSubmit,
-} from './forwarded.ts';
+import { decodeForwarded, encodeCancel, encodeReplies, encodeSubmit } from './forwarded.ts';
 import type { IdDraw } from './id-draw.ts';
 import type { Scheduler } from './scheduler.ts';
 import {
@@ -32,17 +26,10 @@ import {
   toBatch,
   tooNewFor,
 } from './submit-parts.ts';
-import { within } from './within.ts';
-
-/** A cluster without a majority has to say so within 5 s, the start of the CLI included. */
-const writeTimeoutMs = 4_200;
-const repeatMs = 40;
-/** `forbidden`: the node asked has not heard yet that this one is a member. */
-const passing: readonly ErrorCode[] = ['notLeader', 'nodeUnreachable', 'starting', 'forbidden'];
 
 export class TaskWrites {
   readonly #context: NodeContext;
-  readonly #scheduler: Scheduler;
+  readonly #leaders: AtLeader;
   readonly #draw: IdDraw;
   readonly #table: () => SlotTable;
   /** Every node that may run tasks, for telling `neverFits`. */
@@ -71,7 +58,7 @@ export class TaskWrites {
   }) {
     this.#inFlightMax = deps.inFlightMax ?? limits.submitsInFlightMax;
     this.#context = deps.context;
-    this.#scheduler = deps.scheduler;
+    this.#leaders = new AtLeader(deps.context, deps.scheduler);
     this.#draw = deps.draw;
     this.#table = deps.table;
     this.#totals = deps.totals;
@@ -110,7 +97,7 @@ export class TaskWrites {
     for (let position = 0; position < requests.length; position++) {
       const request = requests[position]!;
       const { spec } = request;
-      if (!fits.has(spec)) fits.set(spec, this.#unfit(spec));
+      if (!fits.has(spec)) fits.set(spec, this.unfit(spec));
       const unfit = fits.get(spec);
       if (unfit !== undefined) {
         replies[position] = refusalOf('neverFits', unfit);
@@ -147,7 +134,8 @@ export class TaskWrites {
     return replies;
   }
 
-  #unfit(spec: TaskSpec): string | undefined {
+  /** Why no node could ever run it. */
+  unfit(spec: TaskSpec): string | undefined {
     const totals = this.#totals();
     if (totals.length === 0) return undefined;
     const verdict = neverFits(
@@ -178,7 +166,7 @@ export class TaskWrites {
       const batch = toBatch(part);
       let results: readonly ItemReply[];
       try {
-        results = await this.#atLeader(
+        results = await this.#leaders.ask(
           shard,
           leader => leader.submit(batch, actor),
           () => ({ method: 'submit', payload: encodeSubmit(shard, batch, actor) }),
@@ -208,7 +196,7 @@ export class TaskWrites {
       [...byShard].map(async ([shard, positions]) => {
         const mine = positions.map(position => ids[position]!);
         try {
-          const results = await this.#atLeader(
+          const results = await this.#leaders.ask(
             shard,
             leader => leader.cancel(mine, reason, actor),
             () => ({ method: 'cancel', payload: encodeCancel(shard, mine, reason, actor) }),
@@ -224,56 +212,13 @@ export class TaskWrites {
     return replies;
   }
 
-  /** Runs `here` where this node leads the shard, else asks the leader, until the time is up. */
-  async #atLeader(
-    shard: ShardId,
-    here: (leader: NonNullable<ReturnType<Scheduler['leader']>>) => Promise<readonly ItemReply[]>,
-    there: () => { readonly method: string; readonly payload: Uint8Array },
-  ): Promise<readonly ItemReply[]> {
-    const { clock, peers, nodeId } = this.#context;
-    const deadlineMs = clock.nowMs() + writeTimeoutMs;
-    let unknown = false;
-    let request: ReturnType<typeof there> | undefined;
-    const late = (): TschedError =>
-      new TschedError('outcomeUnknown', `shard ${shard} did not confirm in time`);
-    for (;;) {
-      const leftMs = deadlineMs - clock.nowMs();
-      if (leftMs <= 0) {
-        if (unknown) throw late();
-        throw new TschedError('noQuorum', `shard ${shard} has no leader that can be reached`, {
-          retryAfterMs: 1_000,
-        });
-      }
-      const leaderNode = this.#context.leaderOf(shard);
-      try {
-        if (leaderNode === nodeId) {
-          const leader = this.#scheduler.leader(shard);
-          if (leader?.replica.leading === true)
-            return await within(clock, here(leader), leftMs, late);
-        } else if (leaderNode !== undefined) {
-          // Encoded once, however often it is sent.
-          const { method, payload } = (request ??= there());
-          return decodeReplies(
-            await peers.request(leaderNode, method, payload, Math.min(leftMs, 2_500)),
-          );
-        }
-      } catch (error) {
-        const code = codeOf(error);
-        if (code === 'outcomeUnknown') unknown = true;
-        // An earlier attempt may have been taken: no refusal of a later one is the last word then.
-        else if (!unknown && !passing.includes(code)) throw error;
-      }
-      await new Promise<void>(resolve => clock.after(repeatMs, resolve));
-    }
-  }
-
   /** What other nodes forward to this one. */
   #serve(): void {
     const { peers } = this.#context;
     peers.handle('submit', (_from, payload) =>
       this.#forwarded(payload, async (shard, command) => {
         if (command.kind !== 'submit') throw new TschedError('badRequest', 'not a submit');
-        const leader = this.#leading(shard);
+        const leader = this.#leaders.here(shard);
         refuseUnreadable(command, this.#context.clusterVersion());
         return await leader.submit(command, command.actor);
       }),
@@ -282,7 +227,7 @@ export class TaskWrites {
       this.#forwarded(payload, async (shard, command) => {
         if (command.kind !== 'cancel') throw new TschedError('badRequest', 'not a cancel');
         const ids = command.items.map(item => item.taskId);
-        return await this.#leading(shard).cancel(ids, command.reason, command.actor);
+        return await this.#leaders.here(shard).cancel(ids, command.reason, command.actor);
       }),
     );
   }
@@ -303,24 +248,9 @@ export class TaskWrites {
       this.#forwardedBytes -= bytes;
     }
   }
-
-  #leading(shard: ShardId): NonNullable<ReturnType<Scheduler['leader']>> {
-    const leader = this.#scheduler.leader(shard);
-    if (leader?.replica.leading !== true) {
-      throw new TschedError('notLeader', `this node does not lead shard ${shard}`);
-    }
-    return leader;
-  }
 }
 
-function codeOf(error: unknown): ErrorCode {
-  if (error instanceof TschedError) return error.code;
-  // An answer came, but not one that can be read.
-  if (error instanceof DecodeError) return 'outcomeUnknown';
-  throw error;
-}
-
-function refusalOf(code: ErrorCode, message: string, retryAfterMs?: number): SubmitReply {
+export function refusalOf(code: ErrorCode, message: string, retryAfterMs?: number): SubmitReply {
   return { ok: false, code, message, retryAfterMs };
 }
 
@@ -332,7 +262,7 @@ const notTried = (shard: ShardId, id: TaskId): SubmitReply => ({
   retryAfterMs: 1_000,
 });
 
-function failureOf(error: unknown, id: TaskId): SubmitReply & { readonly ok: false } {
+export function failureOf(error: unknown, id: TaskId): SubmitReply & { readonly ok: false } {
   if (!(error instanceof TschedError)) throw error;
   return {
     ok: false,
@@ -343,7 +273,7 @@ function failureOf(error: unknown, id: TaskId): SubmitReply & { readonly ok: fal
   };
 }
 
-function toReply(result: ItemReply | undefined, shard: ShardId, id: TaskId): SubmitReply {
+export function toReply(result: ItemReply | undefined, shard: ShardId, id: TaskId): SubmitReply {
   if (result === undefined) return { ok: false, id, code: 'internal', message: 'no reply' };
   return result.ok
     ? { ok: true, id: result.taskId, shard, repeated: result.repeated }

@@ -10,6 +10,7 @@ import type { Verdict } from '../model/planning.ts';
 import type { Resources, Tier } from '../model/resources.ts';
 import type { TaskSpec } from '../model/spec.ts';
 import type { Consistency, TaskEvent, TaskState, TaskSummary, TaskView } from '../model/task.ts';
+import type { WorkflowApi } from './workflow-api.ts';
 
 export interface SubmitRequest {
   /** Drawn by the client for a safe retry; else the node draws one. */
@@ -258,6 +259,7 @@ export interface NodeApi {
   retry(id: TaskId, actor: Actor): Promise<SubmitReply>;
   output(query: OutputQuery): Promise<OutputPage>;
   explain(id: TaskId): Promise<Explanation>;
+  readonly workflows: WorkflowApi;
   /** Events after `cursor` (opaque; now, where there is none); throws `cursorExpired`. */
   events(
     cursor: string | undefined,

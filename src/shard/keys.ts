@@ -6,15 +6,25 @@
  *   1 meta      (nothing)                     one row: state time, counters, digest
  *   2 task      ID, 20 characters             a task with its attempts
  *   3 spec      digest, 16 bytes              `encodeSpec` bytes
- *   4 outbox    target slot u16, sequence u48 reserved: messages to other shards (DESIGN 4)
- *   5 inbox     source shard u16, sequence u48 reserved: messages from other shards
+ *   4 outbox    nothing, or number u64        messages to other shards (`mailbox.ts`)
+ *   5 inbox     source shard u16              what was taken of each shard
+ *   6 workflow  ID, 20 characters             a workflow (`workflows.ts`)
+ *   7 graph     ID, 20 characters, index u16  names and parents of some of its tasks
  */
 import { assert } from '../model/assert.ts';
 import type { ByteWriter } from '../model/bytes.ts';
 import { idLength, type TaskId } from '../model/ids.ts';
 import { characterCode } from './memory/id-words.ts';
 
-export const rowKind = { meta: 1, task: 2, spec: 3, outbox: 4, inbox: 5 } as const;
+export const rowKind = {
+  meta: 1,
+  task: 2,
+  spec: 3,
+  outbox: 4,
+  inbox: 5,
+  workflow: 6,
+  graph: 7,
+} as const;
 
 /** Bytes of sha256 that name a spec. */
 export const digestLength = 16;

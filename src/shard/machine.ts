@@ -7,22 +7,16 @@
  * committed command, `takeFlush` when it wants to write, `flushed` once that is durable. Queries
  * answer for `applied`. What the driver reads from the store it decodes with `decodeTaskRow`.
  */
-import { assert, unreachable } from '../model/assert.ts';
+import { assert } from '../model/assert.ts';
 import { ByteWriter } from '../model/bytes.ts';
-import { decodeShardCommand, type ItemReply, type ShardCommand } from '../model/command.ts';
+import { decodeShardCommand, type ItemReply } from '../model/command.ts';
 import type { NodeId, TaskId } from '../model/ids.ts';
 import type { Demand, ReadyBatch } from '../model/planning.ts';
 import { hashText } from '../model/slots.ts';
 import type { TaskEvent, TaskState } from '../model/task.ts';
-import { applyAssign } from './commands/assign.ts';
-import { applyCancel } from './commands/cancel.ts';
-import { applyExpire } from './commands/expire.ts';
-import { applyFinish } from './commands/finish.ts';
-import { applyLose } from './commands/lose.ts';
-import { applyRecover } from './commands/recover.ts';
-import { applyStart } from './commands/start.ts';
-import { applySubmit, type PreparedSpec, prepareSpecs } from './commands/submit.ts';
-import { applyUnassign } from './commands/unassign.ts';
+import { applyCommand } from './commands/apply-command.ts';
+import { settleDependents } from './commands/dependents.ts';
+import { prepareSpecs } from './commands/submit.ts';
 import type { Applied } from './effects.ts';
 import { checkState } from './invariants.ts';
 import {
@@ -34,6 +28,7 @@ import {
   taskKey,
   writeTaskKey,
 } from './keys.ts';
+import { ShardLinks } from './links.ts';
 import { RowLoader, type StateRow } from './load.ts';
 import { rowsInIdOrder } from './memory/id-order.ts';
 import { idWordCount, packId } from './memory/id-words.ts';
@@ -86,11 +81,14 @@ interface IdQuery {
 
 export class ShardMachine {
   readonly #state: ShardState;
+  /** What is asked of messages and workflows. */
+  readonly links: ShardLinks;
   #loader: RowLoader | undefined;
   #applied = 0;
 
   constructor(options: { readonly shard: number }) {
     this.#state = new ShardState(options.shard);
+    this.links = new ShardLinks(this.#state);
   }
 
   /** The next rows of what is stored, in key order; all of them before anything else. */
@@ -124,12 +122,15 @@ export class ShardMachine {
     assert(index > this.#applied, `entry ${index} comes after ${this.#applied}`);
     const state = this.#state;
     const command = decodeShardCommand(data);
-    const specs = command.kind === 'submit' ? prepareSpecs(state, command) : [];
+    const specs = 'specs' in command ? prepareSpecs(state, command.specs) : [];
     state.beginCommand(index, command.atMs);
-    const turn: Turn = { state, actor: command.actor, effects: [], readyChanged: false };
+    const changed = { readyChanged: false, messagesChanged: false };
+    const turn: Turn = { state, actor: command.actor, effects: [], ...changed };
     const replies = applyCommand(turn, command, specs);
+    settleDependents(turn);
     for (const reply of replies) foldReply(state, reply);
     if (turn.readyChanged) turn.effects.push({ kind: 'readyChanged' });
+    if (turn.messagesChanged) turn.effects.push({ kind: 'messagesChanged' });
     this.#applied = index;
     return { replies, effects: turn.effects };
   }
@@ -158,6 +159,7 @@ export class ShardMachine {
       rows.push([specKey(state.specs.digestHex(spec)), bytes]);
     }
     for (const row of encodeRows(state, taken.rows)) rows.push(row);
+    rows.push(...taken.side);
     return { applied: this.#applied, rows, token: taken.token };
   }
 
@@ -360,31 +362,6 @@ function encodeRows(
     const middle = ends[place * 2]!;
     return [bytes.subarray(start, middle), bytes.subarray(middle, ends[place * 2 + 1]!)];
   });
-}
-
-function applyCommand(turn: Turn, command: ShardCommand, specs: PreparedSpec[]): ItemReply[] {
-  switch (command.kind) {
-    case 'submit':
-      return applySubmit(turn, command, specs);
-    case 'assign':
-      return applyAssign(turn, command);
-    case 'unassign':
-      return applyUnassign(turn, command);
-    case 'start':
-      return applyStart(turn, command);
-    case 'finish':
-      return applyFinish(turn, command);
-    case 'lose':
-      return applyLose(turn, command);
-    case 'cancel':
-      return applyCancel(turn, command);
-    case 'recover':
-      return applyRecover(turn, command);
-    case 'expire':
-      return applyExpire(turn, command);
-    default:
-      return unreachable(command, 'shard command');
-  }
 }
 
 function foldReply(state: ShardState, reply: ItemReply): void {

@@ -18,9 +18,10 @@ import { ByteReader, ByteWriter, DecodeError } from '../model/bytes.ts';
 import type { NodeId, TaskId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
 import { type TaskState, taskStates } from '../model/task.ts';
+import { readCause, readDependency, writeCause, writeDependency } from './dependency-fields.ts';
 import { digestBytes, digestHex, digestLength, digestWords } from './keys.ts';
 import { idWordCount, idWordMask, packId, unpackId } from './memory/id-words.ts';
-import type { AttemptRecord, CancelRequest } from './memory/task-detail.ts';
+import type { AbortCause, AttemptRecord, CancelRequest, Dependency } from './memory/task-detail.ts';
 
 export interface TaskRecord {
   readonly id: TaskId;
@@ -46,6 +47,12 @@ export interface TaskRecord {
   readonly retryOf?: TaskId | undefined;
   readonly arrayId?: TaskId | undefined;
   readonly arrayIndex?: number | undefined;
+  /** The workflow that it is of, and its place there. */
+  readonly workflow?: { readonly id: TaskId; readonly index: number } | undefined;
+  readonly dependency?: Readonly<Dependency> | undefined;
+  readonly dependents?: readonly TaskId[] | undefined;
+  /** Why it was aborted without having run. */
+  readonly cause?: AbortCause | undefined;
   readonly cancelRequested?: CancelRequest | undefined;
   readonly avoid: readonly NodeId[];
   /** Oldest first; the last is live while the task is assigned or running. */
@@ -60,7 +67,7 @@ const plainVersion = 1;
 const extendedVersion = 2;
 
 /** Tags of the fields of version 2: append-only; a retired one stays listed. */
-const extra = { holds: 1 } as const;
+const extra = { holds: 1, workflow: 6, dependency: 7, dependents: 8, cause: 9 } as const;
 
 const keyedFlag = 1;
 const backedOffFlag = 2;
@@ -140,15 +147,20 @@ const noExtras: readonly Extra[] = [];
 
 /** What a task has beyond version 1, by ascending tag. */
 function extrasOf(record: TaskRecordBody): readonly Extra[] {
-  if (record.holds === 0) return noExtras;
+  const { workflow, dependency, dependents, cause } = record;
+  if (record.holds === 0 && !(workflow ?? dependency ?? dependents ?? cause)) return noExtras;
   const extras: Extra[] = [];
   if (record.holds !== 0) extras.push([extra.holds, w => w.varint(record.holds)]);
+  if (workflow) extras.push([extra.workflow, w => w.text(workflow.id).varint(workflow.index)]);
+  if (dependency) extras.push([extra.dependency, w => writeDependency(w, dependency)]);
+  if (dependents) extras.push([extra.dependents, w => w.list(dependents, (b, id) => b.text(id))]);
+  if (cause) extras.push([extra.cause, w => writeCause(w, cause)]);
   return extras;
 }
 
-interface Extras {
-  holds: number;
-}
+type Extras = { holds: number } & {
+  -readonly [Name in 'workflow' | 'dependency' | 'dependents' | 'cause']?: TaskRecord[Name];
+};
 
 function readExtras(reader: ByteReader): Extras {
   const extras: Extras = { holds: 0 };
@@ -158,6 +170,18 @@ function readExtras(reader: ByteReader): Extras {
     switch (tag) {
       case extra.holds:
         extras.holds = body.varint();
+        break;
+      case extra.workflow:
+        extras.workflow = { id: readId(body), index: body.varint() };
+        break;
+      case extra.dependency:
+        extras.dependency = readDependency(body);
+        break;
+      case extra.dependents:
+        extras.dependents = body.list(readId, limits.dependentsMax);
+        break;
+      case extra.cause:
+        extras.cause = readCause(body);
         break;
       default:
         throw new DecodeError(`task row: unknown field ${tag}, written by a newer version`);
@@ -238,7 +262,7 @@ export function decodeTaskRow(bytes: Uint8Array): TaskRecord {
     attempts: reader.list(readAttempt, limits.attemptsKept + 1),
     outcome: reader.optional(readOutcome),
     reason: reader.text(textBytesMax),
-    ...(head.isExtended ? readExtras(reader) : { holds: 0 }),
+    ...(head.isExtended ? readExtras(reader) : ({ holds: 0 } satisfies Extras)),
   };
   reader.end('task row');
   return record;

@@ -11,28 +11,29 @@
 import { assert } from '../model/assert.ts';
 import { attemptOf, epochMax, nextFence, type Outcome } from '../model/attempt.ts';
 import type { ExpireItem, SubmitItem } from '../model/command.ts';
-import { type NodeId, type TaskId, timeOfId } from '../model/ids.ts';
+import { type NodeId, timeOfId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
 import { mix32 } from '../model/slots.ts';
 import { type EventKind, eventKinds, type HoldKind, holdBit, taskStates } from '../model/task.ts';
 import { EventRing } from './events.ts';
 import { FlushTracker } from './flush.ts';
 import { digestHex, digestWords } from './keys.ts';
+import { Mailbox } from './mailbox.ts';
 import { idWordCount, packId } from './memory/id-words.ts';
 import { KnownKeys, SettledIds } from './memory/known-ids.ts';
+import { SharedNames } from './memory/shared-names.ts';
 import { SpecTable } from './memory/spec-table.ts';
 import { SpecUses } from './memory/spec-uses.ts';
 import type { AttemptRecord } from './memory/task-detail.ts';
 import { isSettledCode, stateCode, TaskTable } from './memory/task-table.ts';
 import type { Expired, Meta } from './meta.ts';
 import { ReadyQueue } from './ready.ts';
+import { WorkflowTable } from './workflows.ts';
 
 /** Most that one command alone can move state time (DESIGN 4). */
 const timeJumpMaxMs = 60_000;
 /** No instant in the state is later: the year 10889, the last a task ID can say. */
 export const instantMaxMs = 2 ** 48 - 1;
-/** Interned node names; beyond this many the table starts again. */
-const namesMax = 4_096;
 
 /** What `lookUp` answers where the ID is not that of an unsettled task. */
 export const lookup = { settled: -1, unknown: -2, malformed: -3 } as const;
@@ -46,6 +47,10 @@ export class ShardState {
   readonly specUses = new SpecUses();
   readonly events: EventRing;
   readonly flush = new FlushTracker(this.table, this.specs);
+  readonly mail = new Mailbox(this.flush.side);
+  readonly workflows = new WorkflowTable(this.flush.side);
+  /** Rows of tasks that settled in this command, and that others wait for. */
+  readonly settledNow: number[] = [];
   /** Tasks by state, in the order of `taskStates`: all that the shard has, but what expired. */
   readonly counts: number[] = taskStates.map(() => 0);
   /** Words of the ID that `lookUp` was asked about last. */
@@ -53,7 +58,7 @@ export class ShardState {
   readonly #eventWords = new Uint32Array(idWordCount);
   readonly #digestWords = new Uint32Array(4);
   readonly #liveByNode = new Map<NodeId, Set<number>>();
-  readonly #names = new Map<string, string>();
+  readonly #names = new SharedNames();
   #nowMs = 0;
   #stampMs = 0;
   #held = 0;
@@ -107,6 +112,10 @@ export class ShardState {
     this.flush.markMeta();
   }
 
+  get epoch(): number {
+    return this.#epoch;
+  }
+
   /** To `proposed`, but by one at least. */
   raiseEpoch(proposed: number): void {
     this.#epoch = Math.min(epochMax, Math.max(this.#epoch + 1, proposed));
@@ -151,15 +160,6 @@ export class ShardState {
     return this.settled.has(this.words) ? lookup.settled : lookup.unknown;
   }
 
-  /** One string object per name, however many attempts say it. */
-  shareName(name: string): string {
-    const known = this.#names.get(name);
-    if (known !== undefined) return known;
-    if (this.#names.size >= namesMax) this.#names.clear();
-    this.#names.set(name, name);
-    return name;
-  }
-
   /** Adds a waiting task with the ID in `words`, held by the bits of `holds`. */
   admit(item: SubmitItem, spec: number, holds = 0): number {
     const { table } = this;
@@ -172,7 +172,7 @@ export class ShardState {
     if (item.retryOf !== undefined || item.arrayId !== undefined || item.arrayIndex !== undefined) {
       const detail = table.ensureDetail(row);
       detail.retryOf = item.retryOf;
-      detail.arrayId = item.arrayId === undefined ? undefined : this.#shareId(item.arrayId);
+      detail.arrayId = item.arrayId === undefined ? undefined : this.#names.share(item.arrayId);
       detail.arrayIndex = item.arrayIndex;
     }
     this.counts[stateCode.waiting]!++;
@@ -236,10 +236,6 @@ export class ShardState {
     else this.#held++;
   }
 
-  #shareId(id: TaskId): TaskId {
-    return this.shareName(id) as TaskId;
-  }
-
   #setState(row: number, code: number): void {
     this.counts[this.table.state(row)]!--;
     this.counts[code]!++;
@@ -256,9 +252,9 @@ export class ShardState {
     this.setLive(row, {
       fence,
       run: table.runs(row) + 1,
-      node: this.shareName(to.node),
-      nodeName: this.shareName(to.nodeName),
-      incarnation: this.shareName(to.incarnation),
+      node: this.#names.share(to.node),
+      nodeName: this.#names.share(to.nodeName),
+      incarnation: this.#names.share(to.incarnation),
       assignedAtMs: this.shownInstant(row),
     });
     this.#setState(row, stateCode.assigned);
@@ -333,6 +329,8 @@ export class ShardState {
     detail.reason = end.reason;
     detail.outcome = end.outcome;
     detail.settledAtMs = this.shownInstant(row);
+    detail.dependency = undefined;
+    if (detail.workflow ?? detail.dependents) this.settledNow.push(row);
     table.setBackedOff(row, false);
     table.setHolds(row, 0);
     this.#setState(row, code);
@@ -389,6 +387,8 @@ export class ShardState {
       this.flush.dropSpec(digestHex(item.digest), spec);
       if (spec >= 0) this.specs.drop(spec);
     }
+    const member = this.workflows.of(item.taskId);
+    if (member !== undefined) this.workflows.expired(member.workflow);
     const toMs = Math.max(expired.toMs, timeOfId(item.taskId));
     this.#expired = { tasks: expired.tasks + 1, toMs };
     for (let word = 0; word < idWordCount; word++) this.fold(words[word]!);

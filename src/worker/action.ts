@@ -2,7 +2,7 @@
 import type { NodeId, ShardId } from '../model/ids.ts';
 import type { Resources } from '../model/resources.ts';
 import type { TaskSpec } from '../model/spec.ts';
-import type { AttemptRef, FromWorker } from '../model/worker-protocol.ts';
+import type { AttemptRef, FromWorker, TaskInput } from '../model/worker-protocol.ts';
 import type { AttemptKey } from '../ports/runner.ts';
 
 /** An attempt that is to start: everything of an `AttemptOrder` but the environment. */
@@ -12,6 +12,7 @@ export interface Launch extends AttemptRef {
   readonly run: number;
   readonly arrayIndex?: number | undefined;
   readonly spec: TaskSpec;
+  readonly inputs?: readonly TaskInput[] | undefined;
 }
 
 export type WorkerAction =

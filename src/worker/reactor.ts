@@ -249,7 +249,8 @@ export class WorkerReactor {
       return;
     }
     const key = attemptKey(ref.taskId, ref.fence);
-    const launch = { ...ref, key, run: message.run, arrayIndex: message.arrayIndex, spec };
+    const { run, arrayIndex, inputs } = message;
+    const launch = { ...ref, key, run, arrayIndex, inputs, spec };
     this.#endLower(ref);
     const attempt = this.#ledger.enqueue(ref, launch, this.#nowMs);
     // From now on lower fences of the task are refused.

@@ -4,14 +4,14 @@
  */
 import fc from 'fast-check';
 import { type OutcomeKind, outcomeKinds } from '../../src/model/attempt.ts';
-import type { ExpireItem } from '../../src/model/command.ts';
+import type { CommandBody, ExpireItem } from '../../src/model/command.ts';
 import { slotCount, type TaskId } from '../../src/model/ids.ts';
 import { tierDefaults } from '../../src/model/resources.ts';
 import { keySlot } from '../../src/model/slots.ts';
 import type { TaskSpec } from '../../src/model/spec.ts';
 import type { TaskState } from '../../src/model/task.ts';
 import { hashKey } from '../../src/shard/memory/spec-table.ts';
-import { anOutcome, aSpec, type CommandBody, epochMs, idOf, specEntry } from '../support/shard.ts';
+import { anOutcome, aSpec, epochMs, idOf, specEntry } from '../support/shard.ts';
 
 const keyed: TaskSpec = aSpec({ idempotencyKey: 'key', attempts: 2 });
 const slot = keySlot(keyed)!;

@@ -68,6 +68,8 @@ export class ShardModel {
         return [];
       case 'expire':
         return command.items.map(item => this.#expire(item.taskId));
+      default:
+        throw new Error(`${command.kind} has a model of its own`);
     }
   }
 

@@ -4,7 +4,12 @@
  */
 import { createHash } from 'node:crypto';
 import { type Outcome, type OutcomeKind, systemOutcome } from '../../src/model/attempt.ts';
-import { encodeShardCommand, type ShardCommand, type SubmitItem } from '../../src/model/command.ts';
+import {
+  type CommandBody,
+  encodeShardCommand,
+  type ShardCommand,
+  type SubmitItem,
+} from '../../src/model/command.ts';
 import { formatTaskId, type TaskId } from '../../src/model/ids.ts';
 import { tierDefaults } from '../../src/model/resources.ts';
 import { keySlot } from '../../src/model/slots.ts';
@@ -53,13 +58,6 @@ export function specEntry(spec: TaskSpec): { digest: Uint8Array; bytes: Uint8Arr
   const digest = createHash('sha256').update(bytes).digest().subarray(0, 16);
   return { digest: new Uint8Array(digest), bytes };
 }
-
-/** A command without its stamp. */
-export type CommandBody = ShardCommand extends infer C
-  ? C extends ShardCommand
-    ? Omit<C, 'atMs' | 'actor'>
-    : never
-  : never;
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 

@@ -25,6 +25,7 @@ export function applyAssign(turn: Turn, command: Assign): ItemReply[] {
     if (state.table.state(row) !== stateCode.waiting) {
       return refuse(taskId, 'badRequest', 'not waiting');
     }
+    if (state.table.holds(row) !== 0) return refuse(taskId, 'badRequest', 'something holds it');
     const fence = state.assign(row, item);
     turn.effects.push({ kind: 'assigned', taskId, fence });
     return { ok: true, taskId, repeated: false, fence };

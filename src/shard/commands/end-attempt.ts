@@ -48,7 +48,7 @@ export function endAttempt(turn: Turn, row: number, outcome: Outcome): void {
   const { fence, node } = attempt;
   const taskId = table.id(row);
   const about = { attempt: fence, node, outcome: outcome.kind };
-  state.flush.markTask(row, outcome.tail.length + outcome.message.length);
+  state.flush.markTask(row, textLength(outcome));
   effects.push({ kind: 'attemptEnded', taskId, fence, node });
 
   const settling = settlingOf(turn, row, outcome);
@@ -64,6 +64,9 @@ export function endAttempt(turn: Turn, row: number, outcome: Outcome): void {
   state.note('settled', row, about);
   effects.push({ kind: 'settled', taskId, state: taskStates[settling.code]! });
 }
+
+const textLength = ({ tail, message, output }: Outcome): number =>
+  tail.length + message.length + (output?.length ?? 0);
 
 /** When a process started whose start was not told before its end. */
 const startedAtMs = (outcome: Outcome): number | undefined =>
@@ -115,7 +118,7 @@ function retried(attempt: AttemptRecord & { readonly outcome: Outcome }): Attemp
     outcome.message.length > limits.retriedTailMax
       ? lastCharacters(outcome.message)
       : outcome.message;
-  return { ...attempt, outcome: { ...outcome, tail, message } };
+  return { ...attempt, outcome: { ...outcome, tail, message, output: undefined } };
 }
 
 /** Built from codes: a slice would keep the whole text in memory. */

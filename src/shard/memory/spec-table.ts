@@ -7,11 +7,13 @@
  * its row once. Spec numbers are local to this process.
  */
 import { assert } from '../../model/assert.ts';
+import type { TaskId } from '../../model/ids.ts';
 import { limits } from '../../model/limits.ts';
 import type { Demand } from '../../model/planning.ts';
 import { noResources, resourceNames } from '../../model/resources.ts';
 import { hashText, keySlot, mix32 } from '../../model/slots.ts';
 import type { Backoff, SpecTerms } from '../../model/spec.ts';
+import type { When } from '../../model/when.ts';
 import { digestLength, hexDigits } from '../keys.ts';
 
 /** What apply needs of a spec. Interned: equal traits are one object. */
@@ -21,6 +23,9 @@ export interface Traits {
   readonly attempts: number;
   readonly backoff: Backoff;
   readonly leaseMs: number;
+  /** Tasks by ID that it waits for. */
+  readonly after: readonly TaskId[];
+  readonly when: When;
   /** Number of specs in memory that have them. */
   uses: number;
   readonly text: string;
@@ -75,9 +80,14 @@ const hasTraits = (spec: SpecTerms, traits: Traits): boolean =>
   spec.leaseMs === traits.leaseMs &&
   spec.backoff.initialMs === traits.backoff.initialMs &&
   spec.backoff.maxMs === traits.backoff.maxMs &&
+  spec.after === undefined &&
+  traits.after.length === 0 &&
+  (spec.when ?? 'success') === traits.when &&
   spec.require.length === 0 &&
   traits.demand.require.length === 0 &&
   resourceNames.every(name => spec.request[name] === traits.demand.request[name]);
+
+const nobody: readonly TaskId[] = Object.freeze([]);
 
 const unknownTraits = (): Traits => ({
   tenant: '',
@@ -85,6 +95,8 @@ const unknownTraits = (): Traits => ({
   attempts: 0,
   backoff: { initialMs: 0, maxMs: 0 },
   leaseMs: 0,
+  after: [],
+  when: 'success',
   uses: 0,
   text: '',
 });
@@ -222,7 +234,9 @@ export class SpecTable {
     const wanted = demandOf(spec);
     const { attempts, backoff, leaseMs, tenant } = spec;
     const numbers = `${attempts},${backoff.initialMs},${backoff.maxMs},${leaseMs}`;
-    const text = `${numbers}|${joined([tenant])}|${wanted.key}`;
+    const when = spec.when ?? 'success';
+    const after = spec.after ?? nobody;
+    const text = `${numbers}|${when}${after.join()}|${joined([tenant])}|${wanted.key}`;
     const known = this.#traitsByText.get(text);
     if (known !== undefined) return known;
     let demand = this.#demands.get(wanted.key);
@@ -237,6 +251,8 @@ export class SpecTable {
       attempts: Math.max(1, Math.min(attempts, limits.attemptsMax)),
       backoff,
       leaseMs,
+      after,
+      when,
       uses: 0,
       text,
     };

@@ -10,6 +10,7 @@
 import type { ShardCommand } from '../../../src/model/command.ts';
 import type { TaskId } from '../../../src/model/ids.ts';
 import type { TaskView } from '../../../src/model/task.ts';
+import { workflowTaskId } from '../../../src/model/workflow.ts';
 import type { Effect } from '../../../src/shard/effects.ts';
 import type { ShardMachine } from '../../../src/shard/machine.ts';
 import type { CommittedListener } from '../checkers/committed.ts';
@@ -98,6 +99,11 @@ export class TaskHistory implements CommittedListener {
       for (const { id } of command.items) {
         if (!this.#created.has(id) && machine.record(id)) this.#created.set(id, this.now());
       }
+    } else if (command.kind === 'submitWorkflow') {
+      command.items.forEach((_, place) => {
+        const id = workflowTaskId(command.workflow.id, command.from + place);
+        if (!this.#created.has(id) && machine.record(id)) this.#created.set(id, this.now());
+      });
     } else if (command.kind === 'start') {
       for (const { taskId, fence } of command.items) {
         const live = this.#live.get(taskId);

@@ -11,6 +11,7 @@ import { noResources, type Resources, tierDefaults, tiers } from '../../../src/m
 import type { Run, TaskSpec } from '../../../src/model/spec.ts';
 import { taskStates } from '../../../src/model/task.ts';
 import { type FromWorker, refusals, type ToWorker } from '../../../src/model/worker-protocol.ts';
+import { anyWorkflowCommand, workflowCommands } from './workflow-samples.ts';
 
 export const sampleId = formatTaskId({ atMs: 1_700_000_000_000, slot: 1_029, random: 77 });
 const otherId = formatTaskId({ atMs: 1_700_000_000_001, slot: 4_095, random: 2 ** 40 - 1 });
@@ -127,6 +128,7 @@ export const commands: Readonly<Record<string, ShardCommand>> = {
       },
     ],
   },
+  ...workflowCommands({ one: sampleId, other: otherId, outcome: fullOutcome, stamp }),
 };
 
 const ref = { shard: 5, taskId: sampleId, fence: 300 };
@@ -141,6 +143,16 @@ export const toWorker: Readonly<Record<string, ToWorker>> = {
     run: 2,
     arrayIndex: 17,
     spec: new Uint8Array([1, 2, 3]),
+  },
+  dispatchWithInputs: {
+    kind: 'dispatch',
+    ...ref,
+    incarnation: 'inc',
+    renewed: 9,
+    run: 2,
+    arrayIndex: undefined,
+    spec: new Uint8Array([1, 2, 3]),
+    inputs: [{ name: 'load', text: 'ü' }],
   },
   endCancelled: { kind: 'end', ...ref, reason: 'cancelled' },
   endSuperseded: { kind: 'end', ...ref, reason: 'superseded' },
@@ -301,6 +313,7 @@ export const anyCommand: fc.Arbitrary<ShardCommand> = fc.oneof(
       }),
     ),
   }),
+  anyWorkflowCommand({ id: anyId, outcome: anyOutcome, stamped }),
 );
 
 const anyRef = { shard: count, ...fenced };
@@ -355,6 +368,7 @@ export const anyAdvertisement: fc.Arbitrary<Advertisement> = fc.record({
 export const sampleOutcomes: Readonly<Record<string, Outcome>> = {
   system: { ...systemOutcome('lost', 6, 'm'), exitCode: undefined, signal: undefined },
   full: fullOutcome,
+  handedOn: { ...fullOutcome, output: 'ü' },
 };
 
 /** Of a spec field by field: long texts are bounded by the reader, not by the writer. */
