@@ -70,7 +70,13 @@ export async function cancelWorkflow(client: Client, id: string, reason: string)
 
 export async function retryWorkflow(client: Client, id: string, from: string): Promise<Submitted> {
   const path = `${pathOf(id)}/retry`;
-  const asked = { method: 'POST', path, body: { from }, repeatable: false, timeoutMs: retryMs } as const;
+  const asked = {
+    method: 'POST',
+    path,
+    body: { from },
+    repeatable: false,
+    timeoutMs: retryMs,
+  } as const;
   return (await client.call<Submitted>(asked)).body;
 }
 

@@ -30,7 +30,12 @@ export default class Cancel extends BaseCommand {
     '<%= config.bin %> cancel $(<%= config.bin %> list -q --state waiting)',
   ];
   static override args = {
-    id: stringArg({ description: 'tasks or workflows', required: true, multiple: true, ignoreStdin: true }),
+    id: stringArg({
+      description: 'tasks or workflows',
+      required: true,
+      multiple: true,
+      ignoreStdin: true,
+    }),
   };
   static override flags = {
     reason: string({ description: 'told to whoever asks later', default: '' }),

@@ -19,7 +19,12 @@ export default class Wait extends BaseCommand {
     '<%= config.bin %> submit -q -f tasks.yaml | xargs <%= config.bin %> wait',
   ];
   static override args = {
-    id: stringArg({ description: 'tasks or workflows', required: true, multiple: true, ignoreStdin: true }),
+    id: stringArg({
+      description: 'tasks or workflows',
+      required: true,
+      multiple: true,
+      ignoreStdin: true,
+    }),
   };
   static override flags = {
     timeout: string({ description: 'give up after this', helpValue: 'DURATION' }),

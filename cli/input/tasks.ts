@@ -27,7 +27,11 @@ export interface TaskInput {
 const keyPart = (problem: SpecProblem): 'key' | 'value' =>
   problem.code === 'notYet' || problem.message.includes('unknown field') ? 'key' : 'value';
 
-export function placeProblem(problem: SpecProblem, input: TaskInput, flags: TaskDocument): PlacedProblem {
+export function placeProblem(
+  problem: SpecProblem,
+  input: TaskInput,
+  flags: TaskDocument,
+): PlacedProblem {
   const { pointer, message } = problem;
   const field = pointer.split('/')[1];
   if (field !== undefined && Object.hasOwn(flags, field)) {
@@ -42,7 +46,9 @@ export function placeProblem(problem: SpecProblem, input: TaskInput, flags: Task
 const problemsToldMax = 20;
 
 /** One error that tells all problems. */
-export function refusal(found: readonly (PlacedProblem & { code: SpecProblem['code'] })[]): CliError {
+export function refusal(
+  found: readonly (PlacedProblem & { code: SpecProblem['code'] })[],
+): CliError {
   const [first] = found;
   const code = found.every(problem => problem.code === first!.code) ? first!.code : 'badSpec';
   if (found.length === 1) {

@@ -23,12 +23,18 @@ export function prepareWorkflow(
   const input = inputs.find(({ value }) => isWorkflowDocument(value));
   if (input === undefined) return undefined;
   if (inputs.length > 1) {
-    throw usageError('a workflow stands alone in its file', 'Submit the other tasks by themselves.');
+    throw usageError(
+      'a workflow stands alone in its file',
+      'Submit the other tasks by themselves.',
+    );
   }
   const foreign = Object.keys(flags).find(field => !ownFlags.has(field));
   if (foreign !== undefined) {
     const flag = flagOfPointer(`/${foreign}`) ?? foreign;
-    throw usageError(`${flag} is of a task, not of a workflow`, 'Put it into the file, at each task.');
+    throw usageError(
+      `${flag} is of a task, not of a workflow`,
+      'Put it into the file, at each task.',
+    );
   }
   const document = overrideDocument(input.value, flags) as TaskDocument;
   const reading = readWorkflowDocument(document, { tenant: 'default', owner: 'cli' });

@@ -3,7 +3,11 @@
  * waits for, and names the others; a task with one follower is followed on the same column.
  */
 import { shortId } from '../../src/model/ids.ts';
-import { isWorkflowSettled, type WorkflowTaskView, type WorkflowView } from '../../src/model/workflow.ts';
+import {
+  isWorkflowSettled,
+  type WorkflowTaskView,
+  type WorkflowView,
+} from '../../src/model/workflow.ts';
 import { ago, span } from './age.ts';
 import { statePaint } from './outcome.ts';
 import { type Paint, paint, type Screen } from './screen.ts';
@@ -125,7 +129,10 @@ export function renderWorkflow(view: WorkflowView, screen: Screen): string {
   const facts: [string, string][] = [];
   if (view.name !== '') facts.push(['name', oneLine(view.name)]);
   facts.push(['tasks', `${view.total}: ${countsOf(view.tasks)}`]);
-  facts.push(['submitted', `${ago(view.submittedAtMs, screen.nowMs)} by ${oneLine(view.owner)}${settled}`]);
+  facts.push([
+    'submitted',
+    `${ago(view.submittedAtMs, screen.nowMs)} by ${oneLine(view.owner)}${settled}`,
+  ]);
   if (view.retryOf !== undefined) facts.push(['retry of', view.retryOf]);
   if (view.cancelRequested !== undefined) {
     const { by, reason } = view.cancelRequested;
@@ -133,7 +140,8 @@ export function renderWorkflow(view: WorkflowView, screen: Screen): string {
   }
   const stale = view.stale ? '  (may be out of date: no majority confirmed it)' : '';
   const lines = [`workflow ${paint(screen, 'bold', view.id)}  ${state}${stale}`];
-  for (const [name, value] of facts) lines.push(`  ${paint(screen, 'dim', name.padEnd(9))}  ${value}`);
+  for (const [name, value] of facts)
+    lines.push(`  ${paint(screen, 'dim', name.padEnd(9))}  ${value}`);
   lines.push('', ...drawGraph(view.tasks, screen));
   const short = shortId(view.id);
   const again = `tsched retry ${short} --from failed`;
@@ -153,7 +161,8 @@ function drawGraph(tasks: readonly WorkflowTaskView[], screen: Screen): string[]
   const lines = shown.map(({ task, rail, others }) => {
     const word = wordOf(task);
     const style = paintOf(task);
-    const painted = (text: string): string => (style === undefined ? text : paint(screen, style, text));
+    const painted = (text: string): string =>
+      style === undefined ? text : paint(screen, style, text);
     const pad = ' '.repeat(width - rail.length - task.name.length);
     const rest = [detail(task, screen), othersOf(others)].filter(text => text !== '').join('  ');
     const head = `  ${rail}${painted(marks[task.state] ?? '?')} ${task.name}${pad}  `;

@@ -6,9 +6,9 @@ import { outcomeKinds } from '../model/attempt.ts';
 import { errorTable } from '../model/errors.ts';
 import { resourceNames, tiers } from '../model/resources.ts';
 import type { JsonSchema } from '../model/spec-fields.ts';
+import { eventKinds, taskStates, waitingReasons } from '../model/task.ts';
 import { whens } from '../model/when.ts';
 import { workflowStates } from '../model/workflow.ts';
-import { eventKinds, taskStates, waitingReasons } from '../model/task.ts';
 
 const text: JsonSchema = { type: 'string' };
 const flag: JsonSchema = { type: 'boolean' };

@@ -9,7 +9,8 @@ import { formatTaskId, parseTaskId, slotCount, type TaskId } from '../model/ids.
 import { limits } from '../model/limits.ts';
 import { readSpecDocument } from '../model/spec-document.ts';
 import type { SpecProblem } from '../model/spec-reading.ts';
-import type { NodeApi, SubmitReply, SubmitRequest } from '../ports/node-api.ts';
+import type { NodeApi, SubmitRequest } from '../ports/node-api.ts';
+import type { SubmitReply } from '../ports/submit-reply.ts';
 import type { Identity } from './access.ts';
 import { type Problem, problemOf, problemOfDocument, problemOfError } from './problem.ts';
 

@@ -20,8 +20,8 @@ export type ShardMessage =
       readonly children: readonly TaskId[];
     };
 
-/** The number of each on the disk: never changed, never used again. */
-const kindNumbers: Readonly<Record<ShardMessage['kind'], number>> = { await: 1, ended: 2 };
+/** Append-only: the number on the disk is the position, from 1. */
+const kinds: readonly ShardMessage['kind'][] = ['await', 'ended'];
 
 /** How a settled task ended: read from its row by a leader, for those that ask too late. */
 export interface SettledEnd {
@@ -55,7 +55,7 @@ function readEnd(reader: ByteReader): SettledEnd {
 }
 
 export function writeMessage(writer: ByteWriter, message: ShardMessage): void {
-  writer.u8(kindNumbers[message.kind]);
+  writer.u8(kinds.indexOf(message.kind) + 1);
   if (message.kind === 'await') {
     writer.text(message.child).text(message.parent);
     return;
@@ -67,13 +67,13 @@ export function writeMessage(writer: ByteWriter, message: ShardMessage): void {
 
 /** Throws `DecodeError` for a kind that only a newer program knows. */
 export function readMessage(reader: ByteReader): ShardMessage {
-  const kind = reader.u8();
-  if (kind === kindNumbers.await) {
-    return { kind: 'await', child: readId(reader), parent: readId(reader) };
+  const kind = kinds[reader.u8() - 1];
+  if (kind === 'await') {
+    return { kind, child: readId(reader), parent: readId(reader) };
   }
-  if (kind !== kindNumbers.ended) throw new DecodeError('message of an unknown kind');
+  if (kind === undefined) throw new DecodeError('message of an unknown kind');
   const parent = readId(reader);
-  return { kind: 'ended', parent, ...readEnd(reader), children: reader.list(readId, childrenMax) };
+  return { kind, parent, ...readEnd(reader), children: reader.list(readId, childrenMax) };
 }
 
 export function writeDelivery(writer: ByteWriter, delivery: Delivery): void {

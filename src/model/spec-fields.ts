@@ -130,7 +130,7 @@ export const specFields = {
   ),
   when: field(
     { enum: whens },
-    'With `after`: success of all of them (as a rule), failure of one, or always, once all settled.',
+    'With `after`: success of all (as a rule), failure of one, or always, once all settled.',
     'success',
   ),
   array: field(

@@ -33,7 +33,7 @@ export type WorkflowReading =
   | { readonly ok: false; readonly problems: readonly SpecProblem[] };
 
 /** A name is a word in the graph, and the name of a file that others are given. */
-export const taskNamePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+const taskNamePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
 const fields = ['id', 'workflow', 'tenant', 'owner', 'tasks'] as const;
 type FieldName = (typeof fields)[number];

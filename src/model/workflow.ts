@@ -26,7 +26,7 @@ const familyLength = 12;
 /** Equal for a workflow and its tasks. */
 export const familyOf = (id: TaskId): string => id.slice(0, familyLength);
 
-/** Position of a task in a workflow of its family; out of range where it is not one of its tasks. */
+/** Position of a task in a workflow of its family; out of range where it is not of it. */
 export const indexInWorkflow = (workflow: TaskId, task: TaskId): number =>
   parseTaskId(task)!.random - parseTaskId(workflow)!.random - 1;
 

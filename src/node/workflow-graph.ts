@@ -1,4 +1,6 @@
-/** Names and parents of a workflow's tasks, from rows that are on the disk or on their way there. */
+/**
+ * Names and parents of a workflow's tasks, from rows that are on the disk or on their way there.
+ */
 
 import { assert } from '../model/assert.ts';
 import type { TaskId } from '../model/ids.ts';

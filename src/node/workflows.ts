@@ -11,8 +11,8 @@ import { limits } from '../model/limits.ts';
 import type { TaskSpec } from '../model/spec.ts';
 import type { Consistency } from '../model/task.ts';
 import { isWorkflowSettled, type WorkflowView, workflowRandomMax } from '../model/workflow.ts';
-import type { SubmitReply } from '../ports/node-api.ts';
 import type { Store } from '../ports/store.ts';
+import type { SubmitReply } from '../ports/submit-reply.ts';
 import type {
   RetryStart,
   WorkflowApi,

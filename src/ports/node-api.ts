@@ -4,12 +4,12 @@
  * `TschedError`s.
  */
 import type { Actor } from '../model/command.ts';
-import type { ErrorCode } from '../model/errors.ts';
 import type { TaskId } from '../model/ids.ts';
 import type { Verdict } from '../model/planning.ts';
 import type { Resources, Tier } from '../model/resources.ts';
 import type { TaskSpec } from '../model/spec.ts';
 import type { Consistency, TaskEvent, TaskState, TaskSummary, TaskView } from '../model/task.ts';
+import type { SubmitReply } from './submit-reply.ts';
 import type { WorkflowApi } from './workflow-api.ts';
 
 export interface SubmitRequest {
@@ -20,17 +20,6 @@ export interface SubmitRequest {
   readonly arrayId?: TaskId | undefined;
   readonly arrayIndex?: number | undefined;
 }
-
-export type SubmitReply =
-  | { readonly ok: true; readonly id: TaskId; readonly shard: number; readonly repeated: boolean }
-  | {
-      readonly ok: false;
-      /** Set where an ID had been drawn: repeat with it. */
-      readonly id?: TaskId | undefined;
-      readonly code: ErrorCode;
-      readonly message: string;
-      readonly retryAfterMs?: number | undefined;
-    };
 
 export interface ListQuery {
   readonly states?: readonly TaskState[] | undefined;

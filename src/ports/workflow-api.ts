@@ -4,7 +4,7 @@ import type { TaskId } from '../model/ids.ts';
 import type { TaskSpec } from '../model/spec.ts';
 import type { Consistency } from '../model/task.ts';
 import type { KeptTask, WorkflowView } from '../model/workflow.ts';
-import type { SubmitReply } from './node-api.ts';
+import type { SubmitReply } from './submit-reply.ts';
 
 export interface WorkflowTaskRequest {
   /** Its `name` names it in the workflow. */

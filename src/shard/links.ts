@@ -8,7 +8,7 @@ import { lookup, type ShardState } from './state.ts';
 import { hasOutput, type Workflow } from './workflows.ts';
 
 /** What a task is given of its parents. */
-export interface InputSources {
+interface InputSources {
   /** Of parents by ID. */
   readonly inputs: readonly TaskInput[];
   readonly workflow?: TaskId | undefined;

@@ -76,17 +76,11 @@ const idKey = (kind: number, id: TaskId): ByteWriter => {
   return writer;
 };
 
-export const workflowKey = (id: TaskId): Uint8Array => idKey(rowKind.workflow, id).finish();
+const workflowKey = (id: TaskId): Uint8Array => idKey(rowKind.workflow, id).finish();
 
 /** Key of the row of the graph that begins at task `first`. */
 export const graphKey = (id: TaskId, first: number): Uint8Array =>
   idKey(rowKind.graph, id).u16(first).finish();
-
-/** All rows of the graph of a workflow, in order. */
-export const graphRange = (id: TaskId): { from: Uint8Array; to: Uint8Array } => ({
-  from: graphKey(id, 0),
-  to: graphKey(id, 0xffff),
-});
 
 const idOfKey = (key: Uint8Array): TaskId =>
   String.fromCharCode(...key.subarray(1, 1 + idLength)) as TaskId;

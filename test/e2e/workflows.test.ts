@@ -96,7 +96,10 @@ test('workflows, dependencies over shards, and a second try', { timeout }, () =>
     expect(drawn).toContain('✓ join');
     expect(drawn).toMatch(/also after (left|right)/);
 
-    const wrong = await cluster.run(['submit', '-f', await file('turning.yaml', turning)], cluster.any);
+    const wrong = await cluster.run(
+      ['submit', '-f', await file('turning.yaml', turning)],
+      cluster.any,
+    );
     expect(wrong.code).toBe(2);
     expect(wrong.stderr).toMatch(/a → b → c → a|b → c → a → b|c → a → b → c/);
 
@@ -129,7 +132,14 @@ test('workflows, dependencies over shards, and a second try', { timeout }, () =>
     expect(kept.map(({ name }) => name)).toEqual(['first']);
 
     // Behind tasks of whatever shard, that run, that settled, and that never were.
-    const slow = await cluster.ok(['submit', '-q', '--', 'sh', '-c', 'sleep 1; echo hi > $TSCHED_OUTPUT']);
+    const slow = await cluster.ok([
+      'submit',
+      '-q',
+      '--',
+      'sh',
+      '-c',
+      'sleep 1; echo hi > $TSCHED_OUTPUT',
+    ]);
     const others: string[] = [];
     for (let count = 0; count < 4; count++) {
       const script = 'cat $TSCHED_INPUTS/*';

@@ -36,9 +36,9 @@ import type {
   SettingView,
   ShardMoves,
   ShardSummary,
-  SubmitReply,
   SubmitRequest,
 } from '../../src/ports/node-api.ts';
+import type { SubmitReply } from '../../src/ports/submit-reply.ts';
 import type { WorkflowApi } from '../../src/ports/workflow-api.ts';
 
 type Identity = Actor & { readonly role: 'admin' | 'submitter' | 'reader' };

@@ -5,7 +5,7 @@ import { limits } from '../../model/limits.ts';
 import { type Consistency, consistencies } from '../../model/task.ts';
 import type { WorkflowView } from '../../model/workflow.ts';
 import { readWorkflowDocument, workflowDocumentSchema } from '../../model/workflow-document.ts';
-import type { SubmitReply } from '../../ports/node-api.ts';
+import type { SubmitReply } from '../../ports/submit-reply.ts';
 import { type RetryStart, retryStarts } from '../../ports/workflow-api.ts';
 import { boundTenant, seesTenant } from '../access.ts';
 import type { GatewayContext } from '../context.ts';
@@ -64,7 +64,8 @@ export const submitWorkflowRoute: Route = {
     if (!reading.ok) throw new ProblemError(problemOfDocument(reading.problems));
     const { workflow } = reading;
     if (workflow.tenant !== identity.tenant && identity.role !== 'admin') {
-      const detail = `The token belongs to the tenant ${identity.tenant}, not to ${workflow.tenant}.`;
+      const { tenant } = workflow;
+      const detail = `The token belongs to the tenant ${identity.tenant}, not to ${tenant}.`;
       throw new ProblemError(problemOf('forbidden', detail, { field: '/tenant' }));
     }
     const { id, shard, repeated } = taken(await gateway.api.workflows.submit(workflow, identity));

@@ -116,7 +116,7 @@ export function awaitParents(turn: Turn, row: number, others: number): void {
   for (const parent of after) send(turn, slotOfId(parent), { kind: 'await', child, parent });
 }
 
-/** A parent of the task at `index` has ended; nothing where that has settled or is not there yet. */
+/** A parent of the task at `index` has ended; nothing where that settled or is not there yet. */
 export function decideTask(
   turn: Turn,
   workflow: Workflow,
@@ -173,7 +173,10 @@ function sentenceOf({ kind, parent }: AbortCause): string {
     case 'parentFailed':
       return `task ${parent}, which it waited for, did not succeed`;
     case 'parentUnknown':
-      return `parentUnknown: nobody knows task ${parent}, which it waited for; it may have left the history`;
+      return (
+        `parentUnknown: nobody knows task ${parent}, which it waited for; ` +
+        'it may have left the history'
+      );
     case 'parentRefused':
       return `too many tasks wait for task ${parent}`;
     case 'notNeeded':

@@ -11,7 +11,8 @@ import { isCausedByTask, withFile } from './task-files.ts';
 
 const inputName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
-export const tooMuchHandedOn = `its TSCHED_OUTPUT file holds more than ${limits.handedOnBytesMax} bytes`;
+const most = limits.handedOnBytesMax;
+export const tooMuchHandedOn = `its TSCHED_OUTPUT file holds more than ${most} bytes`;
 
 /** Writes what the attempt is given into its directory; answers its whole environment. */
 export function equip(

@@ -24,7 +24,10 @@ const task = (
   ...more,
 });
 
-const view = (tasks: readonly WorkflowTaskView[], more: Partial<WorkflowView> = {}): WorkflowView => ({
+const view = (
+  tasks: readonly WorkflowTaskView[],
+  more: Partial<WorkflowView> = {},
+): WorkflowView => ({
   id: '06fkq8t4r8m2s9v7d1xa' as TaskId,
   name: 'nightly',
   tenant: 'default',
@@ -65,7 +68,9 @@ test('a graph branches, joins, and goes on in one column', () => {
 });
 
 test('a chain of ten thousand is drawn without recursion, and cut', () => {
-  const chain = Array.from({ length: 10_000 }, (_, n) => task(`t${n}`, n === 0 ? [] : [`t${n - 1}`]));
+  const chain = Array.from({ length: 10_000 }, (_, n) =>
+    task(`t${n}`, n === 0 ? [] : [`t${n - 1}`]),
+  );
   const lines = graphLines(chain);
   expect(lines).toHaveLength(10_000);
   expect(lines.at(-1)).toMatchObject({ rail: '', others: [] });
@@ -81,7 +86,10 @@ test('deep branches stay within the screen', () => {
 });
 
 test('names cannot forge the screen, and the exit code says how it ended', () => {
-  const shown = renderWorkflow(view([task('a', [], { reason: '\u001b[2Jx', state: 'failed' })]), plainScreen(nowMs));
+  const shown = renderWorkflow(
+    view([task('a', [], { reason: '\u001b[2Jx', state: 'failed' })]),
+    plainScreen(nowMs),
+  );
   expect(shown).not.toContain('\u001b');
   expect(workflowExit({ state: 'running' })).toBe(5);
   expect(workflowExit({ state: 'failed' })).toBe(3);

@@ -39,7 +39,11 @@ describe('a workflow', () => {
   test('may wait for tasks outside by their IDs, and keeps each condition', () => {
     const outside = formatTaskId({ atMs: 1, slot: 2, random: 3 });
     const reading = read({
-      tasks: [task('a'), task('b', ['a', outside], { when: 'failure' }), task('c', ['b'], { when: 'always' })],
+      tasks: [
+        task('a'),
+        task('b', ['a', outside], { when: 'failure' }),
+        task('c', ['b'], { when: 'always' }),
+      ],
     });
     const [, b, c] = reading.ok ? reading.workflow.tasks : [];
     expect(b?.spec).toMatchObject({ after: [outside], when: 'failure' });
@@ -50,23 +54,48 @@ describe('a workflow', () => {
   test('with a cycle is refused, and the cycle is drawn', () => {
     expect(
       problemsOf({
-        tasks: [task('x'), task('a', ['c', 'x']), task('b', ['a']), task('c', ['b']), task('d', ['a'])],
+        tasks: [
+          task('x'),
+          task('a', ['c', 'x']),
+          task('b', ['a']),
+          task('c', ['b']),
+          task('d', ['a']),
+        ],
       }),
-    ).toEqual([expect.stringMatching(/^\/tasks\/\d\/after: .*: (a → b → c → a|b → c → a → b|c → a → b → c)$/)]);
+    ).toEqual([
+      expect.stringMatching(
+        /^\/tasks\/\d\/after: .*: (a → b → c → a|b → c → a → b|c → a → b → c)$/,
+      ),
+    ]);
   });
 
   test.each([
-    ['unknown names', [task('load'), task('b', ['loa'])], '/tasks/1/after/0', 'did you mean `load`?'],
+    [
+      'unknown names',
+      [task('load'), task('b', ['loa'])],
+      '/tasks/1/after/0',
+      'did you mean `load`?',
+    ],
     ['a name twice', [task('a'), task('a')], '/tasks/1/name', 'the name of task 1'],
     ['a task that waits for itself', [task('a', ['a'])], '/tasks/0/after/0', 'waits for itself'],
     ['a parent twice', [task('a'), task('b', ['a', 'a'])], '/tasks/1/after/1', 'twice'],
     ['a task without a name', [{ command: ['true'] }], '/tasks/0', 'needs a `name`'],
     ['a name with a slash', [task('a/b')], '/tasks/0/name', 'letters, digits'],
     ['an order key', [task('a', undefined, { orderKey: 'k' })], '/tasks/0/orderKey', 'order'],
-    ['an idempotency key', [task('a', undefined, { idempotencyKey: 'k' })], '/tasks/0/idempotencyKey', 'whole'],
+    [
+      'an idempotency key',
+      [task('a', undefined, { idempotencyKey: 'k' })],
+      '/tasks/0/idempotencyKey',
+      'whole',
+    ],
     ['an array', [task('a', undefined, { array: '1-3' })], '/tasks/0/array', 'write its tasks out'],
     ['when without after', [task('a', undefined, { when: 'always' })], '/tasks/0/when', '`after`'],
-    ['an unknown condition', [task('a'), task('b', ['a'], { when: 'maybe' })], '/tasks/1/when', 'success, failure or always'],
+    [
+      'an unknown condition',
+      [task('a'), task('b', ['a'], { when: 'maybe' })],
+      '/tasks/1/when',
+      'success, failure or always',
+    ],
     ['a mistake in a task', [task('a', undefined, { cpu: 'much' })], '/tasks/0/cpu', 'CPUs'],
     ['no tasks', [], '/tasks', 'a list of tasks'],
   ])('is refused with %s', (_what, tasks, pointer, words) => {
@@ -77,7 +106,10 @@ describe('a workflow', () => {
   });
 
   test('tells all its problems at once, and what its own fields are', () => {
-    const problems = problemsOf({ taks: [], tasks: [task('a', ['b']), task('c', undefined, { cpu: -1 })] });
+    const problems = problemsOf({
+      taks: [],
+      tasks: [task('a', ['b']), task('c', undefined, { cpu: -1 })],
+    });
     expect(problems[0]).toBe('/taks: unknown field `taks`; did you mean `tasks`?');
     expect(problems.length).toBeGreaterThan(1);
   });
