@@ -39,7 +39,7 @@ const inboxKey = (source: number): Uint8Array =>
 const encodeNumber = (value: number): Uint8Array =>
   new ByteWriter(12).u8(version).varint(value).finish();
 
-export function encodeOutboxRow({ slot, message }: OutboxMessage): Uint8Array {
+function encodeOutboxRow({ slot, message }: OutboxMessage): Uint8Array {
   const writer = new ByteWriter(96).u8(version).u16(slot);
   writeMessage(writer, message);
   return writer.finish();

@@ -85,7 +85,7 @@ export const graphKey = (id: TaskId, first: number): Uint8Array =>
 const idOfKey = (key: Uint8Array): TaskId =>
   String.fromCharCode(...key.subarray(1, 1 + idLength)) as TaskId;
 
-export function encodeWorkflow(workflow: Workflow): Uint8Array {
+function encodeWorkflow(workflow: Workflow): Uint8Array {
   const writer = new ByteWriter(256).u8(version);
   writeWorkflowHead(writer, workflow.head);
   writer.varint(workflow.submittedAtMs).varint(workflow.received).varint(workflow.left);
@@ -95,7 +95,7 @@ export function encodeWorkflow(workflow: Workflow): Uint8Array {
 }
 
 /** Throws `DecodeError` for another version or malformed bytes. */
-export function decodeWorkflow(bytes: Uint8Array): Workflow {
+function decodeWorkflow(bytes: Uint8Array): Workflow {
   const reader = new ByteReader(bytes);
   reader.version(version, 'workflow row');
   const head = readWorkflowHead(reader);
@@ -131,7 +131,7 @@ export const newWorkflow = (head: WorkflowHead, submittedAtMs: number): Workflow
   rows: [],
 });
 
-export function encodeGraph(first: number, nodes: readonly GraphNode[]): Uint8Array {
+function encodeGraph(first: number, nodes: readonly GraphNode[]): Uint8Array {
   const writer = new ByteWriter(nodes.length * 16).u8(version).varint(first);
   writer.list(nodes, (w, { name, when, parents }) => {
     w.text(name)

@@ -117,7 +117,7 @@ export function awaitParents(turn: Turn, row: number, others: number): void {
 }
 
 /** A parent of the task at `index` has ended; nothing where that settled or is not there yet. */
-export function decideTask(
+function decideTask(
   turn: Turn,
   workflow: Workflow,
   index: number,
