@@ -90,7 +90,9 @@ export function writeOutcome(writer: ByteWriter, outcome: Outcome): void {
 
 export function readOutcome(reader: ByteReader): Outcome {
   const version = reader.u8();
-  if (version !== 1 && version !== 2) throw new DecodeError(`outcome: version ${version}`);
+  if (version !== 1 && version !== 2) {
+    throw new DecodeError(`outcome: version ${version}, this program reads 2`);
+  }
   const kind = outcomeKinds[reader.u8()];
   if (kind === undefined) throw new DecodeError('unknown outcome');
   const outcome = {

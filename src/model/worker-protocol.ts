@@ -149,13 +149,15 @@ function writeDispatchExtras(writer: ByteWriter, { inputs }: Dispatch): void {
 function readDispatchExtras(reader: ByteReader): Pick<Dispatch, 'inputs'> {
   const extras: { inputs?: TaskInput[] } = {};
   if (reader.remaining === 0) return extras;
-  reader.list(r => {
+  const found = reader.list(r => {
     const tag = r.varint();
     const body = new ByteReader(r.bytes());
     if (tag !== dispatchExtra.inputs) throw new DecodeError(`dispatch: unknown extra ${tag}`);
     extras.inputs = body.list(readInput, limits.inputsMax);
     body.end('extra of a dispatch');
+    return tag;
   });
+  if (found.length === 0) throw new DecodeError('dispatch: an empty list of extras');
   return extras;
 }
 

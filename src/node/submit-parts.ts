@@ -39,14 +39,14 @@ export function encodeWithDigest(spec: TaskSpec): Encoded {
  */
 export function refuseUnreadable({ specs }: SubmitBatch, clusterVersion: number): void {
   for (const { digest, bytes } of specs) {
-    const tooNew = tooNewFor(bytes, clusterVersion);
-    if (tooNew !== undefined) throw new TschedError('notYet', tooNew);
     try {
       decodeSpec(bytes);
     } catch (cause) {
       if (!(cause instanceof DecodeError)) throw cause;
       throw new TschedError('badSpec', `the leader cannot read it: ${cause.message}`, {}, cause);
     }
+    const tooNew = tooNewFor(bytes, clusterVersion);
+    if (tooNew !== undefined) throw new TschedError('notYet', tooNew);
     if (!digestOf(bytes).every((byte, place) => byte === digest[place])) {
       throw new TschedError('badSpec', 'the digest is not that of the specification');
     }

@@ -104,6 +104,14 @@ export class TaskHistory implements CommittedListener {
         const id = workflowTaskId(command.workflow.id, command.from + place);
         if (!this.#created.has(id) && machine.record(id)) this.#created.set(id, this.now());
       });
+    } else if (command.kind === 'cancelWorkflow') {
+      // Asked of every task of it; which of them it reached is for the history to say.
+      for (const { id } of command.items) {
+        const { received } = machine.links.workflow(id) ?? { received: 0 };
+        for (let index = 0; index < received; index++) {
+          this.asks(workflowTaskId(id, index), 'cancel');
+        }
+      }
     } else if (command.kind === 'start') {
       for (const { taskId, fence } of command.items) {
         const live = this.#live.get(taskId);
