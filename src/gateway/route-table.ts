@@ -10,6 +10,13 @@ import {
   settingsRoute,
   shardsRoute,
 } from './routes/cluster.ts';
+import {
+  pausesRoute,
+  pauseTaskRoute,
+  placementRoutes,
+  resumeTaskRoute,
+  updateTaskRoute,
+} from './routes/control.ts';
 import { eventsRoute } from './routes/events.ts';
 import { logsRoute } from './routes/logs.ts';
 import { healthRoute, metricsRoute, openapiRoute } from './routes/node-state.ts';
@@ -21,10 +28,18 @@ import {
   stopNodeRoute,
   undrainNodeRoute,
 } from './routes/nodes.ts';
+import { planRoute } from './routes/plan.ts';
 import { submitRoute } from './routes/submit.ts';
 import { submitBatchRoute } from './routes/submit-batch.ts';
 import { submitStreamRoute } from './routes/submit-stream.ts';
 import { explainRoute, getSpecRoute, getTaskRoute, listTasksRoute } from './routes/tasks.ts';
+import {
+  createTemplateRoute,
+  deleteTemplateRoute,
+  templateRoute,
+  templatesRoute,
+  updateTemplateRoute,
+} from './routes/templates.ts';
 import { waitRoute } from './routes/wait.ts';
 
 export const routes: readonly Route[] = [
@@ -41,6 +56,15 @@ export const routes: readonly Route[] = [
   cancelRoute,
   cancelManyRoute,
   retryRoute,
+  pauseTaskRoute,
+  resumeTaskRoute,
+  updateTaskRoute,
+  planRoute,
+  templatesRoute,
+  templateRoute,
+  createTemplateRoute,
+  updateTemplateRoute,
+  deleteTemplateRoute,
   eventsRoute,
   nodesRoute,
   nodeRoute,
@@ -54,6 +78,8 @@ export const routes: readonly Route[] = [
   movesRoute,
   settingsRoute,
   changeSettingsRoute,
+  pausesRoute,
+  ...placementRoutes,
   joinTokenRoute,
   metricsRoute,
   openapiRoute,

@@ -35,7 +35,7 @@ export interface Route {
   readonly path: string;
   /** `none` is for health alone. */
   readonly role: Role | 'none';
-  readonly tag: 'tasks' | 'cluster' | 'node';
+  readonly tag: 'tasks' | 'templates' | 'cluster' | 'node';
   readonly summary: string;
   readonly description: string;
   readonly schema: RouteSchema;

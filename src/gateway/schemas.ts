@@ -8,20 +8,20 @@ import { resourceNames, tiers } from '../model/resources.ts';
 import type { JsonSchema } from '../model/spec-fields.ts';
 import { eventKinds, taskStates, waitingReasons } from '../model/task.ts';
 
-const text: JsonSchema = { type: 'string' };
+export const text: JsonSchema = { type: 'string' };
 const flag: JsonSchema = { type: 'boolean' };
-const whole: JsonSchema = { type: 'integer' };
-const described = (schema: JsonSchema, description: string): JsonSchema => ({
+export const whole: JsonSchema = { type: 'integer' };
+export const described = (schema: JsonSchema, description: string): JsonSchema => ({
   ...schema,
   description,
 });
-const instant = described(whole, 'Milliseconds since 1970-01-01 UTC.');
+export const instant = described(whole, 'Milliseconds since 1970-01-01 UTC.');
 const texts: JsonSchema = { type: 'array', items: text };
 const textMap: JsonSchema = { type: 'object', additionalProperties: text };
-const listOf = (items: JsonSchema): JsonSchema => ({ type: 'array', items });
+export const listOf = (items: JsonSchema): JsonSchema => ({ type: 'array', items });
 
 /** An object; names that end with `?` may be missing. */
-function object(properties: Readonly<Record<string, JsonSchema>>): JsonSchema {
+export function object(properties: Readonly<Record<string, JsonSchema>>): JsonSchema {
   const plain = Object.entries(properties).map(([name, schema]) => [name.replace('?', ''), schema]);
   return {
     type: 'object',
@@ -37,13 +37,13 @@ export const idParams = object({
   id: described(text, 'Task ID, its last 4 or more characters, or `last`.'),
 });
 
-const specProblem = object({
+export const specProblem = object({
   pointer: described(text, 'JSON pointer into the document.'),
   code: { enum: ['badSpec', 'notYet', 'tooLarge'] },
   message: text,
 });
 
-const errorCode: JsonSchema = { enum: Object.keys(errorTable) };
+export const errorCode: JsonSchema = { enum: Object.keys(errorTable) };
 
 export const problemSchema: JsonSchema = {
   description: 'A problem document (RFC 9457). Programs match on `code`.',
@@ -91,7 +91,15 @@ const attempt = object({
   'startedAtMs?': instant,
   'endedAtMs?': instant,
   'outcome?': outcome,
+  'suspended?': described(flag, 'Its processes are stopped where they were.'),
 });
+
+export const pauseFields = {
+  by: text,
+  atMs: instant,
+  reason: text,
+  suspend: described(flag, 'What runs is to stand still too.'),
+};
 
 const state: JsonSchema = { enum: taskStates };
 const reason = described(
@@ -121,6 +129,16 @@ export const taskViewSchema = object({
   'arrayId?': taskIdSchema,
   'arrayIndex?': whole,
   'cancelRequested?': object({ reason: text, by: text }),
+  'paused?': object(pauseFields),
+  'updated?': object({
+    by: text,
+    atMs: instant,
+    set: described(
+      { type: 'object', additionalProperties: true },
+      'Fields of its document that were changed since, with what holds now.',
+    ),
+  }),
+  'template?': described(text, 'Template and revision that it was made from: `nightly@3`.'),
   stale: described(flag, 'Read from a replica that could not confirm it with a majority.'),
   'staleMs?': described(whole, 'Since that replica last heard of a leader, where it did.'),
 });
@@ -176,7 +194,7 @@ export const resultsSchema = object({ results: listOf(resultSchema) });
 
 const resources = object(Object.fromEntries(resourceNames.map(name => [name, whole])));
 
-const explainedNode = object({
+export const explainedNode = object({
   node: text,
   name: text,
   tier: { enum: tiers },

@@ -12,6 +12,7 @@ import type { SpecProblem } from '../model/spec-reading.ts';
 import type { NodeApi, SubmitReply, SubmitRequest } from '../ports/node-api.ts';
 import type { Identity } from './access.ts';
 import { type Problem, problemOf, problemOfDocument, problemOfError } from './problem.ts';
+import { resolveTemplate, type TemplateSource } from './templates.ts';
 
 export type Prepared =
   | {
@@ -60,9 +61,21 @@ export function arrayTaskId(arrayId: TaskId, position: number): TaskId {
 const drawArrayId = (): TaskId =>
   formatTaskId({ atMs: Date.now(), slot: randomInt(slotCount), random: randomInt(randomMax) });
 
-/** Reads a document on behalf of `identity` and makes the requests it stands for. */
-export function prepare(document: unknown, identity: Identity): Prepared {
-  const reading = readSpecDocument(document, { tenant: identity.tenant, owner: identity.name });
+/**
+ * Reads a document on behalf of `identity` and makes the requests it stands for; what it says of a
+ * template is looked up in `templates`.
+ */
+export function prepare(
+  document: unknown,
+  identity: Identity,
+  templates: TemplateSource,
+): Prepared {
+  const resolved = resolveTemplate(document, identity.tenant, templates);
+  if (!resolved.ok) return resolved;
+  const reading = readSpecDocument(resolved.document, {
+    tenant: identity.tenant,
+    owner: identity.name,
+  });
   if (!reading.ok) return { ok: false, problem: problemOfDocument(reading.problems) };
   const { spec, id, array } = reading;
   if (spec.tenant !== identity.tenant && identity.role !== 'admin') {

@@ -5,6 +5,12 @@
  */
 import { type Outcome, readOutcome, writeOutcome } from './attempt.ts';
 import { ByteReader, ByteWriter, DecodeError } from './bytes.ts';
+import {
+  type ControlBody,
+  controlKindNumbers,
+  readControl,
+  writeControl,
+} from './command-control.ts';
 import type { ErrorCode } from './errors.ts';
 import type { NodeId, TaskId } from './ids.ts';
 import { limits } from './limits.ts';
@@ -87,6 +93,7 @@ export type ShardCommand = Stamped &
     | { readonly kind: 'recover'; readonly epoch: number }
     /** Settled tasks are kept long enough: nothing of them remains. */
     | { readonly kind: 'expire'; readonly items: readonly ExpireItem[] }
+    | ControlBody
   );
 
 export type ShardCommandKind = ShardCommand['kind'];
@@ -102,6 +109,7 @@ const kindNumbers: Readonly<Record<ShardCommandKind, number>> = {
   cancel: 6,
   recover: 7,
   expire: 8,
+  ...controlKindNumbers,
 };
 
 export const shardCommandKinds = Object.keys(kindNumbers) as ShardCommandKind[];
@@ -183,6 +191,12 @@ export function encodeShardCommand(command: ShardCommand): Uint8Array {
         w.optional(item.keyHash, (b, key) => b.u32(key.high).u32(key.low));
       });
       break;
+    case 'pause':
+    case 'resume':
+    case 'update':
+    case 'suspended':
+      writeControl(writer, command);
+      break;
   }
   return writer.finish();
 }
@@ -236,6 +250,11 @@ function readCommand(reader: ByteReader): ShardCommand {
       return { kind, ...stamp, epoch: reader.varint() };
     case 'expire':
       return { kind, ...stamp, items: reader.list(readExpire) };
+    case 'pause':
+    case 'resume':
+    case 'update':
+    case 'suspended':
+      return { ...stamp, ...readControl(reader, kind) };
     default:
       throw new DecodeError('shard command of an unknown kind: written by a newer version');
   }

@@ -27,6 +27,7 @@ import {
   type SpecProblem,
   utf8Length,
 } from './spec-reading.ts';
+import { formatTemplateUse } from './template-use.ts';
 import { formatDuration } from './time.ts';
 
 export type SpecReading =
@@ -192,6 +193,7 @@ export function readSpecDocument(
     require: [],
     idempotencyKey: undefined,
     outputBytesMax: limits.outputBytesDefault,
+    template: undefined,
     tenant: defaults.tenant,
     owner: defaults.owner,
   };
@@ -290,6 +292,8 @@ export function writeSpecDocument(spec: TaskSpec): Record<string, unknown> {
   if (spec.require.length > 0) document['require'] = Object.fromEntries(spec.require);
   if (spec.idempotencyKey !== undefined) document['idempotencyKey'] = spec.idempotencyKey;
   document['output'] = writeSize(spec.outputBytesMax);
+  const { template } = spec;
+  if (template !== undefined) document['template'] = formatTemplateUse(template);
   document['tenant'] = spec.tenant;
   document['owner'] = spec.owner;
   return document;

@@ -28,6 +28,11 @@ const field = <T>(definition: Field<T>): Field<T> => definition;
 
 const keyBytesMax = 1_024;
 
+export interface TemplateUse {
+  readonly name: string;
+  readonly revision: number;
+}
+
 /** By ascending tag: the order in which they are written. */
 export const schedulingFields = {
   /** Tasks of one tenant and key run one at a time, in the order in which they were submitted. */
@@ -36,6 +41,13 @@ export const schedulingFields = {
     write: (w, key) => w.text(key),
     read: r => r.text(keyBytesMax),
     isTerm: true,
+  }),
+  /** The template that it was made from, and which revision of it. */
+  template: field<TemplateUse>({
+    tag: 44,
+    write: (w, use) => w.text(use.name).varint(use.revision),
+    read: r => ({ name: r.text(keyBytesMax), revision: r.varint() }),
+    isTerm: false,
   }),
 } as const;
 

@@ -17,10 +17,7 @@ import type { NodeState } from '../registry/state.ts';
 import type { ClusterReads } from './cluster-reads.ts';
 import type { NodeContext } from './context.ts';
 import type { RegistryClient } from './registry-client.ts';
-
-/** This node's copy of the registry shows a change within this, as a rule. */
-const shownMs = 2_000;
-const lookMs = 20;
+import { untilShown } from './shown.ts';
 
 export class Administration {
   readonly #context: NodeContext;
@@ -77,26 +74,17 @@ export class Administration {
     for (const { name, value } of wanted) {
       await this.#registry.administer({ kind: 'setSetting', name, value }, token);
     }
-    await this.#until(() =>
+    await untilShown(this.#context, () =>
       wanted.every(({ name, value }) => this.#registry.machine()?.setting(name) === value),
     );
     return this.settings();
   }
 
   #shown(node: NodeId, states: readonly NodeState[]): Promise<void> {
-    return this.#until(() => {
+    return untilShown(this.#context, () => {
       const state = this.#registry.machine()?.node(node)?.state;
       return state !== undefined && states.includes(state);
     });
-  }
-
-  async #until(shows: () => boolean): Promise<void> {
-    const { clock } = this.#context;
-    const deadlineMs = clock.nowMs() + shownMs;
-    while (clock.nowMs() < deadlineMs) {
-      if (shows()) return;
-      await new Promise<void>(resolve => clock.after(lookMs, resolve));
-    }
   }
 }
 

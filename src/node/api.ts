@@ -11,12 +11,14 @@ import type { ClusterReads } from './cluster-reads.ts';
 import type { NodeContext } from './context.ts';
 import type { EventsFeed } from './events-feed.ts';
 import type { NodeSettings } from './node-parts.ts';
+import { placementVerbs } from './placement-verbs.ts';
 import type { RegistryClient } from './registry-client.ts';
 import { sha256Hex } from './sha256.ts';
 import type { TaskList } from './task-list.ts';
 import type { TaskOutput } from './task-output.ts';
 import type { TaskReads } from './task-reads.ts';
 import type { TaskWrites } from './task-writes.ts';
+import { templateVerbs } from './template-verbs.ts';
 
 /** A join token admits nodes for this long. */
 const joinTokenMs = 24 * 3_600_000;
@@ -55,7 +57,11 @@ export function createApi(parts: ApiParts): NodeApi {
     get: (id, consistency) => reads.get(id, consistency),
     spec: id => reads.spec(id),
     list: query => list.list(query),
-    cancel: (ids, reason, actor) => writes.cancel(ids, reason, actor),
+    cancel: (ids, reason, actor) => writes.change(ids, { kind: 'cancel', reason }, actor),
+    control: (ids, asked, actor) => writes.change(ids, asked, actor),
+    plan: tasks => writes.plan(tasks),
+    ...placementVerbs(parts),
+    ...templateVerbs(parts),
     wait: (id, timeoutMs, signal) => reads.wait(id, timeoutMs, signal),
     retry: (id, actor) => retry(reads, submit, id, actor),
     output: query => output.output(query),

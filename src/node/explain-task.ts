@@ -46,11 +46,13 @@ function explainState(
   const where = last === undefined ? '' : ` on node ${nodeOf(last.node)}`;
   switch (record.state) {
     case 'waiting':
-      return waitingSentence(reason);
+      return waitingSentence(record, reason);
     case 'assigned':
       return `assigned to attempt ${attemptOf(record.fence)}${where}; it has not started yet`;
-    case 'running':
-      return `attempt ${attemptOf(record.fence)} runs${where}`;
+    case 'running': {
+      const does = record.suspended === true ? 'stands still' : 'runs';
+      return `attempt ${attemptOf(record.fence)} ${does}${where}`;
+    }
     default:
       return record.reason === ''
         ? `settled: ${record.state}`
@@ -58,7 +60,7 @@ function explainState(
   }
 }
 
-function waitingSentence(reason: string | undefined): string {
+function waitingSentence(record: TaskRecord, reason: string | undefined): string {
   switch (reason) {
     case 'Resources':
       return 'waits for free resources: every node that could run it is full';
@@ -68,6 +70,10 @@ function waitingSentence(reason: string | undefined): string {
       return 'no node that could run anything has been heard of lately';
     case 'NeverFits':
       return 'no node at hand is large enough, even when empty';
+    case 'Paused':
+      return record.pause === undefined
+        ? 'its tenant or the whole cluster is paused: `tsched pause` lists that'
+        : `paused by ${record.pause.by}: \`tsched resume ${record.id}\` lets it go on`;
     case 'BackOff':
       return 'waits for its back-off before the next attempt';
     case 'ShardNoQuorum':

@@ -1,4 +1,4 @@
-/** Submits and cancels on their way from the node that took them to the leader of their shard. */
+/** Submits and changes on their way from the node that took them to the leader of their shard. */
 import { ByteReader, ByteWriter } from '../model/bytes.ts';
 import {
   type Actor,
@@ -9,6 +9,7 @@ import {
 import { type ErrorCode, isErrorCode } from '../model/errors.ts';
 import type { ShardId, TaskId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
+import type { TaskChange } from '../model/task-change.ts';
 import type { SubmitBatch } from './submit-queue.ts';
 
 export function encodeSubmit(shard: ShardId, batch: SubmitBatch, actor: Actor): Uint8Array {
@@ -18,18 +19,11 @@ export function encodeSubmit(shard: ShardId, batch: SubmitBatch, actor: Actor): 
     .finish();
 }
 
-export function encodeCancel(
-  shard: ShardId,
-  ids: readonly TaskId[],
-  reason: string,
-  actor: Actor,
-): Uint8Array {
-  const items = ids.map(taskId => ({ taskId }));
-  return new ByteWriter(256)
+export const encodeChange = (shard: ShardId, change: TaskChange, actor: Actor): Uint8Array =>
+  new ByteWriter(256)
     .varint(shard)
-    .bytes(encodeShardCommand({ kind: 'cancel', atMs: 0, actor, items, reason }))
+    .bytes(encodeShardCommand({ ...change, atMs: 0, actor }))
     .finish();
-}
 
 export function decodeForwarded(payload: Uint8Array): {
   shard: ShardId;

@@ -1,5 +1,5 @@
 /**
- * Submits and cancels: routed to the leader of each task's shard and repeated there, with the same
+ * Submits and changes: routed to the leader of each task's shard and repeated there, with the same
  * IDs, until the answer is known or the time is up. Repeating is safe: apply knows a task by its
  * ID.
  */
@@ -11,17 +11,21 @@ import { limits } from '../model/limits.ts';
 import type { Resources, Tier } from '../model/resources.ts';
 import { keySlot, type SlotTable } from '../model/slots.ts';
 import type { TaskSpec } from '../model/spec.ts';
+import { isTaskChange, type TaskChangeKind, type TaskRequest } from '../model/task-change.ts';
 import { neverFits } from '../placement/explain.ts';
+import type { PlannedTask } from '../ports/control-api.ts';
 import type { SubmitReply, SubmitRequest } from '../ports/node-api.ts';
+import { isTenantPaused, pausesIn } from './attempt-wishes.ts';
 import type { NodeContext } from './context.ts';
 import {
   decodeForwarded,
   decodeReplies,
-  encodeCancel,
+  encodeChange,
   encodeReplies,
   encodeSubmit,
 } from './forwarded.ts';
 import type { IdDraw } from './id-draw.ts';
+import { planTasks } from './plan-tasks.ts';
 import type { Scheduler } from './scheduler.ts';
 import {
   type Encoded,
@@ -147,6 +151,20 @@ export class TaskWrites {
     return replies;
   }
 
+  /** What would become of tasks; nothing is submitted. */
+  plan(tasks: Parameters<typeof planTasks>[0]['tasks']): PlannedTask[] {
+    const { clock, random } = this.#context;
+    const pauses = pausesIn(this.#context);
+    return planTasks({
+      tasks,
+      unfit: spec => this.#unfit(spec),
+      isPaused: tenant => isTenantPaused(pauses, tenant),
+      views: this.#scheduler.placeable(),
+      nowMs: clock.nowMs(),
+      seed: random.uint32(),
+    });
+  }
+
   #unfit(spec: TaskSpec): string | undefined {
     const totals = this.#totals();
     if (totals.length === 0) return undefined;
@@ -197,7 +215,8 @@ export class TaskWrites {
     }
   }
 
-  async cancel(ids: readonly TaskId[], reason: string, actor: Actor): Promise<SubmitReply[]> {
+  /** What somebody asks of tasks, whichever shards they are in; replies in their order. */
+  async change(ids: readonly TaskId[], asked: TaskRequest, actor: Actor): Promise<SubmitReply[]> {
     const replies: SubmitReply[] = new Array(ids.length);
     const byShard = new Map<ShardId, number[]>();
     ids.forEach((id, position) => {
@@ -206,12 +225,16 @@ export class TaskWrites {
     });
     await Promise.all(
       [...byShard].map(async ([shard, positions]) => {
-        const mine = positions.map(position => ids[position]!);
+        const items = positions.map(position => ({ taskId: ids[position]! }));
+        const change = { ...asked, items };
         try {
           const results = await this.#atLeader(
             shard,
-            leader => leader.cancel(mine, reason, actor),
-            () => ({ method: 'cancel', payload: encodeCancel(shard, mine, reason, actor) }),
+            leader => leader.change(change, actor),
+            () => ({
+              method: methodOf(change.kind),
+              payload: encodeChange(shard, change, actor),
+            }),
           );
           positions.forEach((position, place) => {
             replies[position] = toReply(results[place], shard, ids[position]!);
@@ -278,13 +301,14 @@ export class TaskWrites {
         return await leader.submit(command, command.actor);
       }),
     );
-    peers.handle('cancel', (_from, payload) =>
-      this.#forwarded(payload, async (shard, command) => {
-        if (command.kind !== 'cancel') throw new TschedError('badRequest', 'not a cancel');
-        const ids = command.items.map(item => item.taskId);
-        return await this.#leading(shard).cancel(ids, command.reason, command.actor);
-      }),
-    );
+    for (const method of ['cancel', 'change']) {
+      peers.handle(method, (_from, payload) =>
+        this.#forwarded(payload, async (shard, command) => {
+          if (!isTaskChange(command)) throw new TschedError('badRequest', 'not a change');
+          return await this.#leading(shard).change(command, command.actor);
+        }),
+      );
+    }
   }
 
   async #forwarded(
@@ -312,6 +336,9 @@ export class TaskWrites {
     return leader;
   }
 }
+
+/** Nodes of the program before know the one; the others go only where all know them. */
+const methodOf = (kind: TaskChangeKind): string => (kind === 'cancel' ? 'cancel' : 'change');
 
 function codeOf(error: unknown): ErrorCode {
   if (error instanceof TschedError) return error.code;

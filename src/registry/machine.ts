@@ -18,8 +18,11 @@ import { decodeRegistryCommand, type RegistryCommand } from './command.ts';
 import { applyAllocateReplica } from './commands/allocate-replica.ts';
 import { applyBootstrap } from './commands/bootstrap.ts';
 import { applyDrainNode } from './commands/drain-node.ts';
+import { applyDropTemplate } from './commands/drop-template.ts';
 import { applyDropToken } from './commands/drop-token.ts';
+import { applyPausePlacement } from './commands/pause-placement.ts';
 import { applyPutJoinSecret } from './commands/put-join-secret.ts';
+import { applyPutTemplate } from './commands/put-template.ts';
 import { applyPutToken } from './commands/put-token.ts';
 import { applyRegisterNode } from './commands/register-node.ts';
 import { applyRemoveNode, seatsOf } from './commands/remove-node.ts';
@@ -27,6 +30,7 @@ import { applyReportGroup } from './commands/report-group.ts';
 import { applySetNodeState } from './commands/set-node-state.ts';
 import { applySetSetting } from './commands/set-setting.ts';
 import { checkRegistry } from './invariants.ts';
+import type { Pauses } from './pauses.ts';
 import { encodeRow, loadRow, rowKey } from './rows.ts';
 import {
   type ClusterRecord,
@@ -41,6 +45,7 @@ import {
   refused,
   type TokenRecord,
 } from './state.ts';
+import type { Templates } from './templates.ts';
 
 /** Most that one command may move state time. */
 const timeJumpMsMax = 60_000;
@@ -233,6 +238,15 @@ export class RegistryMachine {
     return this.#state.settings.get(name);
   }
 
+  /** Whose tasks are not placed. */
+  pauses(): Pauses {
+    return this.#state.pauses;
+  }
+
+  templates(): Pick<Templates, 'newest' | 'revisions'> {
+    return this.#state.templates;
+  }
+
   /** What every node can read: newer kinds of commands may not be proposed. Never falls. */
   clusterVersion(): number {
     return readClusterVersion(this.setting(clusterVersionSetting));
@@ -276,6 +290,12 @@ function applyCommand(
       return applyDrainNode(state, command, effects);
     case 'removeNode':
       return applyRemoveNode(state, command, effects);
+    case 'pausePlacement':
+      return applyPausePlacement(state, command, effects);
+    case 'putTemplate':
+      return applyPutTemplate(state, command, effects);
+    case 'dropTemplate':
+      return applyDropTemplate(state, command, effects);
   }
 }
 

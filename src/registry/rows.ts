@@ -4,7 +4,7 @@
  *
  *   m meta · c cluster · n node · r replica id · g group · s slot table · o setting · t token (by
  *   sha256) · j join secret (by sha256) · d drain of a node · x store that was
- *   replaced
+ *   replaced · l pause of placement · e template (eh head, er revision)
  *
  * Rows stand for the state at one applied index, which the store keeps beside them.
  */
@@ -20,6 +20,7 @@ import {
   writeSecret,
   writeToken,
 } from './fields.ts';
+import { readPause, writePause } from './pauses.ts';
 import { nodeStates, type RegistryState } from './state.ts';
 
 const version = 1;
@@ -111,6 +112,14 @@ function writeNamedRow(writer: ByteWriter, state: RegistryState, row: string): b
       writer.optional(drain.deadlineMs, (w, deadlineMs) => w.varint(deadlineMs));
       return true;
     }
+    case 'l': {
+      const pause = state.pauses.get(name);
+      if (pause === undefined) return false;
+      writePause(writer, pause);
+      return true;
+    }
+    case 'e':
+      return state.templates.writeRow(writer, name);
     default:
       throw new DecodeError(`registry row of an unknown kind: ${row}`);
   }
@@ -202,6 +211,12 @@ function readNamedRow(state: RegistryState, row: string, reader: ByteReader): vo
       return;
     case 'd':
       state.drains.set(row.slice(1), { deadlineMs: reader.optional(r => r.varint()) });
+      return;
+    case 'l':
+      state.pauses.set(row.slice(1), readPause(reader));
+      return;
+    case 'e':
+      state.templates.readRow(row.slice(1), reader);
       return;
     default:
       throw new DecodeError(`registry row of an unknown kind: ${row}`);

@@ -9,6 +9,9 @@
 import type { ErrorCode } from '../model/errors.ts';
 import type { GroupId, NodeId } from '../model/ids.ts';
 import type { Resources, Tier } from '../model/resources.ts';
+import type { PauseView } from '../model/task.ts';
+import { byText } from './order.ts';
+import { Templates } from './templates.ts';
 
 /** Append-only: the number on disk is the position. */
 export const nodeStates = ['joining', 'up', 'draining', 'removed', 'dead'] as const;
@@ -121,6 +124,8 @@ export type RegistryReply =
       readonly repeated: boolean;
       /** For `allocateReplica`. */
       readonly replicaId?: number | undefined;
+      /** For `putTemplate`. */
+      readonly revision?: number | undefined;
     }
   | { readonly ok: false; readonly code: ErrorCode; readonly message: string };
 
@@ -136,7 +141,9 @@ export type RegistryEffect =
       readonly replicaIds: readonly number[];
     }
   | { readonly kind: 'tokensChanged' }
-  | { readonly kind: 'settingsChanged' };
+  | { readonly kind: 'settingsChanged' }
+  | { readonly kind: 'pausesChanged' }
+  | { readonly kind: 'templatesChanged' };
 
 export const accepted: RegistryReply = { ok: true, repeated: false };
 export const repeated: RegistryReply = { ok: true, repeated: true };
@@ -162,8 +169,6 @@ export const registryLimits = {
   replicationMax: 7,
 } as const;
 
-const byText = (left: string, right: string): number => (left < right ? -1 : left > right ? 1 : 0);
-
 /** The tables, with the names of the rows that changed since they were last taken. */
 export class RegistryState {
   cluster: ClusterRecord | undefined;
@@ -178,6 +183,9 @@ export class RegistryState {
   /** By sha256. */
   readonly tokens = new Map<string, TokenRecord>();
   readonly joinSecrets = new Map<string, JoinSecret>();
+  /** By tenant, or `everyTenant`. */
+  readonly pauses = new Map<string, PauseView>();
+  readonly templates = new Templates(row => this.touch(row));
   slotTable: Uint16Array = new Uint16Array(0);
   /** Highest replica id handed out. Invariant: never falls, so that no id is used twice. */
   replicaCounter = 0;
@@ -267,6 +275,15 @@ export class RegistryState {
 
   dropSetting(name: string): void {
     if (this.settings.delete(name)) this.touch(`o${name}`);
+  }
+
+  putPause(scope: string, pause: PauseView): void {
+    this.pauses.set(scope, pause);
+    this.touch(`l${scope}`);
+  }
+
+  dropPause(scope: string): void {
+    if (this.pauses.delete(scope)) this.touch(`l${scope}`);
   }
 
   setCluster(cluster: ClusterRecord): void {

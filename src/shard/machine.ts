@@ -11,7 +11,7 @@ import { assert, unreachable } from '../model/assert.ts';
 import { ByteWriter } from '../model/bytes.ts';
 import { decodeShardCommand, type ItemReply, type ShardCommand } from '../model/command.ts';
 import type { NodeId, TaskId } from '../model/ids.ts';
-import type { Demand, ReadyBatch } from '../model/planning.ts';
+import type { ReadyBatch } from '../model/planning.ts';
 import { hashText } from '../model/slots.ts';
 import type { TaskEvent, TaskState } from '../model/task.ts';
 import { applyAssign } from './commands/assign.ts';
@@ -19,10 +19,14 @@ import { applyCancel } from './commands/cancel.ts';
 import { applyExpire } from './commands/expire.ts';
 import { applyFinish } from './commands/finish.ts';
 import { applyLose } from './commands/lose.ts';
+import { applyPause } from './commands/pause.ts';
 import { applyRecover } from './commands/recover.ts';
+import { applyResume } from './commands/resume.ts';
 import { applyStart } from './commands/start.ts';
 import { applySubmit, type PreparedSpec, prepareSpecs } from './commands/submit.ts';
+import { applySuspended } from './commands/suspended.ts';
 import { applyUnassign } from './commands/unassign.ts';
+import { applyUpdate } from './commands/update.ts';
 import type { Applied } from './effects.ts';
 import { checkState } from './invariants.ts';
 import {
@@ -34,6 +38,7 @@ import {
   taskKey,
   writeTaskKey,
 } from './keys.ts';
+import { type LiveAttempt, liveAttempt } from './live-attempt.ts';
 import { RowLoader, type StateRow } from './load.ts';
 import { rowsInIdOrder } from './memory/id-order.ts';
 import { idWordCount, packId } from './memory/id-words.ts';
@@ -50,26 +55,6 @@ export interface Flush {
   /** A missing value deletes. */
   readonly rows: (readonly [key: Uint8Array, value: Uint8Array | undefined])[];
   readonly token: number;
-}
-
-/** An attempt the leader answers for: it is dispatched, leased, and declared lost. */
-interface LiveAttempt {
-  readonly taskId: TaskId;
-  readonly fence: number;
-  readonly run: number;
-  readonly node: NodeId;
-  readonly nodeName: string;
-  readonly incarnation: string;
-  readonly state: 'assigned' | 'running';
-  /** Its node is to end it. */
-  readonly cancelling: boolean;
-  readonly leaseMs: number;
-  readonly assignedAtMs: number;
-  readonly arrayIndex: number | undefined;
-  /** Of its spec: 32 hexadecimal digits. */
-  readonly digest: string;
-  /** What it holds on its node. */
-  readonly demand: Demand;
 }
 
 type TaskCounts = Readonly<Record<TaskState, number>>;
@@ -209,10 +194,15 @@ export class ShardMachine {
 
   /**
    * What the planner may place: the oldest ready tasks of each demand, at most `limitPerDemand` of
-   * each, the demand with the oldest task first. `nowMs` is the leader's clock and ends back-offs.
+   * each, the demand with the oldest task first. `nowMs` is the leader's clock and ends back-offs;
+   * tenants that `mayPlace` refuses are passed over.
    */
-  readyBatches(limitPerDemand: number, nowMs: number): ReadyBatch[] {
-    return this.#state.ready.batches(limitPerDemand, nowMs);
+  readyBatches(
+    limitPerDemand: number,
+    nowMs: number,
+    mayPlace: (tenant: string) => boolean = () => true,
+  ): ReadyBatch[] {
+    return this.#state.ready.batches(limitPerDemand, nowMs, mayPlace);
   }
 
   readyCount(nowMs: number): number {
@@ -226,47 +216,25 @@ export class ShardMachine {
 
   /** Every attempt that is assigned or running, in ID order. */
   liveAttempts(): LiveAttempt[] {
-    return this.#state.liveRows().map(row => this.#liveAttempt(row));
+    return this.#state.liveRows().map(row => liveAttempt(this.#state, row));
   }
 
   liveAttemptsOn(node: NodeId): LiveAttempt[] {
-    return this.#state.liveRows(node).map(row => this.#liveAttempt(row));
+    return this.#state.liveRows(node).map(row => liveAttempt(this.#state, row));
   }
 
   /** The live attempt with exactly this fence. */
   attempt(id: TaskId, fence: number): LiveAttempt | undefined {
     const row = this.#row(id);
     if (row < 0 || this.#state.live(row)?.fence !== fence) return undefined;
-    return this.#liveAttempt(row);
-  }
-
-  #liveAttempt(row: number): LiveAttempt {
-    const { table, specs } = this.#state;
-    const detail = table.ensureDetail(row);
-    assert(detail.live, 'the attempt is live');
-    const { fence, run, node, nodeName, incarnation, assignedAtMs } = detail.live;
-    const { leaseMs, demand } = specs.traits(table.spec(row));
-    return {
-      taskId: table.id(row),
-      fence,
-      run,
-      node,
-      nodeName,
-      incarnation,
-      state: table.state(row) === stateCode.running ? 'running' : 'assigned',
-      cancelling: detail.cancelRequested !== undefined,
-      leaseMs,
-      assignedAtMs,
-      arrayIndex: detail.arrayIndex,
-      digest: specs.digestHex(table.spec(row)),
-      demand,
-    };
+    return liveAttempt(this.#state, row);
   }
 
   /** Place of a task among the ready ones, from 1; `undefined` where it is not ready. O(ready). */
   position(id: TaskId, nowMs: number): { position: number; ready: number } | undefined {
     const row = this.#row(id);
     if (row < 0 || this.#state.table.state(row) !== stateCode.waiting) return undefined;
+    if (this.#state.table.holds(row) !== 0) return undefined;
     return this.#state.ready.position(row, nowMs);
   }
 
@@ -382,6 +350,14 @@ function applyCommand(turn: Turn, command: ShardCommand, specs: PreparedSpec[]):
       return applyRecover(turn, command);
     case 'expire':
       return applyExpire(turn, command);
+    case 'pause':
+      return applyPause(turn, command);
+    case 'resume':
+      return applyResume(turn, command);
+    case 'update':
+      return applyUpdate(turn, command);
+    case 'suspended':
+      return applySuspended(turn, command);
     default:
       return unreachable(command, 'shard command');
   }

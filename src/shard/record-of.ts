@@ -32,6 +32,9 @@ export function recordBodyOf({ table, specs }: ShardState, row: number): TaskRec
     cancelRequested: detail?.cancelRequested,
     avoid: detail?.avoid ?? [],
     attempts: detail?.live ? [...attempts, detail.live] : attempts,
+    pause: detail?.pause,
+    update: detail?.update,
+    suspended: detail?.suspended,
     outcome: detail?.outcome,
     reason: detail?.reason ?? '',
   };

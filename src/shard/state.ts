@@ -301,6 +301,7 @@ export class ShardState {
     const { live } = detail;
     assert(live, 'only a live attempt ends');
     detail.live = undefined;
+    detail.suspended = false;
     const rows = this.#liveByNode.get(live.node);
     rows?.delete(row);
     if (rows?.size === 0) this.#liveByNode.delete(live.node);

@@ -175,6 +175,14 @@ export class AttemptLedger {
     if (moved) this.#queue = this.#queue.filter(entry => entry.phase === 'queued');
   }
 
+  /** Another cap for an attempt that was not launched yet. */
+  changeCap(attempt: Attempt, capMs: number): void {
+    const entry = this.#entry(attempt, attempt.phase);
+    const { launch } = entry;
+    assert(launch !== undefined, `an attempt without a spec waits: ${entry.key}`);
+    entry.launch = { ...launch, spec: { ...launch.spec, capMs } };
+  }
+
   launched(attempt: Attempt): void {
     const entry = this.#entry(attempt, 'held');
     this.#held.delete(entry);

@@ -3,12 +3,14 @@
  * nothing forgotten, every question answered by looking at all tasks. The real machine has to
  * agree.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { OutcomeKind } from '../../src/model/attempt.ts';
 import type { ShardCommand } from '../../src/model/command.ts';
 import { parseTaskId, slotOfId } from '../../src/model/ids.ts';
 import { limits } from '../../src/model/limits.ts';
 import { keySlot } from '../../src/model/slots.ts';
 import { decodeSpec, type TaskSpec } from '../../src/model/spec.ts';
+import type { SpecOverrides } from '../../src/model/spec-overrides.ts';
 import { isSettled, type TaskState } from '../../src/model/task.ts';
 
 export interface ModelTask {
@@ -25,6 +27,14 @@ export interface ModelTask {
   cancelled: boolean;
   readySinceMs: number;
   avoid: string[];
+  /** `readySinceMs` is the end of a back-off. */
+  backedOff: boolean;
+  /** Not placed until it is resumed. */
+  paused: 'no' | 'placement' | 'suspend';
+  /** Its worker said that it stands still. */
+  suspended: boolean;
+  /** What was changed since it was submitted. */
+  changed: Record<string, unknown>;
   ended: { fence: number; node: string; kind: OutcomeKind }[];
 }
 
@@ -68,6 +78,14 @@ export class ShardModel {
         return [];
       case 'expire':
         return command.items.map(item => this.#expire(item.taskId));
+      case 'pause':
+        return command.items.map(item => this.#pause(item.taskId, command.suspend));
+      case 'resume':
+        return command.items.map(item => this.#resume(item.taskId));
+      case 'update':
+        return command.items.map(item => this.#update(item.taskId, command.overrides));
+      case 'suspended':
+        return command.items.map(item => this.#suspended(item.taskId, item.fence, item.suspended));
     }
   }
 
@@ -115,6 +133,10 @@ export class ShardModel {
       cancelled: false,
       readySinceMs: this.#readyBaseMs(),
       avoid: [],
+      backedOff: false,
+      paused: 'no',
+      suspended: false,
+      changed: {},
       ended: [],
     });
     return ok(id);
@@ -130,8 +152,9 @@ export class ShardModel {
     const missing = this.#missing(id);
     if (missing) return missing;
     const task = this.tasks.get(id)!;
-    if (task.state !== 'waiting') return { said: 'badRequest', taskId: id };
+    if (task.state !== 'waiting' || task.paused !== 'no') return { said: 'badRequest', taskId: id };
     task.state = 'assigned';
+    task.backedOff = false;
     task.assigned++;
     task.fence = this.#epoch * 2 ** 32 + task.assigned;
     task.node = node;
@@ -146,6 +169,7 @@ export class ShardModel {
       return { said: 'badRequest', taskId: id };
     }
     task.node = undefined;
+    task.suspended = false;
     task.state = task.cancelled ? 'cancelled' : 'waiting';
     return ok(id);
   }
@@ -168,6 +192,7 @@ export class ShardModel {
       return fence <= task.fence ? repeated(id) : { said: 'badRequest', taskId: id };
     }
     task.node = undefined;
+    task.suspended = false;
     task.ended.push({ fence, node, kind });
     if (kind === 'lost') task.lost++;
     else task.runs++;
@@ -176,11 +201,13 @@ export class ShardModel {
     else if (kind === 'lost') {
       task.state = task.lost >= limits.lostMax ? 'aborted' : 'waiting';
       if (task.state === 'waiting') task.readySinceMs = this.#readyBaseMs();
-    } else if (task.runs >= task.spec.attempts) task.state = 'failed';
+    } else if (task.runs >= this.#terms(task).attempts) task.state = 'failed';
     else {
-      const { initialMs, maxMs } = task.spec.backoff;
+      const { initialMs, maxMs } = this.#terms(task).backoff;
+      const pauseMs = Math.min(maxMs, initialMs * 2 ** (task.runs - 1));
       task.state = 'waiting';
-      task.readySinceMs = this.#readyBaseMs() + Math.min(maxMs, initialMs * 2 ** (task.runs - 1));
+      task.backedOff = pauseMs > 0;
+      task.readySinceMs = this.#readyBaseMs() + pauseMs;
       task.avoid = [...task.avoid.filter(other => other !== node), node];
     }
     return ok(id);
@@ -207,6 +234,59 @@ export class ShardModel {
     return ok(id);
   }
 
+  /** The spec with what was changed of it. */
+  #terms(task: ModelTask): TaskSpec {
+    return { ...task.spec, ...task.changed };
+  }
+
+  #pause(id: string, suspend: boolean): ModelReply {
+    const missing = this.#missing(id);
+    if (missing) return missing;
+    const task = this.tasks.get(id)!;
+    const wanted = suspend ? 'suspend' : 'placement';
+    if (task.paused === wanted || task.paused === 'suspend') return repeated(id);
+    task.paused = wanted;
+    return ok(id);
+  }
+
+  #resume(id: string): ModelReply {
+    const missing = this.#missing(id);
+    if (missing) return missing;
+    const task = this.tasks.get(id)!;
+    if (task.paused === 'no') return repeated(id);
+    task.paused = 'no';
+    // It stands in the queue as of now, unless it backs off still.
+    const waits = task.state === 'waiting' && !task.backedOff;
+    if (waits) task.readySinceMs = this.#readyBaseMs();
+    return ok(id);
+  }
+
+  #update(id: string, overrides: SpecOverrides): ModelReply {
+    const missing = this.#missing(id);
+    if (missing) return missing;
+    const task = this.tasks.get(id)!;
+    const onlyCap = Object.keys(overrides).every(name => name === 'capMs');
+    if (!onlyCap && task.state !== 'waiting') return { said: 'notWaiting', taskId: id };
+    if (overrides.attempts !== undefined && overrides.attempts <= task.runs) {
+      return { said: 'badRequest', taskId: id };
+    }
+    const changed = { ...task.changed, ...overrides };
+    const known = Object.keys(overrides).every(name => name in task.changed);
+    if (known && isDeepStrictEqual(changed, task.changed)) return repeated(id);
+    task.changed = changed;
+    return ok(id);
+  }
+
+  #suspended(id: string, fence: number, suspended: boolean): ModelReply {
+    const missing = this.#missing(id);
+    if (missing) return missing;
+    const task = this.tasks.get(id)!;
+    if (task.node === undefined || task.fence !== fence) return { said: 'badRequest', taskId: id };
+    if (task.suspended === suspended) return repeated(id);
+    task.suspended = suspended;
+    return ok(id);
+  }
+
   count(state: TaskState): number {
     return [...this.tasks.values()].filter(task => task.state === state).length;
   }
@@ -214,7 +294,9 @@ export class ShardModel {
   /** IDs of the tasks that are ready at an instant, oldest first. */
   ready(nowMs: number): string[] {
     return [...this.tasks.values()]
-      .filter(task => task.state === 'waiting' && task.readySinceMs <= nowMs)
+      .filter(
+        task => task.state === 'waiting' && task.paused === 'no' && task.readySinceMs <= nowMs,
+      )
       .sort((left, right) =>
         left.readySinceMs !== right.readySinceMs
           ? left.readySinceMs - right.readySinceMs

@@ -58,8 +58,11 @@ function tasksOf(machine: ShardMachine, model: ShardModel): [unknown, unknown] {
     const ended = record.attempts.filter(attempt => attempt.outcome !== undefined);
     told.push(id, toldState, toldFence, toldRuns, toldLost, record.avoid, live?.node);
     wanted.push(task.id, state, fence, runs, lost, task.avoid.slice(-8), task.node);
-    told.push(live?.cancelling);
-    wanted.push(live && task.cancelled);
+    told.push(live?.cancelling, live?.suspended, live?.toSuspend, record.pause?.suspend);
+    const suspend = task.paused === 'no' ? undefined : task.paused === 'suspend';
+    wanted.push(live && task.cancelled, live && task.suspended, live && suspend === true, suspend);
+    told.push(record.update?.overrides ?? {});
+    wanted.push(task.changed);
     told.push(ended.map(attempt => [attempt.fence, attempt.node, attempt.outcome?.kind]));
     wanted.push(task.ended.map(attempt => [attempt.fence, attempt.node, attempt.kind]));
   }
@@ -68,7 +71,9 @@ function tasksOf(machine: ShardMachine, model: ShardModel): [unknown, unknown] {
 
 function queueOf(machine: ShardMachine, model: ShardModel, nowMs: number): [unknown, unknown] {
   const ready = model.ready(nowMs);
-  const waiting = [...model.tasks.values()].filter(task => task.state === 'waiting');
+  const waiting = [...model.tasks.values()].filter(
+    task => task.state === 'waiting' && task.paused === 'no',
+  );
   const later = waiting.map(task => task.readySinceMs).filter(since => since > nowMs);
   const told = {
     ready: readyIds(machine, nowMs),

@@ -44,7 +44,7 @@ export const submitBatchRoute: Route = {
         { field: '/tasks' },
       );
     }
-    const prepared = tasks.map(document => prepare(document, identity));
+    const prepared = tasks.map(document => prepare(document, identity, gateway.api));
     return { results: await submitPrepared(gateway.api, prepared, identity) };
   },
 };

@@ -47,7 +47,7 @@ export const submitRoute: Route = {
   bodyBytesMax: taskDocumentBytesMax,
   async run(request, reply, gateway) {
     const identity = identityOf(request);
-    const prepared = prepare(request.body, identity);
+    const prepared = prepare(request.body, identity, gateway.api);
     if (!prepared.ok) throw new ProblemError(prepared.problem);
     if (prepared.arrayId !== undefined) {
       return await submitArray(prepared, identity, reply, gateway);

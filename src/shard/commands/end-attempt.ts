@@ -16,6 +16,7 @@ import { taskStates } from '../../model/task.ts';
 import type { AttemptRecord } from '../memory/task-detail.ts';
 import { stateCode } from '../memory/task-table.ts';
 import { instantMaxMs } from '../state.ts';
+import { attemptsOf, backoffOf } from '../terms.ts';
 import type { Turn } from '../turn.ts';
 
 /** Doublings after which no back-off grows: 2^40 ms are 34 years. */
@@ -71,7 +72,7 @@ const startedAtMs = (outcome: Outcome): number | undefined =>
 
 /** How the outcome settles the task; `undefined` where it runs again. */
 function settlingOf(turn: Turn, row: number, outcome: Outcome): Settling | undefined {
-  const { table, specs } = turn.state;
+  const { table } = turn.state;
   if (outcome.kind === 'succeeded') return { code: stateCode.succeeded, reason: '' };
   const request = table.detail(row)?.cancelRequested;
   if (request !== undefined || outcome.kind === 'cancelled') {
@@ -82,7 +83,7 @@ function settlingOf(turn: Turn, row: number, outcome: Outcome): Settling | undef
     if (lost < limits.lostMax) return undefined;
     return { code: stateCode.aborted, reason: `${lost} attempts ended with their node` };
   }
-  if (table.runs(row) < specs.traits(table.spec(row)).attempts) return undefined;
+  if (table.runs(row) < attemptsOf(turn.state, row)) return undefined;
   return { code: stateCode.failed, reason: outcome.message };
 }
 
@@ -100,7 +101,7 @@ function waitAgain(turn: Turn, row: number, failedOn: NodeId | undefined): void 
   const detail = table.ensureDetail(row);
   const others = detail.avoid.filter(node => node !== failedOn);
   detail.avoid = [...others.slice(1 - limits.avoidMax), failedOn];
-  const pauseMs = backoffMs(state.specs.traits(table.spec(row)).backoff, table.runs(row));
+  const pauseMs = backoffMs(backoffOf(state, row), table.runs(row));
   state.wait(row, Math.min(state.readyBaseMs + pauseMs, instantMaxMs), pauseMs > 0);
 }
 

@@ -10,6 +10,7 @@ const ada = { name: 'ada', tenant: 'default', role: 'submitter' } as const;
 const admin = { name: 'root', tenant: 'default', role: 'admin' } as const;
 const arrayId = formatTaskId({ atMs: 1_700_000_000_000, slot: 4_000, random: 2 ** 40 - 5 });
 const command = ['true'];
+const noTemplates = { templateRevisions: () => [] };
 
 describe('an array', () => {
   test('gives each of its tasks an ID of its own, the same each time', () => {
@@ -27,15 +28,15 @@ describe('an array', () => {
   });
 
   test('makes a request for each index', () => {
-    const prepared = prepare({ command, array: '3-5', id: arrayId }, ada);
+    const prepared = prepare({ command, array: '3-5', id: arrayId }, ada, noTemplates);
     expect(prepared.ok && prepared.requests.map(request => request.arrayIndex)).toEqual([3, 4, 5]);
     expect(prepared).toMatchObject({ ok: true, arrayId });
   });
 
   test('that was begun is finished by the same request', async () => {
     const api = new FakeNodeApi();
-    const small = prepare({ command, array: '1-3', id: arrayId }, ada);
-    const large = prepare({ command, array: '1-5', id: arrayId }, ada);
+    const small = prepare({ command, array: '1-3', id: arrayId }, ada, noTemplates);
+    const large = prepare({ command, array: '1-5', id: arrayId }, ada, noTemplates);
     await submitPrepared(api, [small], ada);
     const [result] = await submitPrepared(api, [large], ada);
     expect(result).toMatchObject({ ok: true, id: arrayId, repeated: false });
@@ -46,8 +47,11 @@ describe('an array', () => {
 
 test('a document for another tenant is refused to all but an admin', () => {
   const document = { command, tenant: 'other' };
-  expect(prepare(document, ada)).toMatchObject({ ok: false, problem: { code: 'forbidden' } });
-  expect(prepare(document, admin)).toMatchObject({ ok: true });
+  expect(prepare(document, ada, noTemplates)).toMatchObject({
+    ok: false,
+    problem: { code: 'forbidden' },
+  });
+  expect(prepare(document, admin, noTemplates)).toMatchObject({ ok: true });
 });
 
 test('results have the order of the documents, whatever they are', async () => {
@@ -64,7 +68,7 @@ test('results have the order of the documents, whatever they are', async () => {
               ? { command, tier: `t${at}` }
               : { command, tenant: 'other' },
       );
-      const prepared = documents.map(document => prepare(document, ada));
+      const prepared = documents.map(document => prepare(document, ada, noTemplates));
       const results = await submitPrepared(api, prepared, ada);
       expect(results).toHaveLength(kinds.length);
       for (const [at, result] of results.entries()) {
@@ -84,8 +88,8 @@ test('results have the order of the documents, whatever they are', async () => {
 
 test('one request makes at most as many tasks as an array may', async () => {
   const api = new FakeNodeApi();
-  const array = prepare({ command, array: `1-${limits.arrayMax}` }, ada);
-  const one = prepare({ command }, ada);
+  const array = prepare({ command, array: `1-${limits.arrayMax}` }, ada, noTemplates);
+  const one = prepare({ command }, ada, noTemplates);
   const results = await submitPrepared(api, [array, one], ada);
   expect(results.map(result => result.ok || result.code)).toEqual([true, 'tooLarge']);
   expect(api.submitCalls.every(call => call.requests.length <= limits.batchItemsMax)).toBe(true);
@@ -94,7 +98,11 @@ test('one request makes at most as many tasks as an array may', async () => {
 test('a call that fails is told for each of its documents, with the code', async () => {
   const api = new FakeNodeApi();
   api.submit = () => Promise.reject(new TschedError('noQuorum', 'no leader', { retryAfterMs: 7 }));
-  const results = await submitPrepared(api, [prepare({ command, id: arrayId }, ada)], ada);
+  const results = await submitPrepared(
+    api,
+    [prepare({ command, id: arrayId }, ada, noTemplates)],
+    ada,
+  );
   expect(results).toEqual([
     expect.objectContaining({ ok: false, code: 'noQuorum', id: arrayId, retryAfterMs: 7 }),
   ]);
@@ -103,5 +111,7 @@ test('a call that fails is told for each of its documents, with the code', async
 test('a bug in the node is not told as a refusal', async () => {
   const api = new FakeNodeApi();
   api.submit = () => Promise.reject(new Error('bug'));
-  await expect(submitPrepared(api, [prepare({ command }, ada)], ada)).rejects.toThrow('bug');
+  await expect(submitPrepared(api, [prepare({ command }, ada, noTemplates)], ada)).rejects.toThrow(
+    'bug',
+  );
 });

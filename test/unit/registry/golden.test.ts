@@ -65,6 +65,14 @@ const commands: readonly RegistryCommand[] = [
     joinSecret: 'ab',
     starts: { confirmedCount: 298, ids: ['s1', 's2'] },
   },
+  { ...stamp, kind: 'pausePlacement', scope: '*', on: true, suspend: true, reason: 'why' },
+  {
+    ...stamp,
+    kind: 'putTemplate',
+    template: { tenant: 't', name: 'n', description: 'd', document: '{}' },
+    expected: 300,
+  },
+  { ...stamp, kind: 'dropTemplate', tenant: 't', name: 'n', revision: 2 },
 ];
 
 describe('a command of the registry', () => {
@@ -87,6 +95,9 @@ describe('a command of the registry', () => {
         "drainNode 0109c0843d066e6f64653a61017401620101c0cf2400",
         "removeNode 010ac0843d066e6f64653a610174016201",
         "registerStart 010bc0843d066e6f64653a6101740162066e616d652d620773746f72652d62ac0206626f6f742d62011d2f6970342f3132372e302e302e312f7463702f373030302f7032702f620e3132372e302e302e313a3830303001a01fc0843d0000000001046469736b03737364006405302e312e3001026162aa0202027331027332",
+        "pausePlacement 0120c0843d066e6f64653a610174012a010103776879",
+        "putTemplate 0121c0843d066e6f64653a6101740174016e0164027b7d01ac02",
+        "dropTemplate 0122c0843d066e6f64653a6101740174016e0102",
       ]
     `);
   });
