@@ -48,6 +48,7 @@ export function oclifOptions(): Interfaces.Options {
         topics: {
           cluster: { description: 'Make a cluster, look at its health, let nodes join.' },
           chaos: { description: 'Break a cluster of real nodes under load, and tell what held.' },
+          reserve: { description: 'Hold room for a tenant until a date.' },
           node: { description: 'Start and stop nodes, list and show them.' },
         },
       },

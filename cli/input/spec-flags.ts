@@ -41,6 +41,14 @@ export const specFlags = {
     description: `one task for each index, at most ${limits.arrayMax}`,
     helpValue: 'FROM-TO',
   }),
+  gang: string({
+    description: `so many tasks that start together or not at all, at most ${limits.gangMax}`,
+    helpValue: 'N',
+  }),
+  reservation: string({
+    description: 'run in the room of this reservation; see `tsched reserve`',
+    helpValue: 'NAME',
+  }),
   label: string({ description: 'label of the task; repeatable', helpValue: 'K=V', ...many }),
   require: string({
     description: 'label a node must have; repeatable',
@@ -82,6 +90,8 @@ const fieldOf: Record<SpecFlagName, string> = {
   backoff: 'backoff',
   'idempotency-key': 'idempotencyKey',
   array: 'array',
+  gang: 'gang',
+  reservation: 'reservation',
   label: 'labels',
   require: 'require',
   'lost-after': 'lostAfter',
@@ -91,7 +101,7 @@ const fieldOf: Record<SpecFlagName, string> = {
   id: 'id',
 };
 
-const counts: ReadonlySet<SpecFlagName> = new Set(['iops', 'ports', 'attempts']);
+const counts: ReadonlySet<SpecFlagName> = new Set(['iops', 'ports', 'attempts', 'gang']);
 
 function toMap(flag: string, pairs: readonly string[]): Record<string, string> {
   const map: Record<string, string> = {};

@@ -101,7 +101,7 @@ export function prepareTasks(
     prepared.push({
       document: { ...(document as TaskDocument), ...(id === undefined ? {} : { id }) },
       id,
-      array: reading.array !== undefined,
+      array: reading.array !== undefined || reading.spec.gang !== undefined,
     });
   }
   if (found.length > 0) throw refusal(found);

@@ -96,7 +96,12 @@ function facts(task: TaskView, screen: Screen): [string, string][] {
   lines.push(['submitted', `${ago(task.submittedAtMs, screen.nowMs)}${owner}${settled}`]);
   lines.push(['shard', String(task.shard)]);
   if (task.retryOf !== undefined) lines.push(['retry of', task.retryOf]);
-  if (task.arrayId !== undefined) lines.push(['array', `${task.arrayId} [${task.arrayIndex}]`]);
+  if (task.gang !== undefined) {
+    lines.push(['gang', `${task.arrayId}, ${(task.arrayIndex ?? 0) + 1} of ${task.gang}`]);
+  } else if (task.arrayId !== undefined) {
+    lines.push(['array', `${task.arrayId} [${task.arrayIndex}]`]);
+  }
+  if (task.reservation !== undefined) lines.push(['reservation', oneLine(task.reservation)]);
   return lines;
 }
 

@@ -21,6 +21,7 @@ import {
   stopNodeRoute,
   undrainNodeRoute,
 } from './routes/nodes.ts';
+import { releaseRoute, reservationsRoute, reserveRoute } from './routes/reservations.ts';
 import { submitRoute } from './routes/submit.ts';
 import { submitBatchRoute } from './routes/submit-batch.ts';
 import { submitStreamRoute } from './routes/submit-stream.ts';
@@ -54,6 +55,9 @@ export const routes: readonly Route[] = [
   movesRoute,
   settingsRoute,
   changeSettingsRoute,
+  reservationsRoute,
+  reserveRoute,
+  releaseRoute,
   joinTokenRoute,
   metricsRoute,
   openapiRoute,

@@ -57,6 +57,12 @@ export function arrayTaskId(arrayId: TaskId, position: number): TaskId {
   });
 }
 
+/** ID of one task of a gang: all are in the slot of its ID, and so in one shard. */
+function gangTaskId(gangId: TaskId, rank: number): TaskId {
+  const parts = parseTaskId(gangId)!;
+  return formatTaskId({ ...parts, random: (parts.random + 1 + rank) % randomMax });
+}
+
 const drawArrayId = (): TaskId =>
   formatTaskId({ atMs: Date.now(), slot: randomInt(slotCount), random: randomInt(randomMax) });
 
@@ -69,9 +75,13 @@ export function prepare(document: unknown, identity: Identity): Prepared {
     const detail = `The token belongs to the tenant ${identity.tenant}, not to ${spec.tenant}.`;
     return { ok: false, problem: problemOf('forbidden', detail, { field: '/tenant' }) };
   }
-  if (array === undefined) return { ok: true, requests: [{ id, spec }] };
+  if (spec.gang === undefined && array === undefined) return { ok: true, requests: [{ id, spec }] };
   const arrayId = id ?? drawArrayId();
   const requests: SubmitRequest[] = [];
+  for (let rank = 0; rank < (spec.gang ?? 0); rank++) {
+    requests.push({ id: gangTaskId(arrayId, rank), spec, arrayId, arrayIndex: rank });
+  }
+  if (array === undefined) return { ok: true, requests, arrayId };
   for (let index = array.from; index <= array.to; index++) {
     const taskId = arrayTaskId(arrayId, index - array.from);
     requests.push({ id: taskId, spec, arrayId, arrayIndex: index });
@@ -109,6 +119,17 @@ function resultOf(prepared: Prepared, replies: readonly SubmitReply[]): SubmitRe
   return { ok: true, id, shard, repeated };
 }
 
+/** Where a call ends that begins at `from`: never within a gang, which is taken as a whole. */
+function partEnd(requests: readonly SubmitRequest[], from: number): number {
+  let end = Math.min(requests.length, from + limits.batchItemsMax);
+  while (end < requests.length) {
+    const { spec, arrayIndex } = requests[end]!;
+    if (spec.gang === undefined || arrayIndex === 0) break;
+    end--;
+  }
+  return end;
+}
+
 /** Replies in order; a call that fails as a whole fails each of its requests. */
 async function submitInOrder(
   api: NodeApi,
@@ -116,8 +137,9 @@ async function submitInOrder(
   identity: Identity,
 ): Promise<SubmitReply[]> {
   const replies: SubmitReply[] = [];
-  for (let from = 0; from < requests.length; from += limits.batchItemsMax) {
-    const part = requests.slice(from, from + limits.batchItemsMax);
+  for (let from = 0; from < requests.length; ) {
+    const part = requests.slice(from, partEnd(requests, from));
+    from += part.length;
     try {
       replies.push(...(await api.submit(part, identity)));
     } catch (error) {

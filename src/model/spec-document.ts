@@ -116,8 +116,13 @@ function amountsOf(
 }
 
 function checkTogether(draft: SpecDraft, run: Run | undefined, problems: ProblemList): void {
+  if (draft.gang !== undefined && draft.array !== undefined) {
+    problems.add('/gang', 'cannot go with `array`: a gang is one, of tasks that start together');
+  }
   if (draft.idempotencyKey !== undefined) {
-    if (draft.array !== undefined) {
+    if (draft.gang !== undefined) {
+      problems.add('/idempotencyKey', 'cannot go with `gang`: all its tasks would be one');
+    } else if (draft.array !== undefined) {
       problems.add('/idempotencyKey', 'cannot go with `array`: all its tasks would be one');
     } else if (draft.id !== undefined && slotOfId(draft.id) !== keySlot(keyOf(draft))) {
       problems.add(
@@ -191,6 +196,8 @@ export function readSpecDocument(
     labels: [],
     require: [],
     idempotencyKey: undefined,
+    gang: undefined,
+    reservation: undefined,
     outputBytesMax: limits.outputBytesDefault,
     tenant: defaults.tenant,
     owner: defaults.owner,
@@ -289,6 +296,8 @@ export function writeSpecDocument(spec: TaskSpec): Record<string, unknown> {
   if (spec.labels.length > 0) document['labels'] = Object.fromEntries(spec.labels);
   if (spec.require.length > 0) document['require'] = Object.fromEntries(spec.require);
   if (spec.idempotencyKey !== undefined) document['idempotencyKey'] = spec.idempotencyKey;
+  if (spec.gang !== undefined) document['gang'] = spec.gang;
+  if (spec.reservation !== undefined) document['reservation'] = spec.reservation;
   document['output'] = writeSize(spec.outputBytesMax);
   document['tenant'] = spec.tenant;
   document['owner'] = spec.owner;

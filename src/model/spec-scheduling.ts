@@ -5,6 +5,7 @@
  * specs that use none are those that programs of version 1 read.
  */
 import type { ByteReader, ByteWriter } from './bytes.ts';
+import { limits } from './limits.ts';
 
 /** All of them are missing where they were not asked for. */
 export type SpecScheduling = {
@@ -35,6 +36,20 @@ export const schedulingFields = {
     tag: 21,
     write: (w, key) => w.text(key),
     read: r => r.text(keyBytesMax),
+    isTerm: true,
+  }),
+  /** How many tasks, submitted together, are to start together; the indices of an array. */
+  gang: field<number>({
+    tag: 26,
+    write: (w, size) => w.varint(size),
+    read: r => r.varint(),
+    isTerm: true,
+  }),
+  /** Name of the reservation in whose room it runs. */
+  reservation: field<string>({
+    tag: 27,
+    write: (w, name) => w.text(name),
+    read: r => r.text(limits.nameBytesMax * 4),
     isTerm: true,
   }),
 } as const;

@@ -41,6 +41,10 @@ export const waitingReasons = [
   'OrderKey',
   'OffPeak',
   'Priority',
+  /** Another task of its gang cannot be placed yet, or still ends. */
+  'Gang',
+  /** The reservation that it names is over, or not its tenant's. */
+  'Reservation',
 ] as const;
 export type WaitingReason = (typeof waitingReasons)[number];
 
@@ -48,7 +52,7 @@ export type WaitingReason = (typeof waitingReasons)[number];
  * What keeps a waiting task out of the ready queue until something is decided: bits of its row, in
  * this order. Append-only. Where several hold it, the first is the reason that is shown.
  */
-const holdKinds = ['dependency', 'orderKey', 'paused'] as const;
+const holdKinds = ['dependency', 'orderKey', 'paused', 'gang'] as const;
 export type HoldKind = (typeof holdKinds)[number];
 
 export const holdBit = (kind: HoldKind): number => 1 << holdKinds.indexOf(kind);
@@ -57,6 +61,7 @@ const holdReasons: Record<HoldKind, WaitingReason> = {
   dependency: 'Dependency',
   orderKey: 'OrderKey',
   paused: 'Paused',
+  gang: 'Gang',
 };
 
 /** The reason that a task with these bits shows; `undefined` for none. */
@@ -106,6 +111,9 @@ export interface TaskView {
   readonly retryOf?: TaskId | undefined;
   readonly arrayId?: TaskId | undefined;
   readonly arrayIndex?: number | undefined;
+  /** How many tasks its gang has: those with its `arrayId`. */
+  readonly gang?: number | undefined;
+  readonly reservation?: string | undefined;
   readonly cancelRequested?: { readonly reason: string; readonly by: string } | undefined;
   /** Read from a replica that could not confirm with a majority that this is the newest. */
   readonly stale: boolean;

@@ -17,10 +17,7 @@ import type { NodeState } from '../registry/state.ts';
 import type { ClusterReads } from './cluster-reads.ts';
 import type { NodeContext } from './context.ts';
 import type { RegistryClient } from './registry-client.ts';
-
-/** This node's copy of the registry shows a change within this, as a rule. */
-const shownMs = 2_000;
-const lookMs = 20;
+import { shown } from './shown.ts';
 
 export class Administration {
   readonly #context: NodeContext;
@@ -91,12 +88,7 @@ export class Administration {
   }
 
   async #until(shows: () => boolean): Promise<void> {
-    const { clock } = this.#context;
-    const deadlineMs = clock.nowMs() + shownMs;
-    while (clock.nowMs() < deadlineMs) {
-      if (shows()) return;
-      await new Promise<void>(resolve => clock.after(lookMs, resolve));
-    }
+    await shown(this.#context.clock, () => shows() || undefined);
   }
 }
 

@@ -42,6 +42,8 @@ const forAdministrators: ReadonlySet<RegistryCommandKind> = new Set([
   'drainNode',
   'removeNode',
   'setSetting',
+  'putReservation',
+  'dropReservation',
 ]);
 const tokenBytesMax = 1_024;
 const timeoutMs = 4_000;
@@ -177,6 +179,10 @@ export class RegistryClient {
     if (bearer?.role !== 'admin' || !forAdministrators.has(command.kind) || !known) {
       throw new TschedError('forbidden', `the token does not allow this ${command.kind}`);
     }
+    const isNew = command.kind === 'putReservation' || command.kind === 'dropReservation';
+    if (isNew && this.version.current() < 3) {
+      throw new TschedError('notYet', `${command.kind} needs cluster version 3`);
+    }
     return this.#here(command, { name: bearer.name, tenant: bearer.tenant });
   }
 
@@ -288,6 +294,8 @@ function refuseAlien(command: RegistryCommand, from: NodeId): void {
     case 'setSetting':
     case 'drainNode':
     case 'removeNode':
+    case 'putReservation':
+    case 'dropReservation':
       break;
   }
   throw new TschedError('forbidden', `a node may not ask for this ${command.kind}`);

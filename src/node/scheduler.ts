@@ -5,6 +5,7 @@
  */
 import { type Advertisement, decodeAdvertisement } from '../model/advertisement.ts';
 import { DecodeError } from '../model/bytes.ts';
+import type { ItemReply, PlacementItem } from '../model/command.ts';
 import type { NodeId, TaskId } from '../model/ids.ts';
 import type { Demand, NodeView, ReadyBatch, ReadyTask } from '../model/planning.ts';
 import {
@@ -19,8 +20,10 @@ import { coolDownMs } from '../placement/cool-down.ts';
 import { plan } from '../placement/plan.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
+import { byLeader } from './placed.ts';
 import type { PlacementDesk } from './placement-desk.ts';
 import type { ShardLeader } from './shard-leader.ts';
+import { TakenShares } from './taken-shares.ts';
 
 /** Least time between two plans: events in between are taken together. */
 const paceMs = 3;
@@ -40,12 +43,14 @@ interface Known {
   refusals: number;
   reserved: Resources;
   reservedCount: number;
+  /** The same of what the node keeps for reservations. */
+  readonly taken: TakenShares;
 }
 
 interface Reservation {
   readonly shard: number;
   readonly node: NodeId;
-  readonly request: Resources;
+  readonly demand: Demand;
 }
 
 export class Scheduler implements PlacementDesk {
@@ -54,6 +59,7 @@ export class Scheduler implements PlacementDesk {
   readonly #log: Log;
   readonly #send: (node: NodeId, message: ToWorker, encode: () => Uint8Array) => void;
   readonly #connected: (node: NodeId) => boolean;
+  readonly hostOf: (node: NodeId) => string;
   readonly #known = new Map<NodeId, Known>();
   readonly #leaders = new Map<number, ShardLeader>();
   /** Placements that no worker has answered yet, by task. */
@@ -74,12 +80,14 @@ export class Scheduler implements PlacementDesk {
     readonly log: Log;
     readonly send: (node: NodeId, message: ToWorker, encode: () => Uint8Array) => void;
     readonly connected: (node: NodeId) => boolean;
+    readonly hostOf: (node: NodeId) => string;
   }) {
     this.#clock = deps.clock;
     this.#random = deps.random;
     this.#log = deps.log;
     this.#send = deps.send;
     this.#connected = deps.connected;
+    this.hostOf = deps.hostOf;
   }
 
   toWorker(node: NodeId, message: ToWorker, encode: () => Uint8Array): void {
@@ -135,6 +143,7 @@ export class Scheduler implements PlacementDesk {
         refusals: 0,
         reserved: noResources,
         reservedCount: 0,
+        taken: new TakenShares(),
       });
     } else {
       const before = known.advertisement;
@@ -164,6 +173,7 @@ export class Scheduler implements PlacementDesk {
         ageMs,
         reserved: known.reserved,
         reservedCount: known.reservedCount,
+        shares: known.taken.left(known.advertisement.shares),
         coolDownUntilMs: known.coolDownUntilMs,
       });
     }
@@ -184,8 +194,12 @@ export class Scheduler implements PlacementDesk {
     this.#reservations.delete(taskId);
     const known = this.#known.get(reservation.node);
     if (known === undefined) return;
-    known.reserved = subtractResources(known.reserved, reservation.request);
-    known.reservedCount--;
+    const { demand } = reservation;
+    if (demand.reservation) known.taken.give(demand.reservation, demand.request);
+    else {
+      known.reserved = subtractResources(known.reserved, demand.request);
+      known.reservedCount--;
+    }
     this.wake();
   }
 
@@ -204,13 +218,16 @@ export class Scheduler implements PlacementDesk {
     known.coolDownUntilMs = this.#clock.nowMs() + pauseMs;
   }
 
-  #reserve(shard: number, taskId: TaskId, node: NodeId, request: Resources): void {
+  #reserve(shard: number, taskId: TaskId, node: NodeId, demand: Demand): void {
     const known = this.#known.get(node);
     if (known === undefined) return;
     this.answered(taskId);
-    this.#reservations.set(taskId, { shard, node, request });
-    known.reserved = addResources(known.reserved, request);
-    known.reservedCount++;
+    this.#reservations.set(taskId, { shard, node, demand });
+    if (demand.reservation) known.taken.take(demand.reservation, demand.request);
+    else {
+      known.reserved = addResources(known.reserved, demand.request);
+      known.reservedCount++;
+    }
   }
 
   /** Why a ready task of this demand was not placed at the last plan. */
@@ -253,47 +270,53 @@ export class Scheduler implements PlacementDesk {
     });
     this.#blocked.clear();
     for (const { demand, reason } of result.blocked) this.#blocked.set(demand.key, reason);
-    const byShard = new Map<
-      ShardLeader,
-      { taskId: TaskId; node: NodeId; nodeName: string; incarnation: string }[]
-    >();
-    for (const placement of result.placements) {
-      const leader = shardOf.get(placement.taskId);
+    for (const { taskId, node, demand } of result.placements) {
+      const leader = shardOf.get(taskId);
       if (leader === undefined) continue;
-      const { taskId, node, nodeName, incarnation } = placement;
       this.#placing.add(taskId);
-      this.#reserve(leader.shard, taskId, node, placement.demand.request);
-      const items = byShard.get(leader);
-      if (items === undefined) byShard.set(leader, [{ taskId, node, nodeName, incarnation }]);
-      else items.push({ taskId, node, nodeName, incarnation });
+      this.#reserve(leader.shard, taskId, node, demand);
     }
-    for (const [leader, items] of byShard) this.#assign(leader, items);
+    for (const { leader, items, gangs } of byLeader(result.placements, shardOf)) {
+      if (items.length > 0) {
+        this.#assign(
+          leader,
+          leader.assign(items),
+          items.map(item => [item]),
+        );
+      }
+      if (gangs.length > 0) {
+        this.#assign(
+          leader,
+          leader.assignGangs(gangs),
+          gangs.map(gang => gang.members),
+        );
+      }
+    }
     if (result.placements.length >= placementsMax) this.wake();
     else if (result.blocked.length > 0) this.#wakeIn(idlePaceMs);
     else if (again !== undefined) this.#wakeIn(again);
   }
 
+  /** Waits for the replies to assignments: one for the tasks of each. */
   #assign(
     leader: ShardLeader,
-    items: { taskId: TaskId; node: NodeId; nodeName: string; incarnation: string }[],
+    proposed: Promise<readonly ItemReply[]>,
+    asked: readonly (readonly PlacementItem[])[],
   ): void {
-    leader.assign(items).then(
-      replies => {
-        replies.forEach((reply, position) => {
-          const { taskId } = items[position]!;
-          this.#placing.delete(taskId);
-          if (!reply.ok) this.answered(taskId);
-        });
-      },
+    const done = (items: readonly PlacementItem[], holds: boolean): void => {
+      for (const { taskId } of items) {
+        this.#placing.delete(taskId);
+        if (!holds) this.answered(taskId);
+      }
+    };
+    proposed.then(
+      replies => replies.forEach((reply, position) => void done(asked[position]!, reply.ok)),
       (error: unknown) => {
         this.#log.debug('an assignment was not recorded', {
           shard: leader.shard,
           why: String(error),
         });
-        for (const { taskId } of items) {
-          this.#placing.delete(taskId);
-          this.answered(taskId);
-        }
+        for (const items of asked) done(items, false);
       },
     );
   }
@@ -321,7 +344,7 @@ export class Scheduler implements PlacementDesk {
         for (const task of batch.tasks) {
           if (this.#placing.has(task.id)) continue;
           entry.tasks.push(task);
-          shardOf.set(task.id, leader);
+          for (const { id } of task.gang ?? [task]) shardOf.set(id, leader);
         }
       }
       const nextMs = machine.nextReadyAtMs();

@@ -7,14 +7,24 @@
  * tasks of others go on. A task goes to a node that has room now (`rank.ts`); when no node has, a
  * small one may be queued at a full node, so that the next attempt there starts without a round
  * trip. Nodes where the task failed before are taken only when no other node of the cluster could
- * ever run it, or when it has waited `avoidMsMax` for one.
+ * ever run it, or when it has waited `avoidMsMax` for one. The tasks of a gang are placed all at
+ * once or not at all; a task that names a reservation sees of each node what is kept for that.
  *
  * Cost: one look at every node per demand, and one at the demand's candidates per placement.
  */
 import { assert } from '../model/assert.ts';
-import type { Demand, NodeView, Plan, ReadyBatch, ReadyTask } from '../model/planning.ts';
+import type { TaskId } from '../model/ids.ts';
+import type {
+  Demand,
+  GangMember,
+  NodeView,
+  Plan,
+  ReadyBatch,
+  ReadyTask,
+} from '../model/planning.ts';
 import type { WaitingReason } from '../model/task.ts';
-import { overTotal, unsuited } from './feasible.ts';
+import { overTotal, unsuited, viewFor } from './feasible.ts';
+import { holdsInAll, takeForGang, unavoided } from './gang.ts';
 import { createDraw } from './random.ts';
 import { pickFree, pickQueue } from './rank.ts';
 import { type Amounts, amountsOf, Room } from './room.ts';
@@ -52,6 +62,7 @@ export function plan(input: PlanInput): Plan {
   const draw = createDraw(input.seed);
   const stateNowMs = input.stateNowMs ?? input.nowMs;
   const rooms = input.nodes.map(view => new Room(view, input.nowMs));
+  const pools = new SharedRooms(rooms, input.nowMs);
   const placements: Placement[] = [];
   const blocked = new Map<Demand, WaitingReason>();
   const waitedFor = new Set<Room>();
@@ -63,19 +74,25 @@ export function plan(input: PlanInput): Plan {
     const { demand, task } = current;
     let wanted = wantedOf.get(demand);
     if (wanted === undefined) {
-      wanted = { demand, amounts: amountsOf(demand), rooms: candidatesFor(demand, rooms) };
+      wanted = {
+        demand,
+        amounts: amountsOf(demand),
+        rooms: candidatesFor(demand, pools.of(demand)),
+      };
       wantedOf.set(demand, wanted);
     }
-    const room = choose(wanted, task, waitedFor, stateNowMs, draw);
-    if (room !== undefined) {
-      room.take(wanted.amounts);
-      placements.push(toPlacement(task, demand, room));
+    const made =
+      task.gang === undefined
+        ? placeOne(wanted, task, waitedFor, stateNowMs, draw)
+        : placeGang(wanted, task, task.gang, stateNowMs, draw);
+    if (made.length > 0) {
+      placements.push(...made);
       walk.next();
       continue;
     }
     if (!blocked.has(demand)) blocked.set(demand, reasonFor(wanted, rooms, input.nodes));
     // A task that only avoids some nodes does not block the others of its demand.
-    if (task.avoid.length > 0) {
+    if (avoidsSome(task)) {
       walk.next();
     } else {
       for (const waited of wanted.rooms) waitedFor.add(waited);
@@ -86,6 +103,41 @@ export function plan(input: PlanInput): Plan {
     placements,
     blocked: [...blocked].map(([demand, reason]) => ({ demand, reason })),
   };
+}
+
+const avoidsSome = ({ avoid, gang }: ReadyTask): boolean =>
+  avoid.length > 0 || gang?.some(member => member.avoid.length > 0) === true;
+
+function placeOne(
+  wanted: Wanted,
+  task: ReadyTask,
+  waitedFor: ReadonlySet<Room>,
+  stateNowMs: number,
+  draw: () => number,
+): Placement[] {
+  const room = choose(wanted, task, waitedFor, stateNowMs, draw);
+  if (room === undefined) return [];
+  room.take(wanted.amounts);
+  return [toPlacement(task.id, wanted.demand, room)];
+}
+
+/** Places all of a gang, or none. */
+function placeGang(
+  { demand, amounts, rooms }: Wanted,
+  task: ReadyTask,
+  members: readonly GangMember[],
+  stateNowMs: number,
+  draw: () => number,
+): Placement[] {
+  const others = unavoided(rooms, members);
+  let taken = takeForGang(others, amounts, members, draw);
+  const waited = stateNowMs - task.readySinceMs >= avoidMsMax;
+  const held = others.map(room => room.view.advertisement);
+  if (taken === undefined && (waited || holdsInAll(demand, held) < members.length)) {
+    taken = takeForGang(rooms, amounts, members, draw);
+  }
+  const made = taken?.map((room, place) => toPlacement(members[place]!.id, demand, room));
+  return made?.map(placement => ({ ...placement, gang: task.id })) ?? [];
 }
 
 function choose(
@@ -106,6 +158,31 @@ function choose(
   return others.length === 0 || waited ? pickFree(rooms, amounts, draw) : undefined;
 }
 
+/** The rooms of the nodes, and what they keep for each reservation as rooms of their own. */
+class SharedRooms {
+  readonly #rooms: readonly Room[];
+  readonly #nowMs: number;
+  readonly #ofReservation = new Map<string, readonly Room[]>();
+
+  constructor(rooms: readonly Room[], nowMs: number) {
+    this.#rooms = rooms;
+    this.#nowMs = nowMs;
+  }
+
+  of(demand: Demand): readonly Room[] {
+    const { reservation } = demand;
+    if (reservation === undefined) return this.#rooms;
+    const key = `${reservation.name.length}:${reservation.name}${reservation.tenant}`;
+    let rooms = this.#ofReservation.get(key);
+    if (rooms === undefined) {
+      const views = this.#rooms.map(({ view }) => viewFor(demand, view));
+      rooms = views.filter(view => view !== undefined).map(view => new Room(view, this.#nowMs));
+      this.#ofReservation.set(key, rooms);
+    }
+    return rooms;
+  }
+}
+
 function candidatesFor(demand: Demand, rooms: readonly Room[]): Room[] {
   return rooms.filter(
     ({ usable, view: { advertisement } }) =>
@@ -121,9 +198,14 @@ function reasonFor(
   rooms: readonly Room[],
   nodes: readonly NodeView[],
 ): WaitingReason {
+  const { demand } = wanted;
+  if (demand.gang !== undefined) {
+    const held = nodes.map(view => view.advertisement);
+    if (wanted.rooms.length > 0 && holdsInAll(demand, held) < demand.gang) return 'NeverFits';
+  }
   if (wanted.rooms.length > 0) return 'Resources';
   if (!rooms.some(room => room.usable)) return 'NoNodes';
-  const { demand } = wanted;
+  if (!nodes.some(view => viewFor(demand, view) !== undefined)) return 'Reservation';
   const suited = (view: NodeView): boolean => unsuited(demand, view.advertisement) === undefined;
   if (!rooms.some(room => room.usable && suited(room.view))) return 'TierUnavailable';
   // A node that is silent or drains may come back: only if none there is would do, it never fits.
@@ -133,11 +215,11 @@ function reasonFor(
   return everFits ? 'Resources' : 'NeverFits';
 }
 
-function toPlacement(task: ReadyTask, demand: Demand, room: Room): Placement {
+function toPlacement(taskId: TaskId, demand: Demand, room: Room): Placement {
   const { advertisement } = room.view;
   assert(advertisement.incarnation !== '', 'nothing is placed where no supervisor runs');
   return {
-    taskId: task.id,
+    taskId,
     node: advertisement.node,
     nodeName: advertisement.name,
     incarnation: advertisement.incarnation,

@@ -10,12 +10,15 @@ import { ByteReader, ByteWriter, DecodeError } from '../model/bytes.ts';
 import type { Actor } from '../model/command.ts';
 import { TschedError } from '../model/errors.ts';
 import type { GroupId, NodeId } from '../model/ids.ts';
+import type { ReservationAsk } from '../model/reservation.ts';
 import {
   numberOf,
+  readAsk,
   readRegistration,
   readSeat,
   readSecret,
   readToken,
+  writeAsk,
   writeRegistration,
   writeSeat,
   writeSecret,
@@ -112,6 +115,14 @@ export type RegistryCommand = Stamped &
         readonly joinSecret?: string | undefined;
         readonly starts: KnownStarts;
       }
+    /** Holds room for a tenant. */
+    | { readonly kind: 'putReservation'; readonly ask: ReservationAsk }
+    | {
+        /** Ends one: released by somebody, or with `over` because its time has come. */
+        readonly kind: 'dropReservation';
+        readonly name: string;
+        readonly over: boolean;
+      }
   );
 
 export type RegistryCommandKind = RegistryCommand['kind'];
@@ -135,6 +146,8 @@ const kindNumbers: Readonly<Record<RegistryCommandKind, number>> = {
   drainNode: 9,
   removeNode: 10,
   registerStart: 11,
+  putReservation: 15,
+  dropReservation: 16,
 };
 
 export const registryCommandKinds = Object.keys(kindNumbers) as RegistryCommandKind[];
@@ -202,6 +215,12 @@ export function encodeRegistryCommand(command: RegistryCommand): Uint8Array {
       writer.optional(command.joinSecret, (w, hex) => w.text(hex));
       writer.varint(command.starts.confirmedCount);
       writer.list(command.starts.ids, (w, id) => w.text(id));
+      break;
+    case 'putReservation':
+      writeAsk(writer, command.ask);
+      break;
+    case 'dropReservation':
+      writer.text(command.name).bool(command.over);
       break;
   }
   if (writer.length > commandBytesMax) {
@@ -306,6 +325,10 @@ function readBody(
         ...readRegistering(reader),
         starts: { confirmedCount: reader.varint(), ids: reader.list(r => r.text()) },
       };
+    case 'putReservation':
+      return { ...stamp, kind, ask: readAsk(reader) };
+    case 'dropReservation':
+      return { ...stamp, kind, name: reader.text(), over: reader.bool() };
     case undefined:
       throw new DecodeError('registry command of an unknown kind: written by a newer version');
   }

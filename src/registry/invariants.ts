@@ -20,6 +20,10 @@ export function checkRegistry(state: RegistryState): void {
   for (const id of state.drains.keys()) {
     assert(state.nodes.get(id)?.state === 'draining', `a drain of ${id}, which is not draining`);
   }
+  for (const [name, { nodes, createdAtMs, untilMs }] of state.reservations) {
+    assert(nodes.length > 0 && createdAtMs < untilMs, `reservation ${name} holds something`);
+    assert(new Set(nodes).size === nodes.length, `reservation ${name} has one part on a node`);
+  }
   const names = new Set<string>();
   for (const node of state.nodes.values()) {
     if (node.state === 'removed') continue;

@@ -4,7 +4,7 @@
  *
  *   m meta · c cluster · n node · r replica id · g group · s slot table · o setting · t token (by
  *   sha256) · j join secret (by sha256) · d drain of a node · x store that was
- *   replaced
+ *   replaced · v reservation (by name)
  *
  * Rows stand for the state at one applied index, which the store keeps beside them.
  */
@@ -12,10 +12,12 @@ import { ByteReader, ByteWriter, DecodeError } from '../model/bytes.ts';
 import { slotCount } from '../model/ids.ts';
 import {
   readRegistration,
+  readReservation,
   readSeat,
   readSecret,
   readToken,
   writeRegistration,
+  writeReservation,
   writeSeat,
   writeSecret,
   writeToken,
@@ -111,6 +113,12 @@ function writeNamedRow(writer: ByteWriter, state: RegistryState, row: string): b
       writer.optional(drain.deadlineMs, (w, deadlineMs) => w.varint(deadlineMs));
       return true;
     }
+    case 'v': {
+      const reservation = state.reservations.get(name);
+      if (reservation === undefined) return false;
+      writeReservation(writer, reservation);
+      return true;
+    }
     default:
       throw new DecodeError(`registry row of an unknown kind: ${row}`);
   }
@@ -195,6 +203,11 @@ function readNamedRow(state: RegistryState, row: string, reader: ByteReader): vo
     case 'j': {
       const secret = readSecret(reader);
       state.joinSecrets.set(secret.sha256, secret);
+      return;
+    }
+    case 'v': {
+      const reservation = readReservation(reader);
+      state.reservations.set(reservation.name, reservation);
       return;
     }
     case 'x':

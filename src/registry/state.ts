@@ -105,6 +105,21 @@ export interface TokenRecord {
   readonly expiresAtMs?: number | undefined;
 }
 
+/** Room that is held for a tenant, the same amount on each of its nodes. */
+export interface ReservationRecord {
+  /** Unique among those that are not over. */
+  readonly name: string;
+  readonly tenant: string;
+  /** Name of the token that made it. */
+  readonly by: string;
+  readonly createdAtMs: number;
+  /** It is over from then on, whether its record is still here or not. */
+  readonly untilMs: number;
+  readonly amount: Resources;
+  /** One that left has taken its part along. */
+  readonly nodes: readonly NodeId[];
+}
+
 export interface JoinSecret {
   /** Lower-case hex of the sha256 of the secret inside a join token. */
   readonly sha256: string;
@@ -136,7 +151,8 @@ export type RegistryEffect =
       readonly replicaIds: readonly number[];
     }
   | { readonly kind: 'tokensChanged' }
-  | { readonly kind: 'settingsChanged' };
+  | { readonly kind: 'settingsChanged' }
+  | { readonly kind: 'reservationsChanged' };
 
 export const accepted: RegistryReply = { ok: true, repeated: false };
 export const repeated: RegistryReply = { ok: true, repeated: true };
@@ -178,6 +194,8 @@ export class RegistryState {
   /** By sha256. */
   readonly tokens = new Map<string, TokenRecord>();
   readonly joinSecrets = new Map<string, JoinSecret>();
+  /** By name. */
+  readonly reservations = new Map<string, ReservationRecord>();
   slotTable: Uint16Array = new Uint16Array(0);
   /** Highest replica id handed out. Invariant: never falls, so that no id is used twice. */
   replicaCounter = 0;
@@ -258,6 +276,15 @@ export class RegistryState {
 
   dropJoinSecret(sha256: string): void {
     if (this.joinSecrets.delete(sha256)) this.touch(`j${sha256}`);
+  }
+
+  putReservation(reservation: ReservationRecord): void {
+    this.reservations.set(reservation.name, reservation);
+    this.touch(`v${reservation.name}`);
+  }
+
+  dropReservation(name: string): void {
+    if (this.reservations.delete(name)) this.touch(`v${name}`);
   }
 
   putSetting(name: string, value: string): void {

@@ -38,6 +38,7 @@ export function checkState(state: ShardState): void {
   }
   checkQueue(state);
   checkLive(state);
+  state.gangs.check();
   for (const row of state.flush.dirtyRows()) {
     assert(table.isTask(row) && table.isDirty(row), 'what is to be written is in memory');
   }

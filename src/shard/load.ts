@@ -94,6 +94,7 @@ function loadUnsettled(state: ShardState, head: TaskRowHead, value: Uint8Array):
   detail.arrayIndex = record.arrayIndex;
   detail.cancelRequested = record.cancelRequested;
   detail.avoid = record.avoid;
+  detail.recall = record.recall;
   const live = head.state === stateCode.waiting ? undefined : record.attempts.at(-1);
   detail.ended = live === undefined ? record.attempts : record.attempts.slice(0, -1);
   if (live !== undefined) state.setLive(row, live);
@@ -111,6 +112,7 @@ function queueWaiting(state: ShardState): void {
   const { table } = state;
   for (let row = 0; row < table.rowsEnd; row++) {
     assert(state.specs.isLearned(table.spec(row)), 'the spec of an unsettled task is stored');
+    state.gangs.add(row);
     if (table.state(row) === stateCode.waiting) state.queueLoaded(row);
   }
 }

@@ -11,10 +11,11 @@ import { assert, unreachable } from '../model/assert.ts';
 import { ByteWriter } from '../model/bytes.ts';
 import { decodeShardCommand, type ItemReply, type ShardCommand } from '../model/command.ts';
 import type { NodeId, TaskId } from '../model/ids.ts';
-import type { Demand, ReadyBatch } from '../model/planning.ts';
+import type { ReadyBatch } from '../model/planning.ts';
 import { hashText } from '../model/slots.ts';
 import type { TaskEvent, TaskState } from '../model/task.ts';
 import { applyAssign } from './commands/assign.ts';
+import { applyAssignGang } from './commands/assign-gang.ts';
 import { applyCancel } from './commands/cancel.ts';
 import { applyExpire } from './commands/expire.ts';
 import { applyFinish } from './commands/finish.ts';
@@ -34,6 +35,7 @@ import {
   taskKey,
   writeTaskKey,
 } from './keys.ts';
+import type { LiveAttempt } from './live-attempt.ts';
 import { RowLoader, type StateRow } from './load.ts';
 import { rowsInIdOrder } from './memory/id-order.ts';
 import { idWordCount, packId } from './memory/id-words.ts';
@@ -50,26 +52,6 @@ export interface Flush {
   /** A missing value deletes. */
   readonly rows: (readonly [key: Uint8Array, value: Uint8Array | undefined])[];
   readonly token: number;
-}
-
-/** An attempt the leader answers for: it is dispatched, leased, and declared lost. */
-interface LiveAttempt {
-  readonly taskId: TaskId;
-  readonly fence: number;
-  readonly run: number;
-  readonly node: NodeId;
-  readonly nodeName: string;
-  readonly incarnation: string;
-  readonly state: 'assigned' | 'running';
-  /** Its node is to end it. */
-  readonly cancelling: boolean;
-  readonly leaseMs: number;
-  readonly assignedAtMs: number;
-  readonly arrayIndex: number | undefined;
-  /** Of its spec: 32 hexadecimal digits. */
-  readonly digest: string;
-  /** What it holds on its node. */
-  readonly demand: Demand;
 }
 
 type TaskCounts = Readonly<Record<TaskState, number>>;
@@ -212,7 +194,8 @@ export class ShardMachine {
    * each, the demand with the oldest task first. `nowMs` is the leader's clock and ends back-offs.
    */
   readyBatches(limitPerDemand: number, nowMs: number): ReadyBatch[] {
-    return this.#state.ready.batches(limitPerDemand, nowMs);
+    const { gangs, ready } = this.#state;
+    return gangs.withMembers(ready.batches(limitPerDemand, nowMs), id => this.#row(id));
   }
 
   readyCount(nowMs: number): number {
@@ -240,6 +223,11 @@ export class ShardMachine {
     return this.#liveAttempt(row);
   }
 
+  /** The tasks of its gang that are not settled, by rank, with the fence that all of them have. */
+  gangOf(id: TaskId): { readonly ids: readonly TaskId[]; readonly fence: number; size: number } {
+    return this.#state.gangs.about(this.#row(id));
+  }
+
   #liveAttempt(row: number): LiveAttempt {
     const { table, specs } = this.#state;
     const detail = table.ensureDetail(row);
@@ -254,7 +242,7 @@ export class ShardMachine {
       nodeName,
       incarnation,
       state: table.state(row) === stateCode.running ? 'running' : 'assigned',
-      cancelling: detail.cancelRequested !== undefined,
+      ending: detail.cancelRequested ? 'cancelled' : detail.recall && 'superseded',
       leaseMs,
       assignedAtMs,
       arrayIndex: detail.arrayIndex,
@@ -266,7 +254,10 @@ export class ShardMachine {
   /** Place of a task among the ready ones, from 1; `undefined` where it is not ready. O(ready). */
   position(id: TaskId, nowMs: number): { position: number; ready: number } | undefined {
     const row = this.#row(id);
-    if (row < 0 || this.#state.table.state(row) !== stateCode.waiting) return undefined;
+    const { table } = this.#state;
+    if (row < 0 || table.state(row) !== stateCode.waiting || table.holds(row) !== 0) {
+      return undefined;
+    }
     return this.#state.ready.position(row, nowMs);
   }
 
@@ -368,6 +359,8 @@ function applyCommand(turn: Turn, command: ShardCommand, specs: PreparedSpec[]):
       return applySubmit(turn, command, specs);
     case 'assign':
       return applyAssign(turn, command);
+    case 'assignGang':
+      return applyAssignGang(turn, command);
     case 'unassign':
       return applyUnassign(turn, command);
     case 'start':

@@ -30,6 +30,7 @@ export function recordBodyOf({ table, specs }: ShardState, row: number): TaskRec
     arrayId: detail?.arrayId,
     arrayIndex: detail?.arrayIndex,
     cancelRequested: detail?.cancelRequested,
+    recall: detail?.recall,
     avoid: detail?.avoid ?? [],
     attempts: detail?.live ? [...attempts, detail.live] : attempts,
     outcome: detail?.outcome,

@@ -17,9 +17,11 @@ import { mix32 } from '../model/slots.ts';
 import { type EventKind, eventKinds, type HoldKind, holdBit, taskStates } from '../model/task.ts';
 import { EventRing } from './events.ts';
 import { FlushTracker } from './flush.ts';
+import { Gangs } from './gangs.ts';
 import { digestHex, digestWords } from './keys.ts';
 import { idWordCount, packId } from './memory/id-words.ts';
 import { KnownKeys, SettledIds } from './memory/known-ids.ts';
+import { LiveIndex } from './memory/live-index.ts';
 import { SpecTable } from './memory/spec-table.ts';
 import { SpecUses } from './memory/spec-uses.ts';
 import type { AttemptRecord } from './memory/task-detail.ts';
@@ -46,13 +48,14 @@ export class ShardState {
   readonly specUses = new SpecUses();
   readonly events: EventRing;
   readonly flush = new FlushTracker(this.table, this.specs);
+  readonly gangs = new Gangs(this);
   /** Tasks by state, in the order of `taskStates`: all that the shard has, but what expired. */
   readonly counts: number[] = taskStates.map(() => 0);
   /** Words of the ID that `lookUp` was asked about last. */
   readonly words = new Uint32Array(idWordCount);
   readonly #eventWords = new Uint32Array(idWordCount);
   readonly #digestWords = new Uint32Array(4);
-  readonly #liveByNode = new Map<NodeId, Set<number>>();
+  readonly #liveIndex = new LiveIndex(this.table);
   readonly #names = new Map<string, string>();
   #nowMs = 0;
   #stampMs = 0;
@@ -205,6 +208,7 @@ export class ShardState {
     }
     table.setHolds(row, holds | holdBit(kind));
     this.flush.markTask(row);
+    this.gangs.changed(row);
   }
 
   /** Takes that hold away. With the last one a waiting task becomes ready, as of now. */
@@ -214,10 +218,14 @@ export class ShardState {
     if ((holds & holdBit(kind)) === 0) return;
     table.setHolds(row, holds & ~holdBit(kind));
     this.flush.markTask(row);
-    if (table.holds(row) !== 0 || table.state(row) !== stateCode.waiting) return;
-    this.#held--;
-    if (!table.isBackedOff(row)) table.setReadySince(row, this.readyBaseMs);
-    this.ready.add(row);
+    if (table.holds(row) === 0 && table.state(row) === stateCode.waiting) {
+      this.#held--;
+      // A gang keeps its place, however often a node refuses one of its tasks.
+      const isReadyNow = kind !== 'gang' && !table.isBackedOff(row);
+      if (isReadyNow) table.setReadySince(row, this.readyBaseMs);
+      this.ready.add(row);
+    }
+    this.gangs.changed(row);
   }
 
   /** Takes a waiting task that is about to settle out of the queue, or out of what is held. */
@@ -246,11 +254,12 @@ export class ShardState {
     this.table.setState(row, code);
   }
 
-  /** Gives a waiting task its next fence and a live attempt. */
+  /** Gives a waiting task, held only where it is one of a gang, its next fence and an attempt. */
   assign(row: number, to: { node: NodeId; nodeName: string; incarnation: string }): number {
     const { table } = this;
     const fence = nextFence(table.fence(row), this.#epoch);
-    this.ready.remove(row);
+    if (table.holds(row) === 0) this.ready.remove(row);
+    else this.#held--;
     table.setBackedOff(row, false);
     table.setFence(row, fence);
     this.setLive(row, {
@@ -263,6 +272,7 @@ export class ShardState {
     });
     this.#setState(row, stateCode.assigned);
     this.flush.markTask(row, 100);
+    this.gangs.changed(row);
     this.note('assigned', row, { attempt: fence, node: to.node });
     return fence;
   }
@@ -274,12 +284,7 @@ export class ShardState {
 
   setLive(row: number, attempt: AttemptRecord): void {
     this.table.ensureDetail(row).live = attempt;
-    let rows = this.#liveByNode.get(attempt.node);
-    if (rows === undefined) {
-      rows = new Set();
-      this.#liveByNode.set(attempt.node, rows);
-    }
-    rows.add(row);
+    this.#liveIndex.add(attempt.node, row);
   }
 
   live(row: number): AttemptRecord | undefined {
@@ -301,9 +306,8 @@ export class ShardState {
     const { live } = detail;
     assert(live, 'only a live attempt ends');
     detail.live = undefined;
-    const rows = this.#liveByNode.get(live.node);
-    rows?.delete(row);
-    if (rows?.size === 0) this.#liveByNode.delete(live.node);
+    detail.recall = undefined;
+    this.#liveIndex.remove(live.node, row);
     return live;
   }
 
@@ -323,6 +327,7 @@ export class ShardState {
     if (this.table.holds(row) === 0) this.ready.add(row);
     else this.#held++;
     this.flush.markTask(row);
+    this.gangs.changed(row);
   }
 
   /** The final state of a task that is not in the ready queue and has no live attempt. */
@@ -339,6 +344,7 @@ export class ShardState {
     table.copyWords(row, this.#eventWords);
     this.settled.add(this.#eventWords, this.specs.digestWord(table.spec(row)));
     this.flush.markTask(row, end.reason.length);
+    this.gangs.drop(row);
   }
 
   /** Appends an event about a task as it is now, and takes it into the digest. */
@@ -361,10 +367,7 @@ export class ShardState {
 
   /** Rows with a live attempt, of one node or of all, in ID order. */
   liveRows(node?: NodeId): number[] {
-    const rows: number[] = [];
-    if (node !== undefined) rows.push(...(this.#liveByNode.get(node) ?? []));
-    else for (const ofNode of this.#liveByNode.values()) rows.push(...ofNode);
-    return rows.sort((left, right) => (this.table.isIdBefore(left, right) ? -1 : 1));
+    return this.#liveIndex.rows(node);
   }
 
   /** A settled task whose row is stored leaves memory; what remains is its ID and its key. */

@@ -12,6 +12,8 @@ export interface Launch extends AttemptRef {
   readonly run: number;
   readonly arrayIndex?: number | undefined;
   readonly spec: TaskSpec;
+  /** Of a gang: where each of it runs, by rank; empty for one that is done. */
+  readonly peers?: readonly string[] | undefined;
 }
 
 export type WorkerAction =

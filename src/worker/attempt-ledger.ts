@@ -16,9 +16,11 @@ import {
   resourceNames,
   subtractResources,
 } from '../model/resources.ts';
+import type { TaskSpec } from '../model/spec.ts';
 import type { AttemptRef } from '../model/worker-protocol.ts';
 import type { AttemptKey } from '../ports/runner.ts';
 import type { Launch } from './action.ts';
+import { type ShareKey, Shares, shareKey } from './shares.ts';
 
 export type Phase = 'queued' | 'held' | 'launched' | 'running' | 'ended';
 
@@ -28,12 +30,16 @@ export interface Attempt {
   readonly request: Resources;
   /** Absent for an attempt that was found in the supervisor. */
   readonly launch: Launch | undefined;
+  /** The share of a reservation that it takes its room from. */
+  readonly share: ShareKey;
   readonly acceptedAtMs: number;
   readonly phase: Phase;
   /**
    * The dispatch is known to be meant now: it was sent under the live lease or the leader said so.
    */
   confirmed: boolean;
+  /** Of a gang: where all of them are, by rank. Told once each has its room, and then it starts. */
+  peers: readonly string[] | undefined;
   endAsked: boolean;
   startedAtMs: number;
   startedAcked: boolean;
@@ -44,6 +50,13 @@ export interface Attempt {
 type Entry = { -readonly [Name in keyof Attempt]: Attempt[Name] };
 
 export const attemptKey = (taskId: TaskId, fence: number): AttemptKey => `${taskId}.${fence}`;
+
+/**
+ * Not queued behind others: one of a gang would make those wait that have their room already, and
+ * what is reserved is there or not.
+ */
+const isHeldAtOnce = (spec: TaskSpec): boolean =>
+  spec.gang !== undefined || spec.reservation !== undefined;
 
 const holdsResources = (phase: Phase): boolean =>
   phase === 'held' || phase === 'launched' || phase === 'running';
@@ -64,6 +77,8 @@ export class AttemptLedger {
   /** The entry of a task that has a process or is about to have one. */
   readonly #liveByTask = new Map<TaskId, Entry>();
   #allocated: Resources = noResources;
+  /** What is kept for reservations. */
+  readonly shares = new Shares();
   #adopted = 0;
   #ended = 0;
 
@@ -75,13 +90,21 @@ export class AttemptLedger {
     return this.#allocated;
   }
 
-  /** Total less what is held and what the queue asks for; no component is negative. */
-  get free(): Resources {
-    let left = subtractResources(this.#limits.total, this.#allocated);
+  /** Total less what is held. */
+  get unallocated(): Resources {
+    return subtractResources(this.#limits.total, this.#allocated);
+  }
+
+  /** Total less what is held and what the queue asks for. */
+  get unclaimed(): Resources {
+    let left = this.unallocated;
     for (const entry of this.#queue) left = subtractResources(left, entry.request);
-    const free = { ...left };
-    for (const name of resourceNames) free[name] = Math.max(0, free[name]);
-    return free;
+    return left;
+  }
+
+  /** Of that, what nobody has reserved; no component is negative. */
+  get free(): Resources {
+    return this.shares.open(undefined, this.unclaimed);
   }
 
   /** Attempts that hold resources. */
@@ -129,18 +152,34 @@ export class AttemptLedger {
     return this.#liveByTask.get(taskId);
   }
 
-  /** Whether an attempt that asks for `request` could be accepted, to run or to wait. */
-  hasRoom(request: Resources): boolean {
-    if (firstShortage(request, this.#limits.total) !== undefined) return false;
+  /** Whether an attempt of the task could be accepted, to run or to wait. */
+  hasRoom(taskId: TaskId, spec: TaskSpec): boolean {
+    const { request } = spec;
+    if (isHeldAtOnce(spec)) {
+      const share = shareKey(spec.reservation, spec.tenant);
+      // What stands in the queue has no claim on what is kept for others.
+      const open = this.shares.open(share, share ? this.unallocated : this.unclaimed);
+      const isFree = this.holding < this.#limits.runningMax && !this.#liveByTask.has(taskId);
+      return isFree && firstShortage(request, open) === undefined;
+    }
+    const ever = subtractResources(this.#limits.total, this.shares.total);
+    if (firstShortage(request, ever) !== undefined) return false;
     if (this.#queue.length === 0 && this.#fits(request)) return true;
     return this.#queue.length < this.#limits.prefetchMax;
   }
 
-  /** A new attempt, in phase `queued`. */
+  /** A new attempt that has room: in phase `queued`, or at once in phase `held`. */
   enqueue(ref: AttemptRef, launch: Launch, nowMs: number): Attempt {
     const entry = this.#add(ref, launch.spec.request, launch, 'queued', nowMs);
-    this.#queue.push(entry);
+    if (isHeldAtOnce(launch.spec)) this.#hold(entry);
+    else this.#queue.push(entry);
     return entry;
+  }
+
+  #hold(entry: Entry): void {
+    entry.phase = 'held';
+    this.#held.add(entry);
+    this.#allocate(entry);
   }
 
   /** One that the supervisor already runs. */
@@ -167,9 +206,7 @@ export class AttemptLedger {
       // The attempt before it is still ending here; what comes after it need not wait.
       if (this.#liveByTask.has(entry.ref.taskId)) continue;
       if (!this.#fits(entry.request)) break;
-      entry.phase = 'held';
-      this.#held.add(entry);
-      this.#allocate(entry);
+      this.#hold(entry);
       moved = true;
     }
     if (moved) this.#queue = this.#queue.filter(entry => entry.phase === 'queued');
@@ -213,14 +250,15 @@ export class AttemptLedger {
 
   #fits(request: Resources): boolean {
     if (this.holding >= this.#limits.runningMax) return false;
-    const left = subtractResources(this.#limits.total, this.#allocated);
-    return firstShortage(request, left) === undefined;
+    const open = this.shares.open(undefined, this.unallocated);
+    return firstShortage(request, open) === undefined;
   }
 
   #allocate(entry: Entry): void {
     const before = this.#liveByTask.get(entry.ref.taskId);
     assert(before === undefined, `two attempts of a task are live here: ${entry.key}`);
     this.#allocated = addResources(this.#allocated, entry.request);
+    this.shares.take(entry.share, entry.request);
     this.#liveByTask.set(entry.ref.taskId, entry);
   }
 
@@ -228,6 +266,7 @@ export class AttemptLedger {
     if (entry.phase === 'queued') this.#queue = this.#queue.filter(other => other !== entry);
     if (!holdsResources(entry.phase)) return;
     this.#allocated = subtractResources(this.#allocated, entry.request);
+    this.shares.give(entry.share, entry.request);
     this.#held.delete(entry);
     this.#liveByTask.delete(entry.ref.taskId);
     if (entry.launch === undefined) this.#adopted--;
@@ -246,13 +285,16 @@ export class AttemptLedger {
       ref: { shard, taskId, fence },
       request,
       launch,
+      share: launch && shareKey(launch.spec.reservation, launch.spec.tenant),
       acceptedAtMs: nowMs,
       phase,
       confirmed: launch === undefined,
+      peers: undefined,
       endAsked: false,
       startedAtMs: 0,
       startedAcked: false,
-      reportedAtMs: nowMs,
+      // Before it was accepted: nothing was reported.
+      reportedAtMs: -1,
       outcome: undefined,
     };
     assert(!this.#entries.has(entry.key), `twice in the books: ${entry.key}`);
@@ -263,6 +305,7 @@ export class AttemptLedger {
   /** Throws `AssertionError` where the books do not balance. */
   invariants(): void {
     let allocated = noResources;
+    const shares = new Map<string, Resources>();
     let holding = 0;
     let ended = 0;
     for (const entry of this.#entries.values()) {
@@ -272,8 +315,16 @@ export class AttemptLedger {
       assert((entry.phase === 'held') === this.#held.has(entry), 'held is the phase');
       if (!holdsResources(entry.phase)) continue;
       allocated = addResources(allocated, entry.request);
+      const taken =
+        entry.share && addResources(shares.get(entry.share) ?? noResources, entry.request);
+      if (entry.share && taken) shares.set(entry.share, taken);
       holding++;
       assert(this.#liveByTask.get(entry.ref.taskId) === entry, 'one live attempt of a task');
+    }
+    for (const [key, taken] of shares) {
+      const used = this.shares.used(key);
+      const isSum = resourceNames.every(name => used[name] === taken[name]);
+      assert(isSum, `taken of share ${key} is the sum`);
     }
     assert(holding === this.holding && ended === this.#ended, 'attempts are counted');
     assert(this.#queue.length <= this.#limits.prefetchMax, 'the queue is bounded');

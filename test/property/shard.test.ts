@@ -58,8 +58,8 @@ function tasksOf(machine: ShardMachine, model: ShardModel): [unknown, unknown] {
     const ended = record.attempts.filter(attempt => attempt.outcome !== undefined);
     told.push(id, toldState, toldFence, toldRuns, toldLost, record.avoid, live?.node);
     wanted.push(task.id, state, fence, runs, lost, task.avoid.slice(-8), task.node);
-    told.push(live?.cancelling);
-    wanted.push(live && task.cancelled);
+    told.push(live?.ending);
+    wanted.push(live && (task.cancelled ? 'cancelled' : task.recall && 'superseded'));
     told.push(ended.map(attempt => [attempt.fence, attempt.node, attempt.outcome?.kind]));
     wanted.push(task.ended.map(attempt => [attempt.fence, attempt.node, attempt.kind]));
   }
@@ -68,8 +68,10 @@ function tasksOf(machine: ShardMachine, model: ShardModel): [unknown, unknown] {
 
 function queueOf(machine: ShardMachine, model: ShardModel, nowMs: number): [unknown, unknown] {
   const ready = model.ready(nowMs);
-  const waiting = [...model.tasks.values()].filter(task => task.state === 'waiting');
-  const later = waiting.map(task => task.readySinceMs).filter(since => since > nowMs);
+  const later = model
+    .queued()
+    .filter(task => task.backedOff && task.readySinceMs > nowMs)
+    .map(task => task.readySinceMs);
   const told = {
     ready: readyIds(machine, nowMs),
     count: machine.readyCount(nowMs),

@@ -7,16 +7,19 @@
  *   lost
  *                                    `limits.lostMax` times
  *   anything else                  → waits for its back-off while runs are left, else failed
+ *
+ * With an attempt that did not succeed end those of its gang: see `gang-recall.ts`.
  */
 import type { Outcome } from '../../model/attempt.ts';
 import type { NodeId } from '../../model/ids.ts';
 import { limits } from '../../model/limits.ts';
 import type { Backoff } from '../../model/spec.ts';
 import { taskStates } from '../../model/task.ts';
-import type { AttemptRecord } from '../memory/task-detail.ts';
+import type { AttemptRecord, Recall } from '../memory/task-detail.ts';
 import { stateCode } from '../memory/task-table.ts';
-import { instantMaxMs } from '../state.ts';
+import { instantMaxMs, type ShardState } from '../state.ts';
 import type { Turn } from '../turn.ts';
+import { abort, recallOf, recallOthers } from './gang-recall.ts';
 
 /** Doublings after which no back-off grows: 2^40 ms are 34 years. */
 const doublingsMax = 40;
@@ -35,6 +38,12 @@ interface Settling {
 export function endAttempt(turn: Turn, row: number, outcome: Outcome): void {
   const { state, effects } = turn;
   const { table } = state;
+  const recall = outcome.kind === 'succeeded' ? undefined : recallOf(state, row);
+  if (recall !== undefined) {
+    endRecalled(turn, row, outcome, recall);
+    return;
+  }
+  const gang = state.gangs.of(row);
   const isLost = outcome.kind === 'lost';
   if (isLost) table.setLost(row, table.lost(row) + 1);
   else table.setRuns(row, table.runs(row) + 1);
@@ -56,6 +65,8 @@ export function endAttempt(turn: Turn, row: number, outcome: Outcome): void {
     state.keepEnded(row, retried(attempt));
     waitAgain(turn, row, isLost ? undefined : node);
     state.note('attemptEnded', row, about);
+    const why = `${taskId} of its gang ${isLost ? 'was lost' : 'failed'}: ${outcome.message}`;
+    recallOthers(turn, gang, isLost ? 'again' : 'counts', why);
     return;
   }
   state.keepEnded(row, attempt);
@@ -63,6 +74,8 @@ export function endAttempt(turn: Turn, row: number, outcome: Outcome): void {
   state.note('attemptEnded', row, about);
   state.note('settled', row, about);
   effects.push({ kind: 'settled', taskId, state: taskStates[settling.code]! });
+  if (settling.code === stateCode.succeeded) return;
+  recallOthers(turn, gang, 'over', `${taskId} of its gang ${taskStates[settling.code]!}`);
 }
 
 /** When a process started whose start was not told before its end. */
@@ -102,6 +115,39 @@ function waitAgain(turn: Turn, row: number, failedOn: NodeId | undefined): void 
   detail.avoid = [...others.slice(1 - limits.avoidMax), failedOn];
   const pauseMs = backoffMs(state.specs.traits(table.spec(row)).backoff, table.runs(row));
   state.wait(row, Math.min(state.readyBaseMs + pauseMs, instantMaxMs), pauseMs > 0);
+}
+
+/** Ends the live attempt of a task that was recalled. */
+export function endRecalled(turn: Turn, row: number, outcome: Outcome, recall: Recall): void {
+  const { state, effects } = turn;
+  const live = state.endLive(row);
+  const { fence, node } = live;
+  effects.push({ kind: 'attemptEnded', taskId: state.table.id(row), fence, node });
+  const about = { attempt: fence, node, outcome: outcome.kind };
+  // Of one that was never started there is nothing to show, as of one that was refused.
+  const started = live.startedAtMs ?? (outcome.startedAtMs || undefined);
+  if (started !== undefined) {
+    const ended = { ...outcome, message: recall.reason };
+    const endedAtMs = state.shownInstant(row);
+    state.keepEnded(row, retried({ ...live, startedAtMs: started, endedAtMs, outcome: ended }));
+  }
+  state.flush.markTask(row, outcome.tail.length);
+  if (recall.kind === 'over') {
+    abort(turn, row, recall.reason);
+    return;
+  }
+  const pauseMs = recall.kind === 'counts' ? countRun(state, row) : 0;
+  const sinceMs =
+    pauseMs > 0 ? Math.min(state.readyBaseMs + pauseMs, instantMaxMs) : state.table.readySince(row);
+  turn.readyChanged = true;
+  state.wait(row, sinceMs, pauseMs > 0);
+  state.note(started === undefined ? 'unassigned' : 'attemptEnded', row, about);
+}
+
+/** Counts a run, and says how long to wait before the next. */
+function countRun({ table, specs }: ShardState, row: number): number {
+  table.setRuns(row, table.runs(row) + 1);
+  return backoffMs(specs.traits(table.spec(row)).backoff, table.runs(row));
 }
 
 /**

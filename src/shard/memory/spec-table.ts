@@ -64,8 +64,18 @@ export function demandOf(spec: SpecTerms): Demand {
     (left, right) => compare(left[0], right[0]) || compare(left[1], right[1]),
   );
   const amounts = resourceNames.map(name => spec.request[name]).join(',');
-  const key = `${spec.tier}|${amounts}|${joined(require.flat())}`;
-  return { key, tier: spec.tier, request: spec.request, require };
+  const { tier, request, gang } = spec;
+  const reservation = spec.reservation && { name: spec.reservation, tenant: spec.tenant };
+  const plain = { tier, request, require };
+  const key = `${tier}|${amounts}|${joined(require.flat())}`;
+  if (gang === undefined && !reservation) return { key, ...plain };
+  const held = reservation ? joined([reservation.name, reservation.tenant]) : '';
+  return {
+    key: `${key}|${gang ?? ''}|${held}`,
+    ...plain,
+    gang,
+    reservation: reservation || undefined,
+  };
 }
 
 const hasTraits = (spec: SpecTerms, traits: Traits): boolean =>
@@ -75,6 +85,8 @@ const hasTraits = (spec: SpecTerms, traits: Traits): boolean =>
   spec.leaseMs === traits.leaseMs &&
   spec.backoff.initialMs === traits.backoff.initialMs &&
   spec.backoff.maxMs === traits.backoff.maxMs &&
+  spec.gang === traits.demand.gang &&
+  spec.reservation === traits.demand.reservation?.name &&
   spec.require.length === 0 &&
   traits.demand.require.length === 0 &&
   resourceNames.every(name => spec.request[name] === traits.demand.request[name]);

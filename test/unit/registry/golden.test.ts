@@ -9,7 +9,7 @@ import {
   registryCommandKinds,
 } from '../../../src/registry/command.ts';
 import { nodeStates, tokenRoles } from '../../../src/registry/state.ts';
-import { adminToken, cluster, hex, registration } from './builders.ts';
+import { adminToken, anAsk, cluster, hex, registration } from './builders.ts';
 
 const toHex = (bytes: Uint8Array): string =>
   [...bytes].map(byte => byte.toString(16).padStart(2, '0')).join('');
@@ -65,6 +65,21 @@ const commands: readonly RegistryCommand[] = [
     joinSecret: 'ab',
     starts: { confirmedCount: 298, ids: ['s1', 's2'] },
   },
+  {
+    ...stamp,
+    kind: 'putReservation',
+    ask: {
+      name: 'nightly',
+      tenant: 't',
+      amount: { cpuMilli: 1_500, memoryBytes: 2, diskBytes: 3, iops: 4, bandwidth: 5, ports: 6 },
+      untilMs: 2_000_000,
+      nodes: ['a', 'b'],
+      count: 2,
+      tier: 'regular',
+      require: [['zone', 'a']],
+    },
+  },
+  { ...stamp, kind: 'dropReservation', name: 'nightly', over: true },
 ];
 
 describe('a command of the registry', () => {
@@ -87,6 +102,8 @@ describe('a command of the registry', () => {
         "drainNode 0109c0843d066e6f64653a61017401620101c0cf2400",
         "removeNode 010ac0843d066e6f64653a610174016201",
         "registerStart 010bc0843d066e6f64653a6101740162066e616d652d620773746f72652d62ac0206626f6f742d62011d2f6970342f3132372e302e302e312f7463702f373030302f7032702f620e3132372e302e302e313a3830303001a01fc0843d0000000001046469736b03737364006405302e312e3001026162aa0202027331027332",
+        "putReservation 010fc0843d066e6f64653a610174076e696768746c790174dc0b020304050680897a0201610162020101047a6f6e650161",
+        "dropReservation 0110c0843d066e6f64653a610174076e696768746c7901",
       ]
     `);
   });
@@ -160,6 +177,7 @@ test('rows have these bytes', () => {
   feed.ask({ kind: 'setSetting', name: 's', value: 'x' });
   feed.ask({ kind: 'allocateReplica', group: 1, node: 'b', storeId: 'store-b', confIndex: 3 });
   feed.ask({ kind: 'putJoinSecret', secret: { sha256: hex('c'), usesLeft: 3 } });
+  feed.ask({ kind: 'putReservation', ask: anAsk({ name: 'nightly', nodes: ['a'] }) });
   const text = new TextDecoder();
   const rows = feed.machine.takeFlush(100)?.rows ?? [];
   const lines = rows.map(
@@ -177,7 +195,7 @@ test('rows have these bytes', () => {
       "g4 010400010501610000",
       "jbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb 0140626262626262626262626262626262626262626262626262626262626262626262626262626262626262626262626262626262626262626262626262626262620000",
       "jcccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc 014063636363636363636363636363636363636363636363636363636363636363636363636363636363636363636363636363636363636363636363636363636363000103",
-      "m 01c0843dd71d194c06",
+      "m 01c0843d3740bc5b06",
       "na 010161066e616d652d610773746f72652d610106626f6f742d61011d2f6970342f3132372e302e302e312f7463702f373030302f7032702f610e3132372e302e302e313a3830303001a01fc0843d0000000001046469736b03737364006405302e312e3001c0843d",
       "nb 010162066e616d652d620773746f72652d620106626f6f742d62011d2f6970342f3132372e302e302e312f7463702f373030302f7032702f620e3132372e302e302e313a3830303001a01fc0843d0000000001046469736b03737364006405302e312e3001c0843d",
       "os 010178",
@@ -189,6 +207,7 @@ test('rows have these bytes', () => {
       "r6 01060101620773746f72652d620300",
       "s 0100010002000300040001000200030004000100020003000400010002... 16388 characters",
       "taaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 0105746f6b2d310561646d696e4061616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161000764656661756c7400",
+      "vnightly 01076e696768746c790764656661756c74066e6f64653a61c0843dc096b102e8070000000000010161",
     ]
   `);
 });

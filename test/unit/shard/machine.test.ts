@@ -191,7 +191,7 @@ describe('attempts', () => {
       digest: hex(specEntry(spec).digest),
       demand: expect.objectContaining({ tier: 'regular', request: tierDefaults.regular }),
     });
-    expect(live[2]?.cancelling).toBe(true);
+    expect(live[2]?.ending).toBe('cancelled');
     const ofNode = (node: string) => shard.machine.liveAttemptsOn(node).map(a => a.taskId);
     expect(ofNode('n1')).toEqual([idOf(1), idOf(2)]);
     expect(ofNode('n3')).toEqual([]);
