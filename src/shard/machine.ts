@@ -35,9 +35,9 @@ import {
   writeTaskKey,
 } from './keys.ts';
 import { RowLoader, type StateRow } from './load.ts';
-import { rowsInIdOrder } from './memory/id-order.ts';
+import { firstInIdOrder, rowsInIdOrder } from './memory/id-order.ts';
 import { idWordCount, packId } from './memory/id-words.ts';
-import { isSettledCode, stateCode } from './memory/task-table.ts';
+import { isSettledCode, none, stateCode } from './memory/task-table.ts';
 import { encodeMeta } from './meta.ts';
 import { type TaskRecord, writeTaskRow } from './record.ts';
 import { lookup, ShardState } from './state.ts';
@@ -204,6 +204,12 @@ export class ShardMachine {
       return reverse ? table.id(row) < after : table.id(row) > after;
     };
     for (const row of rowsInIdOrder(table, { accepts, reverse })) yield table.id(row);
+  }
+
+  /** The smallest ID in memory: unsettled, or settled and not stored yet. O(tasks). */
+  firstHotId(): TaskId | undefined {
+    const row = firstInIdOrder(this.#state.table);
+    return row === none ? undefined : this.#state.table.id(row);
   }
 
   /**
