@@ -183,7 +183,8 @@ test('a node that is asked for far too much keeps all it acknowledged and refuse
     labels: [],
     logLevel: 'error',
     cpuMilli: 1_000,
-    submitsInFlightMax: 250,
+    // One batch at a time, so that a fast machine has too much of them, too.
+    submitsInFlightMax: 100,
   });
   try {
     await node.ready;
@@ -207,8 +208,7 @@ test('a node that is asked for far too much keeps all it acknowledged and refuse
     const taken = results.filter(result => result.ok);
     const refused = results.filter(result => !result.ok);
     expect(taken.length).toBeGreaterThan(0);
-    // How many of them is a matter of how fast the machine is.
-    expect(refused.length).toBeGreaterThan(0);
+    expect(refused.length).toBeGreaterThan(taken.length);
     for (const result of refused) {
       expect(result).toMatchObject({ code: 'overloaded', retryAfterMs: expect.any(Number) });
     }
