@@ -45,6 +45,11 @@ export async function main(argv: readonly string[]): Promise<number> {
 }
 
 async function headlineIn(dir: string): Promise<string> {
-  const report = JSON.parse(await readFile(join(dir, 'report.json'), 'utf8')) as Report;
-  return report.headline;
+  try {
+    const report = JSON.parse(await readFile(join(dir, 'report.json'), 'utf8')) as Report;
+    return report.headline;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return 'it could not be run: see above';
+  }
 }

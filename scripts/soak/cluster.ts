@@ -21,7 +21,7 @@ import { sampleOf } from './sample.ts';
 const help = `Usage: npm run soak -- --cluster [--minutes N] [--report DIR]
 
 Nodes of the compiled program under steady load, sampled and judged. What is judged is in
-scripts/soak/judge.ts; the first third of the run, 20 minutes at most, is left out. A run of few
+scripts/soak/judge.ts; the first half of the run, 30 minutes at most, is left out. A run of few
 minutes shows that all works; what it says of growth in an hour is a guess.
 
   --minutes N     how long; default 60

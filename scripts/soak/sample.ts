@@ -3,6 +3,7 @@
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { supervisorOf } from '../../src/chaos/processes.ts';
 import type { BenchCluster, BenchNode } from '../bench/cluster.ts';
 import type { Inspector } from '../bench/inspector.ts';
 
@@ -44,21 +45,6 @@ function directory(path: string, depth: number): { bytes: number; entries: numbe
   return { bytes, entries: entries.length };
 }
 
-/**
- * The supervisor itself. Its record names what holds its namespace, the init of that last: it is a
- * child of the init, among orphans of attempts.
- */
-function supervisorPid(node: BenchNode): number | undefined {
-  const text = ifThere(() => readFileSync(join(node.dir, 'supervisor.json'), 'utf8'), '{}');
-  const { processes = [] } = JSON.parse(text) as { processes?: { pid: number }[] };
-  const last = processes.at(-1)?.pid;
-  if (last === undefined) return undefined;
-  const children = ifThere(() => readFileSync(`/proc/${last}/task/${last}/children`, 'utf8'), '');
-  const isSupervisor = (pid: number): boolean =>
-    ifThere(() => readFileSync(`/proc/${pid}/comm`, 'utf8'), '').startsWith('tsched-supervi');
-  return [last, ...children.trim().split(/\s+/).map(Number)].find(isSupervisor);
-}
-
 /** `inspector` where live memory is asked for, which costs the node a collection. */
 export async function sampleOf(
   cluster: BenchCluster,
@@ -68,7 +54,7 @@ export async function sampleOf(
   const { pid } = node.process;
   const metrics = await cluster.metrics(node);
   const memory = await inspector?.memory();
-  const supervisor = supervisorPid(node);
+  const supervisor = supervisorOf(node.dir);
   const own = statusOf(pid!);
   const attempts = directory(join(node.dir, 'attempts'), 2);
   const metric = (name: string): number => metrics.get(`tsched_${name}`) ?? 0;

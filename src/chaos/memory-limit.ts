@@ -28,8 +28,15 @@ function layout(): Layout | undefined {
   return { root: second, limitFile: 'memory.max' };
 }
 
-/** Lets a process have no more than this much memory from now on; the result takes that back. */
-export function limitMemory(pid: number, bytes: number, name: string): () => Promise<void> {
+/**
+ * Lets processes have no more than this much memory together from now on; the result takes that
+ * back.
+ */
+export function limitMemory(
+  pids: readonly number[],
+  bytes: number,
+  name: string,
+): () => Promise<void> {
   const found = layout();
   if (found === undefined) throw new Error('memory is not accounted for on this machine');
   const group = join(found.root, `tsched-chaos-${process.pid}-${name}`);
@@ -39,7 +46,7 @@ export function limitMemory(pid: number, bytes: number, name: string): () => Pro
   };
   try {
     writeFileSync(join(group, found.limitFile), String(bytes));
-    writeFileSync(join(group, 'cgroup.procs'), String(pid));
+    for (const pid of pids) writeFileSync(join(group, 'cgroup.procs'), String(pid));
   } catch (error) {
     removeGroup(group);
     throw error;
@@ -81,7 +88,7 @@ export async function memoryLimitMissing(): Promise<string | undefined> {
   child.stdin?.on('error', () => undefined);
   try {
     if (child.pid === undefined) return 'no process can be started';
-    const remove = limitMemory(child.pid, 1_048_576, 'probe');
+    const remove = limitMemory([child.pid], 1_048_576, 'probe');
     child.stdin?.write('go\n');
     const killed = await until(() => child.signalCode === 'SIGKILL', { limitMs: goneMs });
     await remove();

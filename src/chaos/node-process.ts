@@ -12,6 +12,7 @@ import { emptyDisk, fillDisk, flipBytes, slowSyncs, wipeDirectory } from './disk
 import type { Draw } from './draw.ts';
 import { limitMemory } from './memory-limit.ts';
 import {
+  childrenOf,
   killHard,
   killSupervisor,
   pauseSupervisor,
@@ -200,13 +201,16 @@ export class NodeProcess implements ClusterNode {
   }
 
   async limitMemory(bytes: number): Promise<Heal> {
-    return limitMemory(this.#pid, bytes, this.name);
+    return limitMemory([this.#pid], bytes, this.name);
   }
 
   async starveSupervisor(bytes: number, signal: AbortSignal): Promise<void> {
     const pid = supervisorOf(this.dir);
     if (pid === undefined) throw new Error(`${this.name} has no supervisor`);
-    const heal = limitMemory(pid, bytes, `${this.name}-worker`);
+    // With what starts tasks for it: what it has already is not counted, what they take is, and of
+    // all in the group it is the largest, which the kernel ends.
+    const pids = [pid, ...childrenOf(pid)];
+    const heal = limitMemory(pids, bytes, `${this.name}-worker`);
     try {
       const gone = (): boolean => supervisorOf(this.dir) !== pid;
       if ((await until(gone, { limitMs: starvesMs, signal })) === true) return;

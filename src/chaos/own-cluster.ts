@@ -27,6 +27,8 @@ const ports = { http: 7070, peer: 7071 };
 
 /** CPUs and memory that each node offers: more than there are, tasks of a run being small. */
 const amounts = ['--cpu', '16', '--memory', '16GiB'];
+/** A disk of a few hundred MiB is all below the reserve that a node keeps by itself. */
+const smallDiskFlags = ['--disk-reserve', '16MiB'];
 
 /** Clusters of this program's own nodes, started by it. */
 export const ownClusters = (program: ProgramEntry): ClusterSource => ({
@@ -113,6 +115,7 @@ class OwnCluster implements Cluster {
     const smallDisks = abilitiesOf(kinds).has('smallDisk');
     const clock = kinds.includes('clockJump');
     const guard = await deathGuard();
+    const own = [...amounts, ...(smallDisks ? smallDiskFlags : [])];
     for (let number = 1; number <= scenario.nodes; number++) {
       const dir = join(this.#dir, `n${number}`);
       if (smallDisks) {
@@ -122,7 +125,7 @@ class OwnCluster implements Cluster {
       this.nodes.push(
         new NodeProcess({
           ...{ number, dir, program: this.#program, configDir: join(this.#dir, 'config') },
-          flags: [...this.#addressFlags(number), ...amounts, ...scenario.flags],
+          flags: [...this.#addressFlags(number), ...own, ...scenario.flags],
           prefix: [...(this.#network?.prefix(number) ?? []), ...guard],
           movableClock: clock,
           onEnd: (node, how, asked) => this.#onEnd(node, how, asked),

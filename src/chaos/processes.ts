@@ -24,7 +24,7 @@ export function startTicksOf(pid: number): number | undefined {
   return Number(rest[18]);
 }
 
-const childrenOf = (pid: number): number[] =>
+export const childrenOf = (pid: number): number[] =>
   readProc(`/proc/${pid}/task/${pid}/children`).split(' ').filter(Boolean).map(Number);
 
 function outputsOf(pid: number): string[] {

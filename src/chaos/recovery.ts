@@ -1,7 +1,8 @@
 /**
  * How long the cluster took after each fault: until a submit was acknowledged again, and until
  * every shard was led by a node that takes part. Counted from the beginning of the fault where a
- * majority is left, and from its end in any case.
+ * majority is left, and from its end in any case. While other faults take the majority of a shard
+ * away, nobody can lead it: the count then begins anew when the first of them is over.
  */
 import type { FaultRecord, History, LeaderSample, SubmitRecord } from './history.ts';
 
@@ -30,12 +31,44 @@ function measure(history: History, fault: FaultRecord, since: Recovery['since'])
     );
   // What nobody was hit by is served at once; the shards that lost their leader tell.
   const shards = since === 'begin' ? fault.ledBefore : [];
+  const led = ledSince(history, fromMs, away);
   return {
     fault: fault.number,
     since,
     ackMs: lengthOf(fromMs, firstAck(history.submits, fromMs, shards)),
-    ledMs: lengthOf(fromMs, firstLed(history.leaders, fromMs, away)),
+    ledMs: lengthOf(led.fromMs, led.atMs),
   };
+}
+
+/** When every shard was led, and since when that could be. */
+function ledSince(
+  history: History,
+  sinceMs: number,
+  away: (atMs: number) => ReadonlySet<number>,
+): { readonly fromMs: number; readonly atMs: number | undefined } {
+  const gaps = gapsOf(history.faults);
+  let fromMs = sinceMs;
+  for (;;) {
+    const atMs = firstLed(history.leaders, fromMs, away);
+    const until = atMs ?? Number.POSITIVE_INFINITY;
+    const gap = gaps.find(one => one.toMs > fromMs && one.fromMs < until);
+    if (gap === undefined) return { fromMs, atMs };
+    fromMs = gap.toMs;
+  }
+}
+
+/** From the fault that takes a majority away until the first of those that do it together ends. */
+function gapsOf(faults: readonly FaultRecord[]): { fromMs: number; toMs: number }[] {
+  return faults.flatMap(fault => {
+    if (fault.majorityLeft || fault.away.length === 0) return [];
+    const { fromMs } = fault;
+    const together = faults.filter(
+      one => one.away.length > 0 && one.fromMs <= fromMs && fromMs < one.toMs,
+    );
+    return together.length === 0
+      ? []
+      : [{ fromMs, toMs: Math.min(...together.map(one => one.toMs)) }];
+  });
 }
 
 const lengthOf = (fromMs: number, atMs: number | undefined): number | undefined =>

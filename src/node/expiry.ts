@@ -15,6 +15,7 @@ import { limits } from '../model/limits.ts';
 import { isSettled } from '../model/task.ts';
 import type { Store } from '../ports/store.ts';
 import { digestBytes, taskKey, taskRange } from '../shard/keys.ts';
+import type { ShardMachine } from '../shard/machine.ts';
 import { decodeTaskRow, type TaskRecord } from '../shard/record.ts';
 import { background, type NodeContext } from './context.ts';
 import type { ShardLeader } from './shard-leader.ts';
@@ -159,7 +160,7 @@ export class Expiry {
       const tookMs = clock.nowMs() - beganMs;
       await new Promise<void>(resolve => clock.after(1 + tookMs * pausePerPage, resolve));
     }
-    walk.from = startOfNext(first ?? from, leader.machine.expired.toMs);
+    walk.from = startOfNext(first ?? from, leader.machine);
   }
 
   async #page(
@@ -230,12 +231,15 @@ export class Expiry {
 
 /**
  * Where the next walk begins: at the first row that this one left, or right behind the newest
- * instant of which a task has expired. IDs do not come in their order, but none up to that instant
- * is admitted any more.
+ * instant of which a task has expired, or at the first task that is in memory. IDs do not come in
+ * their order, but none up to that instant is admitted any more; and one that was admitted before
+ * may have no row yet that a walk could have left.
  */
-function startOfNext(left: Uint8Array, expiredToMs: number): Uint8Array {
-  const behind = taskKey(formatTaskId({ atMs: expiredToMs + 1, slot: 0, random: 0 }));
-  return Buffer.compare(left, behind) < 0 ? left : behind;
+function startOfNext(left: Uint8Array, machine: ShardMachine): Uint8Array {
+  const behind = taskKey(formatTaskId({ atMs: machine.expired.toMs + 1, slot: 0, random: 0 }));
+  const hot = machine.firstHotId();
+  const starts = [left, behind, ...(hot === undefined ? [] : [taskKey(hot)])];
+  return starts.sort(Buffer.compare)[0]!;
 }
 
 function settledOf({ machine }: ShardLeader): number {

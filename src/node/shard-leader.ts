@@ -10,9 +10,8 @@
  * 0.9 L - grace after it sent that request, so it is over by then if clocks run within 5 %.
  *
  * An attempt whose end is on its way through the log (`#isEnding`) is neither dispatched nor
- * confirmed any more: an acknowledgement sent between the decision and its apply could start it
- * after all. A dispatch names the renewal that was acknowledged last, so that its worker can tell a
- * late one.
+ * confirmed any more: an acknowledgement on the way to its apply could start it after all. A
+ * dispatch names the renewal that was acknowledged last, so that its worker can tell a late one.
  */
 import {
   type Actor,

@@ -33,9 +33,9 @@ import { checkState } from './invariants.ts';
 import { digestBytes, digestWords, metaKey, specKey, taskKey } from './keys.ts';
 import { type LiveAttempt, liveAttempt } from './live-attempt.ts';
 import { RowLoader, type StateRow } from './load.ts';
-import { rowsInIdOrder } from './memory/id-order.ts';
+import { firstInIdOrder, rowsInIdOrder } from './memory/id-order.ts';
 import { idWordCount, packId } from './memory/id-words.ts';
-import { isSettledCode, stateCode } from './memory/task-table.ts';
+import { isSettledCode, none, stateCode } from './memory/task-table.ts';
 import type { ReadableUses } from './memory/tenant-use.ts';
 import { encodeMeta } from './meta.ts';
 import type { TaskRecord } from './record.ts';
@@ -189,6 +189,12 @@ export class ShardMachine {
       return reverse ? table.id(row) < after : table.id(row) > after;
     };
     for (const row of rowsInIdOrder(table, { accepts, reverse })) yield table.id(row);
+  }
+
+  /** The smallest ID in memory: unsettled, or settled and not stored yet. O(tasks). */
+  firstHotId(): TaskId | undefined {
+    const row = firstInIdOrder(this.#state.table);
+    return row === none ? undefined : this.#state.table.id(row);
   }
 
   /**

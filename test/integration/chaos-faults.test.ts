@@ -165,7 +165,7 @@ test.skipIf(lacking('outOfMemory'))('a process that may have no memory is ended'
   const text = 'const all = []; setInterval(() => all.push(Buffer.alloc(1e6, 1)), 5);';
   const child = spawn(process.execPath, ['-e', text], { stdio: 'ignore' });
   try {
-    const undo = limitMemory(child.pid!, 1_048_576, 'test');
+    const undo = limitMemory([child.pid!], 1_048_576, 'test');
     await until('the kernel ends it', () => child.signalCode === 'SIGKILL');
     await undo();
   } finally {

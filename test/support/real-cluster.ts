@@ -177,13 +177,14 @@ export class RealCluster {
     at?: RealNode,
     stdin?: string | Buffer,
     program?: string,
+    limitMs?: number,
   ): Program {
     const env = plainEnv(this.configDir);
     if (at !== undefined) {
       env['TSCHED_ADDR'] = at.address;
       env['TSCHED_TOKEN'] = this.#token;
     }
-    return startProgram(args, { env, stdin, cwd: this.dir, program });
+    return startProgram(args, { env, stdin, cwd: this.dir, program, limitMs });
   }
 
   run(args: readonly string[], at?: RealNode, stdin?: string | Buffer): Promise<ProgramRun> {
@@ -247,7 +248,10 @@ export class RealCluster {
   async untilWhole(limitMs = 60_000): Promise<void> {
     const running = String(this.alive.length);
     const args = ['cluster', 'health', '--wait', '--nodes', running, '--timeout', `${limitMs}ms`];
-    await this.ok(args);
+    // What is waited for may take longer than any other command.
+    const waiting = this.startCli(args, this.any, undefined, undefined, limitMs + 30_000);
+    const { code, stdout, stderr } = await waiting.done;
+    if (code !== 0) throw new Error(`the cluster is not whole (${code}): ${stderr}${stdout}`);
   }
 
   /** Until every shard has a leader, seen from each node that runs. */

@@ -2,7 +2,16 @@
  * Rows of the table in ID order, found as they are asked for: O(tasks) to begin, O(log n) a row.
  * The table must not change while the walk is going on.
  */
-import type { TaskTable } from './task-table.ts';
+import { none, type TaskTable } from './task-table.ts';
+
+/** The row of the smallest ID; `none` where the table is empty. O(tasks). */
+export function firstInIdOrder(table: TaskTable): number {
+  let first: number = none;
+  for (let row = 0; row < table.rowsEnd; row++) {
+    if (table.isTask(row) && (first === none || table.isIdBefore(row, first))) first = row;
+  }
+  return first;
+}
 
 interface IdWalk {
   readonly accepts: (row: number) => boolean;

@@ -152,6 +152,25 @@ test('without a majority recovery counts from the end of the fault only', () => 
   expect([only?.since, others]).toEqual(['end', []]);
 });
 
+test('recovery counts anew once other faults have given a majority back', () => {
+  const other = (number: number, fromMs: number, toMs: number, majorityLeft: boolean) => ({
+    ...killed,
+    ...{ number, nodes: [number], away: [number], fromMs, toMs, majorityLeft, ledBefore: [] },
+  });
+  // The first ends at 2 s; from 2.1 s the second and third take a majority until 6 s.
+  const faults = [killed, other(2, 1_500, 6_000, true), other(3, 2_100, 9_000, false)];
+  const leaders = [
+    { atMs: 2_050, leaders: [2, 0] },
+    { atMs: 6_500, leaders: [1, 1] },
+  ];
+  const ofFirst = recoveries(past({ faults, leaders })).filter(({ fault }) => fault === 1);
+  expect(ofFirst.find(({ since }) => since === 'end')).toMatchObject({ ledMs: 500 });
+  // What stays without a leader when they are back is told as it was.
+  const late = [{ atMs: 8_000, leaders: [1, 1] }];
+  const [, slow] = recoveries(past({ faults, leaders: late })).filter(({ fault }) => fault === 1);
+  expect(slow).toMatchObject({ since: 'end', ledMs: 2_000 });
+});
+
 test('a recovery that takes too long, or does not come, is told', () => {
   const late = past({ leaders: [{ atMs: 3_100, leaders: [2, 2] }] });
   const told = checkHistory(late, bounds).find(check => check.name === 'recovered');

@@ -112,8 +112,8 @@ test('what moves between nodes is flat in all of them together', () => {
   expect(sumsOf(taken.slice(1), 2, 'settledKept')).toHaveLength(269);
 });
 
-test('the warm-up is a third of the run, and of an hour at most', () => {
-  expect(warmUpMs(480_000)).toBe(160_000);
-  expect(warmUpMs(3_600_000)).toBe(1_200_000);
-  expect(warmUpMs(36_000_000)).toBe(1_200_000);
+test('the warm-up is half of the run, and of an hour at most', () => {
+  expect(warmUpMs(480_000)).toBe(240_000);
+  expect(warmUpMs(3_600_000)).toBe(1_800_000);
+  expect(warmUpMs(36_000_000)).toBe(1_800_000);
 });
