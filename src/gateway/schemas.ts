@@ -10,7 +10,7 @@ import type { JsonSchema } from '../model/spec-fields.ts';
 import { eventKinds, taskStates, waitingReasons } from '../model/task.ts';
 
 export const text: JsonSchema = { type: 'string' };
-const flag: JsonSchema = { type: 'boolean' };
+export const flag: JsonSchema = { type: 'boolean' };
 export const whole: JsonSchema = { type: 'integer' };
 export const described = (schema: JsonSchema, description: string): JsonSchema => ({
   ...schema,
@@ -32,7 +32,7 @@ export function object(properties: Readonly<Record<string, JsonSchema>>): JsonSc
   };
 }
 
-const taskIdSchema = described(text, 'Task ID, 20 characters.');
+export const taskIdSchema = described(text, 'Task ID, 20 characters.');
 
 export const idParams = object({
   id: described(text, 'Task ID, its last 4 or more characters, or `last`.'),
@@ -46,7 +46,7 @@ export const idListSchema: JsonSchema = {
 
 const specProblem = object({
   pointer: described(text, 'JSON pointer into the document.'),
-  code: { enum: ['badSpec', 'notYet', 'tooLarge'] },
+  code: { enum: ['badSpec', 'badSchedule', 'notYet', 'tooLarge'] },
   message: text,
 });
 
@@ -131,6 +131,8 @@ export const taskViewSchema = object({
   'retryOf?': taskIdSchema,
   'arrayId?': taskIdSchema,
   'arrayIndex?': whole,
+  'schedule?': described(text, 'Name of the schedule that made it.'),
+  'occurrenceAtMs?': described(instant, 'Which occurrence of that schedule it is.'),
   'cancelRequested?': object({ reason: text, by: text }),
   stale: described(flag, 'Read from a replica that could not confirm it with a majority.'),
   'staleMs?': described(whole, 'Since that replica last heard of a leader, where it did.'),

@@ -86,6 +86,20 @@ export const schedulingFields = {
     read: r => ({ key: r.text(keyBytesMax), max: r.varint() }),
     isTerm: true,
   }),
+  /** Not to start before this instant. */
+  notBeforeMs: field<number>({
+    tag: 31,
+    write: (w, instant) => w.varint(instant),
+    read: r => r.varint(),
+    isTerm: true,
+  }),
+  /** Not to start before this long after it was submitted. */
+  delayMs: field<number>({
+    tag: 32,
+    write: (w, delay) => w.varint(delay),
+    read: r => r.varint(),
+    isTerm: true,
+  }),
 } as const;
 
 const names = Object.keys(schedulingFields) as SchedulingName[];

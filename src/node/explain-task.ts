@@ -1,6 +1,7 @@
 /** Why a task is where it is: in a sentence, with what each node says to it. */
 import { attemptOf } from '../model/attempt.ts';
 import type { NodeId } from '../model/ids.ts';
+import { formatInstant } from '../model/instant.ts';
 import type { NodeView } from '../model/planning.ts';
 import type { TaskSpec } from '../model/spec.ts';
 import { sentence, verdicts } from '../placement/explain.ts';
@@ -48,7 +49,9 @@ function explainState(
   const where = last === undefined ? '' : ` on node ${about.nodeOf(last.node)}`;
   switch (record.state) {
     case 'waiting':
-      return waitingSentence(reason, about.ahead);
+      return reason === 'BeginTime'
+        ? `waits for the time before which it is not to start: ${formatInstant(record.readySinceMs)}`
+        : waitingSentence(reason, about.ahead);
     case 'assigned':
       return `assigned to attempt ${attemptOf(record.fence)}${where}; it has not started yet`;
     case 'running':

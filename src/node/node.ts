@@ -32,6 +32,7 @@ import { RegistryClient } from './registry-client.ts';
 import type { Replica } from './replica.ts';
 import { Scheduler } from './scheduler.ts';
 import { ShardAccess } from './shard-access.ts';
+import { ShardLeaders } from './shard-leaders.ts';
 import { Snapshots } from './snapshots.ts';
 import { standingOf } from './standing-of.ts';
 import { StartRecord } from './start-record.ts';
@@ -182,6 +183,7 @@ export class TschedNode {
       context: this.context,
       scheduler: this.scheduler,
       store,
+      gate: () => this.#tenants.scheduleGate,
       changed: () => this.#advertiser.soon(),
     });
     this.#expiry = new Expiry({
@@ -214,12 +216,9 @@ export class TschedNode {
       expiry: this.#expiry,
     });
     const table = () => this.registry.machine()?.slotTable() ?? [];
-    const draw = new IdDraw({
-      clock,
-      random,
-      table,
-      writable: () => this.#directory.writableShards(),
-    });
+    const writable = () => this.#directory.writableShards();
+    const draw = new IdDraw({ clock, random, table, writable });
+    const leaders = new ShardLeaders(this.context, this.scheduler);
     this.#cluster = new ClusterReads({
       context: this.context,
       registry: this.registry,
@@ -230,7 +229,7 @@ export class TschedNode {
     });
     this.#writes = new TaskWrites({
       context: this.context,
-      scheduler: this.scheduler,
+      leaders,
       draw,
       table,
       inFlightMax: settings.submitsInFlightMax,
@@ -249,11 +248,7 @@ export class TschedNode {
     const { context, registry, scheduler } = this;
     this.#tenants = new TenantDesk({ context, registry, scheduler, access });
     this.#reads = new TaskReads({ context, scheduler, access, nodeOf });
-    this.#feed = new EventsFeed({
-      context: this.context,
-      shards,
-      shardOf: id => access.shardOf(id),
-    });
+    this.#feed = new EventsFeed({ context, shards, shardOf: id => access.shardOf(id) });
     this.api = createApi({
       context: this.context,
       settings,
@@ -265,6 +260,7 @@ export class TschedNode {
       reads: this.#reads,
       ports,
       shards,
+      leaders,
       tenants: this.#tenants,
       feed: this.#feed,
       cluster: this.#cluster,
@@ -349,7 +345,7 @@ export class TschedNode {
       this.#reads.settled(effect.taskId);
     }
     this.#feed.changed();
-    if (replica.leading) this.scheduler.leader(replica.group)?.onEffects(mine);
+    if (replica.leading) this.#leaderships.onEffects(replica.group, mine);
   }
 
   #roleChanged(replica: Replica): void {

@@ -12,6 +12,7 @@ import type { Role } from '../model/role.ts';
 import type { TaskSpec } from '../model/spec.ts';
 import type { Consistency, TaskEvent, TaskState, TaskSummary, TaskView } from '../model/task.ts';
 import type { TierBundles, TierChange } from '../model/tiers.ts';
+import type { SchedulesApi } from './schedules-api.ts';
 import type { TenantApi } from './tenant-api.ts';
 
 export interface SubmitRequest {
@@ -320,6 +321,7 @@ export interface NodeApi {
   joinToken(): Promise<string>;
   /** Ends this node: hands leaderships away, then stops. With `endTasks`, its attempts too. */
   stopNode(options: { readonly endTasks: boolean }): Promise<void>;
+  readonly schedules: SchedulesApi;
   /** Gauges and counters by name, for /metrics. */
   metrics(): readonly {
     readonly name: string;

@@ -6,6 +6,7 @@ import { assert } from '../model/assert.ts';
 import { attemptOf } from '../model/attempt.ts';
 import { limits } from '../model/limits.ts';
 import { holdBit } from '../model/task.ts';
+import { checkSchedules } from './firing.ts';
 import { idWordCount } from './memory/id-words.ts';
 import { isSettledCode, none, stateCode } from './memory/task-table.ts';
 import { type TenantUse, TenantUses } from './memory/tenant-use.ts';
@@ -51,6 +52,7 @@ export function checkState(state: ShardState): void {
   checkLive(state);
   checkLines(state);
   assert(state.deadLetters.size <= state.counts[stateCode.failed]!, 'a dead letter failed');
+  checkSchedules(state);
   for (const row of state.flush.dirtyRows()) {
     assert(table.isTask(row) && table.isDirty(row), 'what is to be written is in memory');
   }

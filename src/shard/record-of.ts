@@ -32,6 +32,7 @@ export function recordBodyOf(state: ShardState, row: number): TaskRecordBody {
     retryOf: detail?.retryOf,
     arrayId: detail?.arrayId,
     arrayIndex: detail?.arrayIndex,
+    firing: detail?.firing,
     cancelRequested: detail?.cancelRequested,
     avoid: detail?.avoid ?? [],
     attempts: detail?.live ? [...attempts, detail.live] : attempts,

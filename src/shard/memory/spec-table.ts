@@ -24,6 +24,10 @@ export interface Traits {
   readonly backoff: Backoff;
   readonly leaseMs: number;
   readonly retry: RetryRule;
+  /** Not to start before; 0 where that was not asked for. */
+  readonly notBeforeMs: number;
+  /** The same from the submit on. */
+  readonly delayMs: number;
   /** Number of specs in memory that have them. */
   uses: number;
   readonly text: string;
@@ -76,6 +80,8 @@ const hasTraits = (spec: SpecTerms, traits: Traits): boolean =>
   spec.tier === traits.demand.tier &&
   spec.attempts === traits.attempts &&
   spec.leaseMs === traits.leaseMs &&
+  (spec.notBeforeMs ?? 0) === traits.notBeforeMs &&
+  (spec.delayMs ?? 0) === traits.delayMs &&
   spec.backoff.initialMs === traits.backoff.initialMs &&
   spec.backoff.maxMs === traits.backoff.maxMs &&
   retryOf(spec) === traits.retry &&
@@ -90,6 +96,8 @@ const unknownTraits = (): Traits => ({
   backoff: { initialMs: 0, maxMs: 0 },
   leaseMs: 0,
   retry: everyFailure,
+  notBeforeMs: 0,
+  delayMs: 0,
   uses: 0,
   text: '',
 });
@@ -233,9 +241,10 @@ export class SpecTable {
 
   #internByText(spec: SpecTerms): Traits {
     const wanted = demandOf(spec);
-    const { attempts, backoff, leaseMs, tenant } = spec;
+    const { attempts, backoff, leaseMs, tenant, notBeforeMs = 0, delayMs = 0 } = spec;
     const retry = retryOf(spec);
-    const numbers = `${attempts},${backoff.initialMs},${backoff.maxMs},${leaseMs}`;
+    const begin = `${notBeforeMs},${delayMs}`;
+    const numbers = `${attempts},${backoff.initialMs},${backoff.maxMs},${leaseMs},${begin}`;
     const causes = `${joined(retry.on)}/${joined(retry.not)}`;
     const text = `${numbers}|${joined([tenant])}|${causes}|${wanted.key}`;
     const known = this.#traitsByText.get(text);
@@ -253,6 +262,8 @@ export class SpecTable {
       backoff,
       leaseMs,
       retry,
+      notBeforeMs,
+      delayMs,
       uses: 0,
       text,
     };
