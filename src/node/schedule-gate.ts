@@ -14,6 +14,8 @@ const againMaxMs = 30_000;
 
 interface Held {
   readonly untilMs: number;
+  /** How far the schedule was: once it is further, it is held no more. */
+  readonly standing: Schedule['standing'];
   readonly why: string;
 }
 
@@ -34,23 +36,27 @@ export class ScheduleGate {
   }
 
   /**
-   * Whether each of these may make a task now, at its place: `undefined`, or why not. With `unit`
-   * all of them are let in together or none.
+   * Why each of these may not make a task now, at its place. With `unit` all of them are let in
+   * together or none.
    */
-  async refusals(
+  refusals(
     schedules: readonly Schedule[],
     unit?: string,
   ): Promise<readonly (Refusal | undefined)[]> {
     const requests = schedules.map(schedule => ({ spec: this.#spec(schedule), arrayId: unit }));
-    const refusals = await this.#gate.refusals(requests);
+    return this.#gate.refusals(requests);
+  }
+
+  /** The same of occurrences that are due: those of a schedule that was refused wait for a while. */
+  async refusalsOfDue(schedules: readonly Schedule[]): Promise<readonly (Refusal | undefined)[]> {
+    const refusals = await this.refusals(schedules);
     schedules.forEach((schedule, place) => {
       const refusal = refusals[place];
-      if (refusal === undefined) {
-        this.#held.delete(schedule);
-        return;
-      }
+      if (refusal === undefined) return;
+      const { standing } = schedule;
       const waitMs = Math.min(Math.max(againMs, refusal.retryAfterMs ?? againMs), againMaxMs);
-      this.#held.set(schedule, { untilMs: this.#clock.nowMs() + waitMs, why: refusal.message });
+      const untilMs = this.#clock.nowMs() + waitMs;
+      this.#held.set(schedule, { untilMs, standing, why: refusal.message });
     });
     return refusals;
   }
@@ -60,12 +66,14 @@ export class ScheduleGate {
    */
   heldUntilMs(schedule: Schedule): number | undefined {
     const held = this.#held.get(schedule);
-    return held !== undefined && held.untilMs > this.#clock.nowMs() ? held.untilMs : undefined;
+    const isOver = held?.standing !== schedule.standing || held.untilMs <= this.#clock.nowMs();
+    return isOver ? undefined : held.untilMs;
   }
 
   /** Why the occurrence that is due does not fire, as far as this node was told. */
   whyHeld(schedule: Schedule): string | undefined {
-    return this.#held.get(schedule)?.why;
+    const held = this.#held.get(schedule);
+    return held?.standing === schedule.standing ? held.why : undefined;
   }
 
   /** Decoded once: a schedule never changes. */

@@ -274,14 +274,18 @@ export class Schedules implements SchedulesApi {
     return leader.ask(command, command.actor);
   }
 
-  /** What is fired by hand is submitted, too. */
-  async #letIn(leader: ShardLeader, command: ScheduleCommand): Promise<void> {
+  /** What is fired by hand is submitted, too; a repeat of what was let in is not. */
+  async #letIn({ machine }: ShardLeader, command: ScheduleCommand): Promise<void> {
     if (command.kind !== 'triggerSchedule' && command.kind !== 'backfill') return;
     const [item] = command.items;
-    if (item === undefined) return;
-    const schedule = leader.machine.schedules.find(item);
-    if (schedule === undefined) return;
-    const count = 'occurrences' in item ? item.occurrences.length : 1;
+    const schedule = item && machine.schedules.find(item);
+    if (item === undefined || schedule === undefined) return;
+    const isBackfill = 'occurrences' in item;
+    const isRepeat = isBackfill
+      ? schedule.standing.requests.includes(item.request)
+      : machine.record(item.id) !== undefined || machine.isSettled(item.id);
+    if (isRepeat) return;
+    const count = isBackfill ? item.occurrences.length : 1;
     const tasks = Array.from({ length: count }, () => schedule);
     const [refusal] = await this.#gate.refusals(tasks, 'one');
     if (refusal === undefined) return;

@@ -26,9 +26,10 @@ test(
   'a task begins at its time, and a schedule fires each occurrence once through a killed leader',
   async () => {
     await withCluster({ nodes: 3, shards: 4 }, async cluster => {
-      const id = await cluster.ok(['submit', '-q', '--in', '3s', '--', 'echo', 'later']);
-      const early = await cluster.task(id);
+      const later = await cluster.ok(['submit', '-q', '--in', '1h', '--', 'echo', 'later']);
+      const early = await cluster.task(later);
       expect(early).toMatchObject({ state: 'waiting', reason: 'BeginTime' });
+      const id = await cluster.ok(['submit', '-q', '--in', '3s', '--', 'echo', 'soon']);
       const ended = (await cluster.untilSettled(id)) as unknown as {
         readonly submittedAtMs: number;
         readonly attempts: readonly { readonly startedAtMs: number }[];
