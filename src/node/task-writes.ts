@@ -30,6 +30,7 @@ import {
   inParts,
   type Routed,
   refuseUnreadable,
+  submitAt,
   toBatch,
   tooNewFor,
 } from './submit-parts.ts';
@@ -191,7 +192,7 @@ export class TaskWrites {
       try {
         results = await this.#atLeader(
           shard,
-          leader => leader.submit(batch, actor),
+          leader => submitAt(leader, batch, actor),
           () => ({ method: 'submit', payload: encodeSubmit(shard, batch, actor) }),
         );
       } catch (error) {
@@ -328,7 +329,7 @@ export class TaskWrites {
         if (command.kind !== 'submit') throw new TschedError('badRequest', 'not a submit');
         const leader = this.#leading(shard);
         refuseUnreadable(command, this.#context.clusterVersion());
-        return await leader.submit(command, command.actor);
+        return await submitAt(leader, command, command.actor);
       }),
     );
     peers.handle('cancel', (_from, payload) =>
@@ -351,7 +352,7 @@ export class TaskWrites {
     this.#forwardedBytes += bytes;
     try {
       const { shard, command } = decodeForwarded(payload);
-      return encodeReplies(await run(shard, command));
+      return encodeReplies(await run(shard, command), this.#context.clusterVersion());
     } finally {
       this.#forwardedBytes -= bytes;
     }

@@ -21,6 +21,7 @@ import { applyCharge } from './commands/charge.ts';
 import { applyExpire } from './commands/expire.ts';
 import { applyFinish } from './commands/finish.ts';
 import { applyLose } from './commands/lose.ts';
+import { applyOverdue } from './commands/overdue.ts';
 import { applyPurge } from './commands/purge.ts';
 import { applyRecover } from './commands/recover.ts';
 import { applyReplay } from './commands/replay.ts';
@@ -198,8 +199,8 @@ export class ShardMachine {
   }
 
   /**
-   * What the planner may place: the oldest ready tasks of each demand, at most `limitPerDemand` of
-   * each, the demand with the oldest task first. `nowMs` is the leader's clock and ends back-offs.
+   * What the planner may place: the first ready tasks of each lane, at most `limitPerDemand` of
+   * each, the lane with the earliest bound first. `nowMs` is the leader's clock and ends back-offs.
    */
   readyBatches(limitPerDemand: number, nowMs: number): ReadyBatch[] {
     return this.#state.ready.batches(limitPerDemand, nowMs);
@@ -212,6 +213,23 @@ export class ShardMachine {
   /** End of the earliest back-off that was not over when the queue was last asked. */
   nextReadyAtMs(): number | undefined {
     return this.#state.ready.nextReadyAtMs();
+  }
+
+  /**
+   * Tasks that have not started and of which something is due at this instant (`commands/overdue`);
+   * `late` ones are known to have missed their start bound.
+   */
+  overdue(nowMs: number, limit: number): { readonly taskId: TaskId; readonly late: boolean }[] {
+    const { table, due } = this.#state;
+    return due
+      .due(nowMs, limit)
+      .map(row => ({ taskId: table.id(row), late: table.hasMissedBound(row) }));
+  }
+
+  /** When the task should start; `undefined` where it did, or where something holds it. */
+  startBoundMs(id: TaskId): number | undefined {
+    const row = this.#row(id);
+    return row < 0 || !this.#state.due.hasBound(row) ? undefined : this.#state.due.boundMs(row);
   }
 
   /** Every attempt that is assigned or running, in ID order. */
@@ -352,6 +370,8 @@ function applyCommand(turn: Turn, command: ShardCommand, specs: PreparedSpec[]):
       return applyRecover(turn, command);
     case 'expire':
       return applyExpire(turn, command);
+    case 'overdue':
+      return applyOverdue(turn, command);
     case 'charge':
       return applyCharge(turn, command);
     case 'adopt':

@@ -42,6 +42,8 @@ export interface TaskRecord {
   readonly backedOff: boolean;
   /** Bits of `holdKinds`. */
   readonly holds: number;
+  /** Its start bound passed before it had started. */
+  readonly boundMissed: boolean;
   /** Its place in the line of its key, while it is unsettled and stands in one. */
   readonly lineNumber?: number | undefined;
   /** Supervisors that ended under it; missing for none. */
@@ -64,7 +66,7 @@ const plainVersion = 1;
 const extendedVersion = 2;
 
 /** Tags of the fields of version 2: append-only; a retired one stays listed. */
-const extra = { holds: 1, lineNumber: 21, supervisorsLost: 22 } as const;
+const extra = { holds: 1, boundMissed: 16, lineNumber: 21, supervisorsLost: 22 } as const;
 
 const keyedFlag = 1;
 const backedOffFlag = 2;
@@ -144,10 +146,11 @@ const noExtras: readonly Extra[] = [];
 
 /** What a task has beyond version 1, by ascending tag. */
 function extrasOf(record: TaskRecordBody): readonly Extra[] {
-  const { holds, lineNumber, supervisorsLost } = record;
-  if (holds === 0 && lineNumber === undefined && !supervisorsLost) return noExtras;
+  const { holds, boundMissed, lineNumber, supervisorsLost } = record;
+  if (holds === 0 && !boundMissed && lineNumber === undefined && !supervisorsLost) return noExtras;
   const extras: Extra[] = [];
   if (holds !== 0) extras.push([extra.holds, w => w.varint(holds)]);
+  if (boundMissed) extras.push([extra.boundMissed, () => undefined]);
   if (lineNumber !== undefined) extras.push([extra.lineNumber, w => w.varint(lineNumber)]);
   if (supervisorsLost) extras.push([extra.supervisorsLost, w => w.varint(supervisorsLost)]);
   return extras;
@@ -155,11 +158,12 @@ function extrasOf(record: TaskRecordBody): readonly Extra[] {
 
 interface Extras {
   holds: number;
+  boundMissed: boolean;
   lineNumber?: number;
   supervisorsLost?: number;
 }
 
-const emptyExtras = (): Extras => ({ holds: 0 });
+const emptyExtras = (): Extras => ({ holds: 0, boundMissed: false });
 
 function readExtras(reader: ByteReader): Extras {
   const extras = emptyExtras();
@@ -169,6 +173,9 @@ function readExtras(reader: ByteReader): Extras {
     switch (tag) {
       case extra.holds:
         extras.holds = body.varint();
+        break;
+      case extra.boundMissed:
+        extras.boundMissed = true;
         break;
       case extra.lineNumber:
         extras.lineNumber = body.varint();

@@ -27,6 +27,7 @@ export function applyCancel(turn: Turn, command: Cancel): ItemReply[] {
     detail.cancelRequested = { reason, by: actor.name };
     state.flush.markTask(row, reason.length);
     if (live !== undefined) {
+      state.due.refresh(row);
       state.note('cancelRequested', row, { attempt: live.fence, node: live.node });
       effects.push({ kind: 'cancelling', taskId, fence: live.fence });
       return accept(taskId);
