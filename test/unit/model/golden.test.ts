@@ -99,7 +99,7 @@ const golden = {
   toWorker: {
     dispatch: '01000514303635777a736238303130353030303030303264ac0203696e630902011103010203',
     dispatchWithBound:
-      '02000514303635777a736238303130353030303030303264ac0203696e6309020003010203ac02',
+      '01000514303635777a736238303130353030303030303264ac0203696e6309020003010203010202ac02',
     endCancelled: '01010514303635777a736238303130353030303030303264ac0201',
     endSuperseded: '01010514303635777a736238303130353030303030303264ac0200',
     reportAck: '01020514303635777a736238303130353030303030303264ac0201',
@@ -198,7 +198,7 @@ describe('Bytes of version 1', () => {
     const demand = { urgent: 2, others: 300, boundMs: 1_700_000_000_000, claims: [claim] };
     const bytes =
       `02${golden.advertisement.slice(2)}` +
-      '02ac020180d095ffbc3101036e2d32f40300000000000181d095ffbc31';
+      '01011d02ac020180d095ffbc3101036e2d32f40300000000000181d095ffbc31';
     expect(hex(encodeAdvertisement({ ...advertisement, demand }))).toBe(bytes);
     expect(decodeAdvertisement(bytesOf(bytes))).toEqual({ ...advertisement, demand });
   });
