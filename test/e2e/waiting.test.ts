@@ -14,7 +14,7 @@ beforeAll(async () => {
   const version = async (): Promise<boolean> =>
     (await cluster.get<{ clusterVersion: number }>('/v1/cluster/health')).clusterVersion >= 3;
   await until('the cluster has version 3', version, 30_000);
-});
+}, 120_000);
 
 afterAll(async () => cluster.end());
 
