@@ -15,6 +15,8 @@ export interface Submitted {
   readonly state?: TaskState | undefined;
   /** The same submit had been accepted before. */
   readonly repeated?: boolean | undefined;
+  /** By when it should start; of an array, its last task. */
+  readonly startBoundMs?: number | undefined;
   /** Of an array: one ID an index. */
   readonly ids?: readonly string[] | undefined;
 }

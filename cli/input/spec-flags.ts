@@ -4,6 +4,7 @@ import { causeHelp } from '../../src/model/failure-causes.ts';
 import { limits } from '../../src/model/limits.ts';
 import { tiers } from '../../src/model/resources.ts';
 import { limitFieldNames } from '../../src/model/spec-fields.ts';
+import { priorities } from '../../src/model/spec-scheduling.ts';
 import { usageError } from '../cli-error.ts';
 
 const many = { multiple: true, multipleNonGreedy: true } as const;
@@ -68,6 +69,26 @@ export const specFlags = {
     description: `one task for each index, at most ${limits.arrayMax}`,
     helpValue: 'FROM-TO',
   }),
+  tolerance: string({
+    description: 'how long it may wait for its start; 1d unless given',
+    helpValue: 'DURATION',
+  }),
+  expire: string({
+    description: 'dropped where it could not start for so long',
+    helpValue: 'DURATION',
+  }),
+  priority: string({
+    description: `before or after others of its tenant: ${priorities.join(', ')}`,
+    helpValue: 'WORD',
+  }),
+  'off-peak': boolean({
+    description: 'held while the cluster is busy, until its start bound is near',
+  }),
+  window: string({
+    description: 'held outside of it, until its start bound is near: 22:00-06:00 (UTC); repeatable',
+    helpValue: 'WINDOW',
+    ...many,
+  }),
   label: string({ description: 'label of the task; repeatable', helpValue: 'K=V', ...many }),
   require: string({
     description: 'label a node must have; repeatable',
@@ -130,6 +151,11 @@ const fieldOf: Record<SpecFlagName, string> = {
   'retry-on': 'retryOn',
   'no-retry-on': 'noRetryOn',
   array: 'array',
+  tolerance: 'tolerance',
+  expire: 'expire',
+  priority: 'priority',
+  'off-peak': 'offPeak',
+  window: 'window',
   label: 'labels',
   require: 'require',
   prefer: 'prefer',
@@ -144,8 +170,8 @@ const fieldOf: Record<SpecFlagName, string> = {
   id: 'id',
 };
 
-/** Lists of texts, not maps. */
-const lists: ReadonlySet<SpecFlagName> = new Set(['retry-on', 'no-retry-on']);
+/** Repeatable lists of texts, not maps. */
+const lists: ReadonlySet<SpecFlagName> = new Set(['retry-on', 'no-retry-on', 'window']);
 const counts: ReadonlySet<SpecFlagName> = new Set(['iops', 'ports', 'attempts']);
 /** Take `HELD:MAX`. */
 const amounts: ReadonlySet<SpecFlagName> = new Set<SpecFlagName>(limitFieldNames);

@@ -3,7 +3,7 @@ import { shortId } from '../../src/model/ids.ts';
 import { formatInstant } from '../../src/model/instant.ts';
 import { formatSize } from '../../src/model/resources.ts';
 import { type AttemptView, isSettled, type TaskView } from '../../src/model/task.ts';
-import { ago, span } from './age.ts';
+import { ago, boundText, span } from './age.ts';
 import { describeOutcome, statePaint } from './outcome.ts';
 import { paint, type Screen } from './screen.ts';
 import { type Column, renderTable } from './table.ts';
@@ -75,6 +75,20 @@ const attemptColumns = (screen: Screen): readonly Column<AttemptView>[] => [
   },
 ];
 
+/** By when it should start, and what becomes of it else. */
+function startFacts(task: TaskView, screen: Screen): [string, string][] {
+  const lines: [string, string][] = [];
+  const { startBoundMs, boundMissed, expiresAtMs } = task;
+  if (startBoundMs !== undefined) {
+    const missed = boundMissed === true ? ', missed' : '';
+    const kind = task.class === undefined ? '' : ` (${task.class})`;
+    lines.push(['start by', `${boundText(startBoundMs, screen.nowMs)}${missed}${kind}`]);
+  } else if (boundMissed === true) lines.push(['start', 'missed its start bound']);
+  if (expiresAtMs !== undefined) lines.push(['expires', boundText(expiresAtMs, screen.nowMs)]);
+  if (task.priority !== undefined) lines.push(['priority', task.priority]);
+  return lines;
+}
+
 function facts(task: TaskView, screen: Screen): [string, string][] {
   const lines: [string, string][] = [];
   if (task.name !== '') lines.push(['name', oneLine(task.name)]);
@@ -94,6 +108,7 @@ function facts(task: TaskView, screen: Screen): [string, string][] {
     const what = task.runs === 0 ? 'begins' : 'next run';
     lines.push([what, ago(task.notBeforeMs, screen.nowMs)]);
   }
+  lines.push(...startFacts(task, screen));
   const settled =
     task.settledAtMs === undefined ? '' : `, settled ${ago(task.settledAtMs, screen.nowMs)}`;
   const owner = task.owner === '' ? '' : ` by ${oneLine(task.owner)}`;

@@ -7,6 +7,8 @@ import { errorTable } from '../model/errors.ts';
 import { limits } from '../model/limits.ts';
 import { resourceNames, tiers } from '../model/resources.ts';
 import type { JsonSchema } from '../model/spec-fields.ts';
+import { priorities } from '../model/spec-scheduling.ts';
+import { taskClasses } from '../model/start-bound.ts';
 import { eventKinds, taskStates, waitingReasons } from '../model/task.ts';
 
 export const text: JsonSchema = { type: 'string' };
@@ -127,6 +129,11 @@ export const taskViewSchema = object({
   submittedAtMs: instant,
   'settledAtMs?': instant,
   'notBeforeMs?': instant,
+  'startBoundMs?': described(instant, 'Until it started: by when it should.'),
+  'boundMissed?': described(flag, 'It had not started by then.'),
+  'expiresAtMs?': described(instant, 'Until it started: it is dropped then.'),
+  'class?': described({ enum: taskClasses }, 'While it waits, by what is left to its bound.'),
+  'priority?': { enum: priorities },
   shard: whole,
   'retryOf?': taskIdSchema,
   'arrayId?': taskIdSchema,
@@ -167,6 +174,7 @@ export const submittedSchema = object({
   'shard?': whole,
   'state?': described(state, 'Of a task that was made by this request.'),
   'repeated?': described(flag, 'It had been submitted before, with this ID or key.'),
+  'startBoundMs?': described(instant, 'By when it should start; of an array, its last task.'),
   'retryOf?': taskIdSchema,
   'ids?': described(listOf(taskIdSchema), 'Of an array: its tasks, in order of their indices.'),
 });
@@ -178,6 +186,7 @@ export const resultSchema: JsonSchema = {
     'id?': taskIdSchema,
     'shard?': whole,
     'repeated?': flag,
+    'startBoundMs?': instant,
     'ids?': listOf(taskIdSchema),
     'code?': errorCode,
     'message?': text,

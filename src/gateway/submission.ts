@@ -30,6 +30,7 @@ export type SubmitResult =
       readonly id: string;
       readonly shard?: number | undefined;
       readonly repeated?: boolean | undefined;
+      readonly startBoundMs?: number | undefined;
       /** Of an array: `id` is the array's, these are its tasks'. */
       readonly ids?: readonly string[] | undefined;
     }
@@ -114,10 +115,13 @@ function resultOf(prepared: Prepared, replies: readonly SubmitReply[]): SubmitRe
   const taken = replies.filter(reply => reply.ok);
   if (prepared.arrayId !== undefined) {
     const repeated = taken.every(reply => reply.repeated);
-    return { ok: true, id: prepared.arrayId, repeated, ids: taken.map(reply => reply.id) };
+    const ids = taken.map(reply => reply.id);
+    const bounds = taken.flatMap(reply => reply.startBoundMs ?? []);
+    const startBoundMs = bounds.length === 0 ? undefined : Math.max(...bounds);
+    return { ok: true, id: prepared.arrayId, repeated, startBoundMs, ids };
   }
-  const { id, shard, repeated } = taken[0]!;
-  return { ok: true, id, shard, repeated };
+  const { id, shard, repeated, startBoundMs } = taken[0]!;
+  return { ok: true, id, shard, repeated, startBoundMs };
 }
 
 /**

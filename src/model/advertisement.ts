@@ -6,6 +6,25 @@ import { readPairs, writePairs } from './pairs.ts';
 import { type Resources, type Tier, tiers } from './resources.ts';
 import { readResources, writeResources } from './spec.ts';
 
+/** Room that is kept on a node for a task that waits for it, against those that come after it. */
+export interface Claim {
+  readonly node: NodeId;
+  readonly request: Resources;
+  readonly urgent: boolean;
+  readonly boundMs: number;
+}
+
+/** The ready tasks of the shards that a node leads. */
+export interface AdvertisedDemand {
+  /** Close to their start bound; of very many, those that the planner looks at. */
+  readonly urgent: number;
+  readonly others: number;
+  /** The earliest start bound of all. */
+  readonly boundMs?: number | undefined;
+  /** Room that the other leaders are to leave to them. */
+  readonly claims: readonly Claim[];
+}
+
 export interface Advertisement {
   readonly node: NodeId;
   /** Name that people know the node by. */
@@ -30,12 +49,61 @@ export interface Advertisement {
   readonly httpAddress: string;
   /** Version of the registry this node has applied. */
   readonly registryIndex: number;
+  /** Told from cluster version 3 on. */
+  readonly demand?: AdvertisedDemand | undefined;
 }
 
-const version = 1;
+/** Without what later programs brought: written where a node has none of it. */
+const plainVersion = 1;
+const version = 2;
+
+/** Tags of the fields of version 2: append-only; a retired one stays listed. */
+const extra = { demand: 1 } as const;
+
+function writeDemand(writer: ByteWriter, demand: AdvertisedDemand): void {
+  writer.varint(demand.urgent).varint(demand.others);
+  writer.optional(demand.boundMs, (w, boundMs) => w.varint(boundMs));
+  writer.list(demand.claims, (w, { node, request, urgent, boundMs }) => {
+    writeResources(w.text(node), request);
+    w.bool(urgent).varint(boundMs);
+  });
+}
+
+const readClaim = (reader: ByteReader): Claim => ({
+  node: reader.text(128),
+  request: readResources(reader),
+  urgent: reader.bool(),
+  boundMs: reader.varint(),
+});
+
+const readDemand = (reader: ByteReader): AdvertisedDemand => ({
+  urgent: reader.varint(),
+  others: reader.varint(),
+  boundMs: reader.optional(r => r.varint()),
+  claims: reader.list(readClaim, limits.claimsMax),
+});
+
+type Extra = readonly [tag: number, write: (body: ByteWriter) => void];
+
+function extrasOf({ demand }: Advertisement): readonly Extra[] {
+  return demand === undefined ? [] : [[extra.demand, w => writeDemand(w, demand)]];
+}
+
+function readExtras(reader: ByteReader): Pick<Advertisement, 'demand'> {
+  const extras: { demand?: AdvertisedDemand } = {};
+  reader.list(r => {
+    const tag = r.varint();
+    const body = new ByteReader(r.bytes(limits.gossipBytesMax));
+    if (tag !== extra.demand) throw new DecodeError(`advertisement: unknown field ${tag}`);
+    extras.demand = readDemand(body);
+    body.end(`field ${tag} of an advertisement`);
+  });
+  return extras;
+}
 
 export function encodeAdvertisement(advertisement: Advertisement): Uint8Array {
-  const writer = new ByteWriter(256).u8(version);
+  const extras = extrasOf(advertisement);
+  const writer = new ByteWriter(256).u8(extras.length === 0 ? plainVersion : version);
   writer.text(advertisement.node).text(advertisement.name);
   writer.varint(advertisement.boot).varint(advertisement.sequence).text(advertisement.incarnation);
   writer.u8(tiers.indexOf(advertisement.tier));
@@ -45,6 +113,7 @@ export function encodeAdvertisement(advertisement: Advertisement): Uint8Array {
   writer.varint(advertisement.running).varint(advertisement.queued).varint(advertisement.queueRoom);
   writer.list(advertisement.leads, (w, shard) => w.varint(shard)).bool(advertisement.draining);
   writer.text(advertisement.httpAddress).varint(advertisement.registryIndex);
+  if (extras.length > 0) writer.list(extras, (w, [tag, write]) => w.varint(tag).nested(write));
   return writer.finish();
 }
 
@@ -52,7 +121,10 @@ export function encodeAdvertisement(advertisement: Advertisement): Uint8Array {
 export function decodeAdvertisement(bytes: Uint8Array): Advertisement {
   if (bytes.length > limits.gossipBytesMax) throw new DecodeError('advertisement too large');
   const reader = new ByteReader(bytes);
-  reader.version(version, 'advertisement');
+  const found = reader.u8();
+  if (found !== plainVersion && found !== version) {
+    throw new DecodeError(`advertisement: version ${found}, this program reads ${version}`);
+  }
   const node = reader.text(128);
   const name = reader.text(limits.nameBytesMax);
   const boot = reader.varint();
@@ -77,6 +149,7 @@ export function decodeAdvertisement(bytes: Uint8Array): Advertisement {
     draining: reader.bool(),
     httpAddress: reader.text(256),
     registryIndex: reader.varint(),
+    ...(found === plainVersion ? {} : readExtras(reader)),
   };
   reader.end('advertisement');
   if (advertisement.labels.length > limits.labelsMax) throw new DecodeError('too many labels');

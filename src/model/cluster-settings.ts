@@ -32,6 +32,13 @@ export const clusterSettings = {
     max: 1_000_000_000,
     meaning: 'Settled tasks that the cluster keeps, spread evenly over its shards.',
   },
+  'offPeak.load': {
+    kind: 'count',
+    default: 80,
+    min: 1,
+    max: 100,
+    meaning: 'Load of the cluster, percent of its capacity, over which off-peak tasks are held.',
+  },
 } as const satisfies Record<string, SettingKind>;
 
 export type SettingName = keyof typeof clusterSettings;

@@ -94,6 +94,8 @@ export type ShardCommand = Stamped &
     | { readonly kind: 'recover'; readonly epoch: number }
     /** Settled tasks are kept long enough: nothing of them remains. */
     | { readonly kind: 'expire'; readonly items: readonly ExpireItem[] }
+    /** Something is due of tasks that have not started. */
+    | { readonly kind: 'overdue'; readonly items: readonly { readonly taskId: TaskId }[] }
     /** Submits that are let in within an hour, of tenants whose home the shard is. */
     | {
         readonly kind: 'charge';
@@ -128,6 +130,7 @@ const kindNumbers: Readonly<Record<ShardCommandKind, number>> = {
   cancel: 6,
   recover: 7,
   expire: 8,
+  overdue: 27,
   charge: 31,
   adopt: 35,
   replay: 36,
@@ -149,6 +152,8 @@ export type ItemReply =
       readonly repeated: boolean;
       /** For `assign`: the fence of the new assignment. */
       readonly fence?: number | undefined;
+      /** For `submit`, told by the leader and no part of the decision: when it should start. */
+      readonly startBoundMs?: number | undefined;
     }
   | {
       readonly ok: false;
@@ -205,6 +210,9 @@ export function encodeShardCommand(command: ShardCommand): Uint8Array {
       break;
     case 'cancel':
       writer.list(command.items, (w, item) => w.text(item.taskId)).text(command.reason);
+      break;
+    case 'overdue':
+      writer.list(command.items, (w, item) => w.text(item.taskId));
       break;
     case 'recover':
       writer.varint(command.epoch);
@@ -276,6 +284,8 @@ function readCommand(reader: ByteReader): ShardCommand {
         items: reader.list(r => ({ taskId: readId(r) })),
         reason: reader.text(4_096),
       };
+    case 'overdue':
+      return { kind, ...stamp, items: reader.list(r => ({ taskId: readId(r) })) };
     case 'recover':
       return { kind, ...stamp, epoch: reader.varint() };
     case 'expire':

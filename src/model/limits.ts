@@ -26,6 +26,14 @@ export const limits = {
   capMsMax: 30 * 86_400_000,
   /** How long after its submit a task may be told to begin. */
   delayMsMax: 3_660 * 86_400_000,
+  /** Delay tolerance: of a task that says none, and what one may say. */
+  toleranceMsDefault: 86_400_000,
+  toleranceMsMin: 1_000,
+  toleranceMsMax: 366 * 86_400_000,
+  /** Windows of one task. */
+  windowsMax: 16,
+  /** Nodes on which a leader keeps room for tasks that wait. */
+  claimsMax: 4,
   leaseMsDefault: 20_000,
   leaseMsMin: 5_000,
   leaseMsMax: 3_600_000,

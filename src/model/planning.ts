@@ -1,7 +1,8 @@
 /** What the planner sees and says. A view is never called a snapshot (DESIGN 2). */
-import type { Advertisement } from './advertisement.ts';
+import type { Advertisement, Claim } from './advertisement.ts';
 import type { NodeId, TaskId } from './ids.ts';
 import type { ResourceName, Resources, Tier } from './resources.ts';
+import type { OffPeak } from './spec-scheduling.ts';
 import type { WaitingReason } from './task.ts';
 
 /** What a task needs of a node. Interned by the shard: equal demands are one object. */
@@ -17,18 +18,33 @@ export interface Demand {
   readonly spread?: { readonly label: string; readonly group: string } | undefined;
 }
 
+/** Tasks that differ only in when they became ready. Interned by the shard, as demands are. */
+export interface Lane {
+  /** Canonical text of the other fields; equal keys mean equal lanes. */
+  readonly key: string;
+  readonly demand: Demand;
+  readonly tenant: string;
+  /** Position in `priorities`. */
+  readonly priority: number;
+  /** Held until one of this, or until the bound is near. */
+  readonly offPeak: OffPeak | undefined;
+}
+
 export interface ReadyTask {
   readonly id: TaskId;
-  readonly tenant: string;
   /** State time at which it became ready. */
   readonly readySinceMs: number;
+  /** It should start by then: `readySinceMs` plus its delay tolerance. */
+  readonly boundMs: number;
+  /** Execution cap of an attempt; 0 is none. */
+  readonly capMs: number;
   /** Nodes where an earlier attempt failed: taken only where no other would do. */
   readonly avoid: readonly NodeId[];
 }
 
-/** Ready tasks of one demand, oldest first, at most as many as were asked for. */
+/** Ready tasks of one lane in the order of their bounds, at most as many as were asked for. */
 export interface ReadyBatch {
-  readonly demand: Demand;
+  readonly lane: Lane;
   readonly tasks: readonly ReadyTask[];
   /** How many are ready in all. */
   readonly count: number;
@@ -75,7 +91,17 @@ export interface Plan {
     readonly nodeName: string;
     readonly incarnation: string;
     readonly demand: Demand;
+    readonly tenant: string;
   }[];
-  /** Demands that could not be placed (in full) now, each with the reason its tasks show. */
-  readonly blocked: readonly { readonly demand: Demand; readonly reason: WaitingReason }[];
+  /**
+   * Demands, or single lanes of them, that could not be placed (in full) now, each with the reason
+   * that its tasks show.
+   */
+  readonly blocked: readonly {
+    readonly demand: Demand;
+    readonly lane?: Lane | undefined;
+    readonly reason: WaitingReason;
+  }[];
+  /** Where room is kept until the next plan. */
+  readonly claims: readonly Claim[];
 }

@@ -29,6 +29,7 @@ import {
   type SpecProblem,
   utf8Length,
 } from './spec-reading.ts';
+import { checkWaiting, emptyWaiting, waitingOf, writeWaiting } from './spec-waiting.ts';
 import { type TierBundles, tierBundleDefaults } from './tiers.ts';
 import { formatDuration } from './time.ts';
 
@@ -233,6 +234,7 @@ export function readSpecDocument(document: unknown, defaults: SpecDefaults): Spe
     outputBytesMax: limits.outputBytesDefault,
     notBeforeMs: undefined,
     delayMs: undefined,
+    ...emptyWaiting(),
     tenant: defaults.tenant,
     owner: defaults.owner,
   };
@@ -243,14 +245,26 @@ export function readSpecDocument(document: unknown, defaults: SpecDefaults): Spe
   }
   const run = runOf(draft, problems);
   const tiers = defaults.tiers ?? tierBundleDefaults;
-  const { request, limit } = amountsOf(draft, tiers, problems);
+  const amounts = amountsOf(draft, tiers, problems);
   const capMs = cappedMs(draft, tiers, problems);
   checkTogether(draft, run, problems);
+  checkWaiting(draft, problems);
   if (problems.found.length > 0 || run === undefined)
     return { ok: false, problems: problems.found };
-  const { id, array, ways: _ways, scriptName: _name, args: _args, spread: label, ...rest } = draft;
+  const {
+    id,
+    array,
+    ways: _ways,
+    scriptName: _name,
+    args: _args,
+    windows: _windows,
+    spread: label,
+    ...rest
+  } = draft;
   const spread = label === undefined ? undefined : { label, group: draft.name };
-  return { ok: true, spec: { ...rest, run, request, limit, capMs, spread }, id, array };
+  const { request, limit } = amounts;
+  const spec = { ...rest, ...waitingOf(draft), run, request, limit, capMs, spread };
+  return { ok: true, spec, id, array };
 }
 
 const exactUnits = [
@@ -329,6 +343,7 @@ export function writeSpecDocument(spec: TaskSpec): Record<string, unknown> {
   if (spec.capMs > 0) document['cap'] = formatDuration(spec.capMs);
   document['grace'] = formatDuration(spec.graceMs);
   document['lostAfter'] = formatDuration(spec.leaseMs);
+  Object.assign(document, writeWaiting(spec));
   if (spec.labels.length > 0) document['labels'] = Object.fromEntries(spec.labels);
   if (spec.require.length > 0) document['require'] = Object.fromEntries(spec.require);
   if (spec.prefer !== undefined) document['prefer'] = Object.fromEntries(spec.prefer);

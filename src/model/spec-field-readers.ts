@@ -24,6 +24,7 @@ import {
   readText,
   readTextList,
 } from './spec-reading.ts';
+import { type WaitingDraft, waitingReaders } from './spec-waiting.ts';
 import { formatDuration } from './time.ts';
 
 const dayMs = 86_400_000;
@@ -32,7 +33,7 @@ export const backoffDefault: Backoff = { initialMs: 1_000, maxMs: 60_000 };
 type Amounts = { -readonly [Name in ResourceName]?: number | undefined };
 
 /** A document half read: what each field said, or its default. */
-export interface SpecDraft {
+export interface SpecDraft extends WaitingDraft {
   id: TaskId | undefined;
   array: { from: number; to: number } | undefined;
   name: string;
@@ -315,6 +316,7 @@ export const fieldReaders: { readonly [Name in SpecFieldName]: FieldReader } = {
     const range = { min: limits.leaseMsMin, max: limits.leaseMsMax };
     draft.leaseMs = readDuration(problems, pointer, value, range) ?? limits.leaseMsDefault;
   },
+  ...waitingReaders,
   labels: (draft, value, pointer, problems) => {
     draft.labels = readPairMap(problems, pointer, value, labelRule) ?? [];
   },

@@ -6,6 +6,7 @@
 import { causeHelp } from './failure-causes.ts';
 import { limits } from './limits.ts';
 import { tiers } from './resources.ts';
+import { priorities } from './spec-scheduling.ts';
 
 /** A JSON schema, as plain data. */
 export interface JsonSchema {
@@ -123,6 +124,34 @@ export const specFields = {
     'Length of the lease of an attempt: how long its node may be out of reach, 5s to 1h.',
     '20s',
   ),
+  tolerance: field(
+    duration,
+    'How long it may wait for its start: 1s to 366d. The answer to the submit says until when that ' +
+      'is. 1d where it is left out, or `expire` where that is less.',
+    '30m',
+  ),
+  expire: field(
+    duration,
+    'It is dropped (aborted) where it could not start for so long; not before its tolerance.',
+    '2h',
+  ),
+  priority: field(
+    { enum: priorities },
+    'Goes before or after other tasks of its tenant and class. normal where it is left out.',
+    'high',
+  ),
+  offPeak: field(
+    { type: 'boolean' },
+    'Held while the load of the cluster is above the setting `offPeak.load`, until a minute ' +
+      'before its start bound at most.',
+    true,
+  ),
+  window: field(
+    { anyOf: [{ type: 'string' }, { ...textList, minItems: 1, maxItems: limits.windowsMax }] },
+    'Held outside of these windows (UTC), until a minute before its start bound at most; with ' +
+      '`offPeak`, until either lets it go.',
+    'mon-fri 22:00-06:00',
+  ),
   labels: field(textMap, 'Labels of the task.', { team: 'search' }),
   require: field(textMap, 'Labels a node must have.', { os: 'linux' }),
   prefer: field(
@@ -194,11 +223,6 @@ export const notYetFields: readonly string[] = [
   'tasks',
   'schedule',
   'timezone',
-  'tolerance',
-  'expire',
-  'priority',
-  'offPeak',
-  'window',
   'gang',
   'reservation',
   'checkpoint',
@@ -228,6 +252,11 @@ const aliases: Record<string, SpecFieldName> = {
   partitionkey: 'orderKey',
   count: 'array',
   lease: 'lostAfter',
+  delaytolerance: 'tolerance',
+  deadline: 'tolerance',
+  ttl: 'expire',
+  expires: 'expire',
+  windows: 'window',
   nodelabels: 'require',
 };
 

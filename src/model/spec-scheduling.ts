@@ -4,9 +4,10 @@
  * encoding, and how it is written and read. A field that a spec does not use takes no byte, so
  * specs that use none are those that programs of version 1 read.
  */
-import type { ByteReader, ByteWriter } from './bytes.ts';
+import { type ByteReader, type ByteWriter, DecodeError } from './bytes.ts';
 import { limits } from './limits.ts';
 import { type Pairs, readPairs, writePairs } from './pairs.ts';
+import { readWindow, type Window, writeWindow } from './windows.ts';
 
 /** All of them are missing where they were not asked for. */
 export type SpecScheduling = {
@@ -43,6 +44,26 @@ const causes = {
   read: (r: ByteReader) => r.list(body => body.text(16), limits.causesMax),
 };
 
+const duration = (tag: number): Field<number> =>
+  field({ tag, write: (w, ms) => w.varint(ms), read: r => r.varint(), isTerm: true });
+
+/** Words for the order of one tenant's tasks within a class: the first goes first. Append-only. */
+export const priorities = ['high', 'normal', 'low'] as const;
+export type Priority = (typeof priorities)[number];
+
+/** What releases a task that is held while the cluster is busy, beside its start bound. */
+export interface OffPeak {
+  /** A load of the cluster that is at most the setting `offPeak.load`. */
+  readonly byLoad: boolean;
+  readonly windows: readonly Window[];
+}
+
+function readPriority(reader: ByteReader): Priority {
+  const priority = priorities[reader.u8()];
+  if (priority === undefined) throw new DecodeError('unknown priority');
+  return priority;
+}
+
 /** By ascending tag: the order in which they are written. */
 export const schedulingFields = {
   /** Tasks of one tenant and key run one at a time, in the order in which they were submitted. */
@@ -73,6 +94,25 @@ export const schedulingFields = {
     read: () => true,
     isTerm: false,
   }),
+  /** Delay tolerance: how long it may wait for its start. See `start-bound.ts`. */
+  toleranceMs: duration(34),
+  /** Missing where it is `normal`. */
+  priority: field<Priority>({
+    tag: 35,
+    write: (w, priority) => w.u8(priorities.indexOf(priority)),
+    read: readPriority,
+    isTerm: true,
+  }),
+  offPeak: field<OffPeak>({
+    tag: 36,
+    write: (w, { byLoad, windows }) => w.bool(byLoad).list(windows, writeWindow),
+    read: r => ({ byLoad: r.bool(), windows: r.list(readWindow, limits.windowsMax) }),
+    isTerm: true,
+  }),
+  /** A task that could not start for so long is dropped. */
+  expireMs: duration(37),
+  /** Of a firing of a schedule: the shortest time between two of them. */
+  periodMs: duration(38),
   /** Failures after which it is run again, as `readCause` spells them; all where there are none. */
   retryOn: field<readonly string[]>({ tag: 41, ...causes, isTerm: true }),
   /** Failures after which it is not. */

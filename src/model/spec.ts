@@ -306,12 +306,13 @@ export type SpecTerms = SpecScheduling &
     | 'idempotencyKey'
     | 'attempts'
     | 'backoff'
+    | 'capMs'
     | 'leaseMs'
   >;
 
 const notTerms: ReadonlySet<number> = new Set([
   ...[field.owner, field.name, field.command, field.script, field.nullRun, field.env, field.cwd],
-  ...[field.limit, field.labels, field.capMs, field.graceMs, field.outputBytesMax],
+  ...[field.limit, field.labels, field.graceMs, field.outputBytesMax],
   ...schedulingNotTerms,
 ]);
 

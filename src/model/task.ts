@@ -5,6 +5,8 @@
 import type { Outcome } from './attempt.ts';
 import type { TaskId } from './ids.ts';
 import type { Tier } from './resources.ts';
+import type { Priority } from './spec-scheduling.ts';
+import type { TaskClass } from './start-bound.ts';
 
 /** Append-only: the number on disk is the position. */
 export const taskStates = [
@@ -110,6 +112,16 @@ export interface TaskView {
   readonly settledAtMs?: number | undefined;
   /** Not before this instant: what was asked for, or the back-off of a retry. */
   readonly notBeforeMs?: number | undefined;
+  /** Until it started: the instant by which it should, by its delay tolerance. */
+  readonly startBoundMs?: number | undefined;
+  /** That instant passed before it had started. */
+  readonly boundMissed?: boolean | undefined;
+  /** Until it started: it is dropped then. */
+  readonly expiresAtMs?: number | undefined;
+  /** While it waits: what its start bound makes of it now. */
+  readonly class?: TaskClass | undefined;
+  /** Where it is not `normal`. */
+  readonly priority?: Priority | undefined;
   readonly shard: number;
   readonly retryOf?: TaskId | undefined;
   readonly arrayId?: TaskId | undefined;
@@ -164,6 +176,8 @@ export const eventKinds = [
   'attemptEnded',
   'cancelRequested',
   'settled',
+  /** It has not started by its start bound. Once for each task. */
+  'boundMissed',
   /** After `settled`, of a task that failed: it waits to be replayed or purged. */
   'deadLettered',
   /** A schedule made it. */

@@ -61,6 +61,8 @@ export type ToWorker =
       readonly arrayIndex?: number | undefined;
       /** `encodeSpec` bytes. */
       readonly spec: Uint8Array;
+      /** What is left to its start bound, 0 once that is past. Told from cluster version 3 on. */
+      readonly boundInMs?: number | undefined;
     })
   | (AttemptRef & { readonly kind: 'end'; readonly reason: 'cancelled' | 'superseded' })
   | (AttemptRef & { readonly kind: 'reportAck'; readonly ended: boolean })
@@ -117,6 +119,35 @@ function readRef(reader: ByteReader): AttemptRef {
   return { shard: reader.varint(), taskId: reader.text(32) as TaskId, fence: reader.varint() };
 }
 
+/** Tags of what only some dispatches carry: append-only; a retired one stays listed. */
+const dispatchExtra = { boundInMs: 2 } as const;
+
+type Dispatch = ToWorker & { readonly kind: 'dispatch' };
+type Extra = readonly [tag: number, write: (body: ByteWriter) => void];
+
+/** Nothing is written where there is none: programs of cluster version 2 know no extras. */
+function writeDispatchExtras(writer: ByteWriter, { boundInMs }: Dispatch): void {
+  const extras: Extra[] = [];
+  if (boundInMs !== undefined) extras.push([dispatchExtra.boundInMs, w => w.varint(boundInMs)]);
+  if (extras.length === 0) return;
+  writer.list(extras, (w, [tag, write]) => w.varint(tag).nested(write));
+}
+
+function readDispatchExtras(reader: ByteReader): Pick<Dispatch, 'boundInMs'> {
+  const extras: { boundInMs?: number } = {};
+  if (reader.remaining === 0) return extras;
+  const found = reader.list(r => {
+    const tag = r.varint();
+    const body = new ByteReader(r.bytes());
+    if (tag !== dispatchExtra.boundInMs) throw new DecodeError(`dispatch: unknown extra ${tag}`);
+    extras.boundInMs = body.varint();
+    body.end('extra of a dispatch');
+    return tag;
+  });
+  if (found.length === 0) throw new DecodeError('dispatch: an empty list of extras');
+  return extras;
+}
+
 export function encodeToWorker(message: ToWorker): Uint8Array {
   const writer = new ByteWriter(128).u8(version).u8(toWorkerKinds.indexOf(message.kind));
   switch (message.kind) {
@@ -124,6 +155,7 @@ export function encodeToWorker(message: ToWorker): Uint8Array {
       writeRef(writer, message);
       writer.text(message.incarnation).varint(message.renewed).varint(message.run);
       writer.optional(message.arrayIndex, (w, index) => w.varint(index)).bytes(message.spec);
+      writeDispatchExtras(writer, message);
       break;
     case 'end':
       writeRef(writer, message);
@@ -162,6 +194,7 @@ function readToWorker(reader: ByteReader): ToWorker {
         run: reader.varint(),
         arrayIndex: reader.optional(r => r.varint()),
         spec: reader.bytesCopy(limits.specBytesMax),
+        ...readDispatchExtras(reader),
       };
     case 'end':
       return { kind, ...readRef(reader), reason: reader.bool() ? 'cancelled' : 'superseded' };

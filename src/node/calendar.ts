@@ -112,6 +112,20 @@ export function lastOccurrence(when: When, afterMs: number, toMs: number): numbe
   }
 }
 
+/** Periods are told by the first so many occurrences of a year that is a leap year. */
+const sampleFromMs = Date.UTC(2024, 0, 1);
+const sampleMax = 33;
+
+/**
+ * The shortest time between two occurrences in a row; `undefined` where there are no two. It
+ * depends on the timing alone, and not on now: a schedule that is made again is the same.
+ */
+export function periodOf({ timing, zone }: When): number | undefined {
+  const sample = occurrences({ timing, zone }, { afterMs: sampleFromMs, limit: sampleMax });
+  const gaps = sample.slice(1).map((next, place) => next - sample[place]!);
+  return gaps.length === 0 ? undefined : Math.min(...gaps);
+}
+
 const zones = Intl.supportedValuesOf('timeZone');
 
 function isZone(zone: string): boolean {

@@ -208,7 +208,7 @@ export class Expiry {
   async #expire(leader: ShardLeader, items: readonly ExpireItem[]): Promise<boolean> {
     if (items.length === 0) return true;
     try {
-      const replies = await leader.expire(items);
+      const replies = await leader.ask({ kind: 'expire', items });
       const refused = replies.filter(reply => !reply.ok);
       this.expired += replies.length - refused.length;
       const [first] = refused;

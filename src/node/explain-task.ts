@@ -6,7 +6,7 @@ import type { NodeView } from '../model/planning.ts';
 import type { TaskSpec } from '../model/spec.ts';
 import { sentence, verdicts } from '../placement/explain.ts';
 import type { Explanation } from '../ports/node-api.ts';
-import { demandOf } from '../shard/memory/spec-table.ts';
+import { demandOf } from '../shard/memory/traits.ts';
 import type { TaskRecord } from '../shard/record.ts';
 
 export function explainTask(input: {
@@ -79,6 +79,10 @@ function waitingSentence(reason: string | undefined, ahead = 0): string {
       return 'no node at hand is large enough, even when empty';
     case 'Quota':
       return 'the tasks of its tenant hold all that the plan allows; `tsched tenant show` tells';
+    case 'Priority':
+      return 'a node has room, which is kept for tasks that come before it';
+    case 'OffPeak':
+      return 'held off the peak: until the load or a window lets it go, or its start bound is near';
     case 'BackOff':
       return 'waits for its back-off before the next attempt';
     case 'ShardNoQuorum':

@@ -3,6 +3,7 @@ import type { NodeApi } from '../ports/node-api.ts';
 import type { Gossip, Transport } from '../ports/transport.ts';
 import type { ClusterVersion } from './cluster-version.ts';
 import type { DriveLoop } from './drive-loop.ts';
+import type { LeaderDuties } from './leader-duties.ts';
 import type { Peers } from './peers.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { SnapshotCounters } from './snapshots.ts';
@@ -20,8 +21,7 @@ export interface MetricSources {
   readonly submitsInFlight: number;
   readonly nowMs: number;
   readonly diskFreeBytes: number | undefined;
-  /** Tasks that left the history by proposals of this node. */
-  readonly expired: number;
+  readonly duties: LeaderDuties;
   readonly counters: {
     readonly submitted: number;
     readonly settled: number;
@@ -50,7 +50,7 @@ const snake = (name: string): string =>
   name.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`);
 
 export function metricsOf(sources: MetricSources): Metrics {
-  const { loop, scheduler, worker, peers, version, counters } = sources;
+  const { loop, scheduler, worker, peers, version, counters, duties } = sources;
   const vitals = loop.vitals.report(sources.nowMs);
   const { running, queued, free } = worker.reactor;
   let led = 0;
@@ -75,7 +75,9 @@ export function metricsOf(sources: MetricSources): Metrics {
     counter('elections_won', 'Shard leaderships taken.', counters.elections),
     counter('submits', 'Submits acknowledged through this node.', counters.submitted),
     counter('settled', 'Tasks seen to settle in replicas here.', counters.settled),
-    counter('expired', 'Tasks that left the history by leaders here.', sources.expired),
+    counter('expired', 'Tasks that left the history by leaders here.', duties.expiry.expired),
+    counter('start_bounds_missed', 'Start bounds missed, by leaders here.', duties.bounds.missed),
+    counter('start_expired', 'Tasks dropped unstarted by leaders here.', duties.bounds.dropped),
     counter('plans', 'Plans made.', scheduler.plans),
     counter('bad_frames', 'Frames that could not be read.', peers.badFrames),
     counter('bad_adverts', 'Advertisements that were not believed.', scheduler.badAdverts),
@@ -91,6 +93,7 @@ export function metricsOf(sources: MetricSources): Metrics {
     gauge('shards_led', 'Shards this node leads.', led),
     gauge('submits_in_flight', 'Submits that wait for consensus.', sources.submitsInFlight),
     gauge('tasks_waiting', 'Waiting tasks of shards led here.', waiting),
+    gauge('tasks_urgent', 'Ready tasks close to their start bound.', scheduler.demand.urgent),
     gauge('tasks_live', 'Assigned and running tasks of shards led here.', live),
     gauge('tasks_settled', 'Settled tasks in the history of shards led here.', settled),
     gauge('dead_letters', 'Failed tasks that wait to be replayed or purged.', deadLetters),

@@ -14,11 +14,11 @@ import { background, type NodeContext } from './context.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { DriveLoop } from './drive-loop.ts';
 import { EventsFeed } from './events-feed.ts';
-import { Expiry } from './expiry.ts';
 import { campaignAlone } from './failover.ts';
 import { IdDraw } from './id-draw.ts';
 import { LeaderBalance } from './leader-balance.ts';
 import { LeaderDirectory } from './leader-directory.ts';
+import { LeaderDuties } from './leader-duties.ts';
 import { Leaderships } from './leaderships.ts';
 import { standardLog } from './log-policy.ts';
 import { machineFor } from './machine-for.ts';
@@ -27,6 +27,8 @@ import { metricsOf } from './metrics.ts';
 import type { NodeEnd, NodePorts, NodeSettings } from './node-parts.ts';
 import { OwnStanding } from './own-standing.ts';
 import { Peers, type Standing } from './peers.ts';
+import { placementPolicy } from './placement-policy.ts';
+import { ledHere } from './ready-work.ts';
 import { Registration } from './registration.ts';
 import { RegistryClient } from './registry-client.ts';
 import type { Replica } from './replica.ts';
@@ -69,7 +71,7 @@ export class TschedNode {
   readonly #cluster: ClusterReads;
   readonly #feed: EventsFeed;
   readonly #leaderships: Leaderships;
-  readonly #expiry: Expiry;
+  readonly #duties: LeaderDuties;
   readonly #tenants: TenantDesk;
   readonly #registration: Registration;
   readonly #counters = { submitted: 0, settled: 0 };
@@ -134,17 +136,21 @@ export class TschedNode {
         return standing === 'member' || (standing === 'unknown' && group === registryGroup);
       },
     });
-    const wire = new WorkerWire({
+    this.#wire = new WorkerWire({
       context: this.context,
       worker: () => this.worker,
       scheduler: () => this.scheduler,
     });
-    this.#wire = wire;
     this.scheduler = new Scheduler({
       clock,
       random,
       log,
-      send: (node, message, encode) => wire.tellWorker(node, message, encode),
+      send: (node, message, encode) => this.#wire.tellWorker(node, message, encode),
+      policy: placementPolicy(
+        transport.self,
+        () => this.registry,
+        tenant => this.#tenants.weightOf(tenant),
+      ),
       // The node says itself that it is draining; the registry knows where it cannot.
       connected: node =>
         this.#peers.connected(node) &&
@@ -168,9 +174,9 @@ export class TschedNode {
       runner: ports.runner,
       settings: workerSettingsOf(settings),
       deliverHere: (from, message) =>
-        void clock.after(0, () => wire.leaderFor(message.shard)?.onWorker(from, message)),
+        void clock.after(0, () => this.#wire.leaderFor(message.shard)?.onWorker(from, message)),
       describe: () => ({
-        leads: [...this.scheduler.leaders()].map(leader => leader.shard),
+        ...ledHere(this.scheduler, this.context),
         httpAddress: settings.httpAddress,
         registryIndex: this.registry.appliedIndex,
       }),
@@ -186,12 +192,7 @@ export class TschedNode {
       gate: () => this.#tenants.scheduleGate,
       changed: () => this.#advertiser.soon(),
     });
-    this.#expiry = new Expiry({
-      context: this.context,
-      store,
-      leaders: () => this.scheduler.leaders(),
-      rules: () => this.registry.historyRules(),
-    });
+    this.#duties = new LeaderDuties(this.context, store, this.registry, this.scheduler);
     const start = new StartRecord(image, random, (key, value) => this.loop.record(key, value));
     this.#ownStanding = new OwnStanding({
       context: this.context,
@@ -213,7 +214,7 @@ export class TschedNode {
       balance: this.#balance,
       standing: this.#ownStanding,
       unfitNodes,
-      expiry: this.#expiry,
+      duties: this.#duties,
     });
     const table = () => this.registry.machine()?.slotTable() ?? [];
     const writable = () => this.#directory.writableShards();
@@ -283,7 +284,7 @@ export class TschedNode {
           nowMs: clock.nowMs(),
           diskFreeBytes: this.#disk?.room.freeBytes,
           counters: { ...this.#counters, elections: this.#leaderships.taken },
-          expired: this.#expiry.expired,
+          duties: this.#duties,
         }),
     });
     this.#registration = new Registration({
@@ -368,8 +369,8 @@ export class TschedNode {
     this.#disk?.stop();
     this.#registration.stop();
     this.#advertiser.stop();
-    this.#expiry.stop();
     this.#tenants.stop();
+    this.#duties.stop();
     if (options.handOver !== false) await this.#balance.handOver();
     this.#membership.stop();
     this.scheduler.stop();

@@ -1,6 +1,6 @@
 /** What a shard's leader says to the planner of its node. */
 import type { NodeId, TaskId } from '../model/ids.ts';
-import type { Resources } from '../model/resources.ts';
+import type { ReadyBatch } from '../model/planning.ts';
 import type { Refusal, ToWorker } from '../model/worker-protocol.ts';
 
 export interface PlacementDesk {
@@ -14,19 +14,16 @@ export interface PlacementDesk {
   toWorker(node: NodeId, message: ToWorker, encode: () => Uint8Array): void;
 }
 
-/** Ready tasks that are offered to the planner. */
-export interface OfferedBatch {
-  readonly demand: { readonly request: Resources };
-  tasks: { readonly id: TaskId; readonly tenant: string; readonly readySinceMs: number }[];
-}
-
 /** What tenants may still start. */
 export interface PlacementRooms {
   /**
-   * Takes out of the batches what would go over the quota of its tenant; `placing` are the tasks
-   * whose assignment is on its way through the log.
+   * The batches without what would go over the quota of its tenant; `placing` are the tasks whose
+   * assignment is on its way through the log.
    */
-  trim(batches: readonly OfferedBatch[], placing: { has(id: TaskId): boolean }): void;
+  trim(
+    batches: readonly ReadyBatch[],
+    placing: { has(id: TaskId): boolean },
+  ): readonly ReadyBatch[];
   /** Whether ready tasks of the tenant wait because of its quota. */
   holdsBack(tenant: string): boolean;
 }

@@ -3,10 +3,15 @@
  * wakes when something changed, plans at its own pace and proposes the assignments. A plan is only
  * a wish: apply verifies it, and the worker may still refuse.
  */
-import { type Advertisement, decodeAdvertisement } from '../model/advertisement.ts';
+import {
+  type AdvertisedDemand,
+  type Advertisement,
+  type Claim,
+  decodeAdvertisement,
+} from '../model/advertisement.ts';
 import { DecodeError } from '../model/bytes.ts';
 import type { NodeId, TaskId } from '../model/ids.ts';
-import type { Demand, NodeView, ReadyBatch, ReadyTask } from '../model/planning.ts';
+import type { Demand, Lane, NodeView, Plan, ReadyBatch } from '../model/planning.ts';
 import {
   addResources,
   noResources,
@@ -20,6 +25,14 @@ import { plan } from '../placement/plan.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { PlacementDesk, PlacementRooms } from './placement-desk.ts';
+import {
+  claimsOfOthers,
+  type PlacementPolicy,
+  type Placing,
+  runningOn,
+  sharesOf,
+} from './placement-policy.ts';
+import { demandOfWork, type ReadyWork, readyWork } from './ready-work.ts';
 import type { ShardLeader } from './shard-leader.ts';
 import { spreadCounts } from './spread-counts.ts';
 
@@ -49,20 +62,26 @@ interface Reservation {
   readonly demand: Demand;
 }
 
+const noDemand: AdvertisedDemand = { urgent: 0, others: 0, claims: [] };
+
 export class Scheduler implements PlacementDesk {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #log: Log;
   readonly #send: (node: NodeId, message: ToWorker, encode: () => Uint8Array) => void;
   readonly #connected: (node: NodeId) => boolean;
+  readonly #policy: PlacementPolicy;
   readonly #known = new Map<NodeId, Known>();
   readonly #leaders = new Map<number, ShardLeader>();
   readonly #leadsSince = new WeakMap<ShardLeader, number>();
   /** Placements that no worker has answered yet, by task. */
   readonly #reservations = new Map<TaskId, Reservation>();
   /** Tasks whose assignment is on its way through the log. */
-  readonly #placing = new Set<TaskId>();
+  readonly #placing = new Map<TaskId, Placing>();
+  /** By key of a demand, or of a lane of it. */
   readonly #blocked = new Map<string, WaitingReason>();
+  #claims: readonly Claim[] = [];
+  #demand: AdvertisedDemand = noDemand;
   #planned = false;
   #lastPlanMs = -1_000;
   #planMs = 0;
@@ -78,12 +97,14 @@ export class Scheduler implements PlacementDesk {
     readonly log: Log;
     readonly send: (node: NodeId, message: ToWorker, encode: () => Uint8Array) => void;
     readonly connected: (node: NodeId) => boolean;
+    readonly policy: PlacementPolicy;
   }) {
     this.#clock = deps.clock;
     this.#random = deps.random;
     this.#log = deps.log;
     this.#send = deps.send;
     this.#connected = deps.connected;
+    this.#policy = deps.policy;
   }
 
   toWorker(node: NodeId, message: ToWorker, encode: () => Uint8Array): void {
@@ -98,6 +119,10 @@ export class Scheduler implements PlacementDesk {
 
   dropLeader(shard: number): void {
     this.#leaders.delete(shard);
+    if (this.#leaders.size === 0) {
+      this.#claims = [];
+      this.#demand = noDemand;
+    }
     // Nothing more will be heard here of its placements.
     for (const [taskId, reservation] of this.#reservations) {
       if (reservation.shard === shard) this.answered(taskId);
@@ -223,9 +248,14 @@ export class Scheduler implements PlacementDesk {
     known.reservedCount++;
   }
 
-  /** Why a ready task of this demand was not placed at the last plan. */
-  reasonFor(demand: Demand): WaitingReason {
-    return this.#blocked.get(demand.key) ?? 'Queued';
+  /** Why a ready task of this lane was not placed at the last plan. */
+  reasonFor(lane: Lane): WaitingReason {
+    return this.#blocked.get(lane.key) ?? this.#blocked.get(lane.demand.key) ?? 'Queued';
+  }
+
+  /** What the other leaders are told of the tasks that wait here. */
+  get demand(): AdvertisedDemand {
+    return this.#demand;
   }
 
   wake(): void {
@@ -244,35 +274,23 @@ export class Scheduler implements PlacementDesk {
   #plan(): void {
     const nowMs = this.#clock.nowMs();
     this.#lastPlanMs = nowMs;
-    const { batches: ready, shardOf, again } = this.#collect();
-    this.rooms?.trim(ready, this.#placing);
-    const batches = ready.filter(batch => batch.tasks.length > 0);
+    const { batches: ready, shardOf, againInMs: again } = this.#collect();
+    const batches = this.rooms?.trim(ready, this.#placing) ?? ready;
+    this.#demand = demandOfWork(batches, this.#clock.wallMs());
     if (batches.length === 0) {
       this.#blocked.clear();
+      this.#claims = [];
       if (again !== undefined) this.#wakeIn(again);
       return;
     }
     this.plans++;
-    const result = plan({
-      batches,
-      // What is placed on a node that just died waits for the end of its lease: a closed connection
-      // tells sooner than an advertisement that grows old.
-      nodes: this.views().filter(view => this.#connected(view.advertisement.node)),
-      nowMs,
-      stateNowMs: this.#clock.wallMs(),
-      spread: spreadCounts(
-        batches.map(({ demand }) => demand),
-        this.#leaders.values().map(({ machine }) => machine),
-        this.#placing.values().flatMap(taskId => {
-          const reservation = this.#reservations.get(taskId);
-          return reservation === undefined ? [] : [reservation];
-        }),
-      ),
-      maxPlacements: placementsMax,
-      seed: this.#random.uint32(),
-    });
+    const result = this.#planFor(batches, nowMs);
     this.#blocked.clear();
-    for (const { demand, reason } of result.blocked) this.#blocked.set(demand.key, reason);
+    for (const { demand, lane, reason } of result.blocked) {
+      this.#blocked.set(lane?.key ?? demand.key, reason);
+    }
+    this.#claims = result.claims;
+    this.#demand = { ...this.#demand, claims: result.claims };
     const byShard = new Map<
       ShardLeader,
       { taskId: TaskId; node: NodeId; nodeName: string; incarnation: string }[]
@@ -280,9 +298,9 @@ export class Scheduler implements PlacementDesk {
     for (const placement of result.placements) {
       const leader = shardOf.get(placement.taskId);
       if (leader === undefined) continue;
-      const { taskId, node, nodeName, incarnation } = placement;
-      this.#placing.add(taskId);
-      this.#reserve(leader.shard, taskId, node, placement.demand);
+      const { taskId, node, nodeName, incarnation, tenant, demand } = placement;
+      this.#placing.set(taskId, { tenant, node, demand });
+      this.#reserve(leader.shard, taskId, node, demand);
       const items = byShard.get(leader);
       if (items === undefined) byShard.set(leader, [{ taskId, node, nodeName, incarnation }]);
       else items.push({ taskId, node, nodeName, incarnation });
@@ -291,6 +309,28 @@ export class Scheduler implements PlacementDesk {
     if (result.placements.length >= placementsMax) this.wake();
     else if (result.blocked.length > 0) this.#wakeIn(idlePaceMs);
     else if (again !== undefined) this.#wakeIn(again);
+  }
+
+  #planFor(batches: readonly ReadyBatch[], nowMs: number): Plan {
+    const leaders = this.#leaders;
+    const wallMs = this.#clock.wallMs();
+    const views = this.views();
+    return plan({
+      batches,
+      // What is placed on a node that just died waits for the end of its lease: a closed connection
+      // tells sooner than an advertisement that grows old.
+      nodes: views.filter(view => this.#connected(view.advertisement.node)),
+      nowMs,
+      stateNowMs: wallMs,
+      spread: spreadCounts(batches, leaders.values(), this.#placing.values()),
+      maxPlacements: placementsMax,
+      seed: this.#random.uint32(),
+      shareOf: sharesOf(leaders.values(), this.#placing.values(), this.#policy),
+      foreignClaims: claimsOfOthers(views, this.#policy.self),
+      claimsBefore: this.#claims,
+      running: node => runningOn(leaders.values(), node, wallMs),
+      offPeakLoadMax: this.#policy.offPeakLoadMax(),
+    });
   }
 
   #assign(
@@ -318,46 +358,16 @@ export class Scheduler implements PlacementDesk {
     );
   }
 
-  /** Ready tasks of all shards led here, those of one demand together, oldest first. */
-  #collect(): {
-    batches: (ReadyBatch & { tasks: ReadyTask[] })[];
-    shardOf: Map<TaskId, ShardLeader>;
-    again: number | undefined;
-  } {
-    const shardOf = new Map<TaskId, ShardLeader>();
-    const merged = new Map<string, { demand: Demand; tasks: ReadyTask[]; count: number }>();
-    const wallMs = this.#clock.wallMs();
-    let again: number | undefined;
+  /** Ready tasks of all shards led here, at most the top K of each lane. */
+  #collect(): ReadyWork {
     const perShard = Math.max(1, Math.ceil((2 * this.#room()) / Math.max(1, this.#leaders.size)));
-    let smallestCpu = Number.MAX_SAFE_INTEGER;
-    for (const leader of this.#leaders.values()) {
-      if (!leader.replica.leading) continue;
-      const { machine } = leader;
-      for (const batch of machine.readyBatches(perShard, wallMs)) {
-        const entry = merged.get(batch.demand.key) ?? { demand: batch.demand, tasks: [], count: 0 };
-        merged.set(batch.demand.key, entry);
-        smallestCpu = Math.min(smallestCpu, batch.demand.request.cpuMilli);
-        entry.count += batch.count;
-        for (const task of batch.tasks) {
-          if (this.#placing.has(task.id)) continue;
-          entry.tasks.push(task);
-          shardOf.set(task.id, leader);
-        }
-      }
-      const nextMs = machine.nextReadyAtMs();
-      if (nextMs !== undefined) {
-        const inMs = Math.max(1, nextMs - wallMs);
-        again = again === undefined ? inMs : Math.min(again, inMs);
-      }
-    }
-    this.#smallestCpu = Math.max(10, smallestCpu === Number.MAX_SAFE_INTEGER ? 100 : smallestCpu);
-    const batches = [...merged.values()].filter(entry => entry.tasks.length > 0);
-    for (const batch of batches) {
-      batch.tasks.sort(
-        (left, right) => left.readySinceMs - right.readySinceMs || (left.id < right.id ? -1 : 1),
-      );
-    }
-    return { batches, shardOf, again };
+    const work = readyWork(this.#leaders.values(), {
+      perShard,
+      wallMs: this.#clock.wallMs(),
+      isPlacing: id => this.#placing.has(id),
+    });
+    this.#smallestCpu = Math.max(10, work.smallestCpu ?? 100);
+    return work;
   }
 
   /** About how many tasks could be placed now: the K of the top K that are offered. */

@@ -19,7 +19,7 @@ import type { Backfilled, SchedulePage, SchedulesApi } from '../ports/schedules-
 import type { ShardMachine } from '../shard/machine.ts';
 import type { Schedule } from '../shard/schedules.ts';
 import { type Answered, type Asked, ShardQuestions } from './ask-shards.ts';
-import { occurrences, timingProblems } from './calendar.ts';
+import { occurrences, periodOf, timingProblems } from './calendar.ts';
 import type { NodeContext } from './context.ts';
 import type { IdDraw } from './id-draw.ts';
 import type { RegistryClient } from './registry-client.ts';
@@ -110,7 +110,8 @@ export class Schedules implements SchedulesApi {
     actor: Actor,
   ): ReturnType<SchedulesApi['create']> {
     this.#refuseEarly();
-    const spec = this.#gate.specOf(asked);
+    const periodMs = periodOf(definition);
+    const spec = { ...this.#gate.specOf(asked), periodMs };
     const unfit = this.#writes.unfit(spec);
     if (unfit !== undefined) throw new TschedError('neverFits', unfit);
     const { digest, bytes } = encodeWithDigest(spec);

@@ -11,7 +11,7 @@ import { type Consistency, reasonOfHolds, type TaskView } from '../model/task.ts
 import type { Store } from '../ports/store.ts';
 import { specKey, taskKey } from '../shard/keys.ts';
 import type { ShardMachine } from '../shard/machine.ts';
-import { demandOf } from '../shard/memory/spec-table.ts';
+import { laneOf } from '../shard/memory/traits.ts';
 import { decodeTaskRow, type TaskRecord } from '../shard/record.ts';
 import { reasonOfPause, toView } from '../shard/view.ts';
 import type { NodeContext } from './context.ts';
@@ -206,6 +206,7 @@ export class ShardAccess {
       stale,
       shard: replica.group,
       deadLetter: machine.isDeadLetter(id),
+      nowMs: this.#context.clock.wallMs(),
       reason:
         record.state === 'waiting'
           ? this.reason(record, spec, stale && isLeaderless(replica))
@@ -229,7 +230,7 @@ export class ShardAccess {
       return reasonOfPause(record);
     }
     if (this.#scheduler.rooms?.holdsBack(record.tenant) === true) return 'Quota';
-    return this.#scheduler.reasonFor(demandOf(spec));
+    return this.#scheduler.reasonFor(laneOf(spec));
   }
 }
 

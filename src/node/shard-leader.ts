@@ -15,7 +15,6 @@
  */
 import {
   type Actor,
-  type ExpireItem,
   encodeShardCommand,
   type FenceItem,
   type ItemReply,
@@ -35,7 +34,7 @@ import {
 import type { Effect } from '../shard/effects.ts';
 import type { ShardMachine } from '../shard/machine.ts';
 import { RulesAdoption } from './adopt-rules.ts';
-import { background, type NodeContext } from './context.ts';
+import { background, boundInMs, type NodeContext } from './context.ts';
 import { diskFull } from './disk-room.ts';
 import { keyOf, type Live, mayHaveRun } from './live.ts';
 import type { PlacementDesk } from './placement-desk.ts';
@@ -133,10 +132,6 @@ export class ShardLeader {
   /** Proposes assignments; the reply to each says whether it holds. */
   assign(items: readonly PlacementItem[]): Promise<readonly ItemReply[]> {
     return this.ask({ kind: 'assign', items });
-  }
-
-  expire(items: readonly ExpireItem[]): Promise<readonly ItemReply[]> {
-    return this.ask({ kind: 'expire', items });
   }
 
   /** Proposes what `actor`, or the cluster itself, asks for; stamped here. */
@@ -362,6 +357,7 @@ export class ShardLeader {
       run: attempt.run,
       arrayIndex: attempt.arrayIndex,
       spec,
+      boundInMs: boundInMs(this.#context, attempt.boundMs),
     });
   }
 

@@ -122,7 +122,7 @@ export class ShardLeaders {
     this.#forwardedBytes += bytes;
     try {
       const { shard, command } = decodeForwarded(payload);
-      return encodeReplies(await run(shard, command));
+      return encodeReplies(await run(shard, command), this.#context.clusterVersion());
     } finally {
       this.#forwardedBytes -= bytes;
     }

@@ -4,12 +4,13 @@
  */
 import { hash } from 'node:crypto';
 import { DecodeError } from '../model/bytes.ts';
-import type { SubmitItem } from '../model/command.ts';
+import type { Actor, ItemReply, SubmitItem } from '../model/command.ts';
 import { TschedError } from '../model/errors.ts';
 import type { TaskId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
 import { clusterVersionOfSpec, decodeSpec, encodeSpec, type TaskSpec } from '../model/spec.ts';
 import type { SubmitRequest } from '../ports/node-api.ts';
+import type { ShardLeader } from './shard-leader.ts';
 import type { SubmitBatch } from './submit-queue.ts';
 
 export interface Encoded {
@@ -104,4 +105,16 @@ export function toBatch(part: readonly Routed[]): SubmitBatch {
     return { id, spec: place, retryOf, arrayId, arrayIndex };
   });
   return { specs, items };
+}
+
+/** Submits to a leader, and tells of what it took by when it should start. */
+export async function submitAt(
+  leader: ShardLeader,
+  batch: SubmitBatch,
+  actor: Actor,
+): Promise<ItemReply[]> {
+  const replies = await leader.submit(batch, actor);
+  return replies.map(reply =>
+    reply.ok ? { ...reply, startBoundMs: leader.machine.startBoundMs(reply.taskId) } : reply,
+  );
 }

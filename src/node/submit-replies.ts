@@ -38,6 +38,12 @@ export function failureOf(error: unknown, id: TaskId): SubmitReply & { readonly 
 export function toReply(result: ItemReply | undefined, shard: ShardId, id: TaskId): SubmitReply {
   if (result === undefined) return { ok: false, id, code: 'internal', message: 'no reply' };
   return result.ok
-    ? { ok: true, id: result.taskId, shard, repeated: result.repeated }
+    ? {
+        ok: true,
+        id: result.taskId,
+        shard,
+        repeated: result.repeated,
+        startBoundMs: result.startBoundMs,
+      }
     : { ok: false, id, code: result.code, message: result.message };
 }

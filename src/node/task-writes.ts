@@ -22,6 +22,7 @@ import {
   inParts,
   type Routed,
   refuseUnreadable,
+  submitAt,
   toBatch,
   tooNewFor,
 } from './submit-parts.ts';
@@ -167,7 +168,7 @@ export class TaskWrites {
       try {
         results = await this.#leaders.ask(
           shard,
-          leader => leader.submit(batch, actor),
+          leader => submitAt(leader, batch, actor),
           () => ({ method: 'submit', payload: encodeSubmit(shard, batch, actor) }),
         );
       } catch (error) {
@@ -229,7 +230,7 @@ export class TaskWrites {
         if (command.kind !== 'submit') throw new TschedError('badRequest', 'not a submit');
         const leader = this.#leaders.leading(shard);
         refuseUnreadable(command, this.#context.clusterVersion());
-        return await leader.submit(command, command.actor);
+        return await submitAt(leader, command, command.actor);
       }),
     );
     peers.handle('cancel', (_from, payload) =>

@@ -3,14 +3,18 @@
  * what its tasks hold, this node reports to the tenant's home what they do hold and gets a ceiling
  * (`quota/ceilings.ts`); the planner is offered no task that would go over it.
  *
- * Within a tenant the oldest task that does not fit holds back those behind it: a large one would
- * wait for ever else.
+ * Within a tenant the first task that does not fit holds back those behind it: a large one would
+ * wait for ever else. What may be held off the peak comes last: the planner may leave it where it
+ * is, and room that is spent on it would be nobody's.
  */
 import { TschedError } from '../model/errors.ts';
 import type { NodeId, TaskId } from '../model/ids.ts';
 import { boundsUse, type Plan } from '../model/plan.ts';
+import type { ReadyBatch } from '../model/planning.ts';
 import type { Resources } from '../model/resources.ts';
 import { type SlotTable, tenantSlot } from '../model/slots.ts';
+import { isUrgent } from '../model/start-bound.ts';
+import { isNextBefore, type Next } from '../placement/order.ts';
 import {
   type Bounded,
   type Bounds,
@@ -21,7 +25,7 @@ import {
 } from '../quota/ceilings.ts';
 import { noUse, type TenantUse } from '../shard/memory/tenant-use.ts';
 import { background, type NodeContext } from './context.ts';
-import type { OfferedBatch, PlacementRooms } from './placement-desk.ts';
+import type { PlacementRooms } from './placement-desk.ts';
 import type { Scheduler } from './scheduler.ts';
 import { addUse } from './tenancy.ts';
 import { boundsOf, type Ceilings, type UseReports } from './tenant-homes.ts';
@@ -58,6 +62,9 @@ const add = (left: Bounded, right: Bounded): Bounded => ({
 
 const fits = (use: Bounded, ceiling: Bounds): boolean =>
   boundedNames.every(name => use[name] <= (ceiling[name] ?? use[name]));
+
+/** The planner may find the cluster busy and leave it for later. */
+const mayBeHeld = ({ lane, urgent }: Next): boolean => lane.offPeak !== undefined && !urgent;
 
 export class TenantRooms implements PlacementRooms {
   readonly #context: NodeContext;
@@ -104,33 +111,40 @@ export class TenantRooms implements PlacementRooms {
     return this.#held.has(tenant);
   }
 
-  /** Takes out of the batches what would go over a tenant's ceiling. */
-  trim(batches: readonly OfferedBatch[], placing: { has(id: TaskId): boolean }): void {
+  /** The batches without what would go over a tenant's ceiling. */
+  trim(
+    batches: readonly ReadyBatch[],
+    placing: { has(id: TaskId): boolean },
+  ): readonly ReadyBatch[] {
     for (const id of this.#offered.keys()) if (!placing.has(id)) this.#offered.delete(id);
     const held = new Set<string>();
     const spent = new Map<string, Bounded>();
-    const offers = batches.flatMap(batch =>
-      batch.tasks.map(task => ({ task, needs: boundedOf(batch.demand.request) })),
-    );
     const plans = new Map<string, Plan | undefined>();
-    for (const { task } of offers) {
-      if (!plans.has(task.tenant)) plans.set(task.tenant, this.#planOf(task.tenant));
+    for (const { lane } of batches) {
+      if (!plans.has(lane.tenant)) plans.set(lane.tenant, this.#planOf(lane.tenant));
     }
-    const bounded = offers.filter(({ task }) => {
-      const plan = plans.get(task.tenant);
-      return plan !== undefined && boundsUse(plan);
-    });
+    const nowMs = this.#context.clock.wallMs();
+    const bounded = batches
+      .filter(({ lane }) => {
+        const plan = plans.get(lane.tenant);
+        return plan !== undefined && boundsUse(plan);
+      })
+      .flatMap(({ lane, tasks }) =>
+        tasks.map(task => ({ lane, task, urgent: isUrgent(task.boundMs, nowMs) })),
+      );
     if (bounded.length === 0) {
       this.#held = held;
-      return;
+      return batches;
     }
-    bounded.sort(
-      ({ task: left }, { task: right }) =>
-        left.readySinceMs - right.readySinceMs || (left.id < right.id ? -1 : 1),
-    );
+    bounded.sort((left, right) => {
+      const byRelease = Number(mayBeHeld(left)) - Number(mayBeHeld(right));
+      return byRelease !== 0 ? byRelease : isNextBefore(left, right) ? -1 : 1;
+    });
     const out = new Set<TaskId>();
-    for (const { task, needs } of bounded) {
-      const { id, tenant } = task;
+    for (const { lane, task } of bounded) {
+      const { id } = task;
+      const { tenant } = lane;
+      const needs = boundedOf(lane.demand.request);
       const use = add(spent.get(tenant) ?? this.#useWithOffered(tenant), needs);
       if (!held.has(tenant) && fits(use, this.#ceiling(tenant, plans.get(tenant)!))) {
         spent.set(tenant, use);
@@ -141,11 +155,12 @@ export class TenantRooms implements PlacementRooms {
       if (!held.has(tenant)) this.#room(tenant).next = needs;
       held.add(tenant);
     }
-    if (out.size > 0) {
-      for (const batch of batches) batch.tasks = batch.tasks.filter(({ id }) => !out.has(id));
-      this.#soon();
-    }
     this.#held = held;
+    if (out.size === 0) return batches;
+    this.#soon();
+    return batches
+      .map(batch => ({ ...batch, tasks: batch.tasks.filter(({ id }) => !out.has(id)) }))
+      .filter(({ tasks }) => tasks.length > 0);
   }
 
   #useWithOffered(tenant: string): Bounded {

@@ -2,7 +2,7 @@
  * The worker of this node: turns what its pure reactor asks for into calls of the runner and
  * messages to the shards' leaders, and feeds it what comes back.
  */
-import type { Advertisement } from '../model/advertisement.ts';
+import type { AdvertisedDemand, Advertisement } from '../model/advertisement.ts';
 import { encodeAdvertisement } from '../model/advertisement.ts';
 import { attemptOf } from '../model/attempt.ts';
 import type { NodeId, ShardId } from '../model/ids.ts';
@@ -26,6 +26,14 @@ export interface WorkerSettings {
   readonly runningMax: number;
 }
 
+/** What a node says of itself that is not the worker's. */
+interface NodeSide {
+  readonly leads: readonly number[];
+  readonly demand: AdvertisedDemand | undefined;
+  readonly httpAddress: string;
+  readonly registryIndex: number;
+}
+
 export class WorkerHost {
   readonly #context: NodeContext;
   readonly #runner: Runner;
@@ -33,11 +41,7 @@ export class WorkerHost {
   readonly #reactor: WorkerReactor;
   readonly #deliverHere: (from: NodeId, message: FromWorker) => void;
   /** The node's side of the advertisement: what it leads and where it listens. */
-  readonly #describe: () => {
-    leads: readonly number[];
-    httpAddress: string;
-    registryIndex: number;
-  };
+  readonly #describe: () => NodeSide;
   #sequence = 0;
   #boot = 0;
   #hello: RunnerHello | undefined;
@@ -53,11 +57,7 @@ export class WorkerHost {
     readonly runner: Runner;
     readonly settings: WorkerSettings;
     readonly deliverHere: (from: NodeId, message: FromWorker) => void;
-    readonly describe: () => {
-      leads: readonly number[];
-      httpAddress: string;
-      registryIndex: number;
-    };
+    readonly describe: () => NodeSide;
     /** Called with a new advertisement whenever the free resources changed. */
     readonly changed: (advertisement: Advertisement) => void;
   }) {
@@ -214,7 +214,7 @@ export class WorkerHost {
   }
 
   advertisement(): Advertisement {
-    const { leads, httpAddress, registryIndex } = this.#describe();
+    const { leads, demand, httpAddress, registryIndex } = this.#describe();
     return {
       node: this.#context.nodeId,
       name: this.#context.nodeName,
@@ -232,6 +232,7 @@ export class WorkerHost {
       draining: this.#reactor.draining,
       httpAddress,
       registryIndex,
+      demand,
     };
   }
 

@@ -22,14 +22,15 @@ const loadDistance = 0.1;
 /** A demand that takes more than this share of a node is not queued there behind others. */
 const smallShareMax = 0.5;
 
-/** The node for one task among those with room for it now, or `undefined`. */
+/** The node for one task among those with room for it now that admit it, or `undefined`. */
 export function pickFree(
   rooms: readonly Room[],
   { amounts, taste }: Wish,
+  admits: (room: Room) => boolean,
   draw: () => number,
 ): Room | undefined {
   return pickBest(
-    best(rooms, taste, room => room.open && room.fits(amounts)),
+    best(rooms, taste, room => room.open && room.fits(amounts) && admits(room)),
     room => room.load,
     room => room.copiesLeft(amounts),
     draw,
@@ -40,13 +41,13 @@ export function pickFree(
  * The node in whose queue a small task waits, for when no node has room. Only full nodes are left
  * then, so the task waits behind nobody it could have passed elsewhere. A queue is filled up to as
  * many as the node holds, so that nodes get work in proportion to their size and a queued task
- * waits about as long as one runs. Not taken: a node of `waitedFor`, on which an older task waits
- * to fit, because what is queued there would take the room that it waits for.
+ * waits about as long as one runs. Not taken: where it may not (`mayQueue`), on which another task
+ * waits to fit that comes first, because what is queued there would take the room it waits for.
  */
 export function pickQueue(
   rooms: readonly Room[],
   { amounts, taste }: Wish,
-  waitedFor: ReadonlySet<Room>,
+  mayQueue: (room: Room) => boolean,
   draw: () => number,
 ): Room | undefined {
   const held = (room: Room): number => room.copiesInAll(amounts);
@@ -58,7 +59,7 @@ export function pickQueue(
       room.queueLeft > 0 &&
       room.queued < held(room) &&
       isSmall(room, amounts) &&
-      !waitedFor.has(room),
+      mayQueue(room),
   );
   return pickBest(candidates, room => room.queued / held(room), held, draw);
 }

@@ -64,6 +64,21 @@ export class Room {
     return true;
   }
 
+  /** What is left of the resource at a position of `resourceNames`. */
+  freeOf(position: number): number {
+    return this.#free[position] ?? 0;
+  }
+
+  /** The largest share of the node that is missing for the amounts. */
+  lacks(amounts: Amounts): number {
+    let lack = 0;
+    amounts.forEach((wanted, position) => {
+      const total = this.total[position] ?? 0;
+      if (total > 0) lack = Math.max(lack, (wanted - this.freeOf(position)) / total);
+    });
+    return lack;
+  }
+
   /** How many of the demand fit into what is left: at least 1 where `fits`. */
   copiesLeft(amounts: Amounts): number {
     return copies(amounts, this.#free);

@@ -25,7 +25,14 @@ export interface SubmitRequest {
 }
 
 export type SubmitReply =
-  | { readonly ok: true; readonly id: TaskId; readonly shard: number; readonly repeated: boolean }
+  | {
+      readonly ok: true;
+      readonly id: TaskId;
+      readonly shard: number;
+      readonly repeated: boolean;
+      /** By when it should start; missing where something holds it, or it has started already. */
+      readonly startBoundMs?: number | undefined;
+    }
   | {
       readonly ok: false;
       /** Set where an ID had been drawn: repeat with it. */

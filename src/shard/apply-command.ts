@@ -12,6 +12,7 @@ import { applyExpire } from './commands/expire.ts';
 import { applyFinish } from './commands/finish.ts';
 import { applyFire } from './commands/fire.ts';
 import { applyLose } from './commands/lose.ts';
+import { applyOverdue } from './commands/overdue.ts';
 import { applyPauseSchedule } from './commands/pause-schedule.ts';
 import { applyPurge } from './commands/purge.ts';
 import { applyRecover } from './commands/recover.ts';
@@ -47,6 +48,8 @@ export function applyCommand(
       return applyRecover(turn, command);
     case 'expire':
       return applyExpire(turn, command);
+    case 'overdue':
+      return applyOverdue(turn, command);
     case 'charge':
       return applyCharge(turn, command);
     case 'adopt':

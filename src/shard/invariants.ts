@@ -5,6 +5,7 @@
 import { assert } from '../model/assert.ts';
 import { attemptOf } from '../model/attempt.ts';
 import { limits } from '../model/limits.ts';
+import { resourceNames } from '../model/resources.ts';
 import { holdBit } from '../model/task.ts';
 import { checkSchedules } from './firing.ts';
 import { idWordCount } from './memory/id-words.ts';
@@ -36,6 +37,12 @@ export function checkState(state: ShardState): void {
       name => held.of(tenant)[name] === counted[name],
     );
     assert(same, `what the tasks of ${tenant} hold is counted`);
+  }
+  const heldNow = new Map(state.uses.held());
+  for (const [tenant, amounts] of held.held()) {
+    const counted = heldNow.get(tenant);
+    const same = resourceNames.every(name => amounts[name] === counted?.[name]);
+    assert(same, `every resource that ${tenant} holds is counted`);
   }
   const settled = state.counts.slice(stateCode.succeeded).reduce((sum, count) => sum + count, 0);
   assert(settled === state.settled.size, 'every settled ID is known, and no other');
@@ -95,6 +102,7 @@ function checkTask(state: ShardState, row: number): void {
   const isWaiting = code === stateCode.waiting;
   assert(!isWaiting || detail?.cancelRequested === undefined, `a cancelled ${id} does not wait`);
   assert(isWaiting || !table.isBackedOff(row), `only a waiting ${id} backs off`);
+  assert(state.due.isWatched(row) === state.due.has(row), `${id} is watched until it starts`);
   const isHeld = table.holds(row) !== 0;
   assert((isWaiting && !isHeld) === (table.place(row) !== none), `${id} is queued while it waits`);
   assert(!isHeld || !isSettledCode(code), `nothing holds ${id} once it settled`);
@@ -111,15 +119,18 @@ function checkTask(state: ShardState, row: number): void {
 function checkQueue(state: ShardState): void {
   const { table, ready, specs } = state;
   let queued = 0;
-  for (const { demand, heap } of ready.heaps()) {
+  for (const { lane, heap } of ready.heaps()) {
     for (let place = 0; place < heap.size; place++) {
       const row = heap.at(place);
       assert(table.place(row) === place, 'a queued task knows its place');
       assert(table.state(row) === stateCode.waiting, 'what is queued waits');
       const parent = heap.at((place - 1) >>> 1);
-      assert(place === 0 || table.isBefore(parent, row), 'a queue is in order');
-      const isOfDemand = specs.traits(table.spec(row)).demand === demand;
-      assert(demand === undefined ? table.isBackedOff(row) : isOfDemand, 'queued where it belongs');
+      if (place > 0) {
+        const order = lane === undefined ? table : ready;
+        assert(order.isBefore(parent, row), 'a queue is in order');
+      }
+      const isOfLane = specs.traits(table.spec(row)).lane === lane;
+      assert(lane === undefined ? table.isBackedOff(row) : isOfLane, 'queued where it belongs');
       queued++;
     }
   }
@@ -161,7 +172,7 @@ function checkLines({ table, specs, lines }: ShardState): void {
 }
 
 function checkLive(state: ShardState): void {
-  const live = state.liveRows();
+  const live = state.attempts.rows();
   const wanted = state.counts[stateCode.assigned]! + state.counts[stateCode.running]!;
   assert(live.length === wanted, 'every live attempt is indexed by its node');
   for (const row of live) assert(state.live(row) !== undefined, 'what is indexed is live');

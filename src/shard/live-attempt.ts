@@ -16,7 +16,11 @@ export interface LiveAttempt {
   /** Its node is to end it. */
   readonly cancelling: boolean;
   readonly leaseMs: number;
+  /** Execution cap; 0 is none. */
+  readonly capMs: number;
   readonly assignedAtMs: number;
+  /** When it should start. */
+  readonly boundMs: number;
   readonly arrayIndex: number | undefined;
   /** Of its spec: 32 hexadecimal digits. */
   readonly digest: string;
@@ -24,11 +28,11 @@ export interface LiveAttempt {
   readonly demand: Demand;
 }
 
-export function liveAttempt({ table, specs }: ShardState, row: number): LiveAttempt {
+export function liveAttempt({ table, specs, due }: ShardState, row: number): LiveAttempt {
   const detail = table.ensureDetail(row);
   assert(detail.live, 'the attempt is live');
   const { fence, run, node, nodeName, incarnation, assignedAtMs } = detail.live;
-  const { leaseMs, demand } = specs.traits(table.spec(row));
+  const { leaseMs, capMs, demand } = specs.traits(table.spec(row));
   return {
     taskId: table.id(row),
     fence,
@@ -39,7 +43,9 @@ export function liveAttempt({ table, specs }: ShardState, row: number): LiveAtte
     state: table.state(row) === stateCode.running ? 'running' : 'assigned',
     cancelling: detail.cancelRequested !== undefined,
     leaseMs,
+    capMs,
     assignedAtMs,
+    boundMs: due.boundMs(row),
     arrayIndex: detail.arrayIndex,
     digest: specs.digestHex(table.spec(row)),
     demand,

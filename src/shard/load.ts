@@ -60,7 +60,7 @@ export class RowLoader {
       assert(count === state.counts[code], `state rows are missing: counter ${code}`);
     });
     state.loadMeta(meta);
-    queueWaiting(state);
+    queueAll(state);
     for (const { row, number } of this.#inLine.sort((l, r) => l.number - r.number)) {
       const line = state.specs.line(state.table.spec(row));
       assert(line !== undefined, 'a task in a line has the key of it');
@@ -105,6 +105,7 @@ function loadUnsettled(
   table.setReadySince(row, record.readySinceMs);
   table.setBackedOff(row, record.backedOff);
   table.setHolds(row, record.holds);
+  table.setMissedBound(row, record.boundMissed);
   const isPlain =
     record.attempts.length === 0 &&
     record.retryOf === undefined &&
@@ -122,7 +123,7 @@ function loadUnsettled(
   detail.supervisorsLost = record.supervisorsLost ?? 0;
   const live = head.state === stateCode.waiting ? undefined : record.attempts.at(-1);
   detail.ended = live === undefined ? record.attempts : record.attempts.slice(0, -1);
-  if (live !== undefined) state.setLive(row, live);
+  if (live !== undefined) state.attempts.set(row, live);
 }
 
 function loadSpec(state: ShardState, key: Uint8Array, value: Uint8Array): void {
@@ -133,10 +134,14 @@ function loadSpec(state: ShardState, key: Uint8Array, value: Uint8Array): void {
   if (spec >= 0) state.specs.learn(spec, decodeSpecTerms(value));
 }
 
-function queueWaiting(state: ShardState): void {
+/** Each unsettled task where it belongs, now that its spec is known. */
+function queueAll(state: ShardState): void {
   const { table } = state;
   for (let row = 0; row < table.rowsEnd; row++) {
     assert(state.specs.isLearned(table.spec(row)), 'the spec of an unsettled task is stored');
-    state.queueLoaded(row);
+    const code = table.state(row);
+    state.uses.enter(state.specs.traits(table.spec(row)), code);
+    if (code === stateCode.waiting) state.enqueue(row);
+    else state.due.refresh(row);
   }
 }

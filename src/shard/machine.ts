@@ -193,8 +193,8 @@ export class ShardMachine {
   }
 
   /**
-   * What the planner may place: the oldest ready tasks of each demand, at most `limitPerDemand` of
-   * each, the demand with the oldest task first. `nowMs` is the leader's clock and ends back-offs.
+   * What the planner may place: the first ready tasks of each lane, at most `limitPerDemand` of
+   * each, the lane with the earliest bound first. `nowMs` is the leader's clock and ends back-offs.
    */
   readyBatches(limitPerDemand: number, nowMs: number): ReadyBatch[] {
     return this.#state.ready.batches(limitPerDemand, nowMs);
@@ -209,13 +209,30 @@ export class ShardMachine {
     return this.#state.ready.nextReadyAtMs();
   }
 
+  /**
+   * Tasks that have not started and of which something is due at this instant (`commands/overdue`);
+   * `late` ones are known to have missed their start bound.
+   */
+  overdue(nowMs: number, limit: number): { readonly taskId: TaskId; readonly late: boolean }[] {
+    const { table, due } = this.#state;
+    return due
+      .due(nowMs, limit)
+      .map(row => ({ taskId: table.id(row), late: table.hasMissedBound(row) }));
+  }
+
+  /** When the task should start; `undefined` where it did, or where something holds it. */
+  startBoundMs(id: TaskId): number | undefined {
+    const row = this.#row(id);
+    return row < 0 || !this.#state.due.hasBound(row) ? undefined : this.#state.due.boundMs(row);
+  }
+
   /** Every attempt that is assigned or running, in ID order. */
   liveAttempts(): LiveAttempt[] {
-    return this.#state.liveRows().map(row => liveAttempt(this.#state, row));
+    return this.#state.attempts.rows().map(row => liveAttempt(this.#state, row));
   }
 
   liveAttemptsOn(node: NodeId): LiveAttempt[] {
-    return this.#state.liveRows(node).map(row => liveAttempt(this.#state, row));
+    return this.#state.attempts.rows(node).map(row => liveAttempt(this.#state, row));
   }
 
   /** The live attempt with exactly this fence. */

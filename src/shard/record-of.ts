@@ -26,6 +26,7 @@ export function recordBodyOf(state: ShardState, row: number): TaskRecordBody {
     readySinceMs: table.readySince(row),
     backedOff: table.isBackedOff(row),
     holds: table.holds(row),
+    boundMissed: table.hasMissedBound(row),
     lineNumber: lines.number(row),
     supervisorsLost: detail?.supervisorsLost || undefined,
     settledAtMs: detail?.settledAtMs || undefined,

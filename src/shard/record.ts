@@ -42,6 +42,8 @@ export interface TaskRecord {
   readonly backedOff: boolean;
   /** Bits of `holdKinds`. */
   readonly holds: number;
+  /** Its start bound passed before it had started. */
+  readonly boundMissed: boolean;
   /** Its place in the line of its key, while it is unsettled and stands in one. */
   readonly lineNumber?: number | undefined;
   /** Supervisors that ended under it; missing for none. */
@@ -65,7 +67,13 @@ const plainVersion = 1;
 const extendedVersion = 2;
 
 /** Tags of the fields of version 2: append-only; a retired one stays listed. */
-const extra = { holds: 1, firing: 12, lineNumber: 21, supervisorsLost: 22 } as const;
+const extra = {
+  holds: 1,
+  firing: 12,
+  boundMissed: 16,
+  lineNumber: 21,
+  supervisorsLost: 22,
+} as const;
 
 const keyedFlag = 1;
 const backedOffFlag = 2;
@@ -145,13 +153,15 @@ const noExtras: readonly Extra[] = [];
 
 /** What a task has beyond version 1, by ascending tag. */
 function extrasOf(record: TaskRecordBody): readonly Extra[] {
-  const { holds, firing, lineNumber, supervisorsLost } = record;
-  if (holds === 0 && !firing && lineNumber === undefined && !supervisorsLost) return noExtras;
+  const { holds, firing, boundMissed, lineNumber, supervisorsLost } = record;
+  const isPlain = holds === 0 && !firing && !boundMissed;
+  if (isPlain && lineNumber === undefined && !supervisorsLost) return noExtras;
   const extras: Extra[] = [];
   if (holds !== 0) extras.push([extra.holds, w => w.varint(holds)]);
   if (firing !== undefined) {
     extras.push([extra.firing, w => w.text(firing.schedule).varint(firing.occurrenceMs)]);
   }
+  if (boundMissed) extras.push([extra.boundMissed, () => undefined]);
   if (lineNumber !== undefined) extras.push([extra.lineNumber, w => w.varint(lineNumber)]);
   if (supervisorsLost) extras.push([extra.supervisorsLost, w => w.varint(supervisorsLost)]);
   return extras;
@@ -160,11 +170,12 @@ function extrasOf(record: TaskRecordBody): readonly Extra[] {
 interface Extras {
   holds: number;
   firing?: FiringOf;
+  boundMissed: boolean;
   lineNumber?: number;
   supervisorsLost?: number;
 }
 
-const emptyExtras = (): Extras => ({ holds: 0 });
+const emptyExtras = (): Extras => ({ holds: 0, boundMissed: false });
 
 function readExtras(reader: ByteReader): Extras {
   const extras = emptyExtras();
@@ -177,6 +188,9 @@ function readExtras(reader: ByteReader): Extras {
         break;
       case extra.firing:
         extras.firing = { schedule: body.text(textBytesMax), occurrenceMs: body.varint() };
+        break;
+      case extra.boundMissed:
+        extras.boundMissed = true;
         break;
       case extra.lineNumber:
         extras.lineNumber = body.varint();

@@ -16,6 +16,7 @@ import { limits } from '../model/limits.ts';
 import { mix32 } from '../model/slots.ts';
 import { type EventKind, eventKinds, type HoldKind, holdBit, taskStates } from '../model/task.ts';
 import { DeadLetters } from './dead-letters.ts';
+import { DueTasks } from './due.ts';
 import { EventRing } from './events.ts';
 import { FlushTracker } from './flush.ts';
 import { digestHex, digestWords } from './keys.ts';
@@ -43,6 +44,8 @@ export class ShardState {
   readonly table = new TaskTable();
   readonly specs = new SpecTable();
   readonly ready = new ReadyQueue(this.table, this.specs);
+  readonly due = new DueTasks(this.table, this.specs);
+  readonly attempts = new LiveIndex(this.table);
   readonly settled = new SettledIds();
   readonly keys = new KnownKeys();
   readonly schedules = new ScheduleBook();
@@ -60,7 +63,6 @@ export class ShardState {
   readonly words = new Uint32Array(idWordCount);
   readonly #eventWords = new Uint32Array(idWordCount);
   readonly #digestWords = new Uint32Array(4);
-  readonly #liveIndex = new LiveIndex(this.table);
   #nowMs = 0;
   #stampMs = 0;
   #held = 0;
@@ -188,8 +190,7 @@ export class ShardState {
     const isHeld = line !== undefined && this.lines.join(row, line.hash, line.width);
     const holds = isHeld ? others | holdBit(line.hold) : others;
     table.setHolds(row, holds);
-    if (holds === 0) this.ready.add(row);
-    else this.#held++;
+    this.enqueue(row);
     this.flush.markTask(row);
     this.note('submitted', row);
     return row;
@@ -210,6 +211,7 @@ export class ShardState {
       this.#held++;
     }
     table.setHolds(row, holds | holdBit(kind));
+    this.due.refresh(row);
     this.flush.markTask(row);
   }
 
@@ -219,11 +221,12 @@ export class ShardState {
     const holds = table.holds(row);
     if ((holds & holdBit(kind)) === 0) return;
     table.setHolds(row, holds & ~holdBit(kind));
+    this.due.refresh(row);
     this.flush.markTask(row);
     if (table.holds(row) !== 0 || table.state(row) !== stateCode.waiting) return;
     this.#held--;
     if (!table.isBackedOff(row)) table.setReadySince(row, this.readyBaseMs);
-    this.ready.add(row);
+    this.enqueue(row);
     this.released++;
   }
 
@@ -237,13 +240,19 @@ export class ShardState {
     this.table.setHolds(row, 0);
   }
 
-  /** Where an unsettled task belongs that was loaded, once its spec is known. */
-  queueLoaded(row: number): void {
-    const code = this.table.state(row);
-    this.uses.enter(this.specs.traits(this.table.spec(row)), code);
-    if (code !== stateCode.waiting) return;
+  /** Puts a waiting task where it belongs. */
+  enqueue(row: number): void {
     if (this.table.holds(row) === 0) this.ready.add(row);
     else this.#held++;
+    this.due.refresh(row);
+  }
+
+  /** The start bound of a task has passed before it started: told once. */
+  missBound(row: number): void {
+    this.table.setMissedBound(row, true);
+    this.due.refresh(row);
+    this.flush.markTask(row);
+    this.note('boundMissed', row);
   }
 
   #setState(row: number, code: number): void {
@@ -261,7 +270,7 @@ export class ShardState {
     this.ready.remove(row);
     table.setBackedOff(row, false);
     table.setFence(row, fence);
-    this.setLive(row, {
+    this.attempts.set(row, {
       fence,
       run: table.runs(row) + 1,
       node: this.names.share(to.node),
@@ -270,6 +279,7 @@ export class ShardState {
       assignedAtMs: this.shownInstant(row),
     });
     this.#setState(row, stateCode.assigned);
+    this.due.refresh(row);
     this.flush.markTask(row, 100);
     this.note('assigned', row, { attempt: fence, node: to.node });
     return fence;
@@ -280,13 +290,8 @@ export class ShardState {
     return Math.max(this.#stampMs, this.table.submittedAt(row));
   }
 
-  setLive(row: number, attempt: AttemptRecord): void {
-    this.table.ensureDetail(row).live = attempt;
-    this.#liveIndex.add(attempt.node, row);
-  }
-
   live(row: number): AttemptRecord | undefined {
-    return this.table.detail(row)?.live;
+    return this.attempts.get(row);
   }
 
   markStarted(row: number, startedAtMs: number): void {
@@ -294,18 +299,14 @@ export class ShardState {
     assert(detail.live, 'an assigned task has a live attempt');
     detail.live = { ...detail.live, startedAtMs };
     this.#setState(row, stateCode.running);
+    this.due.refresh(row);
     this.flush.markTask(row);
     this.note('started', row, { attempt: detail.live.fence, node: detail.live.node });
   }
 
   /** Takes the live attempt away; the next move is `wait` or `settle`. */
   endLive(row: number): AttemptRecord {
-    const detail = this.table.ensureDetail(row);
-    const { live } = detail;
-    assert(live, 'only a live attempt ends');
-    detail.live = undefined;
-    this.#liveIndex.remove(live.node, row);
-    return live;
+    return this.attempts.end(row);
   }
 
   /** Keeps an ended attempt, and of all of them the newest `limits.attemptsKept`. */
@@ -321,8 +322,7 @@ export class ShardState {
     this.table.setReadySince(row, readySinceMs);
     this.table.setBackedOff(row, backedOff);
     this.#setState(row, stateCode.waiting);
-    if (this.table.holds(row) === 0) this.ready.add(row);
-    else this.#held++;
+    this.enqueue(row);
     this.flush.markTask(row);
   }
 
@@ -337,6 +337,7 @@ export class ShardState {
     table.setBackedOff(row, false);
     table.setHolds(row, 0);
     this.#setState(row, code);
+    this.due.refresh(row);
     table.copyWords(row, this.#eventWords);
     this.settled.add(this.#eventWords, this.specs.digestWord(table.spec(row)));
     if (code === stateCode.failed && this.#rules >= failureRules) {
@@ -363,11 +364,6 @@ export class ShardState {
     this.fold((eventKinds.indexOf(kind) << 8) | state);
     for (let word = 0; word < idWordCount; word++) this.fold(words[word]!);
     this.fold(attempt);
-  }
-
-  /** Rows with a live attempt, of one node or of all, in ID order. */
-  liveRows(node?: NodeId): number[] {
-    return this.#liveIndex.rows(node);
   }
 
   /** A settled task whose row is stored leaves memory; what remains is its ID and its key. */

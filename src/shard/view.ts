@@ -1,6 +1,7 @@
 /** A task as people and programs see it, from its record and its spec. */
 import { attemptOf, type Outcome } from '../model/attempt.ts';
 import type { Run, TaskSpec } from '../model/spec.ts';
+import { classOf, toleranceOf } from '../model/start-bound.ts';
 import {
   type AttemptView,
   isSettled,
@@ -18,6 +19,8 @@ interface ViewOptions {
   readonly deadLetter?: boolean | undefined;
   /** Why the planner leaves it waiting, from `waitingReasons`; ignored once it does not wait. */
   readonly reason?: string | undefined;
+  /** The leader's clock; without it no class is told. */
+  readonly nowMs?: number | undefined;
 }
 
 /** A word as a shell would need it to be written. */
@@ -64,6 +67,26 @@ function outcomeOf(record: TaskRecord): Outcome | undefined {
   return record.outcome ?? record.attempts.at(-1)?.outcome;
 }
 
+/** What the view says of the start that a task waits for. */
+function boundView(
+  record: TaskRecord,
+  spec: TaskSpec,
+  nowMs: number | undefined,
+): Pick<TaskView, 'startBoundMs' | 'boundMissed' | 'expiresAtMs' | 'class' | 'priority'> {
+  const boundMs = record.readySinceMs + toleranceOf(spec);
+  const isFirst = record.runs === 0 && record.lost === 0 && record.holds === 0;
+  const isUnstarted = isFirst && (record.state === 'waiting' || record.state === 'assigned');
+  const isWaiting = record.state === 'waiting' && record.holds === 0;
+  const { expireMs } = spec;
+  return {
+    startBoundMs: isUnstarted ? boundMs : undefined,
+    boundMissed: record.boundMissed || undefined,
+    expiresAtMs: isUnstarted && expireMs !== undefined ? record.readySinceMs + expireMs : undefined,
+    class: isWaiting && nowMs !== undefined ? classOf(spec, boundMs, nowMs) : undefined,
+    priority: spec.priority,
+  };
+}
+
 export function toView(record: TaskRecord, spec: TaskSpec, options: ViewOptions): TaskView {
   return {
     id: record.id,
@@ -85,6 +108,7 @@ export function toView(record: TaskRecord, spec: TaskSpec, options: ViewOptions)
     submittedAtMs: record.submittedAtMs,
     settledAtMs: record.settledAtMs,
     notBeforeMs: record.backedOff ? record.readySinceMs : undefined,
+    ...boundView(record, spec, options.nowMs),
     shard: options.shard,
     retryOf: record.retryOf,
     arrayId: record.arrayId,

@@ -14,6 +14,8 @@ export interface Launch extends AttemptRef {
   /** Empty until it is given resources. */
   readonly ports: readonly number[];
   readonly spec: TaskSpec;
+  /** What was left to its start bound when it was dispatched, where that was told. */
+  readonly boundInMs?: number | undefined;
 }
 
 export type WorkerAction =

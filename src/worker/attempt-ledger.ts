@@ -8,6 +8,7 @@
 import { assert } from '../model/assert.ts';
 import type { Outcome } from '../model/attempt.ts';
 import type { TaskId } from '../model/ids.ts';
+import { limits } from '../model/limits.ts';
 import {
   addResources,
   firstShortage,
@@ -17,6 +18,7 @@ import {
   resourceNames,
   subtractResources,
 } from '../model/resources.ts';
+import { isUrgent } from '../model/start-bound.ts';
 import type { AttemptRef, Refusal } from '../model/worker-protocol.ts';
 import type { AttemptKey, FoundAttempt } from '../ports/runner.ts';
 import type { Launch } from './action.ts';
@@ -62,7 +64,7 @@ export interface LedgerLimits {
 export class AttemptLedger {
   readonly #limits: LedgerLimits;
   readonly #entries = new Map<AttemptKey, Entry>();
-  /** Entries in phase `queued`, first come first. */
+  /** Entries in phase `queued`, in the order in which they came. */
   #queue: Entry[] = [];
   /** Entries in phase `held`. */
   readonly #held = new Set<Entry>();
@@ -173,20 +175,52 @@ export class AttemptLedger {
     return entry;
   }
 
-  /** Gives resources to the queue in order, as far as they go. */
-  allocate(): void {
-    let moved = false;
+  /**
+   * Gives resources to the queue, as far as they go: urgent attempts first, then those of the
+   * tenant that holds least here, then by start bound, then first come first.
+   */
+  allocate(nowMs: number): void {
+    for (let next = this.#next(nowMs); next !== undefined; next = this.#next(nowMs)) {
+      if (!this.#fits(next.request)) return;
+      next.phase = 'held';
+      next.ports = this.#ports.take(next.request.ports);
+      this.#held.add(next);
+      this.#allocate(next);
+      this.#queue = this.#queue.filter(entry => entry !== next);
+    }
+  }
+
+  #next(nowMs: number): Entry | undefined {
+    let best: Entry | undefined;
+    let bestRank: readonly number[] = [];
     for (const entry of this.#queue) {
       // The attempt before it is still ending here; what comes after it need not wait.
       if (this.#liveByTask.has(entry.ref.taskId)) continue;
-      if (!this.#fits(entry.request)) break;
-      entry.phase = 'held';
-      entry.ports = this.#ports.take(entry.request.ports);
-      this.#held.add(entry);
-      this.#allocate(entry);
-      moved = true;
+      const rank = this.#rank(entry, nowMs);
+      const at = rank.findIndex((value, place) => value !== bestRank[place]);
+      if (best !== undefined && (at < 0 || rank[at]! > bestRank[at]!)) continue;
+      best = entry;
+      bestRank = rank;
     }
-    if (moved) this.#queue = this.#queue.filter(entry => entry.phase === 'queued');
+    return best;
+  }
+
+  #rank({ launch, acceptedAtMs }: Entry, nowMs: number): readonly number[] {
+    assert(launch !== undefined, 'what is queued is to be launched');
+    const boundMs = acceptedAtMs + (launch.boundInMs ?? limits.toleranceMsDefault);
+    const urgent = isUrgent(boundMs, nowMs) ? 0 : 1;
+    return [urgent, this.#shareOf(launch.spec.tenant), boundMs];
+  }
+
+  /** Share of this node that a tenant holds, of the resource of which it holds most. */
+  #shareOf(tenant: string): number {
+    let held = noResources;
+    for (const { launch, request } of this.#liveByTask.values()) {
+      if (launch?.spec.tenant === tenant) held = addResources(held, request);
+    }
+    const { total } = this.#limits;
+    const shares = resourceNames.map(name => (total[name] > 0 ? held[name] / total[name] : 0));
+    return Math.max(...shares);
   }
 
   /** Answers what is to be launched. */

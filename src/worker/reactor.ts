@@ -255,8 +255,8 @@ export class WorkerReactor {
       return;
     }
     const key = attemptKey(ref.taskId, ref.fence);
-    const { run, arrayIndex } = message;
-    const launch = { ...ref, key, run, arrayIndex, ports: [], spec };
+    const { run, arrayIndex, boundInMs } = message;
+    const launch = { ...ref, key, run, arrayIndex, ports: [], spec, boundInMs };
     this.#endLower(ref);
     const attempt = this.#ledger.enqueue(ref, launch, this.#nowMs);
     // From now on lower fences of the task are refused.
@@ -345,7 +345,7 @@ export class WorkerReactor {
    * Gives resources to the queue in order, then starts what has resources and the leader's word.
    */
   #pump(): void {
-    this.#ledger.allocate();
+    this.#ledger.allocate(this.#nowMs);
     for (const attempt of this.#ledger.held()) if (attempt.confirmed) this.#launch(attempt);
   }
 

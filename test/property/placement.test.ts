@@ -15,7 +15,7 @@ import { coolDownMs } from '../../src/placement/cool-down.ts';
 import { verdicts } from '../../src/placement/explain.ts';
 import { freeNow } from '../../src/placement/feasible.ts';
 import { avoidMsMax, plan } from '../../src/placement/plan.ts';
-import { batch, cpus, demand, taskId, view } from '../unit/placement/builders.ts';
+import { batch, cpus, demand, lane, readyTask, taskId, view } from '../unit/placement/builders.ts';
 import { runCluster } from './placement-cluster.ts';
 
 const nowMs = 100_000;
@@ -93,14 +93,12 @@ const arbitraryBatch = (from: number): fc.Arbitrary<ReadyBatch> =>
       ),
     })
     .map(({ demand: of, tasks }) => ({
-      demand: of,
+      lane: lane(of),
       count: tasks.length,
       tasks: tasks
         .toSorted((left, right) => right.age - left.age)
         .map(({ age, avoid }, position) => ({
-          id: taskId(from + position),
-          tenant: 't',
-          readySinceMs: nowMs - age,
+          ...readyTask(taskId(from + position), nowMs - age),
           avoid,
         })),
     }));
@@ -127,7 +125,7 @@ describe('any plan', () => {
         expect(new Set(placed).size).toBe(placed.length);
         for (const { node, demand: of, taskId: id } of made.placements) {
           const batch = input.batches.find(({ tasks }) => tasks.some(task => task.id === id));
-          expect(batch?.demand).toBe(of);
+          expect(batch?.lane.demand).toBe(of);
           const target = input.nodes.filter(other => other.advertisement.node === node);
           const kind = verdicts(of, [], target, nowMs)[0]?.verdict.kind;
           // Without room now it goes to the queue there.
@@ -178,12 +176,17 @@ describe('any plan', () => {
             reserved.get(other.advertisement.node) ?? noResources,
           ),
         }));
-        for (const { demand: of, tasks } of input.batches) {
+        for (const {
+          lane: { demand: of },
+          tasks,
+        } of input.batches) {
           const left = tasks.filter(task => !placed.has(task.id));
           if (left.length > 0) expect(made.blocked.map(({ demand: d }) => d)).toContain(of);
           for (const task of left) {
-            const kinds = verdicts(of, task.avoid, after, nowMs).map(({ verdict }) => verdict.kind);
-            expect(kinds).not.toContain('fits');
+            const fitting = verdicts(of, task.avoid, after, nowMs)
+              .filter(({ verdict }) => verdict.kind === 'fits')
+              .map(({ node }) => node);
+            expect(made.claims.map(({ node }) => node)).toEqual(expect.arrayContaining(fitting));
           }
         }
       }),

@@ -24,6 +24,13 @@ export const specs: readonly TaskSpec[] = [
   aSpec({ attempts: 12, request: { ...tierDefaults.regular }, tier: 'regular' }),
   keyed,
   aSpec({ idempotencyKey: 'key', name: 'other' }),
+  // Three of one lane, one of them a minute from its bound at once; one that goes before others.
+  aSpec({ toleranceMs: 3_600_000, capMs: 5_000 }),
+  aSpec({ toleranceMs: 3_600_000, capMs: 9_000 }),
+  aSpec({ toleranceMs: 30_000, attempts: 2 }),
+  aSpec({ toleranceMs: 1_000, expireMs: 2_000, priority: 'high' }),
+  aSpec({ expireMs: 90_000, priority: 'low' }),
+  aSpec({ orderKey: 'key', toleranceMs: 1_000, expireMs: 2_000 }),
   aSpec({ orderKey: 'key', attempts: 2, backoff }),
   aSpec({ orderKey: 'key', attempts: 3, retryOn: ['75', 'oom'] }),
   aSpec({ orderKey: 'key', idempotencyKey: 'key' }),
@@ -42,6 +49,10 @@ const nodes = ['n1', 'n2', 'n3', 'n4', 'n5', 'n6', 'n7', 'n8', 'n9', 'n10'];
 export type Step =
   | { readonly kind: 'submit'; readonly items: readonly (readonly [number, number])[] }
   | { readonly kind: 'assign'; readonly items: readonly (readonly [number, number])[] }
+  | {
+      readonly kind: 'cancel' | 'expire' | 'overdue';
+      readonly items: readonly (readonly [number])[];
+    }
   | { readonly kind: 'cancel' | 'expire' | 'purge'; readonly items: readonly (readonly [number])[] }
   | { readonly kind: 'recover'; readonly epoch: number }
   | { readonly kind: 'adopt'; readonly rules: number }
@@ -117,6 +128,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc.record({ kind: fc.constant('expire' as const), items: few(fc.tuple(task)) }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant('overdue' as const), items: few(fc.tuple(task)) }),
   },
   {
     weight: 1,
@@ -217,6 +232,11 @@ export function commandOf(step: Step, told: (id: TaskId) => Told | undefined): C
         kind: 'cancel',
         items: step.items.map(([position]) => ({ taskId: ids[position]! })),
         reason: 'because',
+      };
+    case 'overdue':
+      return {
+        kind: 'overdue',
+        items: step.items.map(([position]) => ({ taskId: ids[position]! })),
       };
     case 'expire':
       return {

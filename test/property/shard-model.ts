@@ -32,6 +32,8 @@ export interface ModelTask {
   isBehind: boolean;
   node: string | undefined;
   cancelled: boolean;
+  /** Its start bound was missed, and that was told. */
+  missed: boolean;
   readySinceMs: number;
   avoid: string[];
   ended: { fence: number; node: string; kind: OutcomeKind }[];
@@ -100,6 +102,8 @@ export class ShardModel {
         return [];
       case 'expire':
         return command.items.map(item => this.#expire(item.taskId));
+      case 'overdue':
+        return command.items.map(item => this.#overdue(item.taskId));
       case 'charge':
         for (const { tenant, count } of command.items) {
           this.charges.push({ tenant, count, minute: Math.floor(this.nowMs / 60_000) });
@@ -167,6 +171,7 @@ export class ShardModel {
       isBehind: false,
       node: undefined,
       cancelled: false,
+      missed: false,
       readySinceMs: this.#readyBaseMs(),
       avoid: [],
       ended: [],
@@ -339,22 +344,65 @@ export class ShardModel {
     return ok(id);
   }
 
+  #overdue(id: string): ModelReply {
+    const missing = this.#missing(id);
+    if (missing) return missing;
+    const task = this.tasks.get(id)!;
+    const unstarted = task.runs === 0 && task.lost === 0 && task.state !== 'running';
+    if (!unstarted || task.cancelled || task.isBehind) return repeated(id);
+    const missed = !task.missed && boundOf(task) <= this.nowMs;
+    const { expireMs } = task.spec;
+    const late = expireMs !== undefined && task.readySinceMs + expireMs <= this.nowMs;
+    const dropped = late && task.state === 'waiting';
+    if (missed) task.missed = true;
+    if (dropped) this.#settle(task, 'aborted');
+    return missed || dropped ? ok(id) : repeated(id);
+  }
+
   count(state: TaskState): number {
     return [...this.tasks.values()].filter(task => task.state === state).length;
   }
 
-  /** IDs of the tasks that are ready at an instant, oldest first. */
+  /** IDs of the tasks that are ready at an instant, in the order of the queue. */
   ready(nowMs: number): string[] {
     return [...this.tasks.values()]
       .filter(task => task.state === 'waiting' && task.readySinceMs <= nowMs)
       .filter(task => !task.isBehind)
-      .sort((left, right) =>
-        left.readySinceMs !== right.readySinceMs
-          ? left.readySinceMs - right.readySinceMs
-          : left.id < right.id
-            ? -1
-            : 1,
-      )
+      .sort((left, right) => compare(orderOf(left, nowMs), orderOf(right, nowMs)))
       .map(task => task.id);
   }
+
+  /** Unstarted tasks whose bound has passed untold, or that are to be dropped. */
+  due(nowMs: number): string[] {
+    return [...this.tasks.values()]
+      .filter(task => task.state === 'waiting' || task.state === 'assigned')
+      .filter(task => task.runs === 0 && task.lost === 0 && !task.cancelled && !task.isBehind)
+      .filter(task => {
+        if (!task.missed) return boundOf(task) <= nowMs;
+        const { expireMs = Number.POSITIVE_INFINITY } = task.spec;
+        return task.state === 'waiting' && task.readySinceMs + expireMs <= nowMs;
+      })
+      .map(task => task.id)
+      .sort();
+  }
+}
+
+const dayMs = 86_400_000;
+
+function boundOf({ readySinceMs, spec }: ModelTask): number {
+  const { toleranceMs, expireMs = dayMs } = spec;
+  return readySinceMs + (toleranceMs ?? Math.min(dayMs, expireMs));
+}
+
+/** Class, priority, start bound, cap, age, ID. */
+function orderOf(task: ModelTask, nowMs: number): (number | string)[] {
+  const bound = boundOf(task);
+  const priority = { high: 0, normal: 1, low: 2 }[task.spec.priority ?? 'normal'];
+  const cap = task.spec.capMs === 0 ? Number.POSITIVE_INFINITY : task.spec.capMs;
+  return [bound - nowMs <= 60_000 ? 0 : 1, priority, bound, cap, task.readySinceMs, task.id];
+}
+
+function compare(left: readonly (number | string)[], right: readonly (number | string)[]): number {
+  const at = left.findIndex((value, place) => value !== right[place]);
+  return at < 0 ? 0 : left[at]! < right[at]! ? -1 : 1;
 }

@@ -9,6 +9,7 @@ import { countedIn } from '../../src/model/hour.ts';
 import type { TaskId } from '../../src/model/ids.ts';
 import { decodeSpec } from '../../src/model/spec.ts';
 import { isSettled, type TaskView, taskStates } from '../../src/model/task.ts';
+import { FairWalk } from '../../src/placement/order.ts';
 import type { ShardMachine } from '../../src/shard/machine.ts';
 import { decodeTaskRow } from '../../src/shard/record.ts';
 import { toView } from '../../src/shard/view.ts';
@@ -34,11 +35,19 @@ function play(shard: TestShard, model: ShardModel, turn: Turn): void {
 }
 
 function readyIds(machine: ShardMachine, nowMs: number): TaskId[] {
-  const tasks = machine.readyBatches(100, nowMs).flatMap(batch => batch.tasks);
-  tasks.sort(
-    (left, right) => left.readySinceMs - right.readySinceMs || (left.id < right.id ? -1 : 1),
-  );
-  return tasks.map(task => task.id);
+  const batches = machine.readyBatches(100, nowMs);
+  const walk = new FairWalk({
+    batches,
+    nowMs,
+    total: [],
+    shareOf: () => ({ held: [], weight: 1 }),
+  });
+  const found: TaskId[] = [];
+  for (let next = walk.current; next !== undefined; next = walk.current) {
+    found.push(next.task.id);
+    walk.placed();
+  }
+  return found;
 }
 
 /** What both can be asked about every task, in one value: one comparison a step is fast. */
@@ -82,12 +91,17 @@ function queueOf(machine: ShardMachine, model: ShardModel, nowMs: number): [unkn
     ready: readyIds(machine, nowMs),
     count: machine.readyCount(nowMs),
     positions: ids.map(id => machine.position(id, nowMs)?.position ?? 0),
+    due: machine
+      .overdue(nowMs, 100)
+      .map(({ taskId }) => taskId)
+      .sort(),
     next: machine.nextReadyAtMs(),
   };
   const wanted = {
     ready,
     count: ready.length,
     positions: ids.map(id => ready.indexOf(id) + 1),
+    due: model.due(nowMs),
     next: later.length === 0 ? undefined : Math.min(...later),
   };
   return [told, wanted];
@@ -153,6 +167,9 @@ function answers(shard: TestShard, machine: ShardMachine, nowMs: number): unknow
     liveOnOne: machine.liveAttemptsOn('n1'),
     ready: machine.readyBatches(3, nowMs),
     nextReadyAtMs: machine.nextReadyAtMs(),
+    overdue: machine.overdue(nowMs + 60_000, 100),
+    use: [...machine.uses.all()].sort(),
+    held: [...machine.uses.held()].sort(),
     positions: ids.map(id => machine.position(id, nowMs)),
   };
 }

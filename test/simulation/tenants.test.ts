@@ -263,3 +263,31 @@ test('a task that its plan does not allow is refused, and a cap is given to one 
   const spec = reply.ok ? await world.within(nodes[0]!.api.spec(reply.id)) : undefined;
   expect(spec?.capMs).toBe(3_600_000);
 }, 300_000);
+
+test('of two that want all there is, each gets as much as the weight of its plan says', async () => {
+  const town = new Town(5);
+  await town.begin();
+  await town.tenant('light', { weight: '1' });
+  await town.tenant('heavy', { weight: '3' });
+  const { world, nodes, intervals } = town;
+  const tenantOf = new Map<TaskId, string>();
+  for (const tenant of ['light', 'heavy']) {
+    const run = { kind: 'command', argv: ['sim', 'ms=500'] } as const;
+    const request = { ...someSpec().request, cpuMilli: 500 };
+    const spec = someSpec({ tenant, run, request, limit: request });
+    const asked = nodes[0]!.api.submit(
+      Array.from({ length: 500 }, () => ({ spec })),
+      { name: 'somebody', tenant },
+    );
+    for (const reply of await world.within(asked)) if (reply.ok) tenantOf.set(reply.id, tenant);
+  }
+  expect(tenantOf.size).toBe(1_000);
+  const begunMs = world.time.nowMs + 1_000;
+  await world.pass(7_000);
+  const started = (tenant: string): number =>
+    intervals.filter(({ taskId, startMs }) => startMs >= begunMs && tenantOf.get(taskId) === tenant)
+      .length;
+  expect(started('light')).toBeGreaterThan(20);
+  expect(started('heavy') / started('light')).toBeGreaterThan(2);
+  expect(started('heavy') / started('light')).toBeLessThan(4.5);
+});

@@ -15,7 +15,7 @@ import { addResources, type Tier, tiers } from '../../src/model/resources.ts';
 import { neverFits, sentence, verdicts } from '../../src/placement/explain.ts';
 import { plan } from '../../src/placement/plan.ts';
 import type { Directive } from '../conformance/etcd-raft/datadriven.ts';
-import { cpus, demand, view } from '../unit/placement/builders.ts';
+import { cpus, demand, lane, readyTask, view } from '../unit/placement/builders.ts';
 
 type Pairs = (readonly [string, string])[];
 
@@ -119,7 +119,7 @@ export class PlacementTranscript {
     const known = this.#ready.find(other => other.demand.key === wanted.key)?.demand ?? wanted;
     for (const id of options.words()) {
       const readySinceMs = options.number('since', 0);
-      const task = { id: id as TaskId, tenant: 't', readySinceMs, avoid: options.list('avoid') };
+      const task = { ...readyTask(id as TaskId, readySinceMs), avoid: options.list('avoid') };
       this.#ready.push({ demand: known, task });
     }
     return ['ok'];
@@ -131,7 +131,7 @@ export class PlacementTranscript {
       batches: demands.map(of => {
         const tasks = this.#ready.filter(other => other.demand === of).map(({ task }) => task);
         tasks.sort((a, b) => a.readySinceMs - b.readySinceMs || (a.id < b.id ? -1 : 1));
-        return { demand: of, tasks, count: tasks.length };
+        return { lane: lane(of), tasks, count: tasks.length };
       }),
       nodes: [...this.#nodes.values()],
       nowMs: options.number('now', 0),

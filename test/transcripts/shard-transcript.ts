@@ -3,7 +3,7 @@
  * milliseconds after the start, `at` of a command is its stamp (default: the one before).
  *
  *   submit [at=] [attempts=] [backoff=(initial,max)] [key=] [name=] [cpu=] [tenant=]
- *          [order=] [retry-on=(75,oom)]                                            t1 [retry-of=t0]
+ *          [order=] [retry-on=(75,oom)] [tolerance=] [expire=]                     t1 [retry-of=t0]
  *   assign [at=]                                                                   t1 node
  *   start | unassign | lose [at=]                                                  t1 fence
  *   finish [at=]                             outcome: a kind, or supervisorLost    t1 fence outcome
@@ -14,9 +14,10 @@
  *   replay [at=] [...]                       as for submit                        t2 retry-of=t1
  *   purge [at=]                                                                    t1
  *   expire [at=] [state=] [key=] [...]       as for submit: the spec it had        t1 ...
+ *   overdue [at=]                                                                  t1
  *   status | attempts                                                              t1
- *   ready now= [limit=] · position now= · counts · live · events after= · time · flush · stored ·
- *   restart · hour: counts by minutes after the start   a ... · use   a ...
+ *   ready now= [limit=] · due now= · position now= · counts · live · events after= · time · flush ·
+ *   stored · restart · hour: counts by minutes after the start   a ... · use   a ...
  */
 import type { OutcomeKind } from '../../src/model/attempt.ts';
 import type { ItemReply } from '../../src/model/command.ts';
@@ -170,6 +171,10 @@ export class ShardTranscript {
         }));
         return show(this.#shard.apply({ kind: 'charge', items }));
       }
+      case 'overdue': {
+        const items = this.#lines.map(([task = '']) => ({ taskId: this.#id(task) }));
+        return show(this.#shard.apply({ kind: 'overdue', items }));
+      }
       default:
         return this.#query(name);
     }
@@ -198,6 +203,8 @@ export class ShardTranscript {
       backoff: { initialMs, maxMs },
       request: { ...tierDefaults.basic, cpuMilli: this.#number('cpu') ?? 100 },
       idempotencyKey: this.#text('key'),
+      toleranceMs: this.#number('tolerance'),
+      expireMs: this.#number('expire'),
     };
     return aSpec(parts);
   }
@@ -246,7 +253,7 @@ export class ShardTranscript {
         );
       case 'ready':
         return machine.readyBatches(this.#number('limit') ?? 100, nowMs).flatMap(batch => [
-          `cpu=${batch.demand.request.cpuMilli} count=${batch.count}`,
+          `cpu=${batch.lane.demand.request.cpuMilli} count=${batch.count}`,
           ...batch.tasks.map(task => {
             const avoid = task.avoid.length === 0 ? '' : ` avoid=${task.avoid.join(',')}`;
             return `  ${nameOf(task.id)} since=${since(task.readySinceMs)}${avoid}`;
@@ -257,6 +264,8 @@ export class ShardTranscript {
           const found = machine.position(this.#id(task), nowMs);
           return found ? `${task} ${found.position} of ${found.ready}` : `${task} is not ready`;
         });
+      case 'due':
+        return machine.overdue(nowMs, 100).map(({ taskId }) => nameOf(taskId));
       case 'live':
         return machine.liveAttempts().map(live => {
           const cancelling = live.cancelling ? ' cancelling' : '';

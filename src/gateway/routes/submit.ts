@@ -55,8 +55,10 @@ export const submitRoute: Route = {
     const answer = await gateway.submits.submit(prepared.requests[0]!, identity);
     if (!answer.ok) throw new ProblemError(problemOfReply(answer));
     reply.type('application/json');
-    if (answer.repeated) return `{"id":"${answer.id}","shard":${answer.shard},"repeated":true}`;
+    const { id, shard, startBoundMs } = answer;
+    const bound = startBoundMs === undefined ? '' : `,"startBoundMs":${startBoundMs}`;
+    if (answer.repeated) return `{"id":"${id}","shard":${shard},"repeated":true${bound}}`;
     reply.code(201);
-    return `{"id":"${answer.id}","shard":${answer.shard},"state":"waiting"}`;
+    return `{"id":"${id}","shard":${shard},"state":"waiting"${bound}}`;
   },
 };

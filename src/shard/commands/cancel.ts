@@ -34,6 +34,7 @@ export function cancelTask(turn: Turn, taskId: TaskId, request: CancelRequest): 
   detail.cancelRequested = request;
   state.flush.markTask(row, reason.length);
   if (live !== undefined) {
+    state.due.refresh(row);
     state.note('cancelRequested', row, { attempt: live.fence, node: live.node });
     effects.push({ kind: 'cancelling', taskId, fence: live.fence });
     return accept(taskId);

@@ -28,9 +28,9 @@ import { decodeSpecTerms } from '../../model/spec.ts';
 import { digestWords } from '../keys.ts';
 import { idWordCount, unpackId } from '../memory/id-words.ts';
 import { type KeyHash, keyOf, type LineKey, lineOf } from '../memory/key-hash.ts';
-import type { Traits } from '../memory/spec-table.ts';
 import type { FiringOf } from '../memory/task-detail.ts';
 import { stateCode } from '../memory/task-table.ts';
+import type { Traits } from '../memory/traits.ts';
 import { lookup, type ShardState } from '../state.ts';
 import { accept, refuse, type Turn } from '../turn.ts';
 

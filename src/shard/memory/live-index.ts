@@ -1,5 +1,7 @@
-/** Rows with a live attempt, by its node. */
+/** The live attempts of a shard, and their rows by node. */
+import { assert } from '../../model/assert.ts';
 import type { NodeId } from '../../model/ids.ts';
+import type { AttemptRecord } from './task-detail.ts';
 import type { TaskTable } from './task-table.ts';
 
 export class LiveIndex {
@@ -10,16 +12,27 @@ export class LiveIndex {
     this.#table = table;
   }
 
-  add(node: NodeId, row: number): void {
-    const rows = this.#byNode.get(node);
-    if (rows === undefined) this.#byNode.set(node, new Set([row]));
+  get(row: number): AttemptRecord | undefined {
+    return this.#table.detail(row)?.live;
+  }
+
+  set(row: number, attempt: AttemptRecord): void {
+    this.#table.ensureDetail(row).live = attempt;
+    const rows = this.#byNode.get(attempt.node);
+    if (rows === undefined) this.#byNode.set(attempt.node, new Set([row]));
     else rows.add(row);
   }
 
-  remove(node: NodeId, row: number): void {
-    const rows = this.#byNode.get(node);
+  /** Takes the live attempt away. */
+  end(row: number): AttemptRecord {
+    const detail = this.#table.ensureDetail(row);
+    const { live } = detail;
+    assert(live, 'only a live attempt ends');
+    detail.live = undefined;
+    const rows = this.#byNode.get(live.node);
     rows?.delete(row);
-    if (rows?.size === 0) this.#byNode.delete(node);
+    if (rows?.size === 0) this.#byNode.delete(live.node);
+    return live;
   }
 
   /** Of one node or of all, in ID order. */

@@ -7,31 +7,22 @@
  * its row once. Spec numbers are local to this process.
  */
 import { assert } from '../../model/assert.ts';
-import type { RetryRule } from '../../model/failure-causes.ts';
 import { limits } from '../../model/limits.ts';
-import type { Demand } from '../../model/planning.ts';
-import { noResources, resourceNames } from '../../model/resources.ts';
+import type { Demand, Lane } from '../../model/planning.ts';
 import { mix32 } from '../../model/slots.ts';
-import type { Backoff, SpecTerms } from '../../model/spec.ts';
+import type { SpecTerms } from '../../model/spec.ts';
+import { toleranceOf } from '../../model/start-bound.ts';
 import { digestLength, hexDigits } from '../keys.ts';
 import { type KeyHash, keyOf, type LineKey, lineOf } from './key-hash.ts';
-
-/** What apply needs of a spec. Interned: equal traits are one object. */
-export interface Traits {
-  readonly tenant: string;
-  readonly demand: Demand;
-  readonly attempts: number;
-  readonly backoff: Backoff;
-  readonly leaseMs: number;
-  readonly retry: RetryRule;
-  /** Not to start before; 0 where that was not asked for. */
-  readonly notBeforeMs: number;
-  /** The same from the submit on. */
-  readonly delayMs: number;
-  /** Number of specs in memory that have them. */
-  uses: number;
-  readonly text: string;
-}
+import {
+  demandOf,
+  hasTraits,
+  joined,
+  laneOf,
+  retryOf,
+  type Traits,
+  unknownTraits,
+} from './traits.ts';
 
 /** Specs remembered while nobody uses them. */
 const idleSpecsMax = 4_096;
@@ -39,68 +30,6 @@ const digestWords = digestLength / 4;
 const capacityMin = 16;
 /** In the slot column: the spec has no idempotency key. */
 const keyless = 0xffff;
-
-const retryOf = ({ retryOn, noRetryOn }: SpecTerms): RetryRule =>
-  retryOn === undefined && noRetryOn === undefined
-    ? everyFailure
-    : { on: retryOn ?? [], not: noRetryOn ?? [] };
-
-const everyFailure: RetryRule = { on: [], not: [] };
-
-/** Texts one after the other, each behind its length: no two lists give the same text. */
-const joined = (texts: readonly string[]): string => texts.map(t => `${t.length}:${t}`).join('');
-
-const compare = (left: string, right: string): number => (left < right ? -1 : left > right ? 1 : 0);
-
-const sorted = (pairs: SpecTerms['require']): SpecTerms['require'] =>
-  [...pairs].sort((left, right) => compare(left[0], right[0]) || compare(left[1], right[1]));
-
-export function demandOf(spec: SpecTerms): Demand {
-  const { tier, request } = spec;
-  const require = sorted(spec.require);
-  const amounts = resourceNames.map(name => request[name]).join(',');
-  let key = `${tier}|${amounts}|${joined(require.flat())}`;
-  if (spec.prefer === undefined && spec.spread === undefined) {
-    return { key, tier, request, require };
-  }
-  const prefer = spec.prefer && sorted(spec.prefer);
-  // Groups of two tenants are two, whatever they are called.
-  const group = joined([spec.tenant, spec.spread?.group ?? '']);
-  const spread = spec.spread && { label: spec.spread.label, group };
-  key += `|${joined(prefer?.flat() ?? [])}|${spread ? joined([spread.label, group]) : ''}`;
-  return { key, tier, request, require, prefer, spread };
-}
-
-/** Asks for no labels: most do not. */
-const isPlain = ({ require, prefer, spread }: Pick<Demand, 'require' | 'prefer' | 'spread'>) =>
-  require.length === 0 && prefer === undefined && spread === undefined;
-
-const hasTraits = (spec: SpecTerms, traits: Traits): boolean =>
-  spec.tenant === traits.tenant &&
-  spec.tier === traits.demand.tier &&
-  spec.attempts === traits.attempts &&
-  spec.leaseMs === traits.leaseMs &&
-  (spec.notBeforeMs ?? 0) === traits.notBeforeMs &&
-  (spec.delayMs ?? 0) === traits.delayMs &&
-  spec.backoff.initialMs === traits.backoff.initialMs &&
-  spec.backoff.maxMs === traits.backoff.maxMs &&
-  retryOf(spec) === traits.retry &&
-  isPlain(spec) &&
-  isPlain(traits.demand) &&
-  resourceNames.every(name => spec.request[name] === traits.demand.request[name]);
-
-const unknownTraits = (): Traits => ({
-  tenant: '',
-  demand: { key: '', tier: 'basic', request: noResources, require: [] },
-  attempts: 0,
-  backoff: { initialMs: 0, maxMs: 0 },
-  leaseMs: 0,
-  retry: everyFailure,
-  notBeforeMs: 0,
-  delayMs: 0,
-  uses: 0,
-  text: '',
-});
 
 export class SpecTable {
   #digests = new Uint32Array(capacityMin * digestWords);
@@ -117,6 +46,7 @@ export class SpecTable {
   readonly #traitsByText = new Map<string, Traits>();
   #newestTraits: Traits | undefined;
   readonly #demands = new Map<string, { readonly demand: Demand; uses: number }>();
+  readonly #lanes = new Map<string, { readonly lane: Lane; uses: number }>();
   readonly #unstored = new Map<number, Uint8Array>();
   /** Of the specs that have one. */
   readonly #lines = new Map<number, LineKey>();
@@ -241,12 +171,15 @@ export class SpecTable {
 
   #internByText(spec: SpecTerms): Traits {
     const wanted = demandOf(spec);
-    const { attempts, backoff, leaseMs, tenant, notBeforeMs = 0, delayMs = 0 } = spec;
+    const { attempts, backoff, leaseMs, tenant, capMs, expireMs = 0 } = spec;
+    const { notBeforeMs = 0, delayMs = 0 } = spec;
+    const toleranceMs = toleranceOf(spec);
     const retry = retryOf(spec);
-    const begin = `${notBeforeMs},${delayMs}`;
-    const numbers = `${attempts},${backoff.initialMs},${backoff.maxMs},${leaseMs},${begin}`;
+    const runs = `${attempts},${backoff.initialMs},${backoff.maxMs}`;
+    const times = `${notBeforeMs},${delayMs},${toleranceMs},${expireMs},${capMs},${leaseMs}`;
     const causes = `${joined(retry.on)}/${joined(retry.not)}`;
-    const text = `${numbers}|${joined([tenant])}|${causes}|${wanted.key}`;
+    const wantedLane = laneOf(spec, wanted);
+    const text = `${runs},${times}|${causes}|${wantedLane.key}`;
     const known = this.#traitsByText.get(text);
     if (known !== undefined) return known;
     let demand = this.#demands.get(wanted.key);
@@ -255,9 +188,19 @@ export class SpecTable {
       this.#demands.set(wanted.key, demand);
     }
     demand.uses++;
+    let lane = this.#lanes.get(wantedLane.key);
+    if (lane === undefined) {
+      lane = { lane: { ...wantedLane, demand: demand.demand }, uses: 0 };
+      this.#lanes.set(wantedLane.key, lane);
+    }
+    lane.uses++;
     const traits: Traits = {
       tenant,
       demand: demand.demand,
+      lane: lane.lane,
+      toleranceMs,
+      expireMs,
+      capMs,
       attempts: Math.max(1, Math.min(attempts, limits.attemptsMax)),
       backoff,
       leaseMs,
@@ -277,6 +220,8 @@ export class SpecTable {
     if (this.#newestTraits === traits) this.#newestTraits = undefined;
     const demand = this.#demands.get(traits.demand.key);
     if (demand !== undefined && --demand.uses === 0) this.#demands.delete(traits.demand.key);
+    const lane = this.#lanes.get(traits.lane.key);
+    if (lane !== undefined && --lane.uses === 0) this.#lanes.delete(traits.lane.key);
   }
 
   traits(spec: number): Traits {

@@ -3,8 +3,14 @@
  * and what those have asked for. It follows from the rows and is not stored; the leader tells it,
  * and nothing in apply is decided from it.
  */
-import type { Traits } from './spec-table.ts';
+import {
+  addResources,
+  noResources,
+  type Resources,
+  subtractResources,
+} from '../../model/resources.ts';
 import { stateCode } from './task-table.ts';
+import type { Traits } from './traits.ts';
 
 export interface TenantUse {
   readonly waiting: number;
@@ -19,14 +25,20 @@ export const noUse: TenantUse = { waiting: 0, running: 0, cpuMilli: 0, memoryByt
 interface Sums {
   waiting: number;
   running: number;
-  cpuMilli: number;
-  memoryBytes: number;
+  held: Resources;
 }
+
+const useOf = ({ waiting, running, held: { cpuMilli, memoryBytes } }: Sums): TenantUse => ({
+  waiting,
+  running,
+  cpuMilli,
+  memoryBytes,
+});
 
 const isLive = (code: number): boolean => code === stateCode.assigned || code === stateCode.running;
 
 /** Read by the leader. */
-export type ReadableUses = Pick<TenantUses, 'of' | 'all'>;
+export type ReadableUses = Pick<TenantUses, 'of' | 'all' | 'held'>;
 
 export class TenantUses {
   readonly #sums = new Map<string, Sums>();
@@ -47,26 +59,31 @@ export class TenantUses {
     if (!waits && !isLive(code)) return;
     let sums = this.#sums.get(traits.tenant);
     if (sums === undefined) {
-      sums = { waiting: 0, running: 0, cpuMilli: 0, memoryBytes: 0 };
+      sums = { waiting: 0, running: 0, held: noResources };
       this.#sums.set(traits.tenant, sums);
     }
     if (waits) {
       sums.waiting += by;
     } else {
-      const { cpuMilli, memoryBytes } = traits.demand.request;
+      const { request } = traits.demand;
       sums.running += by;
-      sums.cpuMilli += by * cpuMilli;
-      sums.memoryBytes += by * memoryBytes;
+      sums.held = by > 0 ? addResources(sums.held, request) : subtractResources(sums.held, request);
     }
     if (sums.waiting === 0 && sums.running === 0) this.#sums.delete(traits.tenant);
   }
 
   of(tenant: string): TenantUse {
-    return this.#sums.get(tenant) ?? noUse;
+    const sums = this.#sums.get(tenant);
+    return sums === undefined ? noUse : useOf(sums);
   }
 
   /** Tenants that have unsettled tasks, with what these hold. */
   all(): IterableIterator<[string, TenantUse]> {
-    return this.#sums.entries();
+    return this.#sums.entries().map(([tenant, sums]) => [tenant, useOf(sums)]);
+  }
+
+  /** All that the assigned and running tasks of each tenant have asked for. */
+  held(): IterableIterator<[string, Resources]> {
+    return this.#sums.entries().map(([tenant, { held }]) => [tenant, held]);
   }
 }

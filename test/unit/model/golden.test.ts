@@ -11,7 +11,7 @@ import {
   encodeShardCommand,
   shardCommandKinds,
 } from '../../../src/model/command.ts';
-import { tiers } from '../../../src/model/resources.ts';
+import { noResources, tiers } from '../../../src/model/resources.ts';
 import { clusterVersionOfSpec, decodeSpec, encodeSpec } from '../../../src/model/spec.ts';
 import { type SpecScheduling, schedulingFields } from '../../../src/model/spec-scheduling.ts';
 import { taskStates } from '../../../src/model/task.ts';
@@ -85,6 +85,9 @@ const golden = {
       '010880d095ffbc310561646d696e0764656661756c740214303635777a736238303130353030303030303264' +
       '04070707070707070707070707070707070014303635777a73623830377a7a7a7a7a7a7a7a7a7a0308080808' +
       '0808080808080808080808080101020304fffefdfc',
+    overdue:
+      '011b80d095ffbc310561646d696e0764656661756c740214303635777a736238303130353030303030303264' +
+      '14303635777a73623830377a7a7a7a7a7a7a7a7a7a',
     charge: '011f80d095ffbc310561646d696e0764656661756c74010461636d65ac02',
     adopt: '012380d095ffbc310561646d696e0764656661756c7403',
     replay:
@@ -115,6 +118,8 @@ const golden = {
   },
   toWorker: {
     dispatch: '01000514303635777a736238303130353030303030303264ac0203696e630902011103010203',
+    dispatchWithBound:
+      '01000514303635777a736238303130353030303030303264ac0203696e6309020003010203010202ac02',
     endCancelled: '01010514303635777a736238303130353030303030303264ac0201',
     endSuperseded: '01010514303635777a736238303130353030303030303264ac0200',
     reportAck: '01020514303635777a736238303130353030303030303264ac0201',
@@ -137,14 +142,19 @@ const golden = {
 /** Of cluster version 3 on: the fields of `schedulingFields`, each in a spec of its own. */
 const schedulingGolden: readonly (readonly [SpecScheduling, string])[] = [
   [{ orderKey: 'k1' }, '1503026b31'],
-  [{ retryOn: ['75', 'oom'] }, '290802023735036f6f6d'],
-  [{ noRetryOn: ['SIGTERM'] }, '2a0901075349475445524d'],
-  [{ maxRunningPer: { key: 'db', max: 300 } }, '2b05026462ac02'],
   [{ prefer: [['zone', 'a']] }, '160801047a6f6e650161'],
   [{ spread: { label: 'zone', group: 'web' } }, '1709047a6f6e6503776562'],
   [{ holdIfUnfit: true }, '1800'],
   [{ notBeforeMs: 1_700_000_000_000 }, '1f0680d095ffbc31'],
   [{ delayMs: 300 }, '2002ac02'],
+  [{ toleranceMs: 1_800_000 }, '2203c0ee6d'],
+  [{ priority: 'high' }, '230100'],
+  [
+    { offPeak: { byLoad: true, windows: [{ days: 0b1100000, from: 1_320, to: 360 }] } },
+    '2407010160a80ae802',
+  ],
+  [{ expireMs: 7_200_000 }, '250480bab703'],
+  [{ periodMs: 86_400_000 }, '260480b89929'],
 ];
 
 const specs: Readonly<Record<string, typeof smallSpec>> = {
@@ -195,6 +205,21 @@ describe('Bytes of version 1', () => {
   test.each(Object.entries(golden.fromWorker))('of the message from a worker %s', (name, bytes) => {
     expect(hex(encodeFromWorker(fromWorker[name]!))).toBe(bytes);
     expect(decodeFromWorker(bytesOf(bytes))).toEqual(fromWorker[name]);
+  });
+
+  test('of an advertisement that tells of demand, from cluster version 3 on', () => {
+    const claim = {
+      node: 'n-2',
+      request: { ...noResources, cpuMilli: 500 },
+      urgent: true,
+      boundMs: 1_700_000_000_001,
+    };
+    const demand = { urgent: 2, others: 300, boundMs: 1_700_000_000_000, claims: [claim] };
+    const bytes =
+      `02${golden.advertisement.slice(2)}` +
+      '01011d02ac020180d095ffbc3101036e2d32f40300000000000181d095ffbc31';
+    expect(hex(encodeAdvertisement({ ...advertisement, demand }))).toBe(bytes);
+    expect(decodeAdvertisement(bytesOf(bytes))).toEqual({ ...advertisement, demand });
   });
 
   test('of an advertisement', () => {

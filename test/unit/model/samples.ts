@@ -146,6 +146,7 @@ export const commands: Readonly<Record<string, ShardCommand>> = {
   lose: { kind: 'lose', ...stamp, items: [{ taskId: sampleId, fence: 2 }], message: 'lease over' },
   cancel: { kind: 'cancel', ...stamp, items: [{ taskId: sampleId }], reason: 'no need' },
   recover: { kind: 'recover', ...stamp, epoch: 300 },
+  overdue: { kind: 'overdue', ...stamp, items: [{ taskId: sampleId }, { taskId: otherId }] },
   expire: {
     kind: 'expire',
     ...stamp,
@@ -226,6 +227,16 @@ export const toWorker: Readonly<Record<string, ToWorker>> = {
     run: 2,
     arrayIndex: 17,
     spec: new Uint8Array([1, 2, 3]),
+  },
+  dispatchWithBound: {
+    kind: 'dispatch',
+    ...ref,
+    incarnation: 'inc',
+    renewed: 9,
+    run: 2,
+    arrayIndex: undefined,
+    spec: new Uint8Array([1, 2, 3]),
+    boundInMs: 300,
   },
   endCancelled: { kind: 'end', ...ref, reason: 'cancelled' },
   endSuperseded: { kind: 'end', ...ref, reason: 'superseded' },
@@ -421,6 +432,11 @@ export const anyCommand: fc.Arbitrary<ShardCommand> = fc.oneof(
   }),
   fc.record({ kind: kind('recover'), ...stamped, epoch: count }),
   fc.record({
+    kind: kind('overdue'),
+    ...stamped,
+    items: items(fc.record({ taskId: anyId })),
+  }),
+  fc.record({
     kind: kind('expire'),
     ...stamped,
     items: items(
@@ -492,6 +508,7 @@ export const anyToWorker: fc.Arbitrary<ToWorker> = fc.oneof(
     run: count,
     arrayIndex: fc.option(count, { nil: undefined }),
     spec: bytes,
+    boundInMs: fc.option(count, { nil: undefined }),
   }),
   fc.record({
     kind: kind('end'),
@@ -527,6 +544,18 @@ export const anyAdvertisement: fc.Arbitrary<Advertisement> = fc.record({
   draining: fc.boolean(),
   httpAddress: short,
   registryIndex: count,
+  demand: fc.option(
+    fc.record({
+      urgent: count,
+      others: count,
+      boundMs: fc.option(count, { nil: undefined }),
+      claims: fc.array(
+        fc.record({ node: short, request: resources, urgent: fc.boolean(), boundMs: count }),
+        { maxLength: 4 },
+      ),
+    }),
+    { nil: undefined },
+  ),
 });
 
 export const sampleOutcomes: Readonly<Record<string, Outcome>> = {

@@ -4,7 +4,12 @@
  */
 import { describe, expect, test } from 'vitest';
 import type { ScheduleDefinition, Timing } from '../../../src/model/schedule.ts';
-import { lastOccurrence, occurrences, timingProblems } from '../../../src/node/calendar.ts';
+import {
+  lastOccurrence,
+  occurrences,
+  periodOf,
+  timingProblems,
+} from '../../../src/node/calendar.ts';
 
 const at = (text: string): number => new Date(text).getTime();
 const shown = (instants: readonly number[]): string[] =>
@@ -270,4 +275,14 @@ describe('looking back', () => {
     expect(lastOccurrence(everyMinute, noon - 1, noon)).toBe(noon);
     expect(lastOccurrence(everyMinute, noon, noon)).toBeUndefined();
   });
+});
+
+test.each([
+  ['daily, and not the day on which a clock is set', daily(two + half), 'Europe/Berlin', 24],
+  ['every second week day', { kind: 'weekly', minute: 0, weekdays: [1, 3] } as const, 'UTC', 48],
+  ['the 31st', monthly(31), 'UTC', 28 * 24],
+  ['five minutes of some hours', cron('*/5 8-9 * * *'), 'Asia/Tokyo', 1 / 12],
+  ['once', { kind: 'once', at: '2026-07-01T09:30:00' } as const, 'UTC', undefined],
+])('the period of %s is the shortest time between two occurrences', (_, timing, zone, hours) => {
+  expect(periodOf({ timing, zone })).toBe(hours && hours * 3_600_000);
 });

@@ -110,6 +110,6 @@ describe('the history', () => {
       const asked = world.within(node.api.changeSettings(values, adminToken));
       await expect(asked).rejects.toMatchObject({ code: 'badRequest' });
     }
-    expect(node.api.settings().map(({ value }) => value)).toEqual(['7d', '1000000']);
+    expect(node.api.settings().map(({ value }) => value)).toEqual(['7d', '1000000', '80']);
   });
 });

@@ -93,6 +93,7 @@ export class LeaderBench {
       nodeId: 'leader',
       clock: this.hand.clock,
       log: silentLog,
+      clusterVersion: () => 2,
       loop: {
         propose: (_replica: Replica, data: Uint8Array) =>
           new Promise<Applied>(resolve => {

@@ -43,6 +43,7 @@ class Desk {
     log: silentLog,
     send: () => undefined,
     connected: () => true,
+    policy: { self: 'n1', offPeakLoadMax: () => 0.8, weightOf: () => 1 },
   });
 
   constructor(tasks: number, cpuMilli = 1_000) {

@@ -71,7 +71,7 @@ class Desk {
         runningMax: 8,
       },
       deliverHere: () => undefined,
-      describe: () => ({ leads: [], httpAddress: '', registryIndex: 1 }),
+      describe: () => ({ leads: [], demand: undefined, httpAddress: '', registryIndex: 1 }),
       changed: () => undefined,
     });
   }

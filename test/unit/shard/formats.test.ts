@@ -50,6 +50,7 @@ const plain: TaskRecord = {
   readySinceMs: 1_700_000_000_002,
   backedOff: false,
   holds: 0,
+  boundMissed: false,
   settledAtMs: undefined,
   retryOf: undefined,
   arrayId: undefined,
@@ -138,6 +139,13 @@ describe('rows', () => {
     const adopted = { ...later, rules: 3 };
     expect(hex(encodeMeta(adopted))).toBe(`03${golden.laterMetaRow.slice(2)}01010103`);
     expect(decodeMeta(encodeMeta(adopted))).toEqual(adopted);
+  });
+
+  test('of a task whose start bound was missed have a tagged field more', () => {
+    const missed = { ...plain, boundMissed: true };
+    const bytes = encodeTaskRow(missed);
+    expect(hex(bytes)).toBe(`02${golden.plainRow.slice(2)}011000`);
+    expect(decodeTaskRow(bytes)).toEqual(missed);
   });
 
   test('of a task that is held have its plain row, a version and a tagged field', () => {

@@ -1,6 +1,7 @@
 /** What keeps a waiting task out of the ready queue, and what lets it back in. */
 import { describe, expect, test } from 'vitest';
 import { formatTaskId, type TaskId } from '../../../src/model/ids.ts';
+import { limits } from '../../../src/model/limits.ts';
 import { holdBit, reasonOfHolds } from '../../../src/model/task.ts';
 import { checkState } from '../../../src/shard/invariants.ts';
 import { digestWords } from '../../../src/shard/keys.ts';
@@ -81,5 +82,27 @@ describe('a task that is held', () => {
     expect(reasonOfHolds(holdBit('paused') | holdBit('dependency'))).toBe('Dependency');
     expect(reasonOfHolds(holdBit('paused'))).toBe('Paused');
     expect(reasonOfHolds(0)).toBeUndefined();
+  });
+});
+
+describe('the start bound of a task that was held', () => {
+  test('counts from when the last hold was gone, also where a node had it meanwhile', () => {
+    const { state, rows } = stateWith(holdBit('dependency'), 0);
+    const [held, free] = rows as [number, number];
+    expect(state.due.hasBound(held)).toBe(false);
+    state.assign(free, { node: 'n1', nodeName: 'one', incarnation: 'i' });
+    state.hold(free, 'paused');
+    checkState(state);
+    state.beginCommand(2, epochMs + 5_000);
+    for (const [row, kind] of [
+      [held, 'dependency'],
+      [free, 'paused'],
+    ] as const) {
+      state.release(row, kind);
+      checkState(state);
+    }
+    const boundMs = (row: number): number => state.due.boundMs(row) - limits.toleranceMsDefault;
+    expect([boundMs(held), boundMs(free)]).toEqual([epochMs + 5_000, epochMs + 1_000]);
+    expect(state.due.size).toBe(2);
   });
 });

@@ -186,7 +186,9 @@ describe('attempts', () => {
       state: 'running',
       cancelling: false,
       leaseMs: 30_000,
+      capMs: 0,
       assignedAtMs: epochMs,
+      boundMs: epochMs + limits.toleranceMsDefault,
       arrayIndex: undefined,
       digest: hex(specEntry(spec).digest),
       demand: expect.objectContaining({ tier: 'regular', request: tierDefaults.regular }),
@@ -257,7 +259,7 @@ describe('attempts', () => {
 });
 
 describe('the ready queue', () => {
-  test('gives the first of each demand, the demand with the oldest task first', () => {
+  test('gives the first of each lane, the lane with the earliest bound first', () => {
     const shard = new TestShard();
     shard.submit([idOf(1), idOf(2)], aSpec({ tier: 'regular' }));
     shard.atMs = 10;
@@ -266,26 +268,29 @@ describe('the ready queue', () => {
     shard.submit([idOf(3)]);
     const batches = shard.machine.readyBatches(2, epochMs + 20);
     const shown = batches.map(batch => [
-      batch.demand.tier,
+      batch.lane.demand.tier,
+      batch.lane.tenant,
       batch.count,
       batch.tasks.map(t => t.id),
     ]);
     expect(shown).toEqual([
-      ['regular', 2, [idOf(1), idOf(2)]],
-      ['basic', 4, [idOf(5), idOf(7)]],
+      ['regular', 'default', 2, [idOf(1), idOf(2)]],
+      ['basic', 'other', 3, [idOf(5), idOf(7)]],
+      ['basic', 'default', 1, [idOf(3)]],
     ]);
     expect(batches[1]?.tasks[0]).toEqual({
       id: idOf(5),
-      tenant: 'other',
       readySinceMs: epochMs + 10,
+      boundMs: epochMs + 10 + limits.toleranceMsDefault,
+      capMs: 0,
       avoid: [],
     });
     shard.assign(idOf(1));
     shard.assign(idOf(2));
-    expect(shard.machine.readyBatches(2, epochMs + 20).map(batch => batch.count)).toEqual([4]);
+    expect(shard.machine.readyBatches(2, epochMs + 20).map(batch => batch.count)).toEqual([3, 1]);
   });
 
-  test('holds many demands and forgets those that nobody has', () => {
+  test('holds many lanes and forgets those that nobody has', () => {
     const shard = new TestShard();
     for (let n = 1; n <= 600; n++) {
       const request = { ...tierDefaults.basic, cpuMilli: n };
@@ -301,7 +306,7 @@ describe('the ready queue', () => {
       );
     }
     const batches = shard.machine.readyBatches(1, epochMs + 600);
-    expect(batches.map(batch => batch.demand.request.cpuMilli)).toEqual(
+    expect(batches.map(batch => batch.lane.demand.request.cpuMilli)).toEqual(
       Array.from({ length: 600 }, (_, n) => n + 1),
     );
     const items = Array.from({ length: 600 }, (_, n) => ({ taskId: idOf(n + 1) }));

@@ -8,9 +8,10 @@ import { hashWords, idWordMask, packId, unpackId } from '../../../src/shard/memo
 import { hashKey } from '../../../src/shard/memory/key-hash.ts';
 import { KnownKeys, SettledIds } from '../../../src/shard/memory/known-ids.ts';
 import { RowHeap } from '../../../src/shard/memory/row-heap.ts';
-import { demandOf, SpecTable } from '../../../src/shard/memory/spec-table.ts';
+import { SpecTable } from '../../../src/shard/memory/spec-table.ts';
 import { SpecUses } from '../../../src/shard/memory/spec-uses.ts';
 import { none, TaskTable } from '../../../src/shard/memory/task-table.ts';
+import { demandOf } from '../../../src/shard/memory/traits.ts';
 import { aSpec, idOf, specEntry } from '../../support/shard.ts';
 
 function wordsOf(id: TaskId): Uint32Array {

@@ -58,15 +58,18 @@ class Desk {
   /** Newest renewal that was acknowledged: what the leader puts into its dispatches. */
   renewed = 0;
 
-  dispatch(number: number, fence = 1, cpuMilli = 1_000, changes: Partial<TaskSpec> = {}) {
-    const spec = specOf(cpuMilli, changes);
+  dispatch(
+    number: number,
+    fence = 1,
+    cpuMilli = 1_000,
+    changes: Partial<TaskSpec> & { readonly boundInMs?: number } = {},
+  ) {
+    const { boundInMs, ...parts } = changes;
+    const spec = specOf(cpuMilli, parts);
+    const about = { incarnation: 'sup-1', renewed: this.renewed, run: 1, spec, boundInMs };
     const ref = { shard, taskId: id(number), fence };
     return this.checked(
-      this.reactor.onMessage(
-        { kind: 'dispatch', ...ref, incarnation: 'sup-1', renewed: this.renewed, run: 1, spec },
-        'n2',
-        this.now,
-      ),
+      this.reactor.onMessage({ kind: 'dispatch', ...ref, ...about }, 'n2', this.now),
     );
   }
 
@@ -247,6 +250,27 @@ describe('room', () => {
     expect(desk.reactor.free.cpuMilli).toBe(0);
     const launch = desk.ended(2).find(action => action.kind === 'launch');
     expect(launch?.kind === 'launch' && launch.launch.taskId).toBe(id(3));
+  });
+
+  test('what is queued starts by class, by the share of its tenant here, and by its bound', () => {
+    const desk = new Desk().withLease();
+    const [ours, theirs] = [{ tenant: 'ours' }, { tenant: 'theirs' }];
+    desk.dispatch(1, 1, 1_000, ours);
+    desk.dispatch(2, 1, 1_000, ours);
+    desk.dispatch(3, 1, 1_000, { ...ours, boundInMs: 900_000 });
+    desk.dispatch(4, 1, 1_000, { ...theirs, boundInMs: 800_000 });
+    desk.dispatch(5, 1, 1_000, { ...theirs, boundInMs: 700_000 });
+    for (const number of [1, 2]) desk.started(number);
+    const next = (number: number): unknown[] =>
+      desk
+        .ended(number)
+        .flatMap(action => (action.kind === 'launch' ? [action.launch.taskId] : []));
+    expect(next(1)).toEqual([id(5)]);
+    // One of each runs now: of equal shares the earlier bound.
+    desk.dispatch(6, 1, 1_000, { ...ours, boundInMs: 60_000 });
+    expect(next(2)).toEqual([id(6)]);
+    desk.started(5);
+    expect(next(5)).toEqual([id(4)]);
   });
 
   test('a full queue refuses, and goes on refusing that fence', () => {
