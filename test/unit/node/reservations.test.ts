@@ -82,6 +82,7 @@ describe('A reservation', () => {
   test('is for its tenant alone, and for what fits into it', async () => {
     const { world, node, reserve } = await start(1);
     await reserve(node);
+    await world.within(node.api.tenancy.createTenant('other', 'unlimited', adminToken));
     const codeOf = async (parts: Parameters<typeof someSpec>[0]) => {
       const [reply] = await world.within(node.api.submit([{ spec: someSpec(parts) }], admin));
       return reply?.ok === false ? `${reply.code}: ${reply.message}` : 'ok';
@@ -100,6 +101,9 @@ describe('A reservation', () => {
     );
     await expect(reserve(node, { tenant: 'other' })).rejects.toMatchObject({
       code: 'reservationTaken',
+    });
+    await expect(reserve(node, { name: 'p', tenant: 'nobody' })).rejects.toMatchObject({
+      code: 'unknownTenant',
     });
     await expect(reserve(node, { name: 'more' })).rejects.toMatchObject({ code: 'neverFits' });
     await expect(reserve(node, { name: 'p', nodes: ['nobody'] })).rejects.toMatchObject({
