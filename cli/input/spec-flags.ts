@@ -89,6 +89,14 @@ export const specFlags = {
     helpValue: 'WINDOW',
     ...many,
   }),
+  gang: string({
+    description: `so many tasks that start together or not at all, at most ${limits.gangMax}`,
+    helpValue: 'N',
+  }),
+  reservation: string({
+    description: 'run in the room of this reservation; see `tsched reserve`',
+    helpValue: 'NAME',
+  }),
   label: string({ description: 'label of the task; repeatable', helpValue: 'K=V', ...many }),
   require: string({
     description: 'label a node must have; repeatable',
@@ -156,6 +164,8 @@ const fieldOf: Record<SpecFlagName, string> = {
   priority: 'priority',
   'off-peak': 'offPeak',
   window: 'window',
+  gang: 'gang',
+  reservation: 'reservation',
   label: 'labels',
   require: 'require',
   prefer: 'prefer',
@@ -172,7 +182,7 @@ const fieldOf: Record<SpecFlagName, string> = {
 
 /** Repeatable lists of texts, not maps. */
 const lists: ReadonlySet<SpecFlagName> = new Set(['retry-on', 'no-retry-on', 'window']);
-const counts: ReadonlySet<SpecFlagName> = new Set(['iops', 'ports', 'attempts']);
+const counts: ReadonlySet<SpecFlagName> = new Set(['iops', 'ports', 'attempts', 'gang']);
 /** Take `HELD:MAX`. */
 const amounts: ReadonlySet<SpecFlagName> = new Set<SpecFlagName>(limitFieldNames);
 

@@ -22,6 +22,7 @@ import {
   stopNodeRoute,
   undrainNodeRoute,
 } from './routes/nodes.ts';
+import { releaseRoute, reservationsRoute, reserveRoute } from './routes/reservations.ts';
 import {
   backfillRoute,
   createScheduleRoute,
@@ -105,6 +106,9 @@ export const routes: readonly Route[] = [
   changeSettingsRoute,
   tiersRoute,
   setTierRoute,
+  reservationsRoute,
+  reserveRoute,
+  releaseRoute,
   joinTokenRoute,
   metricsRoute,
   openapiRoute,

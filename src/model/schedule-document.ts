@@ -41,6 +41,7 @@ const fieldNames = Object.keys(scheduleFields);
 /** What of a task document does not go with a schedule, and what does in its place. */
 const notScheduled: Readonly<Record<string, string>> = {
   id: 'each firing has an ID that follows from its occurrence; leave it out',
+  gang: 'a schedule makes one task at a time; let that task submit the gang',
   array: 'a schedule makes one task at a time; let that task submit the array',
   at: 'the schedule says when; leave it out',
   in: 'the schedule says when; `jitter` makes it late by chance',

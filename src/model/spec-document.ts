@@ -139,8 +139,17 @@ function cappedMs({ tier, capMs }: SpecDraft, tiers: TierBundles, problems: Prob
 }
 
 function checkTogether(draft: SpecDraft, run: Run | undefined, problems: ProblemList): void {
+  if (draft.gang !== undefined && draft.array !== undefined) {
+    problems.add('/gang', 'cannot go with `array`: a gang is one, of tasks that start together');
+  }
+  for (const name of ['orderKey', 'maxRunningPer'] as const) {
+    if (draft.gang === undefined || draft[name] === undefined) continue;
+    problems.add(`/${name}`, 'cannot go with `gang`: its tasks start together, not one by one');
+  }
   if (draft.idempotencyKey !== undefined) {
-    if (draft.array !== undefined) {
+    if (draft.gang !== undefined) {
+      problems.add('/idempotencyKey', 'cannot go with `gang`: all its tasks would be one');
+    } else if (draft.array !== undefined) {
       problems.add('/idempotencyKey', 'cannot go with `array`: all its tasks would be one');
     } else if (
       draft.id !== undefined &&
@@ -231,6 +240,8 @@ export function readSpecDocument(document: unknown, defaults: SpecDefaults): Spe
     maxRunningPer: undefined,
     retryOn: undefined,
     noRetryOn: undefined,
+    gang: undefined,
+    reservation: undefined,
     outputBytesMax: limits.outputBytesDefault,
     notBeforeMs: undefined,
     delayMs: undefined,
@@ -358,6 +369,8 @@ export function writeSpecDocument(spec: TaskSpec): Record<string, unknown> {
   if (spec.noRetryOn !== undefined) document['noRetryOn'] = spec.noRetryOn;
   if (spec.notBeforeMs !== undefined) document['at'] = formatInstant(spec.notBeforeMs);
   if (spec.delayMs !== undefined) document['in'] = formatDuration(spec.delayMs);
+  if (spec.gang !== undefined) document['gang'] = spec.gang;
+  if (spec.reservation !== undefined) document['reservation'] = spec.reservation;
   document['output'] = writeSize(spec.outputBytesMax);
   document['tenant'] = spec.tenant;
   document['owner'] = spec.owner;

@@ -65,6 +65,8 @@ export interface SpecDraft extends WaitingDraft {
   noRetryOn: readonly string[] | undefined;
   notBeforeMs: number | undefined;
   delayMs: number | undefined;
+  gang: number | undefined;
+  reservation: string | undefined;
   outputBytesMax: number;
   tenant: string;
   owner: string;
@@ -359,6 +361,12 @@ export const fieldReaders: { readonly [Name in SpecFieldName]: FieldReader } = {
   in: (draft, value, pointer, problems) => {
     const range = { min: 0, max: limits.delayMsMax };
     draft.delayMs = readDuration(problems, pointer, value, range) || undefined;
+  },
+  gang: (draft, value, pointer, problems) => {
+    draft.gang = readCount(problems, pointer, value, { min: 2, max: limits.gangMax });
+  },
+  reservation: (draft, value, pointer, problems) => {
+    draft.reservation = readText(problems, pointer, value, shortText);
   },
   output: (draft, value, pointer, problems) => {
     const range = { min: 1, max: limits.outputBytesMax };

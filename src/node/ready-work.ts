@@ -45,7 +45,7 @@ export function readyWork(
       for (const task of tasks) {
         if (isPlacing(task.id)) continue;
         entry.tasks.push(task);
-        shardOf.set(task.id, leader);
+        for (const { id } of task.gang ?? [task]) shardOf.set(id, leader);
       }
     }
     const nextMs = machine.nextReadyAtMs();

@@ -24,6 +24,7 @@ import { coolDownMs } from '../placement/cool-down.ts';
 import { plan } from '../placement/plan.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
+import { propose } from './placed.ts';
 import type { PlacementDesk, PlacementRooms } from './placement-desk.ts';
 import {
   claimsOfOthers,
@@ -35,6 +36,7 @@ import {
 import { demandOfWork, type ReadyWork, readyWork } from './ready-work.ts';
 import type { ShardLeader } from './shard-leader.ts';
 import { spreadCounts } from './spread-counts.ts';
+import { TakenShares } from './taken-shares.ts';
 
 /** Least time between two plans: events in between are taken together. */
 const paceMs = 3;
@@ -54,6 +56,8 @@ interface Known {
   refusals: number;
   reserved: Resources;
   reservedCount: number;
+  /** The same of what the node keeps for reservations. */
+  readonly taken: TakenShares;
 }
 
 interface Reservation {
@@ -71,6 +75,7 @@ export class Scheduler implements PlacementDesk {
   readonly #send: (node: NodeId, message: ToWorker, encode: () => Uint8Array) => void;
   readonly #connected: (node: NodeId) => boolean;
   readonly #policy: PlacementPolicy;
+  readonly hostOf: (node: NodeId) => string;
   readonly #known = new Map<NodeId, Known>();
   readonly #leaders = new Map<number, ShardLeader>();
   readonly #leadsSince = new WeakMap<ShardLeader, number>();
@@ -98,6 +103,7 @@ export class Scheduler implements PlacementDesk {
     readonly send: (node: NodeId, message: ToWorker, encode: () => Uint8Array) => void;
     readonly connected: (node: NodeId) => boolean;
     readonly policy: PlacementPolicy;
+    readonly hostOf: (node: NodeId) => string;
   }) {
     this.#clock = deps.clock;
     this.#random = deps.random;
@@ -105,6 +111,7 @@ export class Scheduler implements PlacementDesk {
     this.#send = deps.send;
     this.#connected = deps.connected;
     this.#policy = deps.policy;
+    this.hostOf = deps.hostOf;
   }
 
   toWorker(node: NodeId, message: ToWorker, encode: () => Uint8Array): void {
@@ -170,6 +177,7 @@ export class Scheduler implements PlacementDesk {
         refusals: 0,
         reserved: noResources,
         reservedCount: 0,
+        taken: new TakenShares(),
       });
     } else {
       const before = known.advertisement;
@@ -199,6 +207,7 @@ export class Scheduler implements PlacementDesk {
         ageMs,
         reserved: known.reserved,
         reservedCount: known.reservedCount,
+        shares: known.taken.left(known.advertisement.shares),
         coolDownUntilMs: known.coolDownUntilMs,
       });
     }
@@ -219,8 +228,12 @@ export class Scheduler implements PlacementDesk {
     this.#reservations.delete(taskId);
     const known = this.#known.get(reservation.node);
     if (known === undefined) return;
-    known.reserved = subtractResources(known.reserved, reservation.demand.request);
-    known.reservedCount--;
+    const { demand } = reservation;
+    if (demand.reservation) known.taken.give(demand.reservation, demand.request);
+    else {
+      known.reserved = subtractResources(known.reserved, demand.request);
+      known.reservedCount--;
+    }
     this.wake();
   }
 
@@ -244,8 +257,11 @@ export class Scheduler implements PlacementDesk {
     if (known === undefined) return;
     this.answered(taskId);
     this.#reservations.set(taskId, { shard, node, demand });
-    known.reserved = addResources(known.reserved, demand.request);
-    known.reservedCount++;
+    if (demand.reservation) known.taken.take(demand.reservation, demand.request);
+    else {
+      known.reserved = addResources(known.reserved, demand.request);
+      known.reservedCount++;
+    }
   }
 
   /** Why a ready task of this lane was not placed at the last plan. */
@@ -291,21 +307,18 @@ export class Scheduler implements PlacementDesk {
     }
     this.#claims = result.claims;
     this.#demand = { ...this.#demand, claims: result.claims };
-    const byShard = new Map<
-      ShardLeader,
-      { taskId: TaskId; node: NodeId; nodeName: string; incarnation: string }[]
-    >();
-    for (const placement of result.placements) {
-      const leader = shardOf.get(placement.taskId);
+    for (const { taskId, tenant, node, demand } of result.placements) {
+      const leader = shardOf.get(taskId);
       if (leader === undefined) continue;
-      const { taskId, node, nodeName, incarnation, tenant, demand } = placement;
       this.#placing.set(taskId, { tenant, node, demand });
       this.#reserve(leader.shard, taskId, node, demand);
-      const items = byShard.get(leader);
-      if (items === undefined) byShard.set(leader, [{ taskId, node, nodeName, incarnation }]);
-      else items.push({ taskId, node, nodeName, incarnation });
     }
-    for (const [leader, items] of byShard) this.#assign(leader, items);
+    propose(result.placements, shardOf, this.#log, (tasks, holds) => {
+      for (const { taskId } of tasks) {
+        this.#placing.delete(taskId);
+        if (!holds) this.answered(taskId);
+      }
+    });
     if (result.placements.length >= placementsMax) this.wake();
     else if (result.blocked.length > 0) this.#wakeIn(idlePaceMs);
     else if (again !== undefined) this.#wakeIn(again);
@@ -333,31 +346,6 @@ export class Scheduler implements PlacementDesk {
     });
   }
 
-  #assign(
-    leader: ShardLeader,
-    items: { taskId: TaskId; node: NodeId; nodeName: string; incarnation: string }[],
-  ): void {
-    leader.assign(items).then(
-      replies => {
-        replies.forEach((reply, position) => {
-          const { taskId } = items[position]!;
-          this.#placing.delete(taskId);
-          if (!reply.ok) this.answered(taskId);
-        });
-      },
-      (error: unknown) => {
-        this.#log.debug('an assignment was not recorded', {
-          shard: leader.shard,
-          why: String(error),
-        });
-        for (const { taskId } of items) {
-          this.#placing.delete(taskId);
-          this.answered(taskId);
-        }
-      },
-    );
-  }
-
   /** Ready tasks of all shards led here, at most the top K of each lane. */
   #collect(): ReadyWork {
     const perShard = Math.max(1, Math.ceil((2 * this.#room()) / Math.max(1, this.#leaders.size)));
@@ -373,9 +361,12 @@ export class Scheduler implements PlacementDesk {
   /** About how many tasks could be placed now: the K of the top K that are offered. */
   #room(): number {
     let room = 0;
-    for (const { advertisement, reserved, reservedCount } of this.#known.values()) {
+    for (const { advertisement, reserved, reservedCount, taken } of this.#known.values()) {
       const free = advertisement.free.cpuMilli - reserved.cpuMilli;
       room += Math.max(0, Math.floor(free / this.#smallestCpu));
+      for (const { left } of taken.left(advertisement.shares) ?? []) {
+        room += Math.max(0, Math.floor(left.cpuMilli / this.#smallestCpu));
+      }
       room += Math.max(0, advertisement.queueRoom - reservedCount);
     }
     return Math.min(room, placementsMax);

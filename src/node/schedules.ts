@@ -113,7 +113,7 @@ export class Schedules implements SchedulesApi {
     const periodMs = periodOf(definition);
     const spec = { ...this.#gate.specOf(asked), periodMs };
     const unfit = this.#writes.unfit(spec);
-    if (unfit !== undefined) throw new TschedError('neverFits', unfit);
+    if (unfit !== undefined) throw new TschedError(unfit.code, unfit.message);
     const { digest, bytes } = encodeWithDigest(spec);
     const items = [{ definition, digest, spec: bytes }];
     const reply = await this.#change({ kind: 'createSchedule', items }, definition, actor);

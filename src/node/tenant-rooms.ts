@@ -48,10 +48,11 @@ interface Room {
   next: Bounded | undefined;
 }
 
-const boundedOf = (request: Resources): Bounded => ({
-  running: 1,
-  cpuMilli: request.cpuMilli,
-  memoryBytes: request.memoryBytes,
+/** Of so many tasks that start together. */
+const boundedOf = (request: Resources, count: number): Bounded => ({
+  running: count,
+  cpuMilli: count * request.cpuMilli,
+  memoryBytes: count * request.memoryBytes,
 });
 
 const add = (left: Bounded, right: Bounded): Bounded => ({
@@ -144,7 +145,7 @@ export class TenantRooms implements PlacementRooms {
     for (const { lane, task } of bounded) {
       const { id } = task;
       const { tenant } = lane;
-      const needs = boundedOf(lane.demand.request);
+      const needs = boundedOf(lane.demand.request, task.gang?.length ?? 1);
       const use = add(spent.get(tenant) ?? this.#useWithOffered(tenant), needs);
       if (!held.has(tenant) && fits(use, this.#ceiling(tenant, plans.get(tenant)!))) {
         spent.set(tenant, use);

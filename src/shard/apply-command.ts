@@ -3,6 +3,7 @@ import { unreachable } from '../model/assert.ts';
 import type { ItemReply, ShardCommand } from '../model/command.ts';
 import { applyAdopt } from './commands/adopt.ts';
 import { applyAssign } from './commands/assign.ts';
+import { applyAssignGang } from './commands/assign-gang.ts';
 import { applyBackfill } from './commands/backfill.ts';
 import { applyCancel } from './commands/cancel.ts';
 import { applyCharge } from './commands/charge.ts';
@@ -34,6 +35,8 @@ export function applyCommand(
       return applySubmit(turn, command, specs);
     case 'assign':
       return applyAssign(turn, command);
+    case 'assignGang':
+      return applyAssignGang(turn, command);
     case 'unassign':
       return applyUnassign(turn, command);
     case 'start':

@@ -8,7 +8,7 @@ import { errorTable } from '../model/errors.ts';
 import { parseTaskId, type TaskId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
 import { firingId, type QueuedFiring } from '../model/schedule.ts';
-import { cancelTask } from './commands/cancel.ts';
+import { cancelRow } from './commands/cancel.ts';
 import { prepareSpec, submitOne } from './commands/submit.ts';
 import { digestWords } from './keys.ts';
 import type { Schedule } from './schedules.ts';
@@ -50,7 +50,10 @@ function decide(turn: Turn, schedule: Schedule, firing: QueuedFiring): Decided {
     });
     const { name } = schedule.definition;
     const reason = `replaced by the next occurrence of schedule ${name}`;
-    for (const id of active) cancelTask(turn, id, { reason, by: `schedule:${name}` });
+    for (const id of active) {
+      const row = turn.state.lookUp(id);
+      if (row >= 0) cancelRow(turn, row, { reason, by: `schedule:${name}` });
+    }
     return { fate: 'queued' };
   }
   return giveUp(turn, schedule);

@@ -13,8 +13,8 @@ export interface LiveAttempt {
   readonly nodeName: string;
   readonly incarnation: string;
   readonly state: 'assigned' | 'running';
-  /** Its node is to end it. */
-  readonly cancelling: boolean;
+  /** Its node is to end it: somebody asked for that, or its gang runs again. */
+  readonly ending: 'cancelled' | 'superseded' | undefined;
   readonly leaseMs: number;
   /** Execution cap; 0 is none. */
   readonly capMs: number;
@@ -41,7 +41,7 @@ export function liveAttempt({ table, specs, due }: ShardState, row: number): Liv
     nodeName,
     incarnation,
     state: table.state(row) === stateCode.running ? 'running' : 'assigned',
-    cancelling: detail.cancelRequested !== undefined,
+    ending: detail.cancelRequested ? 'cancelled' : detail.recall && 'superseded',
     leaseMs,
     capMs,
     assignedAtMs,

@@ -121,6 +121,7 @@ function loadUnsettled(
   detail.cancelRequested = record.cancelRequested;
   detail.avoid = record.avoid;
   detail.supervisorsLost = record.supervisorsLost ?? 0;
+  detail.recall = record.recall;
   const live = head.state === stateCode.waiting ? undefined : record.attempts.at(-1);
   detail.ended = live === undefined ? record.attempts : record.attempts.slice(0, -1);
   if (live !== undefined) state.attempts.set(row, live);
@@ -139,6 +140,7 @@ function queueAll(state: ShardState): void {
   const { table } = state;
   for (let row = 0; row < table.rowsEnd; row++) {
     assert(state.specs.isLearned(table.spec(row)), 'the spec of an unsettled task is stored');
+    state.gangs.add(row);
     const code = table.state(row);
     state.uses.enter(state.specs.traits(table.spec(row)), code);
     if (code === stateCode.waiting) state.enqueue(row);

@@ -35,6 +35,7 @@ export function recordBodyOf(state: ShardState, row: number): TaskRecordBody {
     arrayIndex: detail?.arrayIndex,
     firing: detail?.firing,
     cancelRequested: detail?.cancelRequested,
+    recall: detail?.recall,
     avoid: detail?.avoid ?? [],
     attempts: detail?.live ? [...attempts, detail.live] : attempts,
     outcome: detail?.outcome,

@@ -20,7 +20,13 @@ import { limits } from '../model/limits.ts';
 import { type TaskState, taskStates } from '../model/task.ts';
 import { digestBytes, digestHex, digestLength, digestWords } from './keys.ts';
 import { idWordCount, idWordMask, packId, unpackId } from './memory/id-words.ts';
-import type { AttemptRecord, CancelRequest, FiringOf } from './memory/task-detail.ts';
+import {
+  type AttemptRecord,
+  type CancelRequest,
+  type FiringOf,
+  type Recall,
+  recallKinds,
+} from './memory/task-detail.ts';
 
 export interface TaskRecord {
   readonly id: TaskId;
@@ -54,6 +60,8 @@ export interface TaskRecord {
   readonly arrayIndex?: number | undefined;
   readonly firing?: FiringOf | undefined;
   readonly cancelRequested?: CancelRequest | undefined;
+  /** Of the live attempt of a task of a gang. */
+  readonly recall?: Recall | undefined;
   readonly avoid: readonly NodeId[];
   /** Oldest first; the last is live while the task is assigned or running. */
   readonly attempts: readonly AttemptRecord[];
@@ -69,6 +77,7 @@ const extendedVersion = 2;
 /** Tags of the fields of version 2: append-only; a retired one stays listed. */
 const extra = {
   holds: 1,
+  recall: 4,
   firing: 12,
   boundMissed: 16,
   lineNumber: 21,
@@ -153,11 +162,12 @@ const noExtras: readonly Extra[] = [];
 
 /** What a task has beyond version 1, by ascending tag. */
 function extrasOf(record: TaskRecordBody): readonly Extra[] {
-  const { holds, firing, boundMissed, lineNumber, supervisorsLost } = record;
-  const isPlain = holds === 0 && !firing && !boundMissed;
+  const { holds, recall, firing, boundMissed, lineNumber, supervisorsLost } = record;
+  const isPlain = holds === 0 && !recall && !firing && !boundMissed;
   if (isPlain && lineNumber === undefined && !supervisorsLost) return noExtras;
   const extras: Extra[] = [];
   if (holds !== 0) extras.push([extra.holds, w => w.varint(holds)]);
+  if (recall !== undefined) extras.push([extra.recall, w => writeRecall(w, recall)]);
   if (firing !== undefined) {
     extras.push([extra.firing, w => w.text(firing.schedule).varint(firing.occurrenceMs)]);
   }
@@ -167,8 +177,19 @@ function extrasOf(record: TaskRecordBody): readonly Extra[] {
   return extras;
 }
 
+function writeRecall(writer: ByteWriter, { kind, reason }: Recall): void {
+  writer.u8(recallKinds.indexOf(kind)).text(reason);
+}
+
+function readRecall(reader: ByteReader): Recall {
+  const kind = recallKinds[reader.u8()];
+  if (kind === undefined) throw new DecodeError('unknown recall');
+  return { kind, reason: reader.text(textBytesMax) };
+}
+
 interface Extras {
   holds: number;
+  recall?: Recall;
   firing?: FiringOf;
   boundMissed: boolean;
   lineNumber?: number;
@@ -185,6 +206,9 @@ function readExtras(reader: ByteReader): Extras {
     switch (tag) {
       case extra.holds:
         extras.holds = body.varint();
+        break;
+      case extra.recall:
+        extras.recall = readRecall(body);
         break;
       case extra.firing:
         extras.firing = { schedule: body.text(textBytesMax), occurrenceMs: body.varint() };

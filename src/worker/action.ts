@@ -16,6 +16,8 @@ export interface Launch extends AttemptRef {
   readonly spec: TaskSpec;
   /** What was left to its start bound when it was dispatched, where that was told. */
   readonly boundInMs?: number | undefined;
+  /** Of a gang: where each of it runs, by rank; empty for one that is done. */
+  readonly peers?: readonly string[] | undefined;
 }
 
 export type WorkerAction =

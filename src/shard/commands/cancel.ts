@@ -1,6 +1,7 @@
 /**
  * cancel: somebody does not want the task any more. A waiting task settles at once; an attempt is
- * ended by its worker first, and if it succeeds before that, the task succeeded.
+ * ended by its worker first, and if it succeeds before that, the task succeeded. With one of a gang
+ * the others are cancelled.
  *
  * Items    tasks; one reason for all.
  * Replies  ok
@@ -17,17 +18,30 @@ import { accept, refuseMissing, type Turn } from '../turn.ts';
 
 type Cancel = ShardCommand & { readonly kind: 'cancel' };
 
-export const applyCancel = (turn: Turn, command: Cancel): ItemReply[] =>
-  command.items.map(({ taskId }) =>
-    cancelTask(turn, taskId, { reason: command.reason, by: turn.actor.name }),
-  );
+export function applyCancel(turn: Turn, command: Cancel): ItemReply[] {
+  const { state } = turn;
+  const request = { reason: command.reason, by: turn.actor.name };
+  /** Settled by this command, with another of their gang. */
+  const along = new Set<TaskId>();
+  return command.items.map(({ taskId }) => {
+    const row = state.lookUp(taskId);
+    if (row < 0) return along.has(taskId) ? accept(taskId, true) : refuseMissing(taskId, row);
+    const gang = state.gangs.of(row);
+    const reply = cancelRow(turn, row, request);
+    for (const other of gang) {
+      if (other === row) continue;
+      along.add(state.table.id(other));
+      cancelRow(turn, other, request);
+    }
+    return reply;
+  });
+}
 
-/** What a cancel does, also where another command asks for it. */
-export function cancelTask(turn: Turn, taskId: TaskId, request: CancelRequest): ItemReply {
+/** What a cancel of one task does, also where another command asks for it. */
+export function cancelRow(turn: Turn, row: number, request: CancelRequest): ItemReply {
   const { state, effects } = turn;
   const { reason } = request;
-  const row = state.lookUp(taskId);
-  if (row < 0) return refuseMissing(taskId, row);
+  const taskId = state.table.id(row);
   const live = state.live(row);
   const detail = state.table.ensureDetail(row);
   if (detail.cancelRequested !== undefined) return accept(taskId, true);

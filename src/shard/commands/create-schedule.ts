@@ -53,6 +53,7 @@ function create(turn: Turn, { definition, digest, spec }: CreateScheduleItem): I
   if (terms.tenant !== definition.tenant) {
     return refuse(noTask, 'badSpec', 'the task belongs to another tenant than its schedule');
   }
+  if (terms.gang !== undefined) return refuse(noTask, 'badSpec', 'a gang is more than one task');
   if (keyOf(terms) !== undefined || lineOf(terms) !== undefined) {
     return refuse(noTask, 'badSpec', 'a task with a key has a slot of its own');
   }

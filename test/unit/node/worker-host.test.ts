@@ -71,6 +71,7 @@ class Desk {
         runningMax: 8,
       },
       deliverHere: () => undefined,
+      shares: () => [],
       describe: () => ({ leads: [], demand: undefined, httpAddress: '', registryIndex: 1 }),
       changed: () => undefined,
     });
