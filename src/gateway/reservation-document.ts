@@ -4,7 +4,7 @@
  */
 import { limits } from '../model/limits.ts';
 import type { ReservationAsk } from '../model/reservation.ts';
-import { noResources, type Resources, tiers } from '../model/resources.ts';
+import { noResources, type ResourceName, type Resources, tiers } from '../model/resources.ts';
 import { amountReaders } from '../model/spec-field-readers.ts';
 import { closestName, type JsonSchema, specFields } from '../model/spec-fields.ts';
 import {
@@ -88,16 +88,22 @@ function nameOf(problems: ProblemList, pointer: string, value: unknown): string 
   return problems.add(pointer, `must be letters, digits, ".", "-" and "_", not ${what}`);
 }
 
+/** What tasks of every tier take: a reservation without it would be of use to none. */
+const neededByTasks: ReadonlySet<ResourceName> = new Set<ResourceName>(['cpuMilli', 'memoryBytes']);
+
 function amountOf(problems: ProblemList, given: Record<string, unknown>): Resources {
   const amount: { -readonly [Name in keyof Resources]: number } = { ...noResources };
   const before = problems.found.length;
   for (const [field, [resource, read]] of Object.entries(amountReaders)) {
-    if (given[field] === undefined) continue;
-    amount[resource] = read(problems, pointerStep(field), given[field]) ?? 0;
+    const pointer = pointerStep(field);
+    if (given[field] !== undefined) amount[resource] = read(problems, pointer, given[field]) ?? 0;
+    else if (neededByTasks.has(resource)) {
+      problems.add(pointer, 'is missing: tasks take some of it; give how much is held, or 0');
+    }
   }
   const isNothing = Object.values(amount).every(value => value === 0);
   if (isNothing && problems.found.length === before) {
-    problems.add('', 'says nothing to hold: give `cpu`, `memory` or another amount');
+    problems.add('', 'says nothing to hold: give more than 0 of something');
   }
   return amount;
 }

@@ -65,7 +65,8 @@ describe('Reserved room', () => {
   test(
     'is used by tasks that name it and by no other, until it is released',
     async () => {
-      await ok(['reserve', 'create', 'kept', '--cpu', '1.5', '--count', '3', '--for', '1h']);
+      const held = ['--cpu', '1.5', '--memory', '128MiB', '--count', '3', '--for', '1h'];
+      await ok(['reserve', 'create', 'kept', ...held]);
       // Each node has half a CPU for others now; what asks for one waits.
       const other = await ok(['submit', '-q', '--cpu', '1', '--', 'true']);
       const named = await ok([
@@ -91,7 +92,7 @@ describe('Reserved room', () => {
         'what it uses is shown',
         async () => {
           const listed = await ok(['reserve', 'list']);
-          return /kept .* 1 cpu /.test(listed);
+          return /kept .* 1 cpu, /.test(listed);
         },
         20_000,
       );

@@ -116,7 +116,7 @@ describe('tiers', () => {
 });
 
 describe('reservations', () => {
-  const nightly = { name: 'nightly', cpu: 2, nodes: ['node-a'], for: '7d' };
+  const nightly = { name: 'nightly', cpu: 2, memory: '1GiB', nodes: ['node-a'], for: '7d' };
 
   test('are made, listed and released', async () => {
     const made = await client.post('/v1/reservations', nightly);
@@ -152,6 +152,14 @@ describe('reservations', () => {
       expect(status).toBe(400);
       expect(JSON.stringify(json)).toMatch(/"pointer":"\/(until|for)"/);
     }
+  });
+
+  test('without what every task takes are refused', async () => {
+    const { memory: _, ...without } = nightly;
+    expect((await client.post('/v1/reservations', without)).json).toMatchObject({
+      problems: [{ pointer: '/memory' }],
+    });
+    expect((await client.post('/v1/reservations', { ...nightly, cpu: 0 })).status).toBe(201);
   });
 
   test('are made by administrators only', async () => {

@@ -21,7 +21,7 @@ export default class ReserveCreate extends BaseCommand {
   static override usage = 'reserve create NAME [flags]';
   static override examples = [
     '<%= config.bin %> reserve create nightly --cpu 4 --memory 8GiB --count 2 --for 30d',
-    '<%= config.bin %> reserve create gpu --cpu 8 --node node-a --tenant lab --until 2027-03-01',
+    '<%= config.bin %> reserve create gpu --cpu 8 --memory 32GiB --node node-a --until 2027-03-01',
     '<%= config.bin %> submit --reservation nightly -- ./report.sh',
   ];
   static override args = {

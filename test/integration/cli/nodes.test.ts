@@ -131,7 +131,8 @@ describe('reserve', () => {
       ...['--node', 'n', '--count', '2'],
     ]);
     expect(code).toBe(2);
-    for (const place of ['/name', '/cpu', '/until', '/count']) expect(stderr).toContain(place);
+    for (const place of ['/name', '/cpu', '/memory', '/until', '/count'])
+      expect(stderr).toContain(place);
     expect((await bench.run(['reserve', 'create'])).code).toBe(2);
   });
 });
