@@ -150,7 +150,7 @@ export class ScheduleClock {
       const schedule = item.fires ? schedules.find(item) : undefined;
       return schedule === undefined ? [] : [{ item, schedule }];
     });
-    const refusals = await this.#gate.refusals(firing.map(({ schedule }) => schedule));
+    const refusals = await this.#gate.refusalsOfDue(firing.map(({ schedule }) => schedule));
     const refused = new Set(firing.filter((_, place) => refusals[place]).map(({ item }) => item));
     const waiting = new Set<string>();
     return wanted.filter(item => {
