@@ -17,10 +17,11 @@ interface CancelResult {
 const concurrentMax = 16;
 
 export default class Cancel extends BaseCommand {
-  static override summary = 'Cancel tasks.';
+  static override summary = 'Cancel tasks and workflows.';
   static override description =
     'A waiting task is cancelled at once. A running one is asked to end: SIGTERM to its whole process ' +
-    'tree, SIGKILL after its grace; `tsched wait` tells when it has. Repeating it is safe.\n\n' +
+    'tree, SIGKILL after its grace; `tsched wait` tells when it has. Of a workflow every task that has ' +
+    'not settled is cancelled, and none starts any more. Repeating it is safe.\n\n' +
     exitCodeText([0, 1, 2, 6, 8]);
   static override usage = 'cancel ID... [flags]';
   static override examples = [
@@ -29,7 +30,12 @@ export default class Cancel extends BaseCommand {
     '<%= config.bin %> cancel $(<%= config.bin %> list -q --state waiting)',
   ];
   static override args = {
-    id: stringArg({ description: 'tasks', required: true, multiple: true, ignoreStdin: true }),
+    id: stringArg({
+      description: 'tasks or workflows',
+      required: true,
+      multiple: true,
+      ignoreStdin: true,
+    }),
   };
   static override flags = {
     reason: string({ description: 'told to whoever asks later', default: '' }),
@@ -67,6 +73,13 @@ export default class Cancel extends BaseCommand {
 }
 
 async function cancelOne(client: Client, id: string, reason: string): Promise<CancelResult> {
+  const { cancelWorkflow, taskOrWorkflow } = await import('../workflow-client.ts');
+  const found = await taskOrWorkflow(client, id, () => cancelTask(client, id, reason));
+  if ('task' in found) return found.task;
+  return { ok: true, id: await cancelWorkflow(client, found.workflow.id, reason) };
+}
+
+async function cancelTask(client: Client, id: string, reason: string): Promise<CancelResult> {
   const { body } = await client.call<{ ok?: boolean; id?: string } | undefined>({
     method: 'POST',
     path: `/v1/tasks/${encodeURIComponent(id)}/cancel`,

@@ -45,6 +45,15 @@ export const specFlags = {
     description: 'a later submit with the same key and task is the same task',
     helpValue: 'KEY',
   }),
+  after: string({
+    description: 'task that has to settle first, anywhere in the cluster; repeatable',
+    helpValue: 'ID',
+    ...many,
+  }),
+  when: string({
+    description: 'with --after: success (unless given), failure or always',
+    helpValue: 'WHEN',
+  }),
   'order-key': string({
     description: 'tasks of one key run one at a time, in the order in which they were taken',
     helpValue: 'KEY',
@@ -120,6 +129,8 @@ const fieldOf: Record<SpecFlagName, string> = {
   attempts: 'attempts',
   backoff: 'backoff',
   'idempotency-key': 'idempotencyKey',
+  after: 'after',
+  when: 'when',
   'order-key': 'orderKey',
   'max-running-per': 'maxRunningPer',
   'retry-on': 'retryOn',
@@ -137,8 +148,8 @@ const fieldOf: Record<SpecFlagName, string> = {
   id: 'id',
 };
 
-/** Lists of texts, not maps. */
-const lists: ReadonlySet<SpecFlagName> = new Set(['retry-on', 'no-retry-on']);
+/** Flags whose values are a list as they stand. */
+const lists: ReadonlySet<SpecFlagName> = new Set(['after', 'retry-on', 'no-retry-on']);
 const counts: ReadonlySet<SpecFlagName> = new Set(['iops', 'ports', 'attempts']);
 /** Take `HELD:MAX`. */
 const amounts: ReadonlySet<SpecFlagName> = new Set<SpecFlagName>(limitFieldNames);

@@ -30,7 +30,11 @@ export interface TaskInput {
 const keyPart = (problem: SpecProblem): 'key' | 'value' =>
   problem.code === 'notYet' || problem.message.includes('unknown field') ? 'key' : 'value';
 
-function placeProblem(problem: SpecProblem, input: TaskInput, flags: TaskDocument): PlacedProblem {
+export function placeProblem(
+  problem: SpecProblem,
+  input: TaskInput,
+  flags: TaskDocument,
+): PlacedProblem {
   const { pointer, message } = problem;
   const field = pointer.split('/')[1];
   if (field !== undefined && Object.hasOwn(flags, field)) {
@@ -44,7 +48,10 @@ function placeProblem(problem: SpecProblem, input: TaskInput, flags: TaskDocumen
 /** Over this many problems in one file the rest is counted only. */
 const problemsToldMax = 20;
 
-function refusal(found: readonly (PlacedProblem & { code: SpecProblem['code'] })[]): CliError {
+/** One error that tells all problems. */
+export function refusal(
+  found: readonly (PlacedProblem & { code: SpecProblem['code'] })[],
+): CliError {
   const [first] = found;
   const code = found.every(problem => problem.code === first!.code) ? first!.code : 'badSpec';
   if (found.length === 1) {

@@ -40,6 +40,13 @@ import {
 } from './routes/tenants.ts';
 import { setTierRoute, tiersRoute } from './routes/tiers.ts';
 import { waitRoute } from './routes/wait.ts';
+import {
+  cancelWorkflowRoute,
+  getWorkflowRoute,
+  retryWorkflowRoute,
+  submitWorkflowRoute,
+  waitWorkflowRoute,
+} from './routes/workflows.ts';
 
 export const routes: readonly Route[] = [
   healthRoute,
@@ -55,6 +62,11 @@ export const routes: readonly Route[] = [
   cancelRoute,
   cancelManyRoute,
   retryRoute,
+  submitWorkflowRoute,
+  getWorkflowRoute,
+  waitWorkflowRoute,
+  cancelWorkflowRoute,
+  retryWorkflowRoute,
   deadLettersRoute,
   replayRoute,
   purgeRoute,

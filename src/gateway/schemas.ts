@@ -8,16 +8,17 @@ import { limits } from '../model/limits.ts';
 import { resourceNames, tiers } from '../model/resources.ts';
 import type { JsonSchema } from '../model/spec-fields.ts';
 import { eventKinds, taskStates, waitingReasons } from '../model/task.ts';
+import { whens } from '../model/when.ts';
 
 export const text: JsonSchema = { type: 'string' };
-const flag: JsonSchema = { type: 'boolean' };
+export const flag: JsonSchema = { type: 'boolean' };
 export const whole: JsonSchema = { type: 'integer' };
 export const described = (schema: JsonSchema, description: string): JsonSchema => ({
   ...schema,
   description,
 });
 export const instant = described(whole, 'Milliseconds since 1970-01-01 UTC.');
-const texts: JsonSchema = { type: 'array', items: text };
+export const texts: JsonSchema = { type: 'array', items: text };
 const textMap: JsonSchema = { type: 'object', additionalProperties: text };
 export const listOf = (items: JsonSchema): JsonSchema => ({ type: 'array', items });
 
@@ -32,7 +33,7 @@ export function object(properties: Readonly<Record<string, JsonSchema>>): JsonSc
   };
 }
 
-const taskIdSchema = described(text, 'Task ID, 20 characters.');
+export const taskIdSchema = described(text, 'Task ID, 20 characters.');
 
 export const idParams = object({
   id: described(text, 'Task ID, its last 4 or more characters, or `last`.'),
@@ -85,6 +86,7 @@ const outcome = object({
   stderrBytes: whole,
   outputTruncated: flag,
   tail: described(text, 'Last bytes of the output.'),
+  'output?': described(text, 'What it handed on in its TSCHED_OUTPUT file.'),
   message: text,
   'supervisorLost?': described(flag, 'Of a lost one: its supervisor ended while it ran under it.'),
 });
@@ -102,7 +104,7 @@ const attempt = object({
 });
 
 const state: JsonSchema = { enum: taskStates };
-const reason = described(
+export const reason = described(
   text,
   `Of a waiting task one of ${waitingReasons.join(', ')}; else a sentence where there is one.`,
 );
@@ -131,6 +133,9 @@ export const taskViewSchema = object({
   'retryOf?': taskIdSchema,
   'arrayId?': taskIdSchema,
   'arrayIndex?': whole,
+  'workflowId?': described(taskIdSchema, 'Workflow that it is a task of.'),
+  'after?': described(listOf(taskIdSchema), 'Tasks by ID that it waited for.'),
+  'when?': { enum: whens },
   'cancelRequested?': object({ reason: text, by: text }),
   stale: described(flag, 'Read from a replica that could not confirm it with a majority.'),
   'staleMs?': described(whole, 'Since that replica last heard of a leader, where it did.'),

@@ -11,7 +11,8 @@ import { intoKeySlot } from '../model/slots.ts';
 import { readSpecDocument } from '../model/spec-document.ts';
 import type { SpecProblem } from '../model/spec-reading.ts';
 import type { TierBundles } from '../model/tiers.ts';
-import type { NodeApi, SubmitReply, SubmitRequest } from '../ports/node-api.ts';
+import type { NodeApi, SubmitRequest } from '../ports/node-api.ts';
+import type { SubmitReply } from '../ports/submit-reply.ts';
 import type { Identity } from './access.ts';
 import { type Problem, problemOf, problemOfDocument, problemOfError } from './problem.ts';
 

@@ -8,8 +8,17 @@ import { ByteReader, ByteWriter, DecodeError } from './bytes.ts';
 import type { ErrorCode } from './errors.ts';
 import type { NodeId, TaskId } from './ids.ts';
 import { limits } from './limits.ts';
+import { type Delivery, readDelivery, writeDelivery } from './message.ts';
 import { type TaskState, taskStates } from './task.ts';
 import { type Refusal, refusals } from './worker-protocol.ts';
+import {
+  readWorkflowHead,
+  readWorkflowItem,
+  type WorkflowHead,
+  type WorkflowItem,
+  writeWorkflowHead,
+  writeWorkflowItem,
+} from './workflow.ts';
 
 export interface SubmitItem {
   readonly id: TaskId;
@@ -42,6 +51,12 @@ export interface ExpireItem {
   readonly keyHash?: { readonly high: number; readonly low: number } | undefined;
 }
 
+/** `encodeSpec` bytes with the first 16 bytes of their sha256. */
+export interface SpecEntry {
+  readonly digest: Uint8Array;
+  readonly bytes: Uint8Array;
+}
+
 /** Who caused a command: a token's name and its tenant, or `node:<id>` for the cluster itself. */
 export interface Actor {
   readonly name: string;
@@ -55,8 +70,7 @@ interface Stamped {
 }
 
 interface SubmitBody {
-  /** `encodeSpec` bytes, each with the first 16 bytes of its sha256. */
-  readonly specs: readonly { readonly digest: Uint8Array; readonly bytes: Uint8Array }[];
+  readonly specs: readonly SpecEntry[];
   readonly items: readonly SubmitItem[];
 }
 
@@ -99,6 +113,23 @@ export type ShardCommand = Stamped &
     | ({ readonly kind: 'replay' } & SubmitBody)
     /** Nobody wants to hear of these dead letters any more. */
     | { readonly kind: 'purge'; readonly items: readonly { readonly taskId: TaskId }[] }
+    /** Messages of the shard `source`, by ascending number: the oldest that it has for this one. */
+    | { readonly kind: 'deliver'; readonly source: number; readonly items: readonly Delivery[] }
+    /** Messages that were delivered: they need not be repeated. */
+    | { readonly kind: 'acknowledge'; readonly items: readonly { readonly sequence: number }[] }
+    /** Tasks `from` and following of a workflow. It begins once all of them are there. */
+    | {
+        readonly kind: 'submitWorkflow';
+        readonly workflow: WorkflowHead;
+        readonly from: number;
+        readonly specs: readonly SpecEntry[];
+        readonly items: readonly WorkflowItem[];
+      }
+    | {
+        readonly kind: 'cancelWorkflow';
+        readonly items: readonly { readonly id: TaskId }[];
+        readonly reason: string;
+      }
   );
 
 /** A command without its stamp. */
@@ -121,6 +152,10 @@ const kindNumbers: Readonly<Record<ShardCommandKind, number>> = {
   cancel: 6,
   recover: 7,
   expire: 8,
+  deliver: 13,
+  acknowledge: 14,
+  submitWorkflow: 15,
+  cancelWorkflow: 16,
   charge: 31,
   adopt: 35,
   replay: 36,
@@ -151,6 +186,10 @@ export type ItemReply =
 
 const version = 1;
 
+function writeSpecEntry(writer: ByteWriter, spec: SpecEntry): void {
+  writer.raw(spec.digest).bytes(spec.bytes);
+}
+
 /** Used by every encoding in turn: a batch of submits would make a new buffer grow many times. */
 let commandWriter = new ByteWriter(4_096);
 const commandWriterKeptMax = 256 * 1024;
@@ -162,7 +201,7 @@ export function encodeShardCommand(command: ShardCommand): Uint8Array {
   switch (command.kind) {
     case 'submit':
     case 'replay':
-      writer.list(command.specs, (w, spec) => w.raw(spec.digest).bytes(spec.bytes));
+      writer.list(command.specs, writeSpecEntry);
       writer.list(command.items, (w, item) => {
         w.text(item.id).varint(item.spec);
         w.optional(item.retryOf, (b, id) => b.text(id));
@@ -213,11 +252,42 @@ export function encodeShardCommand(command: ShardCommand): Uint8Array {
         w.optional(item.keyHash, (b, key) => b.u32(key.high).u32(key.low));
       });
       break;
+    case 'deliver':
+    case 'acknowledge':
+    case 'submitWorkflow':
+    case 'cancelWorkflow':
+      writeLinkCommand(writer, command);
+      break;
     case 'charge':
       writer.list(command.items, (w, item) => w.text(item.tenant).varint(item.count));
       break;
   }
   return writer.finish();
+}
+
+type LinkKind = 'deliver' | 'acknowledge' | 'submitWorkflow' | 'cancelWorkflow';
+
+/** What tasks have to do with one another. */
+function writeLinkCommand(
+  writer: ByteWriter,
+  command: ShardCommand & { readonly kind: LinkKind },
+): void {
+  switch (command.kind) {
+    case 'deliver':
+      writer.varint(command.source).list(command.items, writeDelivery);
+      break;
+    case 'acknowledge':
+      writer.list(command.items, (w, { sequence }) => w.varint(sequence));
+      break;
+    case 'submitWorkflow':
+      writeWorkflowHead(writer, command.workflow);
+      writer.varint(command.from).list(command.specs, writeSpecEntry);
+      writer.list(command.items, writeWorkflowItem);
+      break;
+    case 'cancelWorkflow':
+      writer.list(command.items, (w, { id }) => w.text(id)).text(command.reason);
+      break;
+  }
 }
 
 const readId = (reader: ByteReader): TaskId => reader.text(32) as TaskId;
@@ -270,6 +340,26 @@ function readCommand(reader: ByteReader): ShardCommand {
       return { kind, ...stamp, epoch: reader.varint() };
     case 'expire':
       return { kind, ...stamp, items: reader.list(readExpire) };
+    case 'deliver':
+      return { kind, ...stamp, source: reader.varint(), items: reader.list(readDelivery) };
+    case 'acknowledge':
+      return { kind, ...stamp, items: reader.list(r => ({ sequence: r.varint() })) };
+    case 'submitWorkflow':
+      return {
+        kind,
+        ...stamp,
+        workflow: readWorkflowHead(reader),
+        from: reader.varint(),
+        specs: reader.list(readSpecEntry),
+        items: reader.list(readWorkflowItem),
+      };
+    case 'cancelWorkflow':
+      return {
+        kind,
+        ...stamp,
+        items: reader.list(r => ({ id: readId(r) })),
+        reason: reader.text(4_096),
+      };
     case 'charge':
       return {
         kind,
@@ -290,7 +380,7 @@ const readFence = (reader: ByteReader): FenceItem => ({
   fence: reader.varint(),
 });
 
-const readSpecEntry = (reader: ByteReader): { digest: Uint8Array; bytes: Uint8Array } => ({
+const readSpecEntry = (reader: ByteReader): SpecEntry => ({
   digest: reader.raw(16),
   bytes: reader.bytes(limits.specBytesMax),
 });

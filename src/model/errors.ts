@@ -60,6 +60,12 @@ export const errorTable = {
   ),
   forbidden: row(403, 1, 'The token does not allow this', 'Use a token with the needed role.'),
   unknownTask: row(404, 1, 'No such task', 'Check the ID with `tsched list`.'),
+  unknownWorkflow: row(
+    404,
+    1,
+    'No such workflow',
+    'Check the ID that `tsched submit -f` printed; it leaves the history with its tasks.',
+  ),
   unknownNode: row(404, 1, 'No such node', 'Check the name with `tsched node list`.'),
   unknownTenant: row(404, 1, 'No such tenant', 'Make it with `tsched tenant create NAME`.'),
   unknownPlan: row(404, 1, 'No such plan', 'See the plans with `tsched quota show`.'),

@@ -54,6 +54,25 @@ export const limits = {
   waitingPerShardMax: 1_000_000,
   /** No task leaves the history sooner than this after it was submitted and settled. */
   historyMsMin: 10_000,
+  /** Tasks named by ID that a task waits for. */
+  afterMax: 64,
+  /** Tasks elsewhere that wait for one task. */
+  dependentsMax: 10_000,
+  /** What a task hands on in its TSCHED_OUTPUT file. */
+  handedOnBytesMax: 64 * kib,
+  /** What a task is given of its parents: files, and bytes of them together. */
+  inputsMax: 256,
+  inputBytesMax: 256 * kib,
+  workflowTasksMax: 10_000,
+  /** Edges of one workflow. */
+  workflowEdgesMax: 100_000,
+  /** Tasks of a workflow that share a row of its graph, and are submitted together at most. */
+  workflowChunkTasks: 1_000,
+  /** Messages of a shard to others that are not acknowledged yet. */
+  outboxMax: 100_000,
+  /** Messages, and bytes of them, that are delivered together. */
+  deliveryMax: 256,
+  deliveryBytesMax: mib,
   /** Events kept of one shard. */
   eventsPerShard: 2_000,
   /** Frames between two nodes. */

@@ -190,9 +190,14 @@ export interface SpecDefaults {
 
 /**
  * Reads one document. Fields set to `undefined` count as left out. At most 20 problems are told.
- * What the tier gives is resolved here: the task keeps it, whatever becomes of the tier.
+ * What the tier gives is resolved here: the task keeps it, whatever becomes of the tier. `within`
+ * is what a workflow says of its task.
  */
-export function readSpecDocument(document: unknown, defaults: SpecDefaults): SpecReading {
+export function readSpecDocument(
+  document: unknown,
+  defaults: SpecDefaults,
+  within: { readonly hasParents: boolean } = { hasParents: false },
+): SpecReading {
   const problems = new ProblemList();
   if (typeof document !== 'object' || document === null || Array.isArray(document)) {
     problems.add('', `a task is a map of fields, not ${describeValue(document)}`);
@@ -226,6 +231,8 @@ export function readSpecDocument(document: unknown, defaults: SpecDefaults): Spe
     maxRunningPer: undefined,
     retryOn: undefined,
     noRetryOn: undefined,
+    after: undefined,
+    when: undefined,
     outputBytesMax: limits.outputBytesDefault,
     tenant: defaults.tenant,
     owner: defaults.owner,
@@ -240,6 +247,9 @@ export function readSpecDocument(document: unknown, defaults: SpecDefaults): Spe
   const { request, limit } = amountsOf(draft, tiers, problems);
   const capMs = cappedMs(draft, tiers, problems);
   checkTogether(draft, run, problems);
+  if (draft.when !== undefined && draft.after === undefined && !within.hasParents) {
+    problems.add('/when', 'goes with `after`, which says what is waited for');
+  }
   if (problems.found.length > 0 || run === undefined)
     return { ok: false, problems: problems.found };
   const { id, array, ways: _ways, scriptName: _name, args: _args, spread: label, ...rest } = draft;
@@ -335,6 +345,8 @@ export function writeSpecDocument(spec: TaskSpec): Record<string, unknown> {
   }
   if (spec.retryOn !== undefined) document['retryOn'] = spec.retryOn;
   if (spec.noRetryOn !== undefined) document['noRetryOn'] = spec.noRetryOn;
+  if (spec.after !== undefined) document['after'] = spec.after;
+  if (spec.when !== undefined) document['when'] = spec.when;
   document['output'] = writeSize(spec.outputBytesMax);
   document['tenant'] = spec.tenant;
   document['owner'] = spec.owner;

@@ -7,6 +7,7 @@ import { type TaskId, toTaskId } from './ids.ts';
 import { limits } from './limits.ts';
 import { type ResourceName, tiers } from './resources.ts';
 import type { Backoff, Run } from './spec.ts';
+import { readAfter, readWhen } from './spec-after.ts';
 import { limitFieldNames, type SpecFieldName } from './spec-fields.ts';
 import {
   addUnknownField,
@@ -24,6 +25,7 @@ import {
   readTextList,
 } from './spec-reading.ts';
 import { formatDuration } from './time.ts';
+import type { When } from './when.ts';
 
 const dayMs = 86_400_000;
 export const backoffDefault: Backoff = { initialMs: 1_000, maxMs: 60_000 };
@@ -61,6 +63,8 @@ export interface SpecDraft {
   maxRunningPer: { readonly key: string; readonly max: number } | undefined;
   retryOn: readonly string[] | undefined;
   noRetryOn: readonly string[] | undefined;
+  after: readonly TaskId[] | undefined;
+  when: When | undefined;
   outputBytesMax: number;
   tenant: string;
   owner: string;
@@ -75,7 +79,7 @@ export type FieldReader = (
 
 const shortText = { bytesMax: limits.nameBytesMax, bytesMin: 1, oneLine: true } as const;
 const keyText = { bytesMax: limits.keyBytesMax, bytesMin: 1, oneLine: true } as const;
-const tenantText = /^[a-z0-9][a-z0-9._-]{0,62}$/;
+export const tenantText = /^[a-z0-9][a-z0-9._-]{0,62}$/;
 const base64Text = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 const envRule: PairRule = {
@@ -344,6 +348,12 @@ export const fieldReaders: { readonly [Name in SpecFieldName]: FieldReader } = {
   },
   noRetryOn: (draft, value, pointer, problems) => {
     draft.noRetryOn = readCauses(problems, pointer, value);
+  },
+  after: (draft, value, pointer, problems) => {
+    draft.after = readAfter(problems, pointer, value);
+  },
+  when: (draft, value, pointer, problems) => {
+    draft.when = readWhen(problems, pointer, value);
   },
   array: (draft, value, pointer, problems) => {
     draft.array = readArrayRange(problems, pointer, value);

@@ -6,6 +6,7 @@
 import { causeHelp } from './failure-causes.ts';
 import { limits } from './limits.ts';
 import { tiers } from './resources.ts';
+import { whens } from './when.ts';
 
 /** A JSON schema, as plain data. */
 export interface JsonSchema {
@@ -161,6 +162,17 @@ export const specFields = {
     [75, 'SIGTERM', 'timeout', 'oom'],
   ),
   noRetryOn: field(causeList, 'Failures after which it is not run again, in the same words.', [2]),
+  after: field(
+    { anyOf: [{ ...textList, minItems: 1, maxItems: limits.afterMax }, { type: 'string' }] },
+    'Tasks that have to settle first, anywhere in the cluster, by their whole IDs; in a workflow ' +
+      'also by their names.',
+    ['06fq3v8k2a7d1m9x4t0c'],
+  ),
+  when: field(
+    { enum: whens },
+    'With `after`: success of all (as a rule), failure of one, or always, once all settled.',
+    'success',
+  ),
   array: field(
     text(32),
     `Makes one task of this specification for each index, at most ${limits.arrayMax}.`,
@@ -182,10 +194,6 @@ export const notYetFields: readonly string[] = [
   'network',
   'isolation',
   'sandbox',
-  'after',
-  'when',
-  'workflow',
-  'tasks',
   'schedule',
   'at',
   'in',

@@ -4,9 +4,11 @@
  * encoding, and how it is written and read. A field that a spec does not use takes no byte, so
  * specs that use none are those that programs of version 1 read.
  */
-import type { ByteReader, ByteWriter } from './bytes.ts';
+import { type ByteReader, type ByteWriter, DecodeError } from './bytes.ts';
+import type { TaskId } from './ids.ts';
 import { limits } from './limits.ts';
 import { type Pairs, readPairs, writePairs } from './pairs.ts';
+import { type When, whens } from './when.ts';
 
 /** All of them are missing where they were not asked for. */
 export type SpecScheduling = {
@@ -42,6 +44,11 @@ const causes = {
   },
   read: (r: ByteReader) => r.list(body => body.text(16), limits.causesMax),
 };
+function readWhen(reader: ByteReader): When {
+  const when = whens[reader.u8()];
+  if (when === undefined) throw new DecodeError('unknown condition of a task');
+  return when;
+}
 
 /** By ascending tag: the order in which they are written. */
 export const schedulingFields = {
@@ -72,6 +79,20 @@ export const schedulingFields = {
     write: () => undefined,
     read: () => true,
     isTerm: false,
+  }),
+  /** Tasks anywhere in the cluster that have to settle first. */
+  after: field<readonly TaskId[]>({
+    tag: 28,
+    write: (w, parents) => w.list(parents, (b, id) => b.text(id)),
+    read: r => r.list(b => b.text(32) as TaskId, limits.afterMax),
+    isTerm: true,
+  }),
+  /** Which ends of its parents let it run; `success` where it is missing. */
+  when: field<When>({
+    tag: 29,
+    write: (w, when) => w.u8(whens.indexOf(when)),
+    read: readWhen,
+    isTerm: true,
   }),
   /** Failures after which it is run again, as `readCause` spells them; all where there are none. */
   retryOn: field<readonly string[]>({ tag: 41, ...causes, isTerm: true }),

@@ -5,6 +5,7 @@
 import type { Outcome } from './attempt.ts';
 import type { TaskId } from './ids.ts';
 import type { Tier } from './resources.ts';
+import type { When } from './when.ts';
 
 /** Append-only: the number on disk is the position. */
 export const taskStates = [
@@ -114,6 +115,10 @@ export interface TaskView {
   readonly retryOf?: TaskId | undefined;
   readonly arrayId?: TaskId | undefined;
   readonly arrayIndex?: number | undefined;
+  readonly workflowId?: TaskId | undefined;
+  /** Tasks by ID that it waits, or waited, for; a workflow shows those in it. */
+  readonly after?: readonly TaskId[] | undefined;
+  readonly when?: When | undefined;
   readonly cancelRequested?: { readonly reason: string; readonly by: string } | undefined;
   /** Read from a replica that could not confirm with a majority that this is the newest. */
   readonly stale: boolean;

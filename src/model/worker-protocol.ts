@@ -29,6 +29,13 @@ export interface AttemptName {
   readonly fence: number;
 }
 
+/** What an attempt is given of a task that its own waited for. */
+export interface TaskInput {
+  /** Of the file: the parent's name in the workflow, else its ID. */
+  readonly name: string;
+  readonly text: string;
+}
+
 /** Most attempts asked about in one renewal. */
 export const asksMax = 256;
 
@@ -61,6 +68,7 @@ export type ToWorker =
       readonly arrayIndex?: number | undefined;
       /** `encodeSpec` bytes. */
       readonly spec: Uint8Array;
+      readonly inputs?: readonly TaskInput[] | undefined;
     })
   | (AttemptRef & { readonly kind: 'end'; readonly reason: 'cancelled' | 'superseded' })
   | (AttemptRef & { readonly kind: 'reportAck'; readonly ended: boolean })
@@ -117,6 +125,44 @@ function readRef(reader: ByteReader): AttemptRef {
   return { shard: reader.varint(), taskId: reader.text(32) as TaskId, fence: reader.varint() };
 }
 
+function writeInput(writer: ByteWriter, { name, text }: TaskInput): void {
+  writer.text(name).text(text);
+}
+
+const readInput = (reader: ByteReader): TaskInput => ({
+  name: reader.text(limits.nameBytesMax),
+  text: reader.text(3 * limits.inputBytesMax),
+});
+
+/** Tags of what only some dispatches carry: append-only; a retired one stays listed. */
+const dispatchExtra = { inputs: 1 } as const;
+
+type Dispatch = ToWorker & { readonly kind: 'dispatch' };
+type Extra = readonly [tag: number, write: (body: ByteWriter) => void];
+
+/** Nothing is written where there is none: programs of cluster version 2 know no extras. */
+function writeDispatchExtras(writer: ByteWriter, { inputs }: Dispatch): void {
+  const extras: Extra[] = [];
+  if (inputs?.length) extras.push([dispatchExtra.inputs, w => w.list(inputs, writeInput)]);
+  if (extras.length === 0) return;
+  writer.list(extras, (w, [tag, write]) => w.varint(tag).nested(write));
+}
+
+function readDispatchExtras(reader: ByteReader): Pick<Dispatch, 'inputs'> {
+  const extras: { inputs?: TaskInput[] } = {};
+  if (reader.remaining === 0) return extras;
+  const found = reader.list(r => {
+    const tag = r.varint();
+    const body = new ByteReader(r.bytes());
+    if (tag !== dispatchExtra.inputs) throw new DecodeError(`dispatch: unknown extra ${tag}`);
+    extras.inputs = body.list(readInput, limits.inputsMax);
+    body.end('extra of a dispatch');
+    return tag;
+  });
+  if (found.length === 0) throw new DecodeError('dispatch: an empty list of extras');
+  return extras;
+}
+
 export function encodeToWorker(message: ToWorker): Uint8Array {
   const writer = new ByteWriter(128).u8(version).u8(toWorkerKinds.indexOf(message.kind));
   switch (message.kind) {
@@ -124,6 +170,7 @@ export function encodeToWorker(message: ToWorker): Uint8Array {
       writeRef(writer, message);
       writer.text(message.incarnation).varint(message.renewed).varint(message.run);
       writer.optional(message.arrayIndex, (w, index) => w.varint(index)).bytes(message.spec);
+      writeDispatchExtras(writer, message);
       break;
     case 'end':
       writeRef(writer, message);
@@ -162,6 +209,7 @@ function readToWorker(reader: ByteReader): ToWorker {
         run: reader.varint(),
         arrayIndex: reader.optional(r => r.varint()),
         spec: reader.bytesCopy(limits.specBytesMax),
+        ...readDispatchExtras(reader),
       };
     case 'end':
       return { kind, ...readRef(reader), reason: reader.bool() ? 'cancelled' : 'superseded' };

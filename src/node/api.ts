@@ -3,7 +3,9 @@ import { assert } from '../model/assert.ts';
 import type { Actor } from '../model/command.ts';
 import { TschedError } from '../model/errors.ts';
 import type { TaskId } from '../model/ids.ts';
-import type { NodeApi, SubmitReply } from '../ports/node-api.ts';
+import type { NodeApi } from '../ports/node-api.ts';
+import type { SubmitReply } from '../ports/submit-reply.ts';
+import type { WorkflowApi } from '../ports/workflow-api.ts';
 import { encodeJoinToken } from '../registry/join-token.ts';
 import { Administration } from './administration.ts';
 import { bearerOf } from './bearer.ts';
@@ -38,6 +40,7 @@ export interface ApiParts {
   readonly shards: () => number;
   readonly tenants: TenantDesk;
   readonly feed: EventsFeed;
+  readonly workflows: WorkflowApi;
   readonly cluster: ClusterReads;
   readonly ready: () => boolean;
   readonly stopAsked: (options: { readonly endTasks: boolean }) => void;
@@ -78,6 +81,7 @@ export function createApi(parts: ApiParts): NodeApi {
     retry: (id, actor) => retry(reads, submit, id, actor),
     output: query => output.output(query),
     explain: id => reads.explain(id),
+    workflows: parts.workflows,
     events: (cursor, filter, signal) => feed.events(cursor, filter, signal),
     nodes: options => cluster.nodes(options),
     node: idOrName => cluster.node(idOrName),

@@ -190,8 +190,9 @@ export class Expiry {
         break;
       }
       page.next = Uint8Array.of(...key, 0);
-      // What settled since its row was written, and what expired already, is for a later walk.
-      if (!isSettled(record.state) || !leader.machine.isSettled(record.id)) {
+      // What settled since its row was written, what expired already, and what is of a workflow
+      // that has not settled, is for a later walk.
+      if (!isSettled(record.state) || !leader.machine.links.mayExpire(record.id)) {
         page.first ??= key;
         continue;
       }
@@ -208,7 +209,7 @@ export class Expiry {
   async #expire(leader: ShardLeader, items: readonly ExpireItem[]): Promise<boolean> {
     if (items.length === 0) return true;
     try {
-      const replies = await leader.expire(items);
+      const replies = await leader.ask({ kind: 'expire', items });
       const refused = replies.filter(reply => !reply.ok);
       this.expired += replies.length - refused.length;
       const [first] = refused;

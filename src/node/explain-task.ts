@@ -8,6 +8,9 @@ import type { Explanation } from '../ports/node-api.ts';
 import { demandOf } from '../shard/memory/spec-table.ts';
 import type { TaskRecord } from '../shard/record.ts';
 
+/** Tasks named in one sentence. */
+const shownMax = 3;
+
 export function explainTask(input: {
   readonly record: TaskRecord;
   readonly spec: TaskSpec;
@@ -48,7 +51,9 @@ function explainState(
   const where = last === undefined ? '' : ` on node ${about.nodeOf(last.node)}`;
   switch (record.state) {
     case 'waiting':
-      return waitingSentence(reason, about.ahead);
+      return reason === 'Dependency'
+        ? dependencySentence(record)
+        : waitingSentence(reason, about.ahead);
     case 'assigned':
       return `assigned to attempt ${attemptOf(record.fence)}${where}; it has not started yet`;
     case 'running':
@@ -58,6 +63,20 @@ function explainState(
         ? `settled: ${record.state}`
         : `settled: ${record.state}, ${record.reason}`;
   }
+}
+
+function dependencySentence({ dependency, workflow }: TaskRecord): string {
+  const awaited = dependency?.awaited ?? [];
+  const inside = (dependency?.unmet ?? 0) - awaited.length;
+  const parts: string[] = [];
+  if (inside > 0 && workflow !== undefined) {
+    parts.push(`${inside} of workflow ${workflow.id}, which \`tsched status\` draws`);
+  }
+  if (awaited.length > 0) {
+    const more = awaited.length > shownMax ? ` and ${awaited.length - shownMax} more` : '';
+    parts.push(`task ${awaited.slice(0, shownMax).join(', ')}${more}`);
+  }
+  return `waits for others to settle first: ${parts.join('; ')}`;
 }
 
 function waitingSentence(reason: string | undefined, ahead = 0): string {

@@ -32,6 +32,7 @@ import { RegistryClient } from './registry-client.ts';
 import type { Replica } from './replica.ts';
 import { Scheduler } from './scheduler.ts';
 import { ShardAccess } from './shard-access.ts';
+import { ShardMessages } from './shard-messages.ts';
 import { Snapshots } from './snapshots.ts';
 import { standingOf } from './standing-of.ts';
 import { StartRecord } from './start-record.ts';
@@ -41,6 +42,7 @@ import { TenantDesk } from './tenant-desk.ts';
 import { UnfitNodes } from './unfit-nodes.ts';
 import { WorkerHost, workerSettingsOf } from './worker-host.ts';
 import { WorkerWire } from './worker-wire.ts';
+import { Workflows } from './workflows.ts';
 
 export class TschedNode {
   /** The verbs behind the HTTP API. */
@@ -178,15 +180,15 @@ export class TschedNode {
         this.#advertiser.soon();
       },
     });
+    const table = () => this.registry.machine()?.slotTable() ?? [];
+    const shared = { context: this.context, scheduler: this.scheduler, store, table };
     this.#leaderships = new Leaderships({
-      context: this.context,
-      scheduler: this.scheduler,
-      store,
+      ...shared,
+      messages: new ShardMessages(shared),
       changed: () => this.#advertiser.soon(),
     });
     this.#expiry = new Expiry({
-      context: this.context,
-      store,
+      ...shared,
       leaders: () => this.scheduler.leaders(),
       rules: () => this.registry.historyRules(),
     });
@@ -213,7 +215,6 @@ export class TschedNode {
       unfitNodes,
       expiry: this.#expiry,
     });
-    const table = () => this.registry.machine()?.slotTable() ?? [];
     const draw = new IdDraw({
       clock,
       random,
@@ -221,34 +222,41 @@ export class TschedNode {
       writable: () => this.#directory.writableShards(),
     });
     this.#cluster = new ClusterReads({
-      context: this.context,
+      ...shared,
       registry: this.registry,
-      scheduler: this.scheduler,
       membership: this.#membership,
       isolation: () => this.worker.isolation,
       unfitNodes,
     });
     this.#writes = new TaskWrites({
-      context: this.context,
-      scheduler: this.scheduler,
+      ...shared,
       draw,
-      table,
       inFlightMax: settings.submitsInFlightMax,
       totals: () => this.registry.members(),
     });
     const shards = () => this.registry.machine()?.cluster()?.shards ?? 0;
     const nodeOf = (id: NodeId): string => this.#cluster.nodeName(id);
     const access = new ShardAccess({
-      context: this.context,
-      scheduler: this.scheduler,
-      store,
-      table,
+      ...shared,
       reported: shard => this.registry.seatsOf(shard),
       setting: name => this.registry.setting(name),
     });
+    const submitted = (count: number): void => {
+      this.#counters.submitted += count;
+    };
     const { context, registry, scheduler } = this;
     this.#tenants = new TenantDesk({ context, registry, scheduler, access });
-    this.#reads = new TaskReads({ context, scheduler, access, nodeOf });
+    this.#reads = new TaskReads({ ...shared, access, nodeOf });
+    const workflows = new Workflows({
+      ...shared,
+      access,
+      draw,
+      shards,
+      reads: this.#reads,
+      writes: this.#writes,
+      gate: this.#tenants.gate,
+      submitted,
+    });
     this.#feed = new EventsFeed({
       context: this.context,
       shards,
@@ -267,12 +275,11 @@ export class TschedNode {
       shards,
       tenants: this.#tenants,
       feed: this.#feed,
+      workflows,
       cluster: this.#cluster,
       ready: () => this.ready,
       stopAsked: how => this.#end.stopAsked(how),
-      submitted: count => {
-        this.#counters.submitted += count;
-      },
+      submitted,
       metrics: () =>
         metricsOf({
           loop: this.loop,
@@ -344,12 +351,13 @@ export class TschedNode {
     if (replica.group === registryGroup) return;
     const mine = effects as readonly Effect[];
     for (const effect of mine) {
+      if (effect.kind === 'workflowSettled') this.#reads.settled(effect.workflowId);
       if (effect.kind !== 'settled') continue;
       this.#counters.settled++;
       this.#reads.settled(effect.taskId);
     }
     this.#feed.changed();
-    if (replica.leading) this.scheduler.leader(replica.group)?.onEffects(mine);
+    if (replica.leading) this.#leaderships.applied(replica, mine);
   }
 
   #roleChanged(replica: Replica): void {

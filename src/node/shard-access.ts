@@ -153,6 +153,10 @@ export class ShardAccess {
         () => new TschedError('notLeader', `shard ${shard} could not confirm its leader in time`),
       );
     }
+    return this.machineOf(replica);
+  }
+
+  machineOf(replica: Replica): { replica: Replica; machine: ShardMachine } {
     return { replica, machine: replica.machine as unknown as ShardMachine };
   }
 

@@ -15,7 +15,6 @@
  */
 import {
   type Actor,
-  type ExpireItem,
   encodeShardCommand,
   type FenceItem,
   type ItemReply,
@@ -43,6 +42,8 @@ import { overCodes, type QueuedReport } from './queued-report.ts';
 import { Renewals } from './renewals.ts';
 import type { Replica } from './replica.ts';
 import { itemsMax, type SubmitBatch, SubmitQueue } from './submit-queue.ts';
+import { inputsOf } from './task-inputs.ts';
+import type { RowReader } from './workflow-graph.ts';
 
 /** A dispatch or an end that was not answered is repeated this often. */
 const repeatMs = 1_000;
@@ -52,15 +53,12 @@ const scanMs = 500;
 /** A scan that comes later than this finds a leader that was stopped or suspended. */
 const scanLateMs = 5_000;
 
-/** How the leader reads a spec that has left memory. */
-export type SpecReader = (digest: string) => Uint8Array | undefined;
-
 export class ShardLeader {
   readonly replica: Replica;
   readonly machine: ShardMachine;
   readonly #context: NodeContext;
   readonly #desk: PlacementDesk;
-  readonly #readSpec: SpecReader;
+  readonly #readRow: RowReader;
   readonly #self: Actor;
   readonly #rules: RulesAdoption;
   #beganMs: number;
@@ -81,13 +79,13 @@ export class ShardLeader {
     readonly desk: PlacementDesk;
     readonly replica: Replica;
     readonly machine: ShardMachine;
-    readonly readSpec: SpecReader;
+    readonly readRow: RowReader;
   }) {
     this.replica = options.replica;
     this.machine = options.machine;
     this.#context = options.context;
     this.#desk = options.desk;
-    this.#readSpec = options.readSpec;
+    this.#readRow = options.readRow;
     this.#self = { name: `node:${options.context.nodeId}`, tenant: '' };
     this.#rules = new RulesAdoption(this.machine, options.context, rules =>
       this.ask({ kind: 'adopt', rules }),
@@ -133,10 +131,6 @@ export class ShardLeader {
   /** Proposes assignments; the reply to each says whether it holds. */
   assign(items: readonly PlacementItem[]): Promise<readonly ItemReply[]> {
     return this.ask({ kind: 'assign', items });
-  }
-
-  expire(items: readonly ExpireItem[]): Promise<readonly ItemReply[]> {
-    return this.ask({ kind: 'expire', items });
   }
 
   /** Proposes what `actor`, or the cluster itself, asks for; stamped here. */
@@ -348,7 +342,8 @@ export class ShardLeader {
       return;
     }
     if (attempt.state === 'running' || this.#isEnding(keyOf(taskId, fence))) return;
-    const spec = this.machine.specBytes(attempt.digest) ?? this.#readSpec(attempt.digest);
+    const { digest } = attempt;
+    const spec = this.machine.specBytes(digest) ?? this.#readRow(this.machine.specKey(digest));
     if (spec === undefined) {
       this.#context.log.error('the spec of a task is missing', { task: taskId, shard: this.shard });
       return;
@@ -362,6 +357,7 @@ export class ShardLeader {
       run: attempt.run,
       arrayIndex: attempt.arrayIndex,
       spec,
+      inputs: inputsOf(this.machine, this.#readRow, taskId),
     });
   }
 

@@ -37,7 +37,10 @@ export function encodeWithDigest(spec: TaskSpec): Encoded {
  * for example, which has to go to a newer leader; or one that asks for what not every node of the
  * cluster reads yet.
  */
-export function refuseUnreadable({ specs }: SubmitBatch, clusterVersion: number): void {
+export function refuseUnreadable(
+  { specs }: Pick<SubmitBatch, 'specs'>,
+  clusterVersion: number,
+): void {
   for (const { digest, bytes } of specs) {
     try {
       decodeSpec(bytes);

@@ -14,6 +14,14 @@ interface Asked {
   readonly id: TaskId;
 }
 
+interface Waiting<T> {
+  readonly id: TaskId;
+  readonly ask: () => Promise<T>;
+  readonly isOver: (view: T) => boolean;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
 export class TaskReads {
   readonly #context: NodeContext;
   readonly #scheduler: Scheduler;
@@ -97,16 +105,22 @@ export class TaskReads {
   }
 
   /** The task once it has settled, or as it is when the time is up. */
-  async wait(id: TaskId, timeoutMs: number, signal: AbortSignal): Promise<TaskView> {
+  wait(id: TaskId, timeoutMs: number, signal: AbortSignal): Promise<TaskView> {
+    const ask = (): Promise<TaskView> => this.get(id);
+    return this.until({ id, ask, isOver: view => isSettled(view.state), timeoutMs, signal });
+  }
+
+  /** What `ask` gives once that is over, or when the time is up; asked when `id` settled. */
+  async until<T>({ id, ask, isOver, timeoutMs, signal }: Waiting<T>): Promise<T> {
     const { clock } = this.#context;
     const deadlineMs = clock.nowMs() + timeoutMs;
     const local = this.#context.loop.replica(this.#access.shardOf(id)) !== undefined;
     for (;;) {
       const settled = this.#nextSettle(id, signal);
       try {
-        const view = await this.get(id);
+        const view = await ask();
         const leftMs = deadlineMs - clock.nowMs();
-        if (isSettled(view.state) || leftMs <= 0 || signal.aborted) return view;
+        if (isOver(view) || leftMs <= 0 || signal.aborted) return view;
         // A replica here hears of it at once; without one the leader is asked again.
         await settled.within(Math.min(leftMs, local ? 5_000 : 500));
       } finally {

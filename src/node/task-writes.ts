@@ -4,18 +4,19 @@
  * ID.
  */
 import type { Actor, ItemReply, ShardCommand, ShardCommandBody } from '../model/command.ts';
-import { type ErrorCode, TschedError } from '../model/errors.ts';
+import { TschedError } from '../model/errors.ts';
 import { type ShardId, slotOfId, type TaskId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
 import type { Resources, Tier } from '../model/resources.ts';
 import { keySlot, type SlotTable } from '../model/slots.ts';
 import type { TaskSpec } from '../model/spec.ts';
 import { neverFits } from '../placement/explain.ts';
-import type { SubmitReply, SubmitRequest } from '../ports/node-api.ts';
+import type { SubmitRequest } from '../ports/node-api.ts';
+import type { SubmitReply } from '../ports/submit-reply.ts';
+import { AtLeader } from './at-leader.ts';
 import type { NodeContext } from './context.ts';
 import {
   decodeForwarded,
-  decodeReplies,
   encodeCancel,
   encodeForwarded,
   encodeReplies,
@@ -33,21 +34,14 @@ import {
   toBatch,
   tooNewFor,
 } from './submit-parts.ts';
-import { codeOf, failureOf, notTried, refusalOf, toReply } from './submit-replies.ts';
-import { within } from './within.ts';
-
-/** A cluster without a majority has to say so within 5 s, the start of the CLI included. */
-const writeTimeoutMs = 4_200;
-const repeatMs = 40;
-/** `forbidden`: the node asked has not heard yet that this one is a member. */
-const passing: readonly ErrorCode[] = ['notLeader', 'nodeUnreachable', 'starting', 'forbidden'];
+import { failureOf, notTried, refusalOf, toReply } from './submit-replies.ts';
 
 /** What others than this file serve at the leader. */
-type Served = 'replay' | 'purge';
+type Served = 'replay' | 'purge' | 'submitWorkflow' | 'cancelWorkflow';
 
 export class TaskWrites {
   readonly #context: NodeContext;
-  readonly #scheduler: Scheduler;
+  readonly #leaders: AtLeader;
   readonly #draw: IdDraw;
   readonly #table: () => SlotTable;
   /** Every node that may run tasks, for telling `neverFits`. */
@@ -80,7 +74,7 @@ export class TaskWrites {
   }) {
     this.#inFlightMax = deps.inFlightMax ?? limits.submitsInFlightMax;
     this.#context = deps.context;
-    this.#scheduler = deps.scheduler;
+    this.#leaders = new AtLeader(deps.context, deps.scheduler);
     this.#draw = deps.draw;
     this.#table = deps.table;
     this.#totals = deps.totals;
@@ -99,15 +93,27 @@ export class TaskWrites {
   }
 
   async submit(requests: readonly SubmitRequest[], actor: Actor): Promise<SubmitReply[]> {
-    if (this.#inFlight + requests.length > this.#inFlightMax) {
-      const refusal = refusalOf('overloaded', 'too many submits wait for consensus here', 500);
-      return requests.map(() => refusal);
+    return await this.bounded(
+      requests.length,
+      () => this.#submit(requests, actor),
+      refusal => requests.map(() => refusal),
+    );
+  }
+
+  /** Submits so many tasks, unless too many are under way already. */
+  async bounded<Reply>(
+    count: number,
+    submit: () => Promise<Reply>,
+    refused: (refusal: SubmitReply) => Reply,
+  ): Promise<Reply> {
+    if (this.#inFlight + count > this.#inFlightMax) {
+      return refused(refusalOf('overloaded', 'too many submits wait for consensus here', 500));
     }
-    this.#inFlight += requests.length;
+    this.#inFlight += count;
     try {
-      return await this.#submit(requests, actor);
+      return await submit();
     } finally {
-      this.#inFlight -= requests.length;
+      this.#inFlight -= count;
     }
   }
 
@@ -119,7 +125,7 @@ export class TaskWrites {
     for (let position = 0; position < requests.length; position++) {
       const request = requests[position]!;
       const { spec } = request;
-      if (!fits.has(spec)) fits.set(spec, this.#unfit(spec));
+      if (!fits.has(spec)) fits.set(spec, this.unfit(spec));
       const unfit = fits.get(spec);
       if (unfit !== undefined) {
         replies[position] = refusalOf('neverFits', unfit);
@@ -157,7 +163,7 @@ export class TaskWrites {
   }
 
   /** Why no node could ever run it; one that is to be held all the same is not looked at. */
-  #unfit(spec: TaskSpec): string | undefined {
+  unfit(spec: TaskSpec): string | undefined {
     if (spec.holdIfUnfit === true) return undefined;
     const totals = this.#totals();
     if (totals.length === 0) return undefined;
@@ -189,7 +195,7 @@ export class TaskWrites {
       const batch = toBatch(part);
       let results: readonly ItemReply[];
       try {
-        results = await this.#atLeader(
+        results = await this.#leaders.ask(
           shard,
           leader => leader.submit(batch, actor),
           () => ({ method: 'submit', payload: encodeSubmit(shard, batch, actor) }),
@@ -210,7 +216,7 @@ export class TaskWrites {
 
   cancel(ids: readonly TaskId[], reason: string, actor: Actor): Promise<SubmitReply[]> {
     return this.perShard(ids, (shard, mine) =>
-      this.#atLeader(
+      this.#leaders.ask(
         shard,
         leader => leader.cancel(mine, reason, actor),
         () => ({ method: 'cancel', payload: encodeCancel(shard, mine, reason, actor) }),
@@ -252,7 +258,7 @@ export class TaskWrites {
     actor: Actor,
   ): Promise<readonly ItemReply[]> {
     const command = { ...body, actor, atMs: 0 } as ShardCommand;
-    return this.#atLeader(
+    return this.#leaders.ask(
       shard,
       leader => this.#served.get(body.kind)!(leader, command),
       () => ({ method: body.kind, payload: encodeForwarded(shard, command) }),
@@ -273,51 +279,10 @@ export class TaskWrites {
     };
     this.#served.set(kind, judged);
     this.#context.peers.handle(kind, (_from, payload) =>
-      this.#forwarded(payload, async (shard, command) => judged(this.#leading(shard), command)),
+      this.#forwarded(payload, async (shard, command) =>
+        judged(this.#leaders.here(shard), command),
+      ),
     );
-  }
-
-  /** Runs `here` where this node leads the shard, else asks the leader, until the time is up. */
-  async #atLeader(
-    shard: ShardId,
-    here: (leader: ShardLeader) => Promise<readonly ItemReply[]>,
-    there: () => { readonly method: string; readonly payload: Uint8Array },
-  ): Promise<readonly ItemReply[]> {
-    const { clock, peers, nodeId } = this.#context;
-    const deadlineMs = clock.nowMs() + writeTimeoutMs;
-    let unknown = false;
-    let request: ReturnType<typeof there> | undefined;
-    const late = (): TschedError =>
-      new TschedError('outcomeUnknown', `shard ${shard} did not confirm in time`);
-    for (;;) {
-      const leftMs = deadlineMs - clock.nowMs();
-      if (leftMs <= 0) {
-        if (unknown) throw late();
-        throw new TschedError('noQuorum', `shard ${shard} has no leader that can be reached`, {
-          retryAfterMs: 1_000,
-        });
-      }
-      const leaderNode = this.#context.leaderOf(shard);
-      try {
-        if (leaderNode === nodeId) {
-          const leader = this.#scheduler.leader(shard);
-          if (leader?.replica.leading === true)
-            return await within(clock, here(leader), leftMs, late);
-        } else if (leaderNode !== undefined) {
-          // Encoded once, however often it is sent.
-          const { method, payload } = (request ??= there());
-          return decodeReplies(
-            await peers.request(leaderNode, method, payload, Math.min(leftMs, 2_500)),
-          );
-        }
-      } catch (error) {
-        const code = codeOf(error);
-        if (code === 'outcomeUnknown') unknown = true;
-        // An earlier attempt may have been taken: no refusal of a later one is the last word then.
-        else if (!unknown && !passing.includes(code)) throw error;
-      }
-      await new Promise<void>(resolve => clock.after(repeatMs, resolve));
-    }
   }
 
   /** What other nodes forward to this one. */
@@ -326,7 +291,7 @@ export class TaskWrites {
     peers.handle('submit', (_from, payload) =>
       this.#forwarded(payload, async (shard, command) => {
         if (command.kind !== 'submit') throw new TschedError('badRequest', 'not a submit');
-        const leader = this.#leading(shard);
+        const leader = this.#leaders.here(shard);
         refuseUnreadable(command, this.#context.clusterVersion());
         return await leader.submit(command, command.actor);
       }),
@@ -335,7 +300,7 @@ export class TaskWrites {
       this.#forwarded(payload, async (shard, command) => {
         if (command.kind !== 'cancel') throw new TschedError('badRequest', 'not a cancel');
         const ids = command.items.map(item => item.taskId);
-        return await this.#leading(shard).cancel(ids, command.reason, command.actor);
+        return await this.#leaders.here(shard).cancel(ids, command.reason, command.actor);
       }),
     );
   }
@@ -355,13 +320,5 @@ export class TaskWrites {
     } finally {
       this.#forwardedBytes -= bytes;
     }
-  }
-
-  #leading(shard: ShardId): ShardLeader {
-    const leader = this.#scheduler.leader(shard);
-    if (leader?.replica.leading !== true) {
-      throw new TschedError('notLeader', `this node does not lead shard ${shard}`);
-    }
-    return leader;
   }
 }

@@ -9,7 +9,8 @@ import { burstOf, isMetered, type Plan } from '../model/plan.ts';
 import { formatSize } from '../model/resources.ts';
 import type { TaskSpec } from '../model/spec.ts';
 import { formatDuration } from '../model/time.ts';
-import type { SubmitReply, SubmitRequest } from '../ports/node-api.ts';
+import type { SubmitRequest } from '../ports/node-api.ts';
+import type { SubmitReply } from '../ports/submit-reply.ts';
 import type { Refused } from '../quota/entry.ts';
 import type { RegistryMachine } from '../registry/machine.ts';
 import type { RateLimiter } from './rate-limiter.ts';
@@ -19,6 +20,13 @@ import { planOfTenant } from './tenancy.ts';
 type Judged =
   | { readonly ok: true; readonly spec: TaskSpec; readonly plan: Plan }
   | { readonly ok: false; readonly code: ErrorCode; readonly message: string };
+
+type Refusal = Omit<SubmitReply & { readonly ok: false }, 'ok' | 'id'>;
+
+/** Tasks that are let in together or not at all. */
+type Whole =
+  | { readonly ok: true; readonly specs: readonly TaskSpec[] }
+  | (SubmitReply & { readonly ok: false });
 
 /** Requests that are let in together: the tasks of an array, or one. */
 interface Unit {
@@ -91,14 +99,14 @@ export class TenantGate {
   ): Promise<void> {
     const { plan } = units[0]!;
     if (!isMetered(plan)) return;
-    const refuse = (unit: Unit, reply: Omit<SubmitReply & { ok: false }, 'ok' | 'id'>): void => {
+    const refuse = (unit: Unit, reply: Refusal): void => {
       for (const position of unit.positions) {
         replies[position] = { ok: false, id: requests[position]!.id, ...reply };
         this.#count(tenant);
       }
     };
     const possible = units.filter(unit => {
-      const message = neverAtOnce(unit.positions.length, tenant, plan);
+      const message = neverAtOnce('an array', unit.positions.length, tenant, plan);
       if (message !== undefined) refuse(unit, { code: 'tooLarge', message });
       return message === undefined;
     });
@@ -108,6 +116,33 @@ export class TenantGate {
       const over = verdicts[position];
       if (over !== undefined) refuse(unit, refusalOf(over, tenant, plan));
     });
+  }
+
+  /** Tasks of one tenant that are one thing: as the plan lets them in, or why it lets none in. */
+  async whole(what: string, specs: readonly TaskSpec[]): Promise<Whole> {
+    const allowed: TaskSpec[] = [];
+    let plan: Plan | undefined;
+    for (const spec of specs) {
+      const verdict = this.#judge(spec);
+      if (!verdict.ok) {
+        const message = `task ${spec.name}: ${verdict.message}`;
+        return this.#refused(spec.tenant, { code: verdict.code, message });
+      }
+      allowed.push(verdict.spec);
+      ({ plan } = verdict);
+    }
+    if (plan === undefined || !isMetered(plan)) return { ok: true, specs: allowed };
+    const { tenant } = allowed[0]!;
+    const message = neverAtOnce(what, allowed.length, tenant, plan);
+    if (message !== undefined) return this.#refused(tenant, { code: 'tooLarge', message });
+    const [over] = await this.#limiter.take(tenant, plan, [allowed.length]);
+    if (over !== undefined) return this.#refused(tenant, refusalOf(over, tenant, plan));
+    return { ok: true, specs: allowed };
+  }
+
+  #refused(tenant: string, refusal: Refusal): Whole {
+    this.#count(tenant);
+    return { ok: false, ...refusal };
   }
 
   #count(tenant: string): void {
@@ -154,7 +189,7 @@ function notInPlan({ tier, capMs, request }: TaskSpec, plan: Plan): string | und
 }
 
 /** Why so many tasks could not be let in together even if nothing else came. */
-function neverAtOnce(count: number, tenant: string, plan: Plan): string | undefined {
+function neverAtOnce(whole: string, count: number, tenant: string, plan: Plan): string | undefined {
   const bounds = [
     ['at once', burstOf(plan)],
     ['an hour', plan.submitsPerHour],
@@ -162,15 +197,11 @@ function neverAtOnce(count: number, tenant: string, plan: Plan): string | undefi
   ] as const;
   const over = bounds.find(([, most]) => most !== undefined && count > most);
   if (over === undefined) return undefined;
-  const what = count === 1 ? 'a task is' : `an array of ${count} tasks is`;
+  const what = count === 1 ? 'a task is' : `${whole} of ${count} tasks is`;
   return `${what} more than tenant ${tenant} may have ${over[0]}: ${over[1]}`;
 }
 
-function refusalOf(
-  { limit, retryMs }: Refused,
-  tenant: string,
-  plan: Plan,
-): Omit<SubmitReply & { ok: false }, 'ok' | 'id'> {
+function refusalOf({ limit, retryMs }: Refused, tenant: string, plan: Plan): Refusal {
   const seconds = Math.max(1, Math.ceil(retryMs / 1_000));
   const again = `try again in ${formatDuration(seconds * 1_000)}`;
   switch (limit) {

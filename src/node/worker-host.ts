@@ -210,6 +210,9 @@ export class WorkerHost {
       graceMs: spec.graceMs,
       leaseMs: spec.leaseMs,
       outputBytesMax: spec.outputBytesMax,
+      inputs: launch.inputs,
+      // Outcomes with an output are bytes of cluster version 3.
+      handsOn: this.#context.clusterVersion() >= 3,
     };
   }
 

@@ -4,7 +4,6 @@
  * `TschedError`s.
  */
 import type { Actor } from '../model/command.ts';
-import type { ErrorCode } from '../model/errors.ts';
 import type { TaskId } from '../model/ids.ts';
 import type { Verdict } from '../model/planning.ts';
 import type { Resources, Tier } from '../model/resources.ts';
@@ -12,7 +11,9 @@ import type { Role } from '../model/role.ts';
 import type { TaskSpec } from '../model/spec.ts';
 import type { Consistency, TaskEvent, TaskState, TaskSummary, TaskView } from '../model/task.ts';
 import type { TierBundles, TierChange } from '../model/tiers.ts';
+import type { SubmitReply } from './submit-reply.ts';
 import type { TenantApi } from './tenant-api.ts';
+import type { WorkflowApi } from './workflow-api.ts';
 
 export interface SubmitRequest {
   /** Drawn by the client for a safe retry; else the node draws one. */
@@ -22,17 +23,6 @@ export interface SubmitRequest {
   readonly arrayId?: TaskId | undefined;
   readonly arrayIndex?: number | undefined;
 }
-
-export type SubmitReply =
-  | { readonly ok: true; readonly id: TaskId; readonly shard: number; readonly repeated: boolean }
-  | {
-      readonly ok: false;
-      /** Set where an ID had been drawn: repeat with it. */
-      readonly id?: TaskId | undefined;
-      readonly code: ErrorCode;
-      readonly message: string;
-      readonly retryAfterMs?: number | undefined;
-    };
 
 export interface ListQuery {
   readonly states?: readonly TaskState[] | undefined;
@@ -265,6 +255,7 @@ export interface NodeApi {
   purge(ids: readonly TaskId[], actor: Actor): Promise<SubmitReply[]>;
   output(query: OutputQuery): Promise<OutputPage>;
   explain(id: TaskId): Promise<Explanation>;
+  readonly workflows: WorkflowApi;
   /** Events after `cursor` (opaque; now, where there is none); throws `cursorExpired`. */
   events(
     cursor: string | undefined,

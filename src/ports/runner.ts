@@ -7,6 +7,7 @@ import type { Outcome } from '../model/attempt.ts';
 import type { ShardId, TaskId } from '../model/ids.ts';
 import type { Resources } from '../model/resources.ts';
 import type { Run } from '../model/spec.ts';
+import type { TaskInput } from '../model/worker-protocol.ts';
 
 /** `<task id>.<fence>`: names an attempt on this machine, and its directory. */
 export type AttemptKey = string;
@@ -29,6 +30,10 @@ export interface AttemptOrder {
   readonly graceMs: number;
   readonly leaseMs: number;
   readonly outputBytesMax: number;
+  /** What it is given of the tasks that its own waited for. */
+  readonly inputs?: readonly TaskInput[] | undefined;
+  /** It may hand something on in the file that TSCHED_OUTPUT names. */
+  readonly handsOn?: boolean | undefined;
 }
 
 /** What a restarted node finds. */

@@ -19,6 +19,9 @@ export type Effect =
       readonly node: NodeId;
     }
   | { readonly kind: 'settled'; readonly taskId: TaskId; readonly state: TaskState }
+  | { readonly kind: 'workflowSettled'; readonly workflowId: TaskId }
+  /** There is something to deliver to another shard. At most once per apply. */
+  | { readonly kind: 'messagesChanged' }
   /** Some task began to wait, ready or backing off. At most once per apply. */
   | { readonly kind: 'readyChanged' };
 

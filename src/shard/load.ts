@@ -40,7 +40,10 @@ export class RowLoader {
       if (kind === rowKind.meta) this.#meta = decodeMeta(value);
       else if (kind === rowKind.task) this.#loadTask(value);
       else if (kind === rowKind.spec) loadSpec(state, key, value);
-      else if (kind === rowKind.hourBudget) state.hourBudgets.load(key, value);
+      else if (kind === rowKind.outbox || kind === rowKind.inbox) state.mail.load(key, value);
+      else if (kind === rowKind.workflow || kind === rowKind.graph) {
+        state.workflows.load(key, value);
+      } else if (kind === rowKind.hourBudget) state.hourBudgets.load(key, value);
       else if (kind === rowKind.deadLetter) state.deadLetters.load(key, value);
       else throw new DecodeError(`state row of an unknown kind ${kind}`);
     }
@@ -103,8 +106,10 @@ function loadUnsettled(
   table.setReadySince(row, record.readySinceMs);
   table.setBackedOff(row, record.backedOff);
   table.setHolds(row, record.holds);
+  const { workflow, dependency, dependents } = record;
   const isPlain =
     record.attempts.length === 0 &&
+    (workflow ?? dependency ?? dependents) === undefined &&
     record.retryOf === undefined &&
     record.arrayId === undefined &&
     record.arrayIndex === undefined;
@@ -113,6 +118,9 @@ function loadUnsettled(
   detail.retryOf = record.retryOf;
   detail.arrayId = record.arrayId;
   detail.arrayIndex = record.arrayIndex;
+  detail.workflow = workflow;
+  detail.dependency = dependency && { ...dependency };
+  detail.dependents = dependents && new Set(dependents);
   detail.cancelRequested = record.cancelRequested;
   detail.avoid = record.avoid;
   detail.supervisorsLost = record.supervisorsLost ?? 0;

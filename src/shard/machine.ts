@@ -7,30 +7,22 @@
  * committed command, `takeFlush` when it wants to write, `flushed` once that is durable. Queries
  * answer for `applied`. What the driver reads from the store it decodes with `decodeTaskRow`.
  */
-import { assert, unreachable } from '../model/assert.ts';
-import { decodeShardCommand, type ItemReply, type ShardCommand } from '../model/command.ts';
+import { assert } from '../model/assert.ts';
+import { decodeShardCommand, type ItemReply } from '../model/command.ts';
 import type { Minutes } from '../model/hour.ts';
 import type { NodeId, TaskId } from '../model/ids.ts';
 import type { ReadyBatch } from '../model/planning.ts';
 import { hashText } from '../model/slots.ts';
 import type { TaskEvent, TaskState } from '../model/task.ts';
-import { applyAdopt, checkRules } from './commands/adopt.ts';
-import { applyAssign } from './commands/assign.ts';
-import { applyCancel } from './commands/cancel.ts';
-import { applyCharge } from './commands/charge.ts';
-import { applyExpire } from './commands/expire.ts';
-import { applyFinish } from './commands/finish.ts';
-import { applyLose } from './commands/lose.ts';
-import { applyPurge } from './commands/purge.ts';
-import { applyRecover } from './commands/recover.ts';
-import { applyReplay } from './commands/replay.ts';
-import { applyStart } from './commands/start.ts';
-import { applySubmit, type PreparedSpec, prepareSpecs } from './commands/submit.ts';
-import { applyUnassign } from './commands/unassign.ts';
+import { checkRules } from './commands/adopt.ts';
+import { applyCommand } from './commands/apply-command.ts';
+import { settleDependents } from './commands/dependents.ts';
+import { prepareSpecs } from './commands/submit.ts';
 import type { Applied } from './effects.ts';
 import { encodeRows } from './encode-rows.ts';
 import { checkState } from './invariants.ts';
 import { digestBytes, digestWords, metaKey, specKey, taskKey } from './keys.ts';
+import { ShardLinks } from './links.ts';
 import { type LiveAttempt, liveAttempt } from './live-attempt.ts';
 import { RowLoader, type StateRow } from './load.ts';
 import { firstInIdOrder, rowsInIdOrder } from './memory/id-order.ts';
@@ -65,11 +57,14 @@ interface IdQuery {
 
 export class ShardMachine {
   readonly #state: ShardState;
+  /** What is asked of messages and workflows. */
+  readonly links: ShardLinks;
   #loader: RowLoader | undefined;
   #applied = 0;
 
   constructor(options: { readonly shard: number }) {
     this.#state = new ShardState(options.shard);
+    this.links = new ShardLinks(this.#state);
   }
 
   /** The next rows of what is stored, in key order; all of them before anything else. */
@@ -104,20 +99,23 @@ export class ShardMachine {
     const state = this.#state;
     const command = decodeShardCommand(data);
     if (command.kind === 'adopt') checkRules(command);
-    const specs = 'specs' in command ? prepareSpecs(state, command) : [];
+    const specs = 'specs' in command ? prepareSpecs(state, command.specs) : [];
     const { released } = state;
     state.beginCommand(index, command.atMs);
-    const turn: Turn = { state, actor: command.actor, effects: [], readyChanged: false };
+    const changed = { readyChanged: false, messagesChanged: false };
+    const turn: Turn = { state, actor: command.actor, effects: [], ...changed };
     const replies = applyCommand(turn, command, specs);
+    settleDependents(turn);
     for (const reply of replies) foldReply(state, reply);
     if (turn.readyChanged || state.released !== released)
       turn.effects.push({ kind: 'readyChanged' });
+    if (turn.messagesChanged) turn.effects.push({ kind: 'messagesChanged' });
     this.#applied = index;
     return { replies, effects: turn.effects };
   }
 
   get dirtyRows(): number {
-    return this.#state.flush.rowCount + this.#state.hourBudgets.dirtyRows;
+    return this.#state.flush.rowCount;
   }
 
   /** An estimate. */
@@ -140,8 +138,7 @@ export class ShardMachine {
       rows.push([specKey(state.specs.digestHex(spec)), bytes]);
     }
     for (const row of encodeRows(state, taken.rows)) rows.push(row);
-    for (const row of state.hourBudgets.take()) rows.push(row);
-    rows.push(...taken.others);
+    rows.push(...taken.side);
     return { applied: this.#applied, rows, token: taken.token };
   }
 
@@ -329,39 +326,6 @@ export class ShardMachine {
   /** Throws `AssertionError` where the state contradicts itself. O(tasks). */
   checkInvariants(): void {
     checkState(this.#state);
-  }
-}
-
-function applyCommand(turn: Turn, command: ShardCommand, specs: PreparedSpec[]): ItemReply[] {
-  switch (command.kind) {
-    case 'submit':
-      return applySubmit(turn, command, specs);
-    case 'assign':
-      return applyAssign(turn, command);
-    case 'unassign':
-      return applyUnassign(turn, command);
-    case 'start':
-      return applyStart(turn, command);
-    case 'finish':
-      return applyFinish(turn, command);
-    case 'lose':
-      return applyLose(turn, command);
-    case 'cancel':
-      return applyCancel(turn, command);
-    case 'recover':
-      return applyRecover(turn, command);
-    case 'expire':
-      return applyExpire(turn, command);
-    case 'charge':
-      return applyCharge(turn, command);
-    case 'adopt':
-      return applyAdopt(turn, command);
-    case 'replay':
-      return applyReplay(turn, command, specs);
-    case 'purge':
-      return applyPurge(turn, command);
-    default:
-      return unreachable(command, 'shard command');
   }
 }
 

@@ -84,6 +84,9 @@ export function toView(record: TaskRecord, spec: TaskSpec, options: ViewOptions)
     retryOf: record.retryOf,
     arrayId: record.arrayId,
     arrayIndex: record.arrayIndex,
+    workflowId: record.workflow?.id,
+    after: spec.after,
+    when: spec.when,
     cancelRequested: record.cancelRequested,
     stale: options.stale,
   };

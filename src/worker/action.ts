@@ -2,7 +2,7 @@
 import type { NodeId, ShardId } from '../model/ids.ts';
 import type { PortRange, Resources } from '../model/resources.ts';
 import type { TaskSpec } from '../model/spec.ts';
-import type { AttemptRef, FromWorker } from '../model/worker-protocol.ts';
+import type { AttemptRef, FromWorker, TaskInput } from '../model/worker-protocol.ts';
 import type { AttemptKey } from '../ports/runner.ts';
 
 /** An attempt that is to start: everything of an `AttemptOrder` but the environment. */
@@ -14,6 +14,7 @@ export interface Launch extends AttemptRef {
   /** Empty until it is given resources. */
   readonly ports: readonly number[];
   readonly spec: TaskSpec;
+  readonly inputs?: readonly TaskInput[] | undefined;
 }
 
 export type WorkerAction =

@@ -255,8 +255,8 @@ export class WorkerReactor {
       return;
     }
     const key = attemptKey(ref.taskId, ref.fence);
-    const { run, arrayIndex } = message;
-    const launch = { ...ref, key, run, arrayIndex, ports: [], spec };
+    const { run, arrayIndex, inputs } = message;
+    const launch = { ...ref, key, run, arrayIndex, ports: [], inputs, spec };
     this.#endLower(ref);
     const attempt = this.#ledger.enqueue(ref, launch, this.#nowMs);
     // From now on lower fences of the task are refused.

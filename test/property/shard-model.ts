@@ -114,6 +114,8 @@ export class ShardModel {
         );
       case 'purge':
         return command.items.map(item => this.#purge(item.taskId));
+      default:
+        throw new Error(`${command.kind} has a model of its own`);
     }
   }
 

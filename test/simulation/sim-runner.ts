@@ -4,7 +4,8 @@
  * attempt's process lived, for whoever checks that no two attempts of a task do.
  *
  * A command `['sim', 'ms=500', 'exit=0']` lives that long and ends so. Further words:
- * `signal=NAME`, `stubborn` (ignores SIGTERM), `out=TEXT`, `startfail`. Any other command lives 10
+ * `signal=NAME`, `stubborn` (ignores SIGTERM), `out=TEXT`, `hand=TEXT` (in its TSCHED_OUTPUT file),
+ * `collect` (hands on what it was given), `startfail`. Any other command lives 10
  * to 59 ms and succeeds; scripts are read as words in the same way.
  */
 import { assert } from '../../src/model/assert.ts';
@@ -48,6 +49,8 @@ interface Program {
   readonly signal: string | undefined;
   readonly stubborn: boolean;
   readonly output: Uint8Array;
+  /** Left in the file for those that wait for the task. */
+  readonly handedOn: string | undefined;
   readonly startFails: boolean;
 }
 
@@ -411,7 +414,7 @@ export class SimRunner implements Runner {
   }
 
   #outcome(attempt: SimAttempt, kind: OutcomeKind | undefined): Outcome {
-    const { exitCode, signal, output } = attempt.program;
+    const { exitCode, signal, output, handedOn } = attempt.program;
     const own = exitCode === 0 && signal === undefined ? 'succeeded' : 'failed';
     const ending =
       kind !== undefined ? { signal: 'SIGTERM' } : signal === undefined ? { exitCode } : { signal };
@@ -421,6 +424,7 @@ export class SimRunner implements Runner {
       startedAtMs: attempt.startedAtMs,
       stdoutBytes: output.length,
       tail: new TextDecoder().decode(output),
+      ...(handedOn === undefined || !attempt.order.handsOn ? {} : { output: handedOn }),
     };
   }
 
@@ -471,6 +475,10 @@ function foundOf(attempt: SimAttempt): FoundAttempt {
   return { key, shard, taskId, fence, request, ports, startedAtMs: attempt.startedAtMs };
 }
 
+/** What the attempt was given, as one text. */
+const collected = ({ inputs = [] }: AttemptOrder): string =>
+  inputs.map(({ name, text }) => `${name}:${text}`).join(',');
+
 function programOf(order: AttemptOrder, random: Random): Program {
   const { run } = order;
   const words =
@@ -489,6 +497,7 @@ function programOf(order: AttemptOrder, random: Random): Program {
     signal: value('signal'),
     stubborn: words.includes('stubborn'),
     output: new TextEncoder().encode(value('out') ?? ''),
+    handedOn: words.includes('collect') ? collected(order) : value('hand'),
     startFails: words.includes('startfail'),
   };
 }

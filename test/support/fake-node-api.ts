@@ -44,9 +44,10 @@ import type {
   SettingView,
   ShardMoves,
   ShardSummary,
-  SubmitReply,
   SubmitRequest,
 } from '../../src/ports/node-api.ts';
+import type { SubmitReply } from '../../src/ports/submit-reply.ts';
+import type { WorkflowApi } from '../../src/ports/workflow-api.ts';
 import { FakeTenancy } from './fake-tenancy.ts';
 
 type Identity = Actor & { readonly role: Role };
@@ -84,6 +85,12 @@ const total: Resources = {
   diskBytes: 100 * 1024 ** 3,
 };
 
+const noWorkflow = {
+  ok: false,
+  code: 'unknownWorkflow',
+  message: 'there is no such workflow',
+} as const;
+
 const joinBytes = (left: Uint8Array, right: Uint8Array): Uint8Array => {
   const joined = new Uint8Array(left.length + right.length);
   joined.set(left);
@@ -115,6 +122,16 @@ export class FakeNodeApi implements NodeApi {
   waitsAborted = 0;
   /** Followed event streams that are open. */
   eventStreams = 0;
+
+  /** It has none: they are looked at with real nodes. */
+  readonly workflows: WorkflowApi = {
+    submit: () => Promise.resolve(noWorkflow),
+    resolve: () => Promise.reject(new TschedError('unknownWorkflow', noWorkflow.message)),
+    get: () => Promise.reject(new TschedError('unknownWorkflow', noWorkflow.message)),
+    wait: () => Promise.reject(new TschedError('unknownWorkflow', noWorkflow.message)),
+    cancel: () => Promise.resolve(noWorkflow),
+    retry: () => Promise.resolve(noWorkflow),
+  };
 
   readonly #options: FakeNodeOptions;
   readonly #tasks = new Map<TaskId, Task>();

@@ -49,7 +49,10 @@ function showReply(reply: ItemReply): string {
 }
 
 function showEffect(effect: Effect): string {
-  if (effect.kind === 'readyChanged') return '  > readyChanged';
+  if (effect.kind === 'readyChanged' || effect.kind === 'messagesChanged') {
+    return `  > ${effect.kind}`;
+  }
+  if (effect.kind === 'workflowSettled') return `  > workflow settled ${effect.workflowId}`;
   const name = nameOf(effect.taskId);
   if (effect.kind === 'settled') return `  > settled ${name} ${effect.state}`;
   const node = effect.kind === 'attemptEnded' ? ` ${effect.node}` : '';

@@ -16,26 +16,32 @@ import { accept, refuseMissing, type Turn } from '../turn.ts';
 type Cancel = ShardCommand & { readonly kind: 'cancel' };
 
 export function applyCancel(turn: Turn, command: Cancel): ItemReply[] {
-  const { state, effects, actor } = turn;
-  const { reason } = command;
+  const { state } = turn;
   return command.items.map(({ taskId }) => {
     const row = state.lookUp(taskId);
     if (row < 0) return refuseMissing(taskId, row);
-    const live = state.live(row);
-    const detail = state.table.ensureDetail(row);
-    if (detail.cancelRequested !== undefined) return accept(taskId, true);
-    detail.cancelRequested = { reason, by: actor.name };
-    state.flush.markTask(row, reason.length);
-    if (live !== undefined) {
-      state.note('cancelRequested', row, { attempt: live.fence, node: live.node });
-      effects.push({ kind: 'cancelling', taskId, fence: live.fence });
-      return accept(taskId);
-    }
-    state.leaveQueue(row);
-    const outcome = systemOutcome('cancelled', state.shownInstant(row), reason);
-    state.settle(row, stateCode.cancelled, { reason, outcome });
-    state.note('settled', row, { outcome: 'cancelled' });
-    effects.push({ kind: 'settled', taskId, state: 'cancelled' });
-    return accept(taskId);
+    return accept(taskId, !cancelRow(turn, row, command.reason));
   });
+}
+
+/** Cancels an unsettled task; false where that was asked for before. */
+export function cancelRow(turn: Turn, row: number, reason: string): boolean {
+  const { state, effects, actor } = turn;
+  const taskId = state.table.id(row);
+  const live = state.live(row);
+  const detail = state.table.ensureDetail(row);
+  if (detail.cancelRequested !== undefined) return false;
+  detail.cancelRequested = { reason, by: actor.name };
+  state.flush.markTask(row, reason.length);
+  if (live !== undefined) {
+    state.note('cancelRequested', row, { attempt: live.fence, node: live.node });
+    effects.push({ kind: 'cancelling', taskId, fence: live.fence });
+    return true;
+  }
+  state.leaveQueue(row);
+  const outcome = systemOutcome('cancelled', state.shownInstant(row), reason);
+  state.settle(row, stateCode.cancelled, { reason, outcome });
+  state.note('settled', row, { outcome: 'cancelled' });
+  effects.push({ kind: 'settled', taskId, state: 'cancelled' });
+  return true;
 }

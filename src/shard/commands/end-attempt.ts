@@ -23,7 +23,8 @@ import { hashWords } from '../memory/id-words.ts';
 import type { AttemptRecord } from '../memory/task-detail.ts';
 import { stateCode } from '../memory/task-table.ts';
 import { failureRules } from '../rules.ts';
-import { instantMaxMs, type ShardState } from '../state.ts';
+import { instantMaxMs } from '../shard-numbers.ts';
+import type { ShardState } from '../state.ts';
 import type { Turn } from '../turn.ts';
 
 /** Doublings after which no back-off grows: 2^40 ms are 34 years. */
@@ -65,7 +66,7 @@ export function endAttempt(turn: Turn, row: number, outcome: Outcome): void {
   const { fence, node } = attempt;
   const taskId = table.id(row);
   const about = { attempt: fence, node, outcome: outcome.kind };
-  state.flush.markTask(row, outcome.tail.length + outcome.message.length);
+  state.flush.markTask(row, textLength(outcome));
   effects.push({ kind: 'attemptEnded', taskId, fence, node });
 
   const countsSupervisor = outcome.supervisorLost === true && state.rules >= failureRules;
@@ -85,6 +86,9 @@ export function endAttempt(turn: Turn, row: number, outcome: Outcome): void {
   if (state.deadLetters.has(table.wordsOf(row))) state.note('deadLettered', row, about);
   effects.push({ kind: 'settled', taskId, state: taskStates[settling.code]! });
 }
+
+const textLength = ({ tail, message, output }: Outcome): number =>
+  tail.length + message.length + (output?.length ?? 0);
 
 /** When a process started whose start was not told before its end. */
 const startedAtMs = (outcome: Outcome): number | undefined =>
@@ -152,7 +156,7 @@ function retried(attempt: AttemptRecord & { readonly outcome: Outcome }): Attemp
     outcome.message.length > limits.retriedTailMax
       ? lastCharacters(outcome.message)
       : outcome.message;
-  return { ...attempt, outcome: { ...outcome, tail, message } };
+  return { ...attempt, outcome: { ...outcome, tail, message, output: undefined } };
 }
 
 /** Built from codes: a slice would keep the whole text in memory. */

@@ -7,7 +7,7 @@
  *          27 bits of the digest are checked.
  * Replies  ok
  *          ok, repeated      nobody knows the task: it expired before
- *          notSettled        it may still run
+ *          notSettled        it may still run, or its workflow does
  *          badRequest        it is younger than any history, or what is said of it is wrong
  * Effects  none: nobody waits for it
  *
@@ -33,6 +33,9 @@ function expireOne(state: ShardState, item: ExpireItem): ItemReply {
   if (found === lookup.malformed) return refuse(taskId, 'badRequest', 'not a task ID');
   if (found === lookup.unknown) return accept(taskId, true);
   if (found !== lookup.settled) return refuse(taskId, 'notSettled', 'the task has not settled');
+  if (state.workflows.of(taskId)?.workflow.settledAtMs === 0) {
+    return refuse(taskId, 'notSettled', 'its workflow has not settled');
+  }
   if (timeOfId(taskId) > state.nowMs - limits.historyMsMin) {
     return refuse(taskId, 'badRequest', 'the task is too young to leave the history');
   }

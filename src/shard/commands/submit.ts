@@ -15,16 +15,18 @@
  *          badId             not an ID, or not in the slot of the spec's key
  *          badSpec           no such spec in the command
  *          tooManyTasks      as many tasks wait as may, in the shard or in the line of its key
- * Effects  readyChanged
+ *          overloaded        it waits for others, and too many messages are under way already
+ * Effects  readyChanged; messagesChanged where it waits for others
  *
  * What is settled is compared by 27 bits of its spec's digest, what is not by all of it; on every
  * replica alike, whether the settled row has left memory there or not.
  */
 import { assert } from '../../model/assert.ts';
-import type { ItemReply, ShardCommand, SubmitItem } from '../../model/command.ts';
+import type { ItemReply, ShardCommand, SpecEntry, SubmitItem } from '../../model/command.ts';
 import { slotOfId, timeOfId } from '../../model/ids.ts';
 import { limits } from '../../model/limits.ts';
 import { decodeSpecTerms } from '../../model/spec.ts';
+import { holdBit } from '../../model/task.ts';
 import { digestWords } from '../keys.ts';
 import { idWordCount, unpackId } from '../memory/id-words.ts';
 import { type KeyHash, keyOf, type LineKey, lineOf } from '../memory/key-hash.ts';
@@ -32,6 +34,7 @@ import type { Traits } from '../memory/spec-table.ts';
 import { stateCode } from '../memory/task-table.ts';
 import { lookup, type ShardState } from '../state.ts';
 import { accept, refuse, type Turn } from '../turn.ts';
+import { awaitParents } from './dependents.ts';
 
 type Submit = ShardCommand & { readonly kind: 'submit' };
 
@@ -48,8 +51,8 @@ export interface PreparedSpec {
  * Understands the specs of a command. Throws `DecodeError` for one written by a newer version,
  * while the state is still as it was.
  */
-export function prepareSpecs(state: ShardState, command: Pick<Submit, 'specs'>): PreparedSpec[] {
-  return command.specs.map(({ digest: digestBytes, bytes }) => {
+export function prepareSpecs(state: ShardState, specs: readonly SpecEntry[]): PreparedSpec[] {
+  return specs.map(({ digest: digestBytes, bytes }) => {
     const digest = digestWords(digestBytes);
     const known = state.specs.find(digest);
     if (known >= 0) {
@@ -63,7 +66,11 @@ export function prepareSpecs(state: ShardState, command: Pick<Submit, 'specs'>):
   });
 }
 
-export function applySubmit(turn: Turn, command: Submit, specs: PreparedSpec[]): ItemReply[] {
+export function applySubmit(
+  turn: Turn,
+  command: Submit,
+  specs: readonly PreparedSpec[],
+): ItemReply[] {
   const replies = command.items.map(item => submitOne(turn, item, specs[item.spec]));
   for (const spec of specs) turn.state.specs.dropUnusedTraits(spec.traits);
   return replies;
@@ -103,11 +110,18 @@ export function submitOne(turn: Turn, item: SubmitItem, spec: PreparedSpec | und
     const message = `${limits.lineMax} tasks with its key have not settled yet`;
     return refuse(item.id, 'tooManyTasks', message);
   }
+  const { after } = spec.traits;
+  if (after.includes(item.id)) return refuse(item.id, 'badSpec', 'the task waits for itself');
+  if (after.length > 0 && state.mail.size + after.length > limits.outboxMax) {
+    return refuse(item.id, 'overloaded', 'too many messages wait for other shards');
+  }
   if (spec.key !== undefined) {
     state.lookUp(item.id);
     state.keys.add(spec.key.high, spec.key.low, state.words);
   }
-  state.admit(item, takeSpec(state, spec));
+  const holds = after.length > 0 ? holdBit('dependency') : 0;
+  const row = state.admit(item, takeSpec(state, spec), holds);
+  if (after.length > 0) awaitParents(turn, row, 0);
   turn.readyChanged = true;
   return accept(item.id);
 }
@@ -136,7 +150,7 @@ function findByKey(
     : refuse(item.id, 'keyConflict', `task ${owner} has the key, with another specification`);
 }
 
-function takeSpec(state: ShardState, spec: PreparedSpec): number {
+export function takeSpec(state: ShardState, spec: PreparedSpec): number {
   const known = state.specs.find(spec.digest);
   if (known >= 0) return known;
   const added = state.specs.add(spec.digest, spec.traits, spec, spec.bytes);

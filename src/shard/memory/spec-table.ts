@@ -8,11 +8,13 @@
  */
 import { assert } from '../../model/assert.ts';
 import type { RetryRule } from '../../model/failure-causes.ts';
+import type { TaskId } from '../../model/ids.ts';
 import { limits } from '../../model/limits.ts';
 import type { Demand } from '../../model/planning.ts';
 import { noResources, resourceNames } from '../../model/resources.ts';
 import { mix32 } from '../../model/slots.ts';
 import type { Backoff, SpecTerms } from '../../model/spec.ts';
+import type { When } from '../../model/when.ts';
 import { digestLength, hexDigits } from '../keys.ts';
 import { type KeyHash, keyOf, type LineKey, lineOf } from './key-hash.ts';
 
@@ -24,6 +26,9 @@ export interface Traits {
   readonly backoff: Backoff;
   readonly leaseMs: number;
   readonly retry: RetryRule;
+  /** Tasks by ID that it waits for. */
+  readonly after: readonly TaskId[];
+  readonly when: When;
   /** Number of specs in memory that have them. */
   uses: number;
   readonly text: string;
@@ -79,9 +84,14 @@ const hasTraits = (spec: SpecTerms, traits: Traits): boolean =>
   spec.backoff.initialMs === traits.backoff.initialMs &&
   spec.backoff.maxMs === traits.backoff.maxMs &&
   retryOf(spec) === traits.retry &&
+  spec.after === undefined &&
+  traits.after.length === 0 &&
+  (spec.when ?? 'success') === traits.when &&
   isPlain(spec) &&
   isPlain(traits.demand) &&
   resourceNames.every(name => spec.request[name] === traits.demand.request[name]);
+
+const nobody: readonly TaskId[] = Object.freeze([]);
 
 const unknownTraits = (): Traits => ({
   tenant: '',
@@ -90,6 +100,8 @@ const unknownTraits = (): Traits => ({
   backoff: { initialMs: 0, maxMs: 0 },
   leaseMs: 0,
   retry: everyFailure,
+  after: [],
+  when: 'success',
   uses: 0,
   text: '',
 });
@@ -237,7 +249,10 @@ export class SpecTable {
     const retry = retryOf(spec);
     const numbers = `${attempts},${backoff.initialMs},${backoff.maxMs},${leaseMs}`;
     const causes = `${joined(retry.on)}/${joined(retry.not)}`;
-    const text = `${numbers}|${joined([tenant])}|${causes}|${wanted.key}`;
+    const when = spec.when ?? 'success';
+    const after = spec.after ?? nobody;
+    const links = `${when}${after.join()}`;
+    const text = `${numbers}|${links}|${joined([tenant])}|${causes}|${wanted.key}`;
     const known = this.#traitsByText.get(text);
     if (known !== undefined) return known;
     let demand = this.#demands.get(wanted.key);
@@ -253,6 +268,8 @@ export class SpecTable {
       backoff,
       leaseMs,
       retry,
+      after,
+      when,
       uses: 0,
       text,
     };

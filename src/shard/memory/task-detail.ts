@@ -1,6 +1,7 @@
 /** What only some tasks have: a plain waiting task has none of it and no such object. */
 import type { Outcome } from '../../model/attempt.ts';
 import type { NodeId, TaskId } from '../../model/ids.ts';
+import type { TaskInput } from '../../model/worker-protocol.ts';
 
 /** An attempt as the shard keeps it; `outcome` is missing exactly while it is live. */
 export interface AttemptRecord {
@@ -17,6 +18,27 @@ export interface AttemptRecord {
   readonly outcome?: Outcome | undefined;
 }
 
+/** What a task waits for. Kept until it has settled, for what its parents gave it. */
+export interface Dependency {
+  /** Parents that have not ended, of the workflow and by ID; one more while that is prepared. */
+  unmet: number;
+  /** One of those that have ended failed. */
+  anyFailed: boolean;
+  /** Those by ID that have not. */
+  awaited: readonly TaskId[];
+  /** Of those by ID that have. */
+  inputs: readonly TaskInput[];
+}
+
+/** Why a task was aborted that never ran: positions are stored, append-only. */
+export const causeKinds = ['parentFailed', 'parentUnknown', 'parentRefused', 'notNeeded'] as const;
+
+export interface AbortCause {
+  readonly kind: (typeof causeKinds)[number];
+  /** Missing where none of several came true. */
+  readonly parent?: TaskId | undefined;
+}
+
 export interface CancelRequest {
   readonly reason: string;
   readonly by: string;
@@ -26,6 +48,11 @@ export interface TaskDetail {
   retryOf: TaskId | undefined;
   arrayId: TaskId | undefined;
   arrayIndex: number | undefined;
+  workflow: { readonly id: TaskId; readonly index: number } | undefined;
+  dependency: Dependency | undefined;
+  /** Tasks elsewhere that wait for this one to settle. */
+  dependents: Set<TaskId> | undefined;
+  cause: AbortCause | undefined;
   cancelRequested: CancelRequest | undefined;
   /** Nodes where a run that counted failed, oldest first, at most `limits.avoidMax`. */
   avoid: readonly NodeId[];
@@ -50,6 +77,10 @@ export function emptyDetail(): TaskDetail {
     retryOf: undefined,
     arrayId: undefined,
     arrayIndex: undefined,
+    workflow: undefined,
+    dependency: undefined,
+    dependents: undefined,
+    cause: undefined,
     cancelRequested: undefined,
     avoid: nothing,
     ended: nothing,

@@ -10,6 +10,7 @@ import { lossGraceMs } from '../lease.ts';
 import type { AttemptFiles, OutputFiles, OutputSizes } from './attempt-files.ts';
 import { bootMs } from './boot-clock.ts';
 import { checkCommand, checkDirectory, type StartFault } from './command.ts';
+import { equip, handedOn, tooMuchHandedOn, unequip } from './handed-on.ts';
 import { makeTree, type ProcessTree, type TreeOptions } from './process-tree.ts';
 import { isChildOf, processUsage } from './processes.ts';
 import type { WireOrder } from './protocol.ts';
@@ -79,28 +80,34 @@ export class Attempt {
    */
   static start(order: WireOrder, options: AttemptOptions, events: AttemptEvents): Attempt {
     const { files } = options;
-    const { key, env } = order;
+    const { key } = order;
     const output = files.create(key);
     try {
+      const env = equip(files.directory(key), order);
       const cwd = order.cwd === '' ? files.work(key) : order.cwd;
       if (order.cwd !== '') checkDirectory(cwd);
       const argv = commandOf(order, files);
       const file = checkCommand(argv, cwd, env);
       const tree = makeTree(options.tree, file, argv, env);
       const attempt = new Attempt(order, tree, options);
-      attempt.#start(cwd, output, events);
+      attempt.#start(cwd, env, output, events);
       return attempt;
     } catch (error) {
       // Its directory is kept and removed like that of any attempt that is over.
       files.complete(key);
+      unequip(files.directory(key));
       files.settle(key, { stdout: 0, stderr: 0 });
       throw error;
     }
   }
 
-  #start(cwd: string, output: OutputFiles, { onStarted, onExit }: AttemptEvents): void {
+  #start(
+    cwd: string,
+    env: Readonly<Record<string, string>>,
+    output: OutputFiles,
+    { onStarted, onExit }: AttemptEvents,
+  ): void {
     const { file, argv, cgroup } = this.#tree;
-    const { env } = this.order;
     const { deadline } = this;
     const over = (exit: Exit): void => {
       this.#exit = exit;
@@ -231,12 +238,20 @@ export class Attempt {
     // It may have been killed before it opened its output.
     if (this.#exit?.signal !== undefined) this.#files.complete(this.key);
     const tail = this.#files.tail(this.key, sizes);
+    const handed = this.order.handsOn ? handedOn(this.#files.directory(this.key)) : undefined;
+    if (handed === 'tooLong' && this.#endKind === undefined) {
+      this.#endKind = 'outputTooLarge';
+      this.#endMessage = tooMuchHandedOn;
+    }
+    unequip(this.#files.directory(this.key));
     this.#files.settle(this.key, sizes);
-    return this.#outcome(sizes, truncated, tail);
+    const outcome = this.#outcome(sizes, truncated, tail);
+    return typeof handed === 'object' ? { ...outcome, output: handed.text } : outcome;
   }
 
   #failure(fault: StartFault | 'late', sizes: OutputSizes): Outcome {
     this.#files.complete(this.key);
+    unequip(this.#files.directory(this.key));
     this.#files.settle(this.key, sizes);
     const { startedAtMs } = this;
     const kind = fault === 'late' ? 'lost' : (this.#endKind ?? 'startFailed');

@@ -16,8 +16,8 @@ export const supervisorVersion = 1;
 /** Largest frame: a script in base64, its environment and arguments fit several times. */
 export const frameBytesMax = 4 * 1024 * 1024;
 export const pingEveryMs = 500;
-/** Attempts told in one frame: with the longest tails they are well below its bound. */
-export const foundPerFrame = 64;
+/** Attempts told in one frame: with the longest tails and outputs they are below its bound. */
+export const foundPerFrame = 8;
 /** Silence of a supervisor after which the node ends it (DESIGN 9). */
 export const silenceMs = 2_000;
 /** A supervisor without attempts and without a node ends itself after this. */

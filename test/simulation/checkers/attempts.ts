@@ -6,6 +6,7 @@
 import type { ShardCommand } from '../../../src/model/command.ts';
 import { type Resources, resourceNames } from '../../../src/model/resources.ts';
 import { decodeSpec } from '../../../src/model/spec.ts';
+import { workflowTaskId } from '../../../src/model/workflow.ts';
 import type { Effect } from '../../../src/shard/effects.ts';
 import type { SimCluster } from '../cluster.ts';
 import type { AttemptInterval } from '../sim-runner.ts';
@@ -125,6 +126,13 @@ export class AttemptsChecker implements CommittedListener {
         this.#requests.set(id, spec.request);
         if (spec.orderKey !== undefined) this.#lines.set(id, `${spec.tenant} ${spec.orderKey}`);
       }
+    }
+    if (command.kind === 'submitWorkflow') {
+      command.items.forEach(({ spec }, place) => {
+        const id = workflowTaskId(command.workflow.id, command.from + place);
+        const bytes = command.specs[spec]?.bytes;
+        if (bytes && !this.#requests.has(id)) this.#requests.set(id, decodeSpec(bytes).request);
+      });
     }
     for (const effect of effects) {
       if (effect.kind === 'assigned') this.#onAssigned(group, command, effect);

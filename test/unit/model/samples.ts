@@ -11,6 +11,7 @@ import { noResources, type Resources, tierDefaults, tiers } from '../../../src/m
 import type { Run, TaskSpec } from '../../../src/model/spec.ts';
 import { taskStates } from '../../../src/model/task.ts';
 import { type FromWorker, refusals, type ToWorker } from '../../../src/model/worker-protocol.ts';
+import { anyWorkflowCommand, workflowCommands } from './workflow-samples.ts';
 
 export const sampleId = formatTaskId({ atMs: 1_700_000_000_000, slot: 1_029, random: 77 });
 const otherId = formatTaskId({ atMs: 1_700_000_000_001, slot: 4_095, random: 2 ** 40 - 1 });
@@ -127,6 +128,7 @@ export const commands: Readonly<Record<string, ShardCommand>> = {
       },
     ],
   },
+  ...workflowCommands({ one: sampleId, other: otherId, outcome: fullOutcome, stamp }),
   charge: { kind: 'charge', ...stamp, items: [{ tenant: 'acme', count: 300 }] },
   adopt: { kind: 'adopt', ...stamp, rules: 3 },
   replay: {
@@ -150,6 +152,16 @@ export const toWorker: Readonly<Record<string, ToWorker>> = {
     run: 2,
     arrayIndex: 17,
     spec: new Uint8Array([1, 2, 3]),
+  },
+  dispatchWithInputs: {
+    kind: 'dispatch',
+    ...ref,
+    incarnation: 'inc',
+    renewed: 9,
+    run: 2,
+    arrayIndex: undefined,
+    spec: new Uint8Array([1, 2, 3]),
+    inputs: [{ name: 'load', text: 'ü' }],
   },
   endCancelled: { kind: 'end', ...ref, reason: 'cancelled' },
   endSuperseded: { kind: 'end', ...ref, reason: 'superseded' },
@@ -252,7 +264,10 @@ export const plainOutcome: fc.Arbitrary<Outcome> = fc.record({
 
 export const anyOutcome: fc.Arbitrary<Outcome> = fc.oneof(
   plainOutcome,
-  plainOutcome.map(outcome => ({ ...outcome, supervisorLost: true })),
+  plainOutcome.map(outcome => ({ ...outcome, supervisorLost: true, output: undefined })),
+  fc
+    .tuple(plainOutcome, short)
+    .map(([outcome, output]) => ({ ...outcome, supervisorLost: undefined, output })),
 );
 
 const word = fc.nat({ max: 2 ** 32 - 1 });
@@ -320,6 +335,7 @@ export const anyCommand: fc.Arbitrary<ShardCommand> = fc.oneof(
       }),
     ),
   }),
+  anyWorkflowCommand({ id: anyId, outcome: anyOutcome, stamped }),
   fc.record({
     kind: kind('charge'),
     ...stamped,
@@ -385,6 +401,7 @@ export const sampleOutcomes: Readonly<Record<string, Outcome>> = {
     supervisorLost: true,
   },
   full: fullOutcome,
+  handedOn: { ...fullOutcome, output: 'ü' },
 };
 
 /** Of a spec field by field: long texts are bounded by the reader, not by the writer. */

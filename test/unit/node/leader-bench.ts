@@ -108,7 +108,7 @@ export class LeaderBench {
         desk: scheduler as unknown as PlacementDesk,
         replica: { group: 1, leading: true } as unknown as Replica,
         machine: this.shard.machine,
-        readSpec: () => undefined,
+        readRow: () => undefined,
       });
     this.leader = this.#lead();
   }

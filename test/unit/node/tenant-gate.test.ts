@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import type { RateLimiter } from '../../../src/node/rate-limiter.ts';
 import { TenantGate } from '../../../src/node/tenant-gate.ts';
-import type { SubmitReply, SubmitRequest } from '../../../src/ports/node-api.ts';
+import type { SubmitRequest } from '../../../src/ports/node-api.ts';
+import type { SubmitReply } from '../../../src/ports/submit-reply.ts';
 import { cluster } from '../registry/builders.ts';
 import { admin, someSpec } from './small-world.ts';
 
