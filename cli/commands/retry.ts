@@ -13,10 +13,9 @@ export default class Retry extends BaseCommand {
   static override summary = 'Run a settled task or workflow again, as a new one.';
   static override description =
     'A settled task never changes: the new one has an ID of its own and names the old one in ' +
-    `\`retryOf\`. Of a workflow, \`--from failed\` keeps what succeeded and rests on nothing else, and ' +
-    'runs what failed and what follows. It is not repeated by itself where the outcome is unknown.\n\n${exitCodeText(
-      [0, 1, 2, 6, 7, 8],
-    )}`;
+    '`retryOf`. Of a workflow, `--from failed` keeps what succeeded and rests on nothing else, and ' +
+    'runs what failed and what follows. It is not repeated by itself where the outcome is unknown.' +
+    `\n\n${exitCodeText([0, 1, 2, 6, 7, 8])}`;
   static override usage = 'retry ID [flags]';
   static override examples = [
     '<%= config.bin %> retry 8f3a1c2e',

@@ -7,18 +7,10 @@ import { type Outcome, readOutcome, writeOutcome } from './attempt.ts';
 import { ByteReader, ByteWriter, DecodeError } from './bytes.ts';
 import type { ErrorCode } from './errors.ts';
 import type { NodeId, TaskId } from './ids.ts';
-import { limits } from './limits.ts';
-import { type Delivery, readDelivery, writeDelivery } from './message.ts';
+import { type LinkCommand, readLinkCommand, writeLinkCommand } from './link-command.ts';
+import { readSpecEntry, type SpecEntry, writeSpecEntry } from './spec-entry.ts';
 import { type TaskState, taskStates } from './task.ts';
 import { type Refusal, refusals } from './worker-protocol.ts';
-import {
-  readWorkflowHead,
-  readWorkflowItem,
-  type WorkflowHead,
-  type WorkflowItem,
-  writeWorkflowHead,
-  writeWorkflowItem,
-} from './workflow.ts';
 
 export interface SubmitItem {
   readonly id: TaskId;
@@ -49,12 +41,6 @@ export interface ExpireItem {
   readonly digest: Uint8Array;
   /** Hash of tenant and idempotency key, where it has one. */
   readonly keyHash?: { readonly high: number; readonly low: number } | undefined;
-}
-
-/** `encodeSpec` bytes with the first 16 bytes of their sha256. */
-export interface SpecEntry {
-  readonly digest: Uint8Array;
-  readonly bytes: Uint8Array;
 }
 
 /** Who caused a command: a token's name and its tenant, or `node:<id>` for the cluster itself. */
@@ -113,23 +99,8 @@ export type ShardCommand = Stamped &
     | ({ readonly kind: 'replay' } & SubmitBody)
     /** Nobody wants to hear of these dead letters any more. */
     | { readonly kind: 'purge'; readonly items: readonly { readonly taskId: TaskId }[] }
-    /** Messages of the shard `source`, by ascending number: the oldest that it has for this one. */
-    | { readonly kind: 'deliver'; readonly source: number; readonly items: readonly Delivery[] }
-    /** Messages that were delivered: they need not be repeated. */
-    | { readonly kind: 'acknowledge'; readonly items: readonly { readonly sequence: number }[] }
-    /** Tasks `from` and following of a workflow. It begins once all of them are there. */
-    | {
-        readonly kind: 'submitWorkflow';
-        readonly workflow: WorkflowHead;
-        readonly from: number;
-        readonly specs: readonly SpecEntry[];
-        readonly items: readonly WorkflowItem[];
-      }
-    | {
-        readonly kind: 'cancelWorkflow';
-        readonly items: readonly { readonly id: TaskId }[];
-        readonly reason: string;
-      }
+    /** What tasks have to do with one another. */
+    | LinkCommand
   );
 
 /** A command without its stamp. */
@@ -185,10 +156,6 @@ export type ItemReply =
     };
 
 const version = 1;
-
-function writeSpecEntry(writer: ByteWriter, spec: SpecEntry): void {
-  writer.raw(spec.digest).bytes(spec.bytes);
-}
 
 /** Used by every encoding in turn: a batch of submits would make a new buffer grow many times. */
 let commandWriter = new ByteWriter(4_096);
@@ -265,31 +232,6 @@ export function encodeShardCommand(command: ShardCommand): Uint8Array {
   return writer.finish();
 }
 
-type LinkKind = 'deliver' | 'acknowledge' | 'submitWorkflow' | 'cancelWorkflow';
-
-/** What tasks have to do with one another. */
-function writeLinkCommand(
-  writer: ByteWriter,
-  command: ShardCommand & { readonly kind: LinkKind },
-): void {
-  switch (command.kind) {
-    case 'deliver':
-      writer.varint(command.source).list(command.items, writeDelivery);
-      break;
-    case 'acknowledge':
-      writer.list(command.items, (w, { sequence }) => w.varint(sequence));
-      break;
-    case 'submitWorkflow':
-      writeWorkflowHead(writer, command.workflow);
-      writer.varint(command.from).list(command.specs, writeSpecEntry);
-      writer.list(command.items, writeWorkflowItem);
-      break;
-    case 'cancelWorkflow':
-      writer.list(command.items, (w, { id }) => w.text(id)).text(command.reason);
-      break;
-  }
-}
-
 const readId = (reader: ByteReader): TaskId => reader.text(32) as TaskId;
 
 /** Throws `DecodeError` for another version, an unknown kind or malformed bytes. */
@@ -341,25 +283,10 @@ function readCommand(reader: ByteReader): ShardCommand {
     case 'expire':
       return { kind, ...stamp, items: reader.list(readExpire) };
     case 'deliver':
-      return { kind, ...stamp, source: reader.varint(), items: reader.list(readDelivery) };
     case 'acknowledge':
-      return { kind, ...stamp, items: reader.list(r => ({ sequence: r.varint() })) };
     case 'submitWorkflow':
-      return {
-        kind,
-        ...stamp,
-        workflow: readWorkflowHead(reader),
-        from: reader.varint(),
-        specs: reader.list(readSpecEntry),
-        items: reader.list(readWorkflowItem),
-      };
     case 'cancelWorkflow':
-      return {
-        kind,
-        ...stamp,
-        items: reader.list(r => ({ id: readId(r) })),
-        reason: reader.text(4_096),
-      };
+      return { ...stamp, ...readLinkCommand(kind, reader) };
     case 'charge':
       return {
         kind,
@@ -378,11 +305,6 @@ function readCommand(reader: ByteReader): ShardCommand {
 const readFence = (reader: ByteReader): FenceItem => ({
   taskId: readId(reader),
   fence: reader.varint(),
-});
-
-const readSpecEntry = (reader: ByteReader): SpecEntry => ({
-  digest: reader.raw(16),
-  bytes: reader.bytes(limits.specBytesMax),
 });
 
 const readSubmit = (reader: ByteReader): SubmitItem => ({

@@ -6,7 +6,7 @@ import { endOfRecord } from '../shard/end-of-record.ts';
 import { taskKey } from '../shard/keys.ts';
 import type { ShardMachine } from '../shard/machine.ts';
 import { decodeTaskRow } from '../shard/record.ts';
-import { graphNodes, type RowReader } from './workflow-graph.ts';
+import { type RowReader, taskNames } from './workflow-graph.ts';
 
 /**
  * In the order in which the task names its parents, those of its workflow first; what goes beyond
@@ -24,12 +24,14 @@ export function inputsOf(machine: ShardMachine, readRow: RowReader, id: TaskId):
     inputs.push(input);
   };
   if (sources.workflow !== undefined) {
-    const names = graphNodes(machine, readRow, sources.workflow);
-    for (const parent of sources.parents) {
+    const { workflow, parents } = sources;
+    const indices = parents.map(({ index }) => index);
+    const names = taskNames(machine, readRow, workflow, indices);
+    parents.forEach((parent, place) => {
       const text = outputOf(machine, readRow, parent.id);
-      const name = names[parent.index]?.name;
+      const name = names[place];
       if (text !== undefined && name !== undefined) take({ name, text });
-    }
+    });
   }
   sources.inputs.forEach(take);
   return inputs;

@@ -47,8 +47,8 @@ import type {
   SubmitRequest,
 } from '../../src/ports/node-api.ts';
 import type { SubmitReply } from '../../src/ports/submit-reply.ts';
-import type { WorkflowApi } from '../../src/ports/workflow-api.ts';
 import { FakeTenancy } from './fake-tenancy.ts';
+import { FakeWorkflows } from './fake-workflows.ts';
 
 type Identity = Actor & { readonly role: Role };
 
@@ -85,12 +85,6 @@ const total: Resources = {
   diskBytes: 100 * 1024 ** 3,
 };
 
-const noWorkflow = {
-  ok: false,
-  code: 'unknownWorkflow',
-  message: 'there is no such workflow',
-} as const;
-
 const joinBytes = (left: Uint8Array, right: Uint8Array): Uint8Array => {
   const joined = new Uint8Array(left.length + right.length);
   joined.set(left);
@@ -103,6 +97,7 @@ export class FakeNodeApi implements NodeApi {
   readonly submitCalls: { readonly requests: readonly SubmitRequest[]; readonly actor: Actor }[] =
     [];
   readonly tenancy = new FakeTenancy();
+  readonly workflows = new FakeWorkflows();
   readonly stopCalls: { readonly endTasks: boolean }[] = [];
   /** By name. */
   readonly draining = new Map<string, { replicas: number; deadlineMs: number | undefined }>();
@@ -122,16 +117,6 @@ export class FakeNodeApi implements NodeApi {
   waitsAborted = 0;
   /** Followed event streams that are open. */
   eventStreams = 0;
-
-  /** It has none: they are looked at with real nodes. */
-  readonly workflows: WorkflowApi = {
-    submit: () => Promise.resolve(noWorkflow),
-    resolve: () => Promise.reject(new TschedError('unknownWorkflow', noWorkflow.message)),
-    get: () => Promise.reject(new TschedError('unknownWorkflow', noWorkflow.message)),
-    wait: () => Promise.reject(new TschedError('unknownWorkflow', noWorkflow.message)),
-    cancel: () => Promise.resolve(noWorkflow),
-    retry: () => Promise.resolve(noWorkflow),
-  };
 
   readonly #options: FakeNodeOptions;
   readonly #tasks = new Map<TaskId, Task>();

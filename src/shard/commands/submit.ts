@@ -22,10 +22,11 @@
  * replica alike, whether the settled row has left memory there or not.
  */
 import { assert } from '../../model/assert.ts';
-import type { ItemReply, ShardCommand, SpecEntry, SubmitItem } from '../../model/command.ts';
+import type { ItemReply, ShardCommand, SubmitItem } from '../../model/command.ts';
 import { slotOfId, timeOfId } from '../../model/ids.ts';
 import { limits } from '../../model/limits.ts';
 import { decodeSpecTerms } from '../../model/spec.ts';
+import type { SpecEntry } from '../../model/spec-entry.ts';
 import { holdBit } from '../../model/task.ts';
 import { digestWords } from '../keys.ts';
 import { idWordCount, unpackId } from '../memory/id-words.ts';
