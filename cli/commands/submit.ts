@@ -5,8 +5,9 @@ import { BaseCommand } from '../base-command.ts';
 import { type CliError, usageError } from '../cli-error.ts';
 import type { Client } from '../client.ts';
 import { exitCodeText } from '../exit-codes.ts';
-import { documentOfFlags, specFlags, type TaskDocument } from '../input/spec-flags.ts';
-import type { PreparedTask, TaskInput } from '../input/tasks.ts';
+import { readInputs } from '../input/inputs.ts';
+import { documentOfFlags, specFlags } from '../input/spec-flags.ts';
+import type { PreparedTask } from '../input/tasks.ts';
 import { readDuration } from '../input/values.ts';
 import type { BatchResult, Submitted } from '../wire.ts';
 
@@ -35,12 +36,14 @@ export default class Submit extends BaseCommand {
     'submit [flags] -- COMMAND [ARGS]',
     'submit [flags] SCRIPT [ARGS]',
     'submit [flags] -f FILE|-',
+    'submit [flags] --template NAME --set K=V',
   ];
   static override examples = [
     '<%= config.bin %> submit --name hello -- echo hello',
     '<%= config.bin %> submit --tier regular --cpu 2 --memory 1GiB --attempts 3 --cap 10m ./etl.sh 2024',
     '<%= config.bin %> submit -q --array 1-100 -- ./render.sh',
     '<%= config.bin %> submit -f tasks.yaml --wait --timeout 5m',
+    '<%= config.bin %> submit --template nightly --set day=2024-07-31',
     'echo "command: [date]" | <%= config.bin %> submit -f -',
   ];
   static override strict = false;
@@ -68,7 +71,8 @@ export default class Submit extends BaseCommand {
     if (timeoutMs !== undefined && !flags.wait) throw usageError('--timeout goes with --wait');
     const words = raw.flatMap(token => (token.type === 'arg' ? [token.input] : []));
     const fromFlags = documentOfFlags(flags);
-    const inputs = await this.#inputs(flags.file, words, tail);
+    const { file, template } = flags;
+    const inputs = await readInputs({ file, template, words, tail });
     if (flags.id !== undefined && inputs.length > 1) {
       throw usageError('--id is for one task', 'Give each task its `id` in the file.');
     }
@@ -77,44 +81,6 @@ export default class Submit extends BaseCommand {
     const client = await this.connect(flags);
     const outcome = await this.#send(client, prepared);
     return this.#tell(client, outcome, flags.wait, timeoutMs);
-  }
-
-  async #inputs(
-    file: string | undefined,
-    words: readonly string[],
-    tail: readonly string[] | undefined,
-  ): Promise<readonly TaskInput[]> {
-    if (file !== undefined) {
-      if (words.length > 0 || tail !== undefined) {
-        throw usageError('-f and a command exclude each other', 'Put the command into the file.');
-      }
-      const [{ readTaskText }, { readTaskFile }] = await Promise.all([
-        import('../input/read-input.ts'),
-        import('../input/task-file.ts'),
-      ]);
-      const shown = file === '-' ? 'stdin' : file;
-      return readTaskFile(await readTaskText(file), shown).map(source => ({
-        value: source.value,
-        source,
-      }));
-    }
-    const [script, ...args] = words;
-    if (script !== undefined) {
-      const { readScript } = await import('../input/read-input.ts');
-      const all = [...args, ...(tail ?? [])];
-      const document: TaskDocument = {
-        ...readScript(script),
-        ...(all.length > 0 ? { args: all } : {}),
-      };
-      return [{ value: document }];
-    }
-    if (tail === undefined || tail.length === 0) {
-      throw usageError(
-        'there is nothing to run',
-        'tsched submit -- echo hello, tsched submit script.sh, or tsched submit -f tasks.yaml',
-      );
-    }
-    return [{ value: { command: tail } }];
   }
 
   async #send(client: Client, tasks: readonly PreparedTask[]): Promise<SubmitOutcome> {

@@ -10,6 +10,13 @@ import {
   settingsRoute,
   shardsRoute,
 } from './routes/cluster.ts';
+import {
+  pausesRoute,
+  pauseTaskRoute,
+  placementRoutes,
+  resumeTaskRoute,
+  updateTaskRoute,
+} from './routes/control.ts';
 import { deadLettersRoute, purgeRoute, replayRoute } from './routes/dead-letters.ts';
 import { eventsRoute } from './routes/events.ts';
 import { logsRoute } from './routes/logs.ts';
@@ -22,10 +29,18 @@ import {
   stopNodeRoute,
   undrainNodeRoute,
 } from './routes/nodes.ts';
+import { planRoute } from './routes/plan.ts';
 import { submitRoute } from './routes/submit.ts';
 import { submitBatchRoute } from './routes/submit-batch.ts';
 import { submitStreamRoute } from './routes/submit-stream.ts';
 import { explainRoute, getSpecRoute, getTaskRoute, listTasksRoute } from './routes/tasks.ts';
+import {
+  createTemplateRoute,
+  deleteTemplateRoute,
+  templateRoute,
+  templatesRoute,
+  updateTemplateRoute,
+} from './routes/templates.ts';
 import {
   createTenantRoute,
   createTokenRoute,
@@ -58,6 +73,15 @@ export const routes: readonly Route[] = [
   deadLettersRoute,
   replayRoute,
   purgeRoute,
+  pauseTaskRoute,
+  resumeTaskRoute,
+  updateTaskRoute,
+  planRoute,
+  templatesRoute,
+  templateRoute,
+  createTemplateRoute,
+  updateTemplateRoute,
+  deleteTemplateRoute,
   eventsRoute,
   tenantsRoute,
   tenantRoute,
@@ -83,6 +107,8 @@ export const routes: readonly Route[] = [
   changeSettingsRoute,
   tiersRoute,
   setTierRoute,
+  pausesRoute,
+  ...placementRoutes,
   joinTokenRoute,
   metricsRoute,
   openapiRoute,

@@ -5,6 +5,12 @@
  */
 import { type Outcome, readOutcome, writeOutcome } from './attempt.ts';
 import { ByteReader, ByteWriter, DecodeError } from './bytes.ts';
+import {
+  type ControlBody,
+  controlKindNumbers,
+  readControl,
+  writeControl,
+} from './command-control.ts';
 import type { ErrorCode } from './errors.ts';
 import type { NodeId, TaskId } from './ids.ts';
 import { limits } from './limits.ts';
@@ -99,6 +105,7 @@ export type ShardCommand = Stamped &
     | ({ readonly kind: 'replay' } & SubmitBody)
     /** Nobody wants to hear of these dead letters any more. */
     | { readonly kind: 'purge'; readonly items: readonly { readonly taskId: TaskId }[] }
+    | ControlBody
   );
 
 /** A command without its stamp. */
@@ -125,6 +132,7 @@ const kindNumbers: Readonly<Record<ShardCommandKind, number>> = {
   adopt: 35,
   replay: 36,
   purge: 37,
+  ...controlKindNumbers,
 };
 
 export const shardCommandKinds = Object.keys(kindNumbers) as ShardCommandKind[];
@@ -216,6 +224,12 @@ export function encodeShardCommand(command: ShardCommand): Uint8Array {
     case 'charge':
       writer.list(command.items, (w, item) => w.text(item.tenant).varint(item.count));
       break;
+    case 'pause':
+    case 'resume':
+    case 'update':
+    case 'suspended':
+      writeControl(writer, command);
+      break;
   }
   return writer.finish();
 }
@@ -280,6 +294,11 @@ function readCommand(reader: ByteReader): ShardCommand {
       return { kind, ...stamp, rules: reader.varint() };
     case 'purge':
       return { kind, ...stamp, items: reader.list(r => ({ taskId: readId(r) })) };
+    case 'pause':
+    case 'resume':
+    case 'update':
+    case 'suspended':
+      return { ...stamp, ...readControl(reader, kind) };
     default:
       throw new DecodeError('shard command of an unknown kind: written by a newer version');
   }

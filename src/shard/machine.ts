@@ -21,12 +21,16 @@ import { applyCharge } from './commands/charge.ts';
 import { applyExpire } from './commands/expire.ts';
 import { applyFinish } from './commands/finish.ts';
 import { applyLose } from './commands/lose.ts';
+import { applyPause } from './commands/pause.ts';
 import { applyPurge } from './commands/purge.ts';
 import { applyRecover } from './commands/recover.ts';
 import { applyReplay } from './commands/replay.ts';
+import { applyResume } from './commands/resume.ts';
 import { applyStart } from './commands/start.ts';
 import { applySubmit, type PreparedSpec, prepareSpecs } from './commands/submit.ts';
+import { applySuspended } from './commands/suspended.ts';
 import { applyUnassign } from './commands/unassign.ts';
+import { applyUpdate } from './commands/update.ts';
 import type { Applied } from './effects.ts';
 import { encodeRows } from './encode-rows.ts';
 import { checkState } from './invariants.ts';
@@ -199,10 +203,15 @@ export class ShardMachine {
 
   /**
    * What the planner may place: the oldest ready tasks of each demand, at most `limitPerDemand` of
-   * each, the demand with the oldest task first. `nowMs` is the leader's clock and ends back-offs.
+   * each, the demand with the oldest task first. `nowMs` is the leader's clock and ends back-offs;
+   * tenants that `mayPlace` refuses are passed over.
    */
-  readyBatches(limitPerDemand: number, nowMs: number): ReadyBatch[] {
-    return this.#state.ready.batches(limitPerDemand, nowMs);
+  readyBatches(
+    limitPerDemand: number,
+    nowMs: number,
+    mayPlace: (tenant: string) => boolean = () => true,
+  ): ReadyBatch[] {
+    return this.#state.ready.batches(limitPerDemand, nowMs, mayPlace);
   }
 
   readyCount(nowMs: number): number {
@@ -360,6 +369,14 @@ function applyCommand(turn: Turn, command: ShardCommand, specs: PreparedSpec[]):
       return applyReplay(turn, command, specs);
     case 'purge':
       return applyPurge(turn, command);
+    case 'pause':
+      return applyPause(turn, command);
+    case 'resume':
+      return applyResume(turn, command);
+    case 'update':
+      return applyUpdate(turn, command);
+    case 'suspended':
+      return applySuspended(turn, command);
     default:
       return unreachable(command, 'shard command');
   }

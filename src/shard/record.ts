@@ -21,8 +21,9 @@ import { type TaskState, taskStates } from '../model/task.ts';
 import { digestBytes, digestHex, digestLength, digestWords } from './keys.ts';
 import { idWordCount, idWordMask, packId, unpackId } from './memory/id-words.ts';
 import type { AttemptRecord, CancelRequest } from './memory/task-detail.ts';
+import { type ControlRecord, controlExtras, readControlExtra } from './record-control.ts';
 
-export interface TaskRecord {
+export interface TaskRecord extends ControlRecord {
   readonly id: TaskId;
   /** Of its spec: 32 hexadecimal digits. */
   readonly digest: string;
@@ -63,7 +64,7 @@ export interface TaskRecord {
 const plainVersion = 1;
 const extendedVersion = 2;
 
-/** Tags of the fields of version 2: append-only; a retired one stays listed. */
+/** Tags of the fields of version 2, `controlTags` apart: append-only; retired ones stay listed. */
 const extra = { holds: 1, lineNumber: 21, supervisorsLost: 22 } as const;
 
 const keyedFlag = 1;
@@ -145,19 +146,19 @@ const noExtras: readonly Extra[] = [];
 /** What a task has beyond version 1, by ascending tag. */
 function extrasOf(record: TaskRecordBody): readonly Extra[] {
   const { holds, lineNumber, supervisorsLost } = record;
-  if (holds === 0 && lineNumber === undefined && !supervisorsLost) return noExtras;
+  const control = controlExtras(record);
+  const isPlain = holds === 0 && lineNumber === undefined && !supervisorsLost;
+  if (isPlain && control.length === 0) return noExtras;
   const extras: Extra[] = [];
   if (holds !== 0) extras.push([extra.holds, w => w.varint(holds)]);
   if (lineNumber !== undefined) extras.push([extra.lineNumber, w => w.varint(lineNumber)]);
   if (supervisorsLost) extras.push([extra.supervisorsLost, w => w.varint(supervisorsLost)]);
-  return extras;
+  return [...extras, ...control];
 }
 
-interface Extras {
-  holds: number;
-  lineNumber?: number;
-  supervisorsLost?: number;
-}
+type Extras = { holds: number; lineNumber?: number; supervisorsLost?: number } & {
+  -readonly [Name in keyof ControlRecord]: ControlRecord[Name];
+};
 
 const emptyExtras = (): Extras => ({ holds: 0 });
 
@@ -177,6 +178,7 @@ function readExtras(reader: ByteReader): Extras {
         extras.supervisorsLost = body.varint();
         break;
       default:
+        if (readControlExtra(tag, body, extras)) break;
         throw new DecodeError(`task row: unknown field ${tag}, written by a newer version`);
     }
     body.end(`field ${tag} of a task row`);

@@ -303,6 +303,7 @@ export class ShardState {
     const { live } = detail;
     assert(live, 'only a live attempt ends');
     detail.live = undefined;
+    detail.suspended = false;
     this.#liveIndex.remove(live.node, row);
     return live;
   }
