@@ -1,7 +1,7 @@
 /**
  * pausePlacement: the tasks of a tenant, or of all, are not placed until this is taken back. What
  * it means is known where tasks are placed. Replies: ok; repeated, also where it is not paused;
- * `badRequest` (malformed, too many).
+ * `unknownTenant`; `badRequest` (malformed, too many).
  */
 import { limits } from '../../model/limits.ts';
 import { wrongName } from '../check.ts';
@@ -15,6 +15,7 @@ import {
   refused,
   repeated,
 } from '../state.ts';
+import { tenantOf } from '../tenants.ts';
 
 export function applyPausePlacement(
   state: RegistryState,
@@ -29,6 +30,9 @@ export function applyPausePlacement(
     if (before === undefined) return repeated;
     state.dropPause(scope);
   } else {
+    if (scope !== everyTenant && tenantOf(state, scope) === undefined) {
+      return refused('unknownTenant', `there is no tenant ${scope}`);
+    }
     if (before?.suspend === suspend) return repeated;
     if (before === undefined && state.pauses.size >= limits.pausesMax) {
       return refused('badRequest', `there are ${limits.pausesMax} pauses already`);

@@ -2,14 +2,15 @@
  * putTemplate: a new revision of a template, which is the first where there was none of that name.
  * Its document was read by the node that took it; here it is a text. Replies: ok with the revision;
  * repeated where the newest revision says exactly this; `templateTaken` and `templateChanged` where
- * another revision is the newest than was expected; `unknownTemplate`; `badRequest` (malformed, too
- * many, too large).
+ * another revision is the newest than was expected; `unknownTemplate`; `unknownTenant`; `badRequest`
+ * (malformed, too many, too large).
  */
 import { limits } from '../../model/limits.ts';
 import { wrongName } from '../check.ts';
 import type { RegistryCommandOf } from '../command.ts';
 import { type RegistryEffect, type RegistryReply, type RegistryState, refused } from '../state.ts';
 import type { TemplateText } from '../templates.ts';
+import { tenantOf } from '../tenants.ts';
 
 export function applyPutTemplate(
   state: RegistryState,
@@ -20,6 +21,9 @@ export function applyPutTemplate(
   const { tenant, name } = template;
   const wrong = wrongTemplate(template);
   if (wrong !== undefined) return refused('badRequest', wrong);
+  if (tenantOf(state, tenant) === undefined) {
+    return refused('unknownTenant', `there is no tenant ${tenant}`);
+  }
   const newest = templates.revisions(tenant, name).at(-1);
   const before = newest?.revision ?? 0;
   if (newest?.document === template.document && newest.description === template.description) {

@@ -78,6 +78,7 @@ describe('a pause of placement', () => {
 
   test('holds for a tenant or for all, is told by whom, and survives a restart', () => {
     const registry = new Registry();
+    registry.say({ kind: 'putTenant', name: 'search', plan: 'free', isNew: true });
     expect(pause(registry, 'search', true)).toMatchObject({ ok: true, repeated: false });
     expect(pause(registry, 'search', true)).toMatchObject({ ok: true, repeated: true });
     pause(registry, '*', true, true);
@@ -99,6 +100,9 @@ describe('a pause of placement', () => {
 
   test('is refused for what is no tenant', () => {
     expect(pause(new Registry(), 'a b', true)).toMatchObject({ ok: false, code: 'badRequest' });
+    expect(pause(new Registry(), 'nobody', true)).toMatchObject({ code: 'unknownTenant' });
+    // What was paused once can be taken back, whatever became of it.
+    expect(pause(new Registry(), 'nobody', false)).toMatchObject({ ok: true, repeated: true });
   });
 });
 
@@ -118,6 +122,9 @@ describe('a template', () => {
   test('is changed only by who has seen its newest revision, where that is said', () => {
     const registry = new Registry();
     expect(registry.put('1', 3)).toMatchObject({ ok: false, code: 'unknownTemplate' });
+    const template = { tenant: 'nobody', name: 'nightly', description: '', document: '1' };
+    const reply = registry.say({ kind: 'putTemplate', template, expected: 0 });
+    expect(reply).toMatchObject({ ok: false, code: 'unknownTenant' });
     registry.put('1', 0);
     registry.put('2', 1);
     expect(registry.put('other', 1)).toMatchObject({ ok: false, code: 'templateChanged' });

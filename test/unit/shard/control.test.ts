@@ -95,7 +95,7 @@ describe('an attempt that is to stand still', () => {
     const view = toView(shard.machine.record(id)!, aSpec(), { shard: 1, stale: false });
     expect(view.attempts[0]?.suspended).toBe(true);
     shard.lose(id, 1);
-    expect(shard.machine.record(id)).toMatchObject({ state: 'waiting', suspended: false });
+    expect(shard.machine.record(id)).toMatchObject({ state: 'waiting', suspended: undefined });
   });
 
   test('is asked of one that was paused without it before', () => {
