@@ -9,6 +9,7 @@ import type { TaskId } from '../../src/model/ids.ts';
 import type { TschedNode } from '../../src/node/node.ts';
 import type { SubmitReply } from '../../src/ports/node-api.ts';
 import { type SimCluster, simAdminToken } from './cluster.ts';
+import type { SimNode } from './sim-node.ts';
 
 export interface ControlCounts {
   pauses: number;
@@ -19,7 +20,7 @@ export interface ControlCounts {
 }
 
 /** Things that are done at a time: in a shard without a leader one takes seconds. */
-const hands = 6;
+const hands = 10;
 /** Verbs answer sooner, unless their node was killed. */
 const patienceMs = 10_000;
 /** In the end nothing may be left to undo for so many looks: a pause may have been late. */
@@ -37,9 +38,9 @@ export function operateControl(cluster: SimCluster, counts: ControlCounts): () =
   let active = true;
   let looks = 0;
 
-  const anyNode = (): TschedNode | undefined => {
+  const anyMachine = (): SimNode | undefined => {
     const up = cluster.nodes.filter(node => node.running && node.node?.ready === true);
-    return up[below(up.length)]?.node;
+    return up[below(up.length)];
   };
 
   const resumeOne = async (node: TschedNode): Promise<void> => {
@@ -74,12 +75,14 @@ export function operateControl(cluster: SimCluster, counts: ControlCounts): () =
       states: ['waiting', 'assigned', 'running'],
       limit: 30,
     });
-    const task = tasks[below(tasks.length)];
-    if (task === undefined) return;
+    const drawn = tasks[below(tasks.length)];
+    if (drawn === undefined) return;
+    let task = drawn;
     switch (below(5)) {
       case 0:
       case 1: {
         const suspend = below(2) === 0;
+        if (suspend) task = tasks.find(one => one.state === 'running') ?? drawn;
         touched.add(task.id);
         const asked = { kind: 'pause', suspend, reason: 'tried' } as const;
         const [reply] = await node.api.control([task.id], asked, actor);
@@ -111,7 +114,7 @@ export function operateControl(cluster: SimCluster, counts: ControlCounts): () =
 
   const next = (): void => {
     if (!active && touched.size === 0 && looks++ > looksMax) return;
-    const node = anyNode();
+    const { process, node } = anyMachine() ?? {};
     const step = node === undefined ? Promise.resolve() : active ? act(node) : undo(node);
     let goesOn = false;
     const later = (): void => {
@@ -122,7 +125,8 @@ export function operateControl(cluster: SimCluster, counts: ControlCounts): () =
     };
     const cancelWait = cluster.time.after(patienceMs, later);
     step.then(later, (error: unknown) => {
-      if (!(error instanceof TschedError)) throw error;
+      // What became of the verbs of a process that died is nobody's business.
+      if (process?.alive === true && !(error instanceof TschedError)) throw error;
       later();
     });
   };

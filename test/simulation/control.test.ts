@@ -210,7 +210,7 @@ test.each([
         ...noFaults,
         faults,
         faultEveryMs: 2_000,
-        longTaskPercent: 30,
+        longTaskPercent: 50,
         requestEveryMs: 200,
         events: 20_000,
       };

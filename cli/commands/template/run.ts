@@ -18,6 +18,8 @@ export default class TemplateRun extends Submit {
     '<%= config.bin %> template run nightly --set day=2024-07-31',
     '<%= config.bin %> template run nightly --revision 2 --set day=2024-07-31 --wait',
   ];
+  // Said again: oclif reads the statics of the class itself alone.
+  static override strict = false;
   static override flags = {
     ...submitFlags,
     revision: string({ description: 'another one than the newest', helpValue: 'N' }),

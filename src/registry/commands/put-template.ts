@@ -2,8 +2,8 @@
  * putTemplate: a new revision of a template, which is the first where there was none of that name.
  * Its document was read by the node that took it; here it is a text. Replies: ok with the revision;
  * repeated where the newest revision says exactly this; `templateTaken` and `templateChanged` where
- * another revision is the newest than was expected; `unknownTemplate`; `unknownTenant`; `badRequest`
- * (malformed, too many, too large).
+ * another revision is the newest than was expected; `unknownTemplate`; `unknownTenant`;
+ * `badRequest` (malformed, too many, too large).
  */
 import { limits } from '../../model/limits.ts';
 import { wrongName } from '../check.ts';
