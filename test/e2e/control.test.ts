@@ -46,7 +46,9 @@ const beating = (name: string): string[] => {
   const beat = (who: string): string =>
     `while :; do printf x >> ${join(cluster.dir, name)}.${who}; sleep 0.05; done`;
   const script = `(${beat('child')}) & setsid sh -c '${beat('daemon')}' & ${beat('parent')}`;
-  return ['submit', '-q', '--name', name, '--', 'sh', '-c', script];
+  // On a slow machine a node takes longer to come back than a lease is by default.
+  const patience = ['--lost-after', '10m'];
+  return ['submit', '-q', '--name', name, ...patience, '--', 'sh', '-c', script];
 };
 
 const isStill = async (name: string): Promise<void> => {
