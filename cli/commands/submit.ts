@@ -5,8 +5,9 @@ import { BaseCommand } from '../base-command.ts';
 import { type CliError, usageError } from '../cli-error.ts';
 import type { Client } from '../client.ts';
 import { exitCodeText } from '../exit-codes.ts';
-import { documentOfFlags, specFlags, type TaskDocument } from '../input/spec-flags.ts';
-import type { PreparedTask, TaskInput } from '../input/tasks.ts';
+import { readInputs } from '../input/inputs.ts';
+import { documentOfFlags, specFlags } from '../input/spec-flags.ts';
+import type { PreparedTask } from '../input/tasks.ts';
 import { readDuration } from '../input/values.ts';
 import type { PreparedWorkflow } from '../input/workflow.ts';
 import type { BatchResult, Submitted } from '../wire.ts';
@@ -37,6 +38,7 @@ export default class Submit extends BaseCommand {
     'submit [flags] -- COMMAND [ARGS]',
     'submit [flags] SCRIPT [ARGS]',
     'submit [flags] -f FILE|-',
+    'submit [flags] --template NAME --set K=V',
   ];
   static override examples = [
     '<%= config.bin %> submit --name hello -- echo hello',
@@ -45,6 +47,7 @@ export default class Submit extends BaseCommand {
     '<%= config.bin %> submit -f tasks.yaml --wait --timeout 5m',
     '<%= config.bin %> submit --after 8f3a1c2e --when always -- ./clean.sh',
     '<%= config.bin %> submit -f workflow.yaml --wait',
+    '<%= config.bin %> submit --template nightly --set day=2024-07-31',
     'echo "command: [date]" | <%= config.bin %> submit -f -',
   ];
   static override strict = false;
@@ -73,7 +76,8 @@ export default class Submit extends BaseCommand {
     const words = raw.flatMap(token => (token.type === 'arg' ? [token.input] : []));
     const after = flags.after && (await wholeIds(await this.connect(flags), flags.after));
     const fromFlags = documentOfFlags({ ...flags, after });
-    const inputs = await this.#inputs(flags.file, words, tail);
+    const { file, template } = flags;
+    const inputs = await readInputs({ file, template, words, tail });
     if (flags.id !== undefined && inputs.length > 1) {
       throw usageError('--id is for one task', 'Give each task its `id` in the file.');
     }
@@ -112,44 +116,6 @@ export default class Submit extends BaseCommand {
     this.print(renderWorkflow(view, this.screen));
     this.exitWith(workflowExit(view));
     return view;
-  }
-
-  async #inputs(
-    file: string | undefined,
-    words: readonly string[],
-    tail: readonly string[] | undefined,
-  ): Promise<readonly TaskInput[]> {
-    if (file !== undefined) {
-      if (words.length > 0 || tail !== undefined) {
-        throw usageError('-f and a command exclude each other', 'Put the command into the file.');
-      }
-      const [{ readTaskText }, { readTaskFile }] = await Promise.all([
-        import('../input/read-input.ts'),
-        import('../input/task-file.ts'),
-      ]);
-      const shown = file === '-' ? 'stdin' : file;
-      return readTaskFile(await readTaskText(file), shown).map(source => ({
-        value: source.value,
-        source,
-      }));
-    }
-    const [script, ...args] = words;
-    if (script !== undefined) {
-      const { readScript } = await import('../input/read-input.ts');
-      const all = [...args, ...(tail ?? [])];
-      const document: TaskDocument = {
-        ...readScript(script),
-        ...(all.length > 0 ? { args: all } : {}),
-      };
-      return [{ value: document }];
-    }
-    if (tail === undefined || tail.length === 0) {
-      throw usageError(
-        'there is nothing to run',
-        'tsched submit -- echo hello, tsched submit script.sh, or tsched submit -f tasks.yaml',
-      );
-    }
-    return [{ value: { command: tail } }];
   }
 
   async #send(client: Client, tasks: readonly PreparedTask[]): Promise<SubmitOutcome> {

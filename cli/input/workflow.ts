@@ -1,5 +1,7 @@
 /** From a file that holds a workflow to the document that is sent, validated as the node will. */
+import { isMap } from '../../src/model/document.ts';
 import { parseTaskId, type TaskId } from '../../src/model/ids.ts';
+import { unknownTiers } from '../../src/model/tiers.ts';
 import { workflowRandomMax } from '../../src/model/workflow.ts';
 import { isWorkflowDocument, readWorkflowDocument } from '../../src/model/workflow-document.ts';
 import { usageError } from '../cli-error.ts';
@@ -13,6 +15,23 @@ export interface PreparedWorkflow {
 
 /** Flags that say something about a workflow as a whole. */
 const ownFlags = new Set(['id', 'owner']);
+
+/**
+ * What of a workflow can be judged here: of a task that a template makes, its place in the graph.
+ * The rest is known to the nodes.
+ */
+function untilResolved(document: TaskDocument): TaskDocument {
+  const { tasks } = document;
+  if (!Array.isArray(tasks)) return document;
+  return {
+    ...document,
+    tasks: tasks.map((task: unknown) => {
+      if (!isMap(task) || task['template'] === undefined) return task;
+      const { name, after, when } = task;
+      return { name, after, when, command: ['true'] };
+    }),
+  };
+}
 
 /** The workflow that the inputs are, if they are one. Throws one error that tells all problems. */
 export function prepareWorkflow(
@@ -37,7 +56,8 @@ export function prepareWorkflow(
     );
   }
   const document = overrideDocument(input.value, flags) as TaskDocument;
-  const reading = readWorkflowDocument(document, { tenant: 'default', owner: 'cli' });
+  const defaults = { tenant: 'default', owner: 'cli', tiers: unknownTiers };
+  const reading = readWorkflowDocument(untilResolved(document), defaults);
   if (!reading.ok) {
     throw refusal(
       reading.problems.map(problem => ({

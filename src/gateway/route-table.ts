@@ -10,6 +10,13 @@ import {
   settingsRoute,
   shardsRoute,
 } from './routes/cluster.ts';
+import {
+  pausesRoute,
+  pauseTaskRoute,
+  placementRoutes,
+  resumeTaskRoute,
+  updateTaskRoute,
+} from './routes/control.ts';
 import { deadLettersRoute, purgeRoute, replayRoute } from './routes/dead-letters.ts';
 import { eventsRoute } from './routes/events.ts';
 import { logsRoute } from './routes/logs.ts';
@@ -22,10 +29,18 @@ import {
   stopNodeRoute,
   undrainNodeRoute,
 } from './routes/nodes.ts';
+import { planRoute } from './routes/plan.ts';
 import { submitRoute } from './routes/submit.ts';
 import { submitBatchRoute } from './routes/submit-batch.ts';
 import { submitStreamRoute } from './routes/submit-stream.ts';
 import { explainRoute, getSpecRoute, getTaskRoute, listTasksRoute } from './routes/tasks.ts';
+import {
+  createTemplateRoute,
+  deleteTemplateRoute,
+  templateRoute,
+  templatesRoute,
+  updateTemplateRoute,
+} from './routes/templates.ts';
 import {
   createTenantRoute,
   createTokenRoute,
@@ -40,6 +55,7 @@ import {
 } from './routes/tenants.ts';
 import { setTierRoute, tiersRoute } from './routes/tiers.ts';
 import { waitRoute } from './routes/wait.ts';
+import { pauseWorkflowRoute, resumeWorkflowRoute } from './routes/workflow-control.ts';
 import {
   cancelWorkflowRoute,
   getWorkflowRoute,
@@ -67,9 +83,20 @@ export const routes: readonly Route[] = [
   waitWorkflowRoute,
   cancelWorkflowRoute,
   retryWorkflowRoute,
+  pauseWorkflowRoute,
+  resumeWorkflowRoute,
   deadLettersRoute,
   replayRoute,
   purgeRoute,
+  pauseTaskRoute,
+  resumeTaskRoute,
+  updateTaskRoute,
+  planRoute,
+  templatesRoute,
+  templateRoute,
+  createTemplateRoute,
+  updateTemplateRoute,
+  deleteTemplateRoute,
   eventsRoute,
   tenantsRoute,
   tenantRoute,
@@ -95,6 +122,8 @@ export const routes: readonly Route[] = [
   changeSettingsRoute,
   tiersRoute,
   setTierRoute,
+  pausesRoute,
+  ...placementRoutes,
   joinTokenRoute,
   metricsRoute,
   openapiRoute,

@@ -45,13 +45,13 @@ export const idListSchema: JsonSchema = {
   maxItems: limits.batchItemsMax,
 };
 
-const specProblem = object({
+export const specProblem = object({
   pointer: described(text, 'JSON pointer into the document.'),
   code: { enum: ['badSpec', 'notYet', 'tooLarge'] },
   message: text,
 });
 
-const errorCode: JsonSchema = { enum: Object.keys(errorTable) };
+export const errorCode: JsonSchema = { enum: Object.keys(errorTable) };
 
 export const problemSchema: JsonSchema = {
   description: 'A problem document (RFC 9457). Programs match on `code`.',
@@ -101,7 +101,15 @@ const attempt = object({
   'startedAtMs?': instant,
   'endedAtMs?': instant,
   'outcome?': outcome,
+  'suspended?': described(flag, 'Its processes are stopped where they were.'),
 });
+
+export const pauseFields = {
+  by: text,
+  atMs: instant,
+  reason: text,
+  suspend: described(flag, 'What runs is to stand still too.'),
+};
 
 const state: JsonSchema = { enum: taskStates };
 export const reason = described(
@@ -137,6 +145,16 @@ export const taskViewSchema = object({
   'after?': described(listOf(taskIdSchema), 'Tasks by ID that it waited for.'),
   'when?': { enum: whens },
   'cancelRequested?': object({ reason: text, by: text }),
+  'paused?': object(pauseFields),
+  'updated?': object({
+    by: text,
+    atMs: instant,
+    set: described(
+      { type: 'object', additionalProperties: true },
+      'Fields of its document that were changed since, with what holds now.',
+    ),
+  }),
+  'template?': described(text, 'Template and revision that it was made from: `nightly@3`.'),
   stale: described(flag, 'Read from a replica that could not confirm it with a majority.'),
   'staleMs?': described(whole, 'Since that replica last heard of a leader, where it did.'),
 });
@@ -193,7 +211,7 @@ export const resultsSchema = object({ results: listOf(resultSchema) });
 
 const resources = object(Object.fromEntries(resourceNames.map(name => [name, whole])));
 
-const explainedNode = object({
+export const explainedNode = object({
   node: text,
   name: text,
   tier: { enum: tiers },

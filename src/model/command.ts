@@ -5,6 +5,12 @@
  */
 import { type Outcome, readOutcome, writeOutcome } from './attempt.ts';
 import { ByteReader, ByteWriter, DecodeError } from './bytes.ts';
+import {
+  type ControlBody,
+  controlKindNumbers,
+  readControl,
+  writeControl,
+} from './command-control.ts';
 import type { ErrorCode } from './errors.ts';
 import type { NodeId, TaskId } from './ids.ts';
 import { type LinkCommand, readLinkCommand, writeLinkCommand } from './link-command.ts';
@@ -101,6 +107,7 @@ export type ShardCommand = Stamped &
     | { readonly kind: 'purge'; readonly items: readonly { readonly taskId: TaskId }[] }
     /** What tasks have to do with one another. */
     | LinkCommand
+    | ControlBody
   );
 
 /** A command without its stamp. */
@@ -131,6 +138,7 @@ const kindNumbers: Readonly<Record<ShardCommandKind, number>> = {
   adopt: 35,
   replay: 36,
   purge: 37,
+  ...controlKindNumbers,
 };
 
 export const shardCommandKinds = Object.keys(kindNumbers) as ShardCommandKind[];
@@ -228,6 +236,12 @@ export function encodeShardCommand(command: ShardCommand): Uint8Array {
     case 'charge':
       writer.list(command.items, (w, item) => w.text(item.tenant).varint(item.count));
       break;
+    case 'pause':
+    case 'resume':
+    case 'update':
+    case 'suspended':
+      writeControl(writer, command);
+      break;
   }
   return writer.finish();
 }
@@ -297,6 +311,11 @@ function readCommand(reader: ByteReader): ShardCommand {
       return { kind, ...stamp, rules: reader.varint() };
     case 'purge':
       return { kind, ...stamp, items: reader.list(r => ({ taskId: readId(r) })) };
+    case 'pause':
+    case 'resume':
+    case 'update':
+    case 'suspended':
+      return { ...stamp, ...readControl(reader, kind) };
     default:
       throw new DecodeError('shard command of an unknown kind: written by a newer version');
   }

@@ -128,6 +128,24 @@ export const limits = {
   /** Damaged stores that a node puts aside by itself within a day, and how many it keeps. */
   rebuildsPerDayMax: 2,
   quarantinesKept: 2,
+  /** Parameters of one template, values of one that is an enum, and one value. */
+  templateParametersMax: 64,
+  templateEnumMax: 256,
+  templateValueBytesMax: 4_096,
+  templateDescriptionBytesMax: 1_000,
+  /** One template as it is kept, and all revisions of all of them. */
+  templateBytesMax: 64 * kib,
+  templatesBytesMax: 16 * mib,
+  templatesMax: 1_000,
+  templateRevisionsMax: 100,
+  /** Deleted templates whose newest revision is remembered. */
+  templatesRememberedMax: 1_000,
+  /** Tenants that are paused at a time. */
+  pausesMax: 1_000,
+  /** Tasks that one plan looks at, an array counted as all of them. */
+  plannedTasksMax: 10_000,
+  /** Verdicts in one plan: tasks by nodes. */
+  plannedVerdictsMax: 20_000,
   shardsMax: 4_096,
   nodesMax: 1_000,
   /** Tenants of a cluster, plans, and bytes of what a plan says. */

@@ -28,7 +28,8 @@ import {
   type SpecProblem,
   utf8Length,
 } from './spec-reading.ts';
-import { type TierBundles, tierBundleDefaults } from './tiers.ts';
+import { formatTemplateUse } from './template-use.ts';
+import { overCeiling, type TierBundles, tierBundleDefaults } from './tiers.ts';
 import { formatDuration } from './time.ts';
 
 export type SpecReading =
@@ -124,16 +125,9 @@ function amountsOf(
  * that asks for more is refused rather than ended sooner than it was told.
  */
 function cappedMs({ tier, capMs }: SpecDraft, tiers: TierBundles, problems: ProblemList): number {
-  const { capMsMax } = tiers[tier];
-  if (capMsMax === 0) return capMs;
-  if (capMs > capMsMax) {
-    problems.add(
-      '/cap',
-      `${formatDuration(capMs)} is above the ceiling of tier ${tier}, ` +
-        `${formatDuration(capMsMax)}; ask for less, or for a higher tier`,
-    );
-  }
-  return capMs === 0 ? capMsMax : capMs;
+  const over = overCeiling(tier, capMs, tiers);
+  if (over !== undefined) problems.add('/cap', `${over}; ask for less, or for a higher tier`);
+  return capMs === 0 ? tiers[tier].capMsMax : capMs;
 }
 
 function checkTogether(draft: SpecDraft, run: Run | undefined, problems: ProblemList): void {
@@ -234,6 +228,7 @@ export function readSpecDocument(
     after: undefined,
     when: undefined,
     outputBytesMax: limits.outputBytesDefault,
+    template: undefined,
     tenant: defaults.tenant,
     owner: defaults.owner,
   };
@@ -348,6 +343,8 @@ export function writeSpecDocument(spec: TaskSpec): Record<string, unknown> {
   if (spec.after !== undefined) document['after'] = spec.after;
   if (spec.when !== undefined) document['when'] = spec.when;
   document['output'] = writeSize(spec.outputBytesMax);
+  const { template } = spec;
+  if (template !== undefined) document['template'] = formatTemplateUse(template);
   document['tenant'] = spec.tenant;
   document['owner'] = spec.owner;
   return document;

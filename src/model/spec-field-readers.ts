@@ -24,6 +24,8 @@ import {
   readText,
   readTextList,
 } from './spec-reading.ts';
+import type { TemplateUse } from './spec-scheduling.ts';
+import { parseTemplateUse } from './template-use.ts';
 import { formatDuration } from './time.ts';
 import type { When } from './when.ts';
 
@@ -66,6 +68,7 @@ export interface SpecDraft {
   after: readonly TaskId[] | undefined;
   when: When | undefined;
   outputBytesMax: number;
+  template: TemplateUse | undefined;
   tenant: string;
   owner: string;
 }
@@ -361,6 +364,15 @@ export const fieldReaders: { readonly [Name in SpecFieldName]: FieldReader } = {
   output: (draft, value, pointer, problems) => {
     const range = { min: 1, max: limits.outputBytesMax };
     draft.outputBytesMax = readSize(problems, pointer, value, range) ?? limits.outputBytesDefault;
+  },
+  // A node has put what the template makes in the place of its use before it reads the document.
+  template: (draft, value, pointer, problems) => {
+    const { name, revision } = parseTemplateUse(value) ?? {};
+    if (name !== undefined && revision !== undefined) draft.template = { name, revision };
+    else problems.add(pointer, `must be NAME or NAME@REVISION, not ${describeValue(value)}`);
+  },
+  set: (_draft, _value, pointer, problems) => {
+    problems.add(pointer, 'goes with `template`');
   },
   tenant: (draft, value, pointer, problems) => {
     if (typeof value === 'string' && tenantText.test(value)) draft.tenant = value;

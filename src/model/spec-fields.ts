@@ -179,6 +179,16 @@ export const specFields = {
     '1-1000',
   ),
   output: field(amount, 'Output kept of one attempt, both streams together.', '16MiB'),
+  template: field(
+    text(limits.nameBytesMax),
+    'Template that makes the task, as NAME or NAME@REVISION; other fields stand over what it says.',
+    'nightly@3',
+  ),
+  set: field(
+    { type: 'object', additionalProperties: { type: ['string', 'number', 'boolean'] } },
+    'Values of the parameters of the template.',
+    { day: '2024-07-31' },
+  ),
   tenant: field(text(63), "Tenant of the task; the token's where it is left out.", 'default'),
   owner: field(text(limits.nameBytesMax), 'Who wants it; the name of the token.', 'ada'),
 } as const satisfies Record<string, JsonSchema>;
@@ -207,7 +217,6 @@ export const notYetFields: readonly string[] = [
   'reservation',
   'checkpoint',
   'stages',
-  'template',
   'notify',
   'scriptSha256',
 ];

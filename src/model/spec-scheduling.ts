@@ -50,6 +50,11 @@ function readWhen(reader: ByteReader): When {
   return when;
 }
 
+export interface TemplateUse {
+  readonly name: string;
+  readonly revision: number;
+}
+
 /** By ascending tag: the order in which they are written. */
 export const schedulingFields = {
   /** Tasks of one tenant and key run one at a time, in the order in which they were submitted. */
@@ -106,6 +111,13 @@ export const schedulingFields = {
     },
     read: r => ({ key: r.text(keyBytesMax), max: r.varint() }),
     isTerm: true,
+  }),
+  /** The template that it was made from, and which revision of it. */
+  template: field<TemplateUse>({
+    tag: 44,
+    write: (w, use) => w.text(use.name).varint(use.revision),
+    read: r => ({ name: r.text(keyBytesMax), revision: r.varint() }),
+    isTerm: false,
   }),
 } as const;
 

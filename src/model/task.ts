@@ -82,6 +82,25 @@ export interface AttemptView {
   readonly startedAtMs?: number | undefined;
   readonly endedAtMs?: number | undefined;
   readonly outcome?: Outcome | undefined;
+  /** Its processes are stopped where they were; it keeps its room and its lease. */
+  readonly suspended?: boolean | undefined;
+}
+
+/** What somebody who paused a task said. */
+export interface PauseView {
+  readonly by: string;
+  readonly atMs: number;
+  readonly reason: string;
+  /** What runs is to be stopped too. */
+  readonly suspend: boolean;
+}
+
+/** What was changed of a task since it was submitted. */
+export interface UpdateView {
+  readonly by: string;
+  readonly atMs: number;
+  /** Fields of its document with the values that hold now. */
+  readonly set: Readonly<Record<string, unknown>>;
 }
 
 export interface TaskView {
@@ -120,6 +139,12 @@ export interface TaskView {
   readonly after?: readonly TaskId[] | undefined;
   readonly when?: When | undefined;
   readonly cancelRequested?: { readonly reason: string; readonly by: string } | undefined;
+  /** It is not placed until it is resumed. */
+  readonly paused?: PauseView | undefined;
+  /** Of the newest change, with all that was changed. */
+  readonly updated?: UpdateView | undefined;
+  /** Template and revision that it was made from: `nightly@3`. */
+  readonly template?: string | undefined;
   /** Read from a replica that could not confirm with a majority that this is the newest. */
   readonly stale: boolean;
   /**
@@ -157,6 +182,7 @@ export type TaskSummary = Pick<
   readonly outcome?: Outcome | undefined;
 };
 
+/** Append-only: the number in a shard's digest is the position. */
 export const eventKinds = [
   'submitted',
   'assigned',
@@ -165,6 +191,9 @@ export const eventKinds = [
   'attemptEnded',
   'cancelRequested',
   'settled',
+  'paused',
+  'resumed',
+  'updated',
   /** After `settled`, of a task that failed: it waits to be replayed or purged. */
   'deadLettered',
 ] as const;

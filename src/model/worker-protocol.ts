@@ -9,6 +9,7 @@
  *             ◀───────────────────────   report: started, ended (until acknowledged)
  *   reportAck ───────────────────────▶
  *   endAttempt (cancel) ─────────────▶   ... report: ended
+ *   control (suspend, cap) ──────────▶   controlled, once it is so
  *             ◀───────────────────────   renew(shard, incarnation, sequence, asks)
  *   renewAck(confirmed) ─────────────▶
  */
@@ -51,8 +52,18 @@ export const refusals = [
   'waitedTooLong',
   /** It offers fewer TCP ports, or cannot give any out for now. From cluster version 3 on. */
   'noPorts',
+  /** Its task was paused before it was started. */
+  'paused',
 ] as const;
 export type Refusal = (typeof refusals)[number];
+
+/** How an attempt is to go on: what a worker is told, and what it says once that is so. */
+export interface AttemptControl {
+  /** All its processes stand still. */
+  readonly suspended: boolean;
+  /** In the place of the cap of its spec, 0 for none; the spec's own where it is missing. */
+  readonly capMs?: number | undefined;
+}
 
 export type ToWorker =
   | (AttemptRef & {
@@ -72,6 +83,7 @@ export type ToWorker =
     })
   | (AttemptRef & { readonly kind: 'end'; readonly reason: 'cancelled' | 'superseded' })
   | (AttemptRef & { readonly kind: 'reportAck'; readonly ended: boolean })
+  | (AttemptRef & AttemptControl & { readonly kind: 'control' })
   | {
       readonly kind: 'renewAck';
       readonly shard: ShardId;
@@ -90,6 +102,7 @@ export type FromWorker =
   | (AttemptRef & { readonly kind: 'refused'; readonly why: Refusal })
   | (AttemptRef & { readonly kind: 'started'; readonly startedAtMs: number })
   | (AttemptRef & { readonly kind: 'ended'; readonly outcome: Outcome })
+  | (AttemptRef & AttemptControl & { readonly kind: 'controlled' })
   | {
       readonly kind: 'renew';
       readonly shard: ShardId;
@@ -106,8 +119,8 @@ export type FromWorker =
     };
 
 const version = 1;
-const toWorkerKinds = ['dispatch', 'end', 'reportAck', 'renewAck'] as const;
-const fromWorkerKinds = ['accepted', 'refused', 'started', 'ended', 'renew'] as const;
+const toWorkerKinds = ['dispatch', 'end', 'reportAck', 'renewAck', 'control'] as const;
+const fromWorkerKinds = ['accepted', 'refused', 'started', 'ended', 'renew', 'controlled'] as const;
 
 function writeRef(writer: ByteWriter, ref: AttemptRef): void {
   writer.varint(ref.shard).text(ref.taskId).varint(ref.fence);
@@ -120,6 +133,15 @@ function writeNames(writer: ByteWriter, names: readonly AttemptName[]): void {
 function readNames(reader: ByteReader): AttemptName[] {
   return reader.list(r => ({ taskId: r.text(32) as TaskId, fence: r.varint() }), asksMax);
 }
+
+function writeControl(writer: ByteWriter, { suspended, capMs }: AttemptControl): void {
+  writer.bool(suspended).optional(capMs, (w, cap) => w.varint(cap));
+}
+
+const readControl = (reader: ByteReader): AttemptControl => ({
+  suspended: reader.bool(),
+  capMs: reader.optional(r => r.varint()),
+});
 
 function readRef(reader: ByteReader): AttemptRef {
   return { shard: reader.varint(), taskId: reader.text(32) as TaskId, fence: reader.varint() };
@@ -180,6 +202,10 @@ export function encodeToWorker(message: ToWorker): Uint8Array {
       writeRef(writer, message);
       writer.bool(message.ended);
       break;
+    case 'control':
+      writeRef(writer, message);
+      writeControl(writer, message);
+      break;
     case 'renewAck':
       writer.varint(message.shard).text(message.incarnation).varint(message.sequence);
       writeNames(writer, message.confirmed);
@@ -215,6 +241,8 @@ function readToWorker(reader: ByteReader): ToWorker {
       return { kind, ...readRef(reader), reason: reader.bool() ? 'cancelled' : 'superseded' };
     case 'reportAck':
       return { kind, ...readRef(reader), ended: reader.bool() };
+    case 'control':
+      return { kind, ...readRef(reader), ...readControl(reader) };
     case 'renewAck':
       return {
         kind,
@@ -239,6 +267,7 @@ export function encodeFromWorker(message: FromWorker): Uint8Array {
   if (message.kind === 'refused') writer.u8(refusals.indexOf(message.why));
   else if (message.kind === 'started') writer.varint(message.startedAtMs);
   else if (message.kind === 'ended') writeOutcome(writer, message.outcome);
+  else if (message.kind === 'controlled') writeControl(writer, message);
   return writer.finish();
 }
 
@@ -266,6 +295,8 @@ function readFromWorker(reader: ByteReader): FromWorker {
       return { kind, ...readRef(reader), startedAtMs: reader.varint() };
     case 'ended':
       return { kind, ...readRef(reader), outcome: readOutcome(reader) };
+    case 'controlled':
+      return { kind, ...readRef(reader), ...readControl(reader) };
     case 'renew':
       return {
         kind,

@@ -3,6 +3,7 @@ import { assert } from '../model/assert.ts';
 import type { Actor } from '../model/command.ts';
 import { TschedError } from '../model/errors.ts';
 import type { TaskId } from '../model/ids.ts';
+import type { TaskSpec } from '../model/spec.ts';
 import type { NodeApi } from '../ports/node-api.ts';
 import type { SubmitReply } from '../ports/submit-reply.ts';
 import type { WorkflowApi } from '../ports/workflow-api.ts';
@@ -11,10 +12,12 @@ import { Administration } from './administration.ts';
 import { bearerOf } from './bearer.ts';
 import type { ClusterReads } from './cluster-reads.ts';
 import type { NodeContext } from './context.ts';
+import { controlTasks } from './control-tasks.ts';
 import { DeadLetterDesk } from './dead-letter-desk.ts';
 import type { EventsFeed } from './events-feed.ts';
 import type { IdDraw } from './id-draw.ts';
 import type { NodePorts, NodeSettings } from './node-parts.ts';
+import { placementVerbs } from './placement-verbs.ts';
 import type { RegistryClient } from './registry-client.ts';
 import { sha256Hex } from './sha256.ts';
 import type { ShardAccess } from './shard-access.ts';
@@ -22,6 +25,7 @@ import { TaskList } from './task-list.ts';
 import { TaskOutput } from './task-output.ts';
 import type { TaskReads } from './task-reads.ts';
 import type { TaskWrites } from './task-writes.ts';
+import { templateVerbs } from './template-verbs.ts';
 import type { TenantDesk } from './tenant-desk.ts';
 
 /** A join token admits nodes for this long. */
@@ -60,9 +64,10 @@ export function createApi(parts: ApiParts): NodeApi {
   });
   const administration = new Administration(parts);
   const deadLetters = new DeadLetterDesk(parts);
+  const { gate } = parts.tenants;
   const submit: NodeApi['submit'] = async (requests, actor) => {
     const admit: NodeApi['submit'] = (allowed, by) => writes.submit(allowed, by);
-    const replies = await parts.tenants.gate.submit(requests, actor, admit);
+    const replies = await gate.submit(requests, actor, admit);
     parts.submitted(replies.filter(reply => reply.ok).length);
     return replies;
   };
@@ -74,7 +79,17 @@ export function createApi(parts: ApiParts): NodeApi {
     get: (id, consistency) => reads.get(id, consistency),
     spec: id => reads.spec(id),
     list: query => list.list(query),
-    cancel: (ids, reason, actor) => writes.cancel(ids, reason, actor),
+    cancel: (ids, reason, actor) => writes.change(ids, { kind: 'cancel', reason }, actor),
+    control: (ids, asked, actor) => controlTasks({ ...parts, gate }, ids, asked, actor),
+    plan: tasks => {
+      const refusal = (spec: TaskSpec) => {
+        const judged = gate.judge(spec);
+        return judged.ok ? undefined : judged;
+      };
+      return writes.plan(tasks, refusal);
+    },
+    ...placementVerbs(parts),
+    ...templateVerbs(parts),
     wait: (id, timeoutMs, signal) => reads.wait(id, timeoutMs, signal),
     replay: (ids, actor) => deadLetters.replay(ids, actor),
     purge: (ids, actor) => deadLetters.purge(ids, actor),

@@ -51,13 +51,13 @@ function explainState(
   const where = last === undefined ? '' : ` on node ${about.nodeOf(last.node)}`;
   switch (record.state) {
     case 'waiting':
-      return reason === 'Dependency'
-        ? dependencySentence(record)
-        : waitingSentence(reason, about.ahead);
+      return waitingSentence(record, reason, about.ahead);
     case 'assigned':
       return `assigned to attempt ${attemptOf(record.fence)}${where}; it has not started yet`;
-    case 'running':
-      return `attempt ${attemptOf(record.fence)} runs${where}`;
+    case 'running': {
+      const does = record.suspended === true ? 'stands still' : 'runs';
+      return `attempt ${attemptOf(record.fence)} ${does}${where}`;
+    }
     default:
       return record.reason === ''
         ? `settled: ${record.state}`
@@ -79,8 +79,10 @@ function dependencySentence({ dependency, workflow }: TaskRecord): string {
   return `waits for others to settle first: ${parts.join('; ')}`;
 }
 
-function waitingSentence(reason: string | undefined, ahead = 0): string {
+function waitingSentence(record: TaskRecord, reason: string | undefined, ahead = 0): string {
   switch (reason) {
+    case 'Dependency':
+      return dependencySentence(record);
     case 'OrderKey':
       return `waits for its turn: ${ahead} of its order key that were taken before it have not settled`;
     case 'MaxRunning':
@@ -95,6 +97,10 @@ function waitingSentence(reason: string | undefined, ahead = 0): string {
       return 'no node at hand is large enough, even when empty';
     case 'Quota':
       return 'the tasks of its tenant hold all that the plan allows; `tsched tenant show` tells';
+    case 'Paused':
+      return record.pause === undefined
+        ? 'its tenant or the whole cluster is paused: `tsched pause` lists that'
+        : `paused by ${record.pause.by}: \`tsched resume ${record.id}\` lets it go on`;
     case 'BackOff':
       return 'waits for its back-off before the next attempt';
     case 'ShardNoQuorum':

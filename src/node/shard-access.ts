@@ -14,6 +14,7 @@ import type { ShardMachine } from '../shard/machine.ts';
 import { demandOf } from '../shard/memory/spec-table.ts';
 import { decodeTaskRow, type TaskRecord } from '../shard/record.ts';
 import { toView } from '../shard/view.ts';
+import { isTenantPaused, pausesIn } from './attempt-wishes.ts';
 import type { NodeContext } from './context.ts';
 import type { Replica } from './replica.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -233,6 +234,7 @@ export class ShardAccess {
     if (leaderless) return 'ShardNoQuorum';
     const held = reasonOfHolds(record.holds);
     if (held !== undefined) return held;
+    if (isTenantPaused(pausesIn(this.#context), record.tenant)) return 'Paused';
     if (record.backedOff && record.readySinceMs > this.#context.clock.wallMs()) return 'BackOff';
     if (this.#scheduler.rooms?.holdsBack(record.tenant) === true) return 'Quota';
     return this.#scheduler.reasonFor(demandOf(spec));

@@ -24,7 +24,10 @@ import {
 } from '../model/command.ts';
 import { TschedError } from '../model/errors.ts';
 import type { NodeId, TaskId } from '../model/ids.ts';
+import { refuseTooNew, type TaskChange } from '../model/task-change.ts';
 import {
+  type AttemptControl,
+  type AttemptName,
   type AttemptRef,
   encodeToWorker,
   type FromWorker,
@@ -32,13 +35,15 @@ import {
   type ToWorker,
 } from '../model/worker-protocol.ts';
 import type { Effect } from '../shard/effects.ts';
+import type { LiveAttempt } from '../shard/live-attempt.ts';
 import type { ShardMachine } from '../shard/machine.ts';
 import { RulesAdoption } from './adopt-rules.ts';
+import { isTenantPaused, isUntold, pausesIn, specBytesWith, wishFor } from './attempt-wishes.ts';
 import { background, type NodeContext } from './context.ts';
 import { diskFull } from './disk-room.ts';
 import { keyOf, type Live, mayHaveRun } from './live.ts';
 import type { PlacementDesk } from './placement-desk.ts';
-import { overCodes, type QueuedReport } from './queued-report.ts';
+import { type QueuedReport, ReportQueue } from './queued-report.ts';
 import { Renewals } from './renewals.ts';
 import type { Replica } from './replica.ts';
 import { itemsMax, type SubmitBatch, SubmitQueue } from './submit-queue.ts';
@@ -66,9 +71,7 @@ export class ShardLeader {
   readonly #live = new Map<string, Live>();
   readonly #renewals = new Renewals();
   readonly #submits: SubmitQueue;
-  #reports: QueuedReport[] = [];
-  /** Reports that are on their way through the log: repeats of them are dropped. */
-  readonly #reporting = new Set<string>();
+  readonly #reports: ReportQueue;
   readonly #losing = new Set<string>();
   #flushPlanned = false;
   #stopped = false;
@@ -93,6 +96,11 @@ export class ShardLeader {
     this.#beganMs = options.context.clock.bootMs();
     this.#scannedMs = this.#beganMs;
     this.#submits = new SubmitQueue(command => this.#propose(command));
+    this.#reports = new ReportQueue({
+      context: options.context,
+      propose: body => this.ask(body),
+      tell: (node, message) => this.#tell(node, message),
+    });
     for (const attempt of this.machine.liveAttempts()) {
       this.#track(attempt.taskId, attempt.fence, 1);
     }
@@ -103,6 +111,9 @@ export class ShardLeader {
     };
     this.#cancelScan = this.#context.clock.after(0, scan);
   }
+
+  /** Whether tasks of a tenant are placed: not while it, or the whole cluster, is paused. */
+  readonly mayPlace = (tenant: string): boolean => !isTenantPaused(pausesIn(this.#context), tenant);
 
   get shard(): number {
     return this.replica.group;
@@ -124,8 +135,10 @@ export class ShardLeader {
     return replies;
   }
 
-  cancel(ids: readonly TaskId[], reason: string, actor: Actor): Promise<readonly ItemReply[]> {
-    return this.ask({ kind: 'cancel', items: ids.map(taskId => ({ taskId })), reason }, actor);
+  /** What somebody asks of tasks that are there. */
+  change(change: TaskChange, actor: Actor): Promise<readonly ItemReply[]> {
+    refuseTooNew(change, this.#context.clusterVersion());
+    return this.ask(change, actor);
   }
 
   /** Proposes assignments; the reply to each says whether it holds. */
@@ -151,57 +164,12 @@ export class ShardLeader {
       this.#flushPlanned = false;
       if (this.#stopped) return;
       this.#submits.flush(this.#context.clock.wallMs());
-      this.#flushReports();
-    });
-  }
-
-  #flushReports(): void {
-    const reports = this.#reports;
-    if (reports.length === 0) return;
-    this.#reports = [];
-    for (const kind of ['start', 'finish', 'unassign'] as const) {
-      const mine = reports.filter(report => report.change.kind === kind);
-      for (let from = 0; from < mine.length; from += itemsMax) {
-        const items = mine.slice(from, from + itemsMax);
-        background(this.#context, `report ${kind}`, this.#proposeReports(kind, items));
-      }
-    }
-  }
-
-  async #proposeReports(
-    kind: QueuedReport['change']['kind'],
-    reports: readonly QueuedReport[],
-  ): Promise<void> {
-    const items = reports.map(({ ref, change }) => ({
-      taskId: ref.taskId,
-      fence: ref.fence,
-      ...change,
-    }));
-    let replies: readonly ItemReply[];
-    try {
-      replies = await this.ask({ kind, items } as unknown as ShardCommandBody);
-    } finally {
-      for (const { ref } of reports)
-        this.#reporting.delete(`${kind}.${keyOf(ref.taskId, ref.fence)}`);
-    }
-    if (kind === 'unassign') return;
-    // Whatever the reply was, the shard has decided: a stale report must not be repeated either.
-    reports.forEach(({ ref, from }, position) => {
-      this.#tell(from, { kind: 'reportAck', ...ref, ended: kind === 'finish' });
-      const reply = replies[position];
-      // Nothing of it may live: the renewals of other attempts would keep it alive for ever.
-      if (kind === 'start' && reply?.ok === false && overCodes.has(reply.code)) {
-        this.#tell(from, { kind: 'end', ...ref, reason: 'superseded' });
-      }
+      this.#reports.flush();
     });
   }
 
   #report(ref: AttemptRef, from: NodeId, change: QueuedReport['change']): void {
-    const key = `${change.kind}.${keyOf(ref.taskId, ref.fence)}`;
-    if (this.#reporting.has(key)) return;
-    this.#reporting.add(key);
-    this.#reports.push({ ref, from, change });
-    this.#planFlush();
+    if (this.#reports.add({ ref, from, change })) this.#planFlush();
   }
 
   /** Something the worker of `from` says about an attempt of this shard. */
@@ -231,6 +199,9 @@ export class ShardLeader {
       case 'ended':
         this.#report(ref, from, { kind: 'finish', outcome: message.outcome });
         break;
+      case 'controlled':
+        if (live !== undefined) this.#onControlled(live, from, message);
+        break;
     }
   }
 
@@ -244,6 +215,14 @@ export class ShardLeader {
     this.#losing.add(keyOf(taskId, fence));
     const message = 'the supervisor that it was given to is gone';
     background(this.#context, 'lose', this.#lose([{ taskId, fence }], message));
+  }
+
+  #onControlled(live: Live, from: NodeId, { suspended, capMs }: AttemptControl): void {
+    live.toldCapMs = capMs;
+    live.untold = false;
+    const attempt = this.machine.attempt(live.ref.taskId, live.ref.fence);
+    if (attempt?.suspended === suspended) return;
+    this.#report(live.ref, from, { kind: 'suspended', suspended });
   }
 
   async #onRenew(
@@ -261,7 +240,7 @@ export class ShardLeader {
         attempt?.node === from &&
         attempt.incarnation === incarnation &&
         !attempt.cancelling &&
-        !this.#isEnding(keyOf(ask.taskId, ask.fence))
+        !this.#isEnding(ask)
       );
     });
     this.#tell(from, {
@@ -274,11 +253,11 @@ export class ShardLeader {
   }
 
   /** Whether the end of this attempt was decided and is not applied yet. */
-  #isEnding(key: string): boolean {
+  #isEnding(attempt: AttemptName): boolean {
     return (
-      this.#losing.has(key) ||
-      this.#reporting.has(`unassign.${key}`) ||
-      this.#reporting.has(`finish.${key}`)
+      this.#losing.has(keyOf(attempt.taskId, attempt.fence)) ||
+      this.#reports.isUnderWay('unassign', attempt) ||
+      this.#reports.isUnderWay('finish', attempt)
     );
   }
 
@@ -294,6 +273,7 @@ export class ShardLeader {
           this.#track(effect.taskId, effect.fence);
           break;
         case 'cancelling':
+        case 'controlled':
           this.#repeat(this.#live.get(keyOf(effect.taskId, effect.fence)));
           break;
         case 'attemptEnded':
@@ -322,6 +302,8 @@ export class ShardLeader {
       sentMs: 0,
       accepted: false,
       dispatches,
+      toldCapMs: undefined,
+      untold: false,
     };
     this.#live.set(keyOf(taskId, fence), live);
     this.#repeat(live);
@@ -341,10 +323,18 @@ export class ShardLeader {
       this.#tell(live.node, { kind: 'end', ...live.ref, reason: 'cancelled' });
       return;
     }
-    if (attempt.state === 'running' || this.#isEnding(keyOf(taskId, fence))) return;
-    const { digest } = attempt;
+    if (attempt.state === 'assigned' && !this.#isEnding(live.ref)) this.#dispatch(live, attempt);
+    // Behind the dispatch: a worker takes no notice of an attempt that it does not know.
+    const wish = wishFor(attempt, pausesIn(this.#context));
+    live.untold = isUntold(attempt, wish, live.toldCapMs);
+    if (live.untold) this.#tell(live.node, { kind: 'control', ...live.ref, ...wish });
+  }
+
+  #dispatch(live: Live, attempt: LiveAttempt): void {
+    const { taskId, digest } = attempt;
     const spec = this.machine.specBytes(digest) ?? this.#readRow(this.machine.specKey(digest));
     if (spec === undefined) {
+      const { taskId } = attempt;
       this.#context.log.error('the spec of a task is missing', { task: taskId, shard: this.shard });
       return;
     }
@@ -356,7 +346,7 @@ export class ShardLeader {
       renewed: this.#renewals.sequence(live),
       run: attempt.run,
       arrayIndex: attempt.arrayIndex,
-      spec,
+      spec: specBytesWith(spec, attempt.overrides),
       inputs: inputsOf(this.machine, this.#readRow, taskId),
     });
   }
@@ -368,7 +358,7 @@ export class ShardLeader {
     this.#scannedMs = nowMs;
     const lost: FenceItem[] = [];
     for (const [key, live] of this.#live) {
-      const patience = live.accepted ? repeatAcceptedMs : repeatMs;
+      const patience = live.accepted && !live.untold ? repeatAcceptedMs : repeatMs;
       if (nowMs - live.sentMs >= patience) this.#repeat(live);
       const fromMs = Math.max(this.#renewals.receivedMs(live), live.sinceMs, this.#beganMs);
       if (nowMs - fromMs <= live.leaseMs * 1.1 + 1_000) continue;

@@ -3,6 +3,7 @@ import type { NodeId, ShardId, TaskId } from '../model/ids.ts';
 import { decodeSpec, type TaskSpec } from '../model/spec.ts';
 import { type Consistency, isSettled, type TaskView } from '../model/task.ts';
 import type { Explanation } from '../ports/node-api.ts';
+import { specBytesWith } from './attempt-wishes.ts';
 import type { NodeContext } from './context.ts';
 import { explainTask } from './explain-task.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -79,7 +80,8 @@ export class TaskReads {
       const { machine } = await this.#access.confirmed(shard, stale);
       const record = this.#access.record(machine, shard, id);
       const bytes = this.#access.specBytes(machine, shard, record.digest);
-      return { spec: Buffer.from(bytes ?? []).toString('base64') };
+      const whole = specBytesWith(bytes ?? new Uint8Array(0), record.update?.overrides);
+      return { spec: Buffer.from(whole).toString('base64') };
     });
     peers.answer<Asked>('explain', (_from, asked) => this.#explainHere(asked));
   }

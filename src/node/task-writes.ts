@@ -1,5 +1,5 @@
 /**
- * Submits and cancels: routed to the leader of each task's shard and repeated there, with the same
+ * Submits and changes: routed to the leader of each task's shard and repeated there, with the same
  * IDs, until the answer is known or the time is up. Repeating is safe: apply knows a task by its
  * ID.
  */
@@ -10,19 +10,23 @@ import { limits } from '../model/limits.ts';
 import type { Resources, Tier } from '../model/resources.ts';
 import { keySlot, type SlotTable } from '../model/slots.ts';
 import type { TaskSpec } from '../model/spec.ts';
+import { isTaskChange, type TaskChangeKind, type TaskRequest } from '../model/task-change.ts';
 import { neverFits } from '../placement/explain.ts';
+import type { PlannedTask } from '../ports/control-api.ts';
 import type { SubmitRequest } from '../ports/node-api.ts';
 import type { SubmitReply } from '../ports/submit-reply.ts';
 import { AtLeader } from './at-leader.ts';
+import { isTenantPaused, pausesIn } from './attempt-wishes.ts';
 import type { NodeContext } from './context.ts';
 import {
   decodeForwarded,
-  encodeCancel,
+  encodeChange,
   encodeForwarded,
   encodeReplies,
   encodeSubmit,
 } from './forwarded.ts';
 import type { IdDraw } from './id-draw.ts';
+import { type PlanQuestion, planTasks } from './plan-tasks.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { ShardLeader } from './shard-leader.ts';
 import {
@@ -41,6 +45,7 @@ type Served = 'replay' | 'purge' | 'submitWorkflow' | 'cancelWorkflow';
 
 export class TaskWrites {
   readonly #context: NodeContext;
+  readonly #scheduler: Scheduler;
   readonly #leaders: AtLeader;
   readonly #draw: IdDraw;
   readonly #table: () => SlotTable;
@@ -74,6 +79,7 @@ export class TaskWrites {
   }) {
     this.#inFlightMax = deps.inFlightMax ?? limits.submitsInFlightMax;
     this.#context = deps.context;
+    this.#scheduler = deps.scheduler;
     this.#leaders = new AtLeader(deps.context, deps.scheduler);
     this.#draw = deps.draw;
     this.#table = deps.table;
@@ -162,6 +168,26 @@ export class TaskWrites {
     return replies;
   }
 
+  /** What would become of tasks, but those of a `refusal`; nothing is submitted. */
+  plan(tasks: PlanQuestion['tasks'], refusal: PlanQuestion['refusal']): PlannedTask[] {
+    const { clock, random } = this.#context;
+    const pauses = pausesIn(this.#context);
+    return planTasks({
+      tasks,
+      refusal: spec => {
+        const message = this.unfit(spec);
+        return message === undefined ? refusal(spec) : { code: 'neverFits', message };
+      },
+      heldBack: tenant => {
+        if (isTenantPaused(pauses, tenant)) return 'Paused';
+        return this.#scheduler.rooms?.holdsBack(tenant) === true ? 'Quota' : undefined;
+      },
+      views: this.#scheduler.placeable(),
+      nowMs: clock.nowMs(),
+      seed: random.uint32(),
+    });
+  }
+
   /** Why no node could ever run it; one that is to be held all the same is not looked at. */
   unfit(spec: TaskSpec): string | undefined {
     if (spec.holdIfUnfit === true) return undefined;
@@ -214,14 +240,16 @@ export class TaskWrites {
     }
   }
 
-  cancel(ids: readonly TaskId[], reason: string, actor: Actor): Promise<SubmitReply[]> {
-    return this.perShard(ids, (shard, mine) =>
-      this.#leaders.ask(
+  /** What somebody asks of tasks, whichever shards they are in; replies in their order. */
+  change(ids: readonly TaskId[], asked: TaskRequest, actor: Actor): Promise<SubmitReply[]> {
+    return this.perShard(ids, (shard, mine) => {
+      const change = { ...asked, items: mine.map(taskId => ({ taskId })) };
+      return this.#leaders.ask(
         shard,
-        leader => leader.cancel(mine, reason, actor),
-        () => ({ method: 'cancel', payload: encodeCancel(shard, mine, reason, actor) }),
-      ),
-    );
+        leader => leader.change(change, actor),
+        () => ({ method: methodOf(change.kind), payload: encodeChange(shard, change, actor) }),
+      );
+    });
   }
 
   /** Asks every shard of the tasks once; replies in the order of the tasks. */
@@ -296,13 +324,14 @@ export class TaskWrites {
         return await leader.submit(command, command.actor);
       }),
     );
-    peers.handle('cancel', (_from, payload) =>
-      this.#forwarded(payload, async (shard, command) => {
-        if (command.kind !== 'cancel') throw new TschedError('badRequest', 'not a cancel');
-        const ids = command.items.map(item => item.taskId);
-        return await this.#leaders.here(shard).cancel(ids, command.reason, command.actor);
-      }),
-    );
+    for (const method of ['cancel', 'change']) {
+      peers.handle(method, (_from, payload) =>
+        this.#forwarded(payload, async (shard, command) => {
+          if (!isTaskChange(command)) throw new TschedError('badRequest', 'not a change');
+          return await this.#leaders.here(shard).change(command, command.actor);
+        }),
+      );
+    }
   }
 
   async #forwarded(
@@ -322,3 +351,6 @@ export class TaskWrites {
     }
   }
 }
+
+/** Nodes of the program before know the one; the others go only where all know them. */
+const methodOf = (kind: TaskChangeKind): string => (kind === 'cancel' ? 'cancel' : 'change');

@@ -55,7 +55,7 @@ export class TenantGate {
     admit: (requests: readonly SubmitRequest[], actor: Actor) => Promise<SubmitReply[]>,
   ): Promise<SubmitReply[]> {
     const judged = new Map<TaskSpec, Judged>();
-    for (const { spec } of requests) if (!judged.has(spec)) judged.set(spec, this.#judge(spec));
+    for (const { spec } of requests) if (!judged.has(spec)) judged.set(spec, this.judge(spec));
     const everything = [...judged].every(
       ([spec, verdict]) => verdict.ok && verdict.spec === spec && !isMetered(verdict.plan),
     );
@@ -123,7 +123,7 @@ export class TenantGate {
     const allowed: TaskSpec[] = [];
     let plan: Plan | undefined;
     for (const spec of specs) {
-      const verdict = this.#judge(spec);
+      const verdict = this.judge(spec);
       if (!verdict.ok) {
         const message = `task ${spec.name}: ${verdict.message}`;
         return this.#refused(spec.tenant, { code: verdict.code, message });
@@ -149,7 +149,8 @@ export class TenantGate {
     this.refused.set(tenant, (this.refused.get(tenant) ?? 0) + 1);
   }
 
-  #judge(spec: TaskSpec): Judged {
+  /** Whether its plan allows such a task at any time; nothing is charged. */
+  judge(spec: TaskSpec): Judged {
     const { tenant } = spec;
     const machine = this.#machine();
     if (machine?.cluster() === undefined) {

@@ -82,6 +82,7 @@ export class WorkerHost {
     this.#hello = await this.#runner.start({
       onStarted: (key, startedAtMs) =>
         this.#perform(this.#reactor.onStarted(key, startedAtMs, clock.bootMs())),
+      onControlled: (key, control) => this.#perform(this.#reactor.onControlled(key, control)),
       onEnded: (key, outcome) => this.#perform(this.#reactor.onEnded(key, outcome, clock.bootMs())),
       onSupervisor: hello => {
         this.#hello = hello;
@@ -142,6 +143,9 @@ export class WorkerHost {
           break;
         case 'end':
           this.#runner.end(action.key, action.outcomeKind);
+          break;
+        case 'control':
+          this.#runner.control(action.key, action.control);
           break;
         case 'renewRunner':
           this.#runner.renew(action.shards);

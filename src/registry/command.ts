@@ -10,21 +10,27 @@ import { ByteReader, ByteWriter, DecodeError } from '../model/bytes.ts';
 import type { Actor } from '../model/command.ts';
 import { TschedError } from '../model/errors.ts';
 import type { GroupId, NodeId } from '../model/ids.ts';
-import { readPairs, writePairs } from '../model/pairs.ts';
-import type { PlanValues } from '../model/plan.ts';
-import { type Tier, tiers } from '../model/resources.ts';
-import type { TierChange } from '../model/tiers.ts';
+import {
+  type AllowanceBody,
+  allowanceKindNumbers,
+  readAllowance,
+  writeAllowance,
+} from './command-allowances.ts';
+import {
+  type ControlBody,
+  controlKindNumbers,
+  readControl,
+  writeControl,
+} from './command-control.ts';
 import {
   numberOf,
   readRegistration,
   readSeat,
   readSecret,
-  readTierChanges,
   readToken,
   writeRegistration,
   writeSeat,
   writeSecret,
-  writeTierChanges,
   writeToken,
 } from './fields.ts';
 import type { KnownStarts } from './starts.ts';
@@ -118,25 +124,8 @@ export type RegistryCommand = Stamped &
         readonly joinSecret?: string | undefined;
         readonly starts: KnownStarts;
       }
-    | {
-        /** What a tier gives to the tasks that are submitted from now on. */
-        readonly kind: 'setTier';
-        readonly tier: Tier;
-        readonly changes: readonly TierChange[];
-      }
-    | {
-        /** Makes a tenant, or with `isNew` false gives one that there is another plan. */
-        readonly kind: 'putTenant';
-        readonly name: string;
-        readonly plan: string;
-        readonly isNew: boolean;
-      }
-    | {
-        /** Without values, what was set of the plan is forgotten. */
-        readonly kind: 'putPlan';
-        readonly name: string;
-        readonly values?: PlanValues | undefined;
-      }
+    | AllowanceBody
+    | ControlBody
   );
 
 export type RegistryCommandKind = RegistryCommand['kind'];
@@ -160,9 +149,8 @@ const kindNumbers: Readonly<Record<RegistryCommandKind, number>> = {
   drainNode: 9,
   removeNode: 10,
   registerStart: 11,
-  setTier: 12,
-  putTenant: 24,
-  putPlan: 25,
+  ...allowanceKindNumbers,
+  ...controlKindNumbers,
 };
 
 export const registryCommandKinds = Object.keys(kindNumbers) as RegistryCommandKind[];
@@ -232,14 +220,14 @@ export function encodeRegistryCommand(command: RegistryCommand): Uint8Array {
       writer.list(command.starts.ids, (w, id) => w.text(id));
       break;
     case 'setTier':
-      writer.u8(numberOf(tiers, command.tier, 'tier'));
-      writeTierChanges(writer, command.changes);
-      break;
     case 'putTenant':
-      writer.text(command.name).text(command.plan).bool(command.isNew);
-      break;
     case 'putPlan':
-      writer.text(command.name).optional(command.values, writePairs);
+      writeAllowance(writer, command);
+      break;
+    case 'pausePlacement':
+    case 'putTemplate':
+    case 'dropTemplate':
+      writeControl(writer, command);
       break;
   }
   if (writer.length > commandBytesMax) {
@@ -352,19 +340,18 @@ function readBody(
 /** Of the kinds that cluster version 3 brought. */
 function readLaterBody(
   reader: ByteReader,
-  kind: 'setTier' | 'putTenant' | 'putPlan' | undefined,
+  kind: (AllowanceBody | ControlBody)['kind'] | undefined,
   stamp: Stamped,
 ): RegistryCommand {
   switch (kind) {
-    case 'setTier': {
-      const tier = tiers[reader.u8()];
-      if (tier === undefined) throw new DecodeError('unknown tier');
-      return { ...stamp, kind, tier, changes: readTierChanges(reader) };
-    }
+    case 'setTier':
     case 'putTenant':
-      return { ...stamp, kind, name: reader.text(), plan: reader.text(), isNew: reader.bool() };
     case 'putPlan':
-      return { ...stamp, kind, name: reader.text(), values: reader.optional(readPairs) };
+      return { ...stamp, ...readAllowance(reader, kind) };
+    case 'pausePlacement':
+    case 'putTemplate':
+    case 'dropTemplate':
+      return { ...stamp, ...readControl(reader, kind) };
     case undefined:
       throw new DecodeError('registry command of an unknown kind: written by a newer version');
   }

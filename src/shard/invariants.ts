@@ -11,6 +11,7 @@ import { idWordCount } from './memory/id-words.ts';
 import { isSettledCode, none, stateCode } from './memory/task-table.ts';
 import { type TenantUse, TenantUses } from './memory/tenant-use.ts';
 import { lookup, type ShardState } from './state.ts';
+import { attemptsOf } from './terms.ts';
 import { endAt, type Workflow } from './workflows.ts';
 
 export function checkState(state: ShardState): void {
@@ -68,7 +69,6 @@ function checkTask(state: ShardState, row: number): void {
   assert(table.find(words) === row, `${id} is found by its ID`);
   const code = table.state(row);
   const detail = table.detail(row);
-  const traits = specs.traits(table.spec(row));
   const isLive = code === stateCode.assigned || code === stateCode.running;
   assert(isSettledCode(code) === state.settled.has(words), `${id} is settled exactly once`);
   assert((detail?.live !== undefined) === isLive, `${id} has a live attempt while it should`);
@@ -86,7 +86,7 @@ function checkTask(state: ShardState, row: number): void {
     const next = ended[position + 1]?.fence ?? table.fence(row) + (isLive ? 0 : 1);
     assert(attempt.fence < next, `fences of ${id} grow`);
   });
-  assert(table.runs(row) <= traits.attempts, `${id} runs at most as often as asked`);
+  assert(table.runs(row) <= attemptsOf(state, row), `${id} runs at most as often as asked`);
   assert(table.lost(row) <= limits.lostMax, `${id} is lost at most as often as allowed`);
   const supervisors = detail?.supervisorsLost ?? 0;
   assert(supervisors <= table.lost(row), `an attempt of ${id} whose supervisor ended is lost`);
@@ -107,6 +107,10 @@ function checkTask(state: ShardState, row: number): void {
   const isHeld = table.holds(row) !== 0;
   assert((isWaiting && !isHeld) === (table.place(row) !== none), `${id} is queued while it waits`);
   assert(!isHeld || !isSettledCode(code), `nothing holds ${id} once it settled`);
+  const isPaused = (table.holds(row) & holdBit('paused')) !== 0;
+  const mayPass = isSettledCode(code) || detail?.pause === undefined;
+  assert(mayPass || isPaused, `${id} is held while it is paused`);
+  assert(isLive || detail?.suspended !== true, `only a live attempt of ${id} is suspended`);
   const key = specs.key(table.spec(row));
   if (key === undefined) return;
   const owner = new Uint32Array(idWordCount);

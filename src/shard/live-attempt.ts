@@ -2,6 +2,7 @@
 import { assert } from '../model/assert.ts';
 import type { NodeId, TaskId } from '../model/ids.ts';
 import type { Demand } from '../model/planning.ts';
+import type { SpecOverrides } from '../model/spec-overrides.ts';
 import { stateCode } from './memory/task-table.ts';
 import type { ShardState } from './state.ts';
 
@@ -15,6 +16,13 @@ export interface LiveAttempt {
   readonly state: 'assigned' | 'running';
   /** Its node is to end it. */
   readonly cancelling: boolean;
+  /** Whoever paused its task wants it to stand still. */
+  readonly toSuspend: boolean;
+  /** Its worker has said that it does. */
+  readonly suspended: boolean;
+  /** In the place of values of its spec. */
+  readonly overrides: SpecOverrides | undefined;
+  readonly tenant: string;
   readonly leaseMs: number;
   readonly assignedAtMs: number;
   readonly arrayIndex: number | undefined;
@@ -28,7 +36,7 @@ export function liveAttempt({ table, specs }: ShardState, row: number): LiveAtte
   const detail = table.ensureDetail(row);
   assert(detail.live, 'the attempt is live');
   const { fence, run, node, nodeName, incarnation, assignedAtMs } = detail.live;
-  const { leaseMs, demand } = specs.traits(table.spec(row));
+  const { leaseMs, demand, tenant } = specs.traits(table.spec(row));
   return {
     taskId: table.id(row),
     fence,
@@ -38,6 +46,10 @@ export function liveAttempt({ table, specs }: ShardState, row: number): LiveAtte
     incarnation,
     state: table.state(row) === stateCode.running ? 'running' : 'assigned',
     cancelling: detail.cancelRequested !== undefined,
+    toSuspend: detail.pause?.suspend === true,
+    suspended: detail.suspended,
+    overrides: detail.update?.overrides,
+    tenant,
     leaseMs,
     assignedAtMs,
     arrayIndex: detail.arrayIndex,

@@ -112,7 +112,9 @@ function loadUnsettled(
     (workflow ?? dependency ?? dependents) === undefined &&
     record.retryOf === undefined &&
     record.arrayId === undefined &&
-    record.arrayIndex === undefined;
+    record.arrayIndex === undefined &&
+    record.pause === undefined &&
+    record.update === undefined;
   if (isPlain) return;
   const detail = table.ensureDetail(row);
   detail.retryOf = record.retryOf;
@@ -124,6 +126,9 @@ function loadUnsettled(
   detail.cancelRequested = record.cancelRequested;
   detail.avoid = record.avoid;
   detail.supervisorsLost = record.supervisorsLost ?? 0;
+  detail.pause = record.pause;
+  detail.update = record.update;
+  detail.suspended = record.suspended === true;
   const live = head.state === stateCode.waiting ? undefined : record.attempts.at(-1);
   detail.ended = live === undefined ? record.attempts : record.attempts.slice(0, -1);
   if (live !== undefined) state.setLive(row, live);

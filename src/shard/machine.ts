@@ -196,10 +196,15 @@ export class ShardMachine {
 
   /**
    * What the planner may place: the oldest ready tasks of each demand, at most `limitPerDemand` of
-   * each, the demand with the oldest task first. `nowMs` is the leader's clock and ends back-offs.
+   * each, the demand with the oldest task first. `nowMs` is the leader's clock and ends back-offs;
+   * tenants that `mayPlace` refuses are passed over.
    */
-  readyBatches(limitPerDemand: number, nowMs: number): ReadyBatch[] {
-    return this.#state.ready.batches(limitPerDemand, nowMs);
+  readyBatches(
+    limitPerDemand: number,
+    nowMs: number,
+    mayPlace: (tenant: string) => boolean = () => true,
+  ): ReadyBatch[] {
+    return this.#state.ready.batches(limitPerDemand, nowMs, mayPlace);
   }
 
   readyCount(nowMs: number): number {

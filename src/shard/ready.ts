@@ -1,24 +1,28 @@
 /**
- * The ready queue of a shard: one heap of tasks per demand, in the order (`readySince`, ID), and
- * one heap of those that back off after a failed run. A million waiting tasks cost the planner
- * nothing: it sees the first few of each demand.
+ * The ready queue of a shard: one heap of tasks per demand and tenant, in the order (`readySince`,
+ * ID), and one heap of those that back off after a failed run. A million waiting tasks cost the
+ * planner nothing: it sees the first few of each heap, and none of a tenant that is paused.
  *
  * The leader's clock decides when a back-off is over. What is then moved to its demand stays there,
  * so `nowMs` should not go back between calls. None of this is replicated: it follows from the
  * rows.
  */
-import type { Demand, ReadyBatch } from '../model/planning.ts';
+import type { Demand, ReadyBatch, ReadyTask } from '../model/planning.ts';
 import { RowHeap } from './memory/row-heap.ts';
 import type { SpecTable, Traits } from './memory/spec-table.ts';
 import { none, type TaskTable } from './memory/task-table.ts';
 
-/** Empty heaps of demands that are kept for the next task of the demand. */
+/** Empty heaps that are kept for the next task of their demand and tenant. */
 const emptyHeapsMax = 256;
+
+/** The heaps of one demand, by tenant. */
+type Tenants = Map<string, RowHeap>;
 
 export class ReadyQueue {
   readonly #table: TaskTable;
   readonly #specs: SpecTable;
-  readonly #byDemand = new Map<Demand, RowHeap>();
+  readonly #byDemand = new Map<Demand, Tenants>();
+  #heaps = 0;
   readonly #backingOff: RowHeap;
   #ready = 0;
 
@@ -37,18 +41,31 @@ export class ReadyQueue {
     return this.#specs.traits(this.#table.spec(row));
   }
 
-  #demandHeap(row: number): RowHeap {
-    const { demand } = this.#traits(row);
-    let heap = this.#byDemand.get(demand);
+  #heapOf(row: number): RowHeap {
+    const { demand, tenant } = this.#traits(row);
+    let tenants = this.#byDemand.get(demand);
+    if (tenants === undefined) {
+      tenants = new Map();
+      this.#byDemand.set(demand, tenants);
+    }
+    let heap = tenants.get(tenant);
     if (heap === undefined) {
       heap = new RowHeap(this.#table);
-      this.#byDemand.set(demand, heap);
+      tenants.set(tenant, heap);
+      this.#heaps++;
     }
     return heap;
   }
 
+  #dropHeap({ demand, tenant }: Traits): void {
+    const tenants = this.#byDemand.get(demand);
+    if (tenants?.delete(tenant) !== true) return;
+    this.#heaps--;
+    if (tenants.size === 0) this.#byDemand.delete(demand);
+  }
+
   #addReady(row: number): void {
-    this.#demandHeap(row).push(row);
+    this.#heapOf(row).push(row);
     this.#ready++;
   }
 
@@ -64,11 +81,10 @@ export class ReadyQueue {
       this.#backingOff.remove(row);
       return;
     }
-    const { demand } = this.#traits(row);
-    const heap = this.#demandHeap(row);
+    const heap = this.#heapOf(row);
     heap.remove(row);
     this.#ready--;
-    if (heap.size === 0 && this.#byDemand.size > emptyHeapsMax) this.#byDemand.delete(demand);
+    if (heap.size === 0 && this.#heaps > emptyHeapsMax) this.#dropHeap(this.#traits(row));
   }
 
   #isBackingOff(row: number): boolean {
@@ -86,22 +102,44 @@ export class ReadyQueue {
 
   /**
    * The oldest ready tasks of each demand, at most `limitPerDemand` each; the batch with the oldest
-   * task first. O(demands log demands + tasks returned log of them).
+   * task first. Tenants that `mayPlace` refuses are passed over as a whole. O(heaps + tasks looked
+   * at log of them).
    */
-  batches(limitPerDemand: number, nowMs: number): ReadyBatch[] {
+  batches(
+    limitPerDemand: number,
+    nowMs: number,
+    mayPlace: (tenant: string) => boolean,
+  ): ReadyBatch[] {
     this.#endBackoffs(nowMs);
-    const heaps = [...this.#byDemand].filter(([, heap]) => heap.size > 0);
-    heaps.sort(([, left], [, right]) => (this.#table.isBefore(left.first, right.first) ? -1 : 1));
-    return heaps.map(([demand, heap]) => ({
-      demand,
-      count: heap.size,
-      tasks: heap.firstRows(limitPerDemand).map(row => ({
-        id: this.#table.id(row),
-        tenant: this.#traits(row).tenant,
-        readySinceMs: this.#table.readySince(row),
-        avoid: this.#table.detail(row)?.avoid ?? [],
-      })),
-    }));
+    const batches: { first: number; batch: ReadyBatch }[] = [];
+    for (const [demand, tenants] of this.#byDemand) {
+      const rows: number[] = [];
+      let count = 0;
+      for (const [tenant, heap] of tenants) {
+        if (heap.size === 0 || !mayPlace(tenant)) continue;
+        count += heap.size;
+        for (const row of heap.firstRows(limitPerDemand)) rows.push(row);
+      }
+      if (count === 0) continue;
+      if (tenants.size > 1) rows.sort((left, right) => this.#order(left, right));
+      const tasks = rows.slice(0, limitPerDemand).map(row => this.#readyTask(row));
+      batches.push({ first: rows[0]!, batch: { demand, count, tasks } });
+    }
+    batches.sort((left, right) => this.#order(left.first, right.first));
+    return batches.map(({ batch }) => batch);
+  }
+
+  #order(left: number, right: number): number {
+    return this.#table.isBefore(left, right) ? -1 : 1;
+  }
+
+  #readyTask(row: number): ReadyTask {
+    return {
+      id: this.#table.id(row),
+      tenant: this.#traits(row).tenant,
+      readySinceMs: this.#table.readySince(row),
+      avoid: this.#table.detail(row)?.avoid ?? [],
+    };
   }
 
   count(nowMs: number): number {
@@ -120,7 +158,8 @@ export class ReadyQueue {
     this.#endBackoffs(nowMs);
     if (this.#isBackingOff(row)) return undefined;
     let position = 1;
-    for (const heap of this.#byDemand.values()) {
+    for (const { demand, heap } of this.heaps()) {
+      if (demand === undefined) continue;
       for (let place = 0; place < heap.size; place++) {
         if (this.#table.isBefore(heap.at(place), row)) position++;
       }
@@ -131,6 +170,8 @@ export class ReadyQueue {
   /** Every heap with what it holds, for the invariants. */
   *heaps(): Generator<{ readonly demand: Demand | undefined; readonly heap: RowHeap }> {
     yield { demand: undefined, heap: this.#backingOff };
-    for (const [demand, heap] of this.#byDemand) yield { demand, heap };
+    for (const [demand, tenants] of this.#byDemand) {
+      for (const heap of tenants.values()) yield { demand, heap };
+    }
   }
 }

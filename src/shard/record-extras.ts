@@ -5,8 +5,9 @@
 import { ByteReader, type ByteWriter, DecodeError } from '../model/bytes.ts';
 import type { TaskId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
+import { readOverrides, writeOverrides } from '../model/spec-overrides.ts';
 import { readCause, readDependency, writeCause, writeDependency } from './dependency-fields.ts';
-import type { AbortCause, Dependency } from './memory/task-detail.ts';
+import type { AbortCause, Dependency, PauseRecord, UpdateRecord } from './memory/task-detail.ts';
 
 interface Field<T> {
   /** Append-only; a retired one stays listed. */
@@ -54,6 +55,34 @@ const fields = {
   lineNumber: field<number>({ tag: 21, ...number }),
   /** Supervisors that ended under it. */
   supervisorsLost: field<number>({ tag: 22, ...number }),
+  /** Who paused it. */
+  pause: field<PauseRecord>({
+    tag: 25,
+    write: (w, { by, atMs, reason, suspend }) =>
+      w.text(by).varint(atMs).text(reason).bool(suspend),
+    read: r => ({
+      by: r.text(limits.specBytesMax),
+      atMs: r.varint(),
+      reason: r.text(limits.specBytesMax),
+      suspend: r.bool(),
+    }),
+  }),
+  /** What was changed of it after it was submitted. */
+  update: field<UpdateRecord>({
+    tag: 26,
+    write: (w, { by, atMs, overrides }) => writeOverrides(w.text(by).varint(atMs), overrides),
+    read: r => ({
+      by: r.text(limits.specBytesMax),
+      atMs: r.varint(),
+      overrides: readOverrides(r),
+    }),
+  }),
+  /** Of the live attempt: its worker has stopped its processes. */
+  suspended: field<boolean>({
+    tag: 27,
+    write: (w, suspended) => w.bool(suspended),
+    read: r => r.bool(),
+  }),
 } as const;
 
 type Fields = typeof fields;
@@ -82,7 +111,7 @@ export function extrasOf(record: RecordExtras): readonly Extra[] {
   let extras: Extra[] | undefined;
   for (const [name, about] of named) {
     const value = record[name];
-    if (value === undefined || value === 0) continue;
+    if (value === undefined || value === 0 || value === false) continue;
     extras ??= [];
     extras.push([about, value]);
   }

@@ -39,6 +39,9 @@ export function recordBodyOf(state: ShardState, row: number): TaskRecordBody {
     cancelRequested: detail?.cancelRequested,
     avoid: detail?.avoid ?? [],
     attempts: detail?.live ? [...attempts, detail.live] : attempts,
+    pause: detail?.pause,
+    update: detail?.update,
+    suspended: detail?.suspended === true ? true : undefined,
     outcome: detail?.outcome,
     reason: detail?.reason ?? '',
   };

@@ -233,6 +233,7 @@ export class ShardState extends ShardNumbers {
     const { live } = detail;
     assert(live, 'only a live attempt ends');
     detail.live = undefined;
+    detail.suspended = false;
     this.#liveIndex.remove(live.node, row);
     return live;
   }

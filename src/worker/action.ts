@@ -2,7 +2,7 @@
 import type { NodeId, ShardId } from '../model/ids.ts';
 import type { PortRange, Resources } from '../model/resources.ts';
 import type { TaskSpec } from '../model/spec.ts';
-import type { AttemptRef, FromWorker, TaskInput } from '../model/worker-protocol.ts';
+import type { AttemptControl, AttemptRef, FromWorker, TaskInput } from '../model/worker-protocol.ts';
 import type { AttemptKey } from '../ports/runner.ts';
 
 /** An attempt that is to start: everything of an `AttemptOrder` but the environment. */
@@ -22,6 +22,7 @@ export type WorkerAction =
   | { readonly kind: 'send'; readonly shard: ShardId; readonly message: FromWorker }
   | { readonly kind: 'launch'; readonly launch: Launch }
   | { readonly kind: 'end'; readonly key: AttemptKey; readonly outcomeKind: 'cancelled' | 'lost' }
+  | { readonly kind: 'control'; readonly key: AttemptKey; readonly control: AttemptControl }
   | {
       readonly kind: 'renewRunner';
       readonly shards: readonly { readonly shard: ShardId; readonly sentBootMs: number }[];

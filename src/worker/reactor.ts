@@ -17,27 +17,26 @@ import { DecodeError } from '../model/bytes.ts';
 import type { NodeId, ShardId } from '../model/ids.ts';
 import type { Resources } from '../model/resources.ts';
 import { decodeSpec, type TaskSpec } from '../model/spec.ts';
-import type { AttemptRef, FromWorker, Refusal, ToWorker } from '../model/worker-protocol.ts';
+import type {
+  AttemptControl,
+  AttemptRef,
+  FromWorker,
+  Refusal,
+  ToWorker,
+} from '../model/worker-protocol.ts';
 import type { AttemptKey, FoundAttempt, RunnerHello } from '../ports/runner.ts';
 import type { WorkerAction, WorkerOptions } from './action.ts';
 import { type Attempt, AttemptLedger, attemptKey } from './attempt-ledger.ts';
+import { type ControlStep, controlledStep, controlStep } from './control-step.ts';
+import { dueReports } from './due-reports.ts';
 import { FenceMemory } from './fence-memory.ts';
+import { lapseOf } from './lapse.ts';
 import { ShardLeases } from './shard-leases.ts';
 
-/** What stands in the queue for this long goes back: what runs before it may run for hours. */
-export const queuePatienceMs = 5_000;
-/** Reports are repeated this often until they are acknowledged. */
-export const reportEveryMs = 1_000;
-/** Most that are repeated at one tick: a leader that comes back is not buried in them. */
-const repeatsPerTick = 128;
 /**
  * Ended attempts that wait for an acknowledgement; beyond it an unknown one is answered once only.
  */
 const endedMax = 8_192;
-
-/** Whether there is something about it that its shard has not acknowledged. */
-const isReported = (attempt: Attempt): boolean =>
-  attempt.phase === 'ended' || (attempt.phase === 'running' && !attempt.startedAcked);
 
 export class WorkerReactor {
   readonly #options: WorkerOptions;
@@ -111,6 +110,9 @@ export class WorkerReactor {
       case 'renewAck':
         this.#onRenewAck(message);
         break;
+      case 'control':
+        this.#obey(controlStep(this.#ledger, message));
+        break;
     }
     this.#pump();
     return this.#take();
@@ -124,6 +126,12 @@ export class WorkerReactor {
       this.#ledger.started(attempt, atMs);
       this.#report(attempt);
     }
+    return this.#take();
+  }
+
+  /** The processes of an attempt do as they were told. */
+  onControlled(key: AttemptKey, control: AttemptControl): WorkerAction[] {
+    this.#actions.push(...controlledStep(this.#ledger, key, control));
     return this.#take();
   }
 
@@ -162,11 +170,7 @@ export class WorkerReactor {
   /** To be called every 100 ms or so: repeats reports, renews leases, drops what waited in vain. */
   tick(nowBootMs: number): WorkerAction[] {
     this.#advance(nowBootMs);
-    const due = this.#ledger
-      .all()
-      .filter(attempt => isReported(attempt) && nowBootMs - attempt.reportedAtMs >= reportEveryMs);
-    if (due.length > repeatsPerTick) due.sort((a, b) => a.reportedAtMs - b.reportedAtMs);
-    for (const attempt of due.slice(0, repeatsPerTick)) this.#report(attempt);
+    for (const attempt of dueReports(this.#ledger.all(), nowBootMs)) this.#report(attempt);
     for (const renewal of this.#leases.renewDue(this.#incarnation, nowBootMs)) {
       this.#send(renewal.shard, renewal);
     }
@@ -206,18 +210,8 @@ export class WorkerReactor {
   #advance(nowBootMs: number): void {
     if (nowBootMs > this.#nowMs) this.#nowMs = nowBootMs;
     for (const attempt of this.#ledger.waiting()) {
-      const { launch } = attempt;
-      assert(launch !== undefined, `an attempt without a spec waits: ${attempt.key}`);
-      const lapsed = attempt.confirmed
-        ? !this.#leases.live(launch, this.#nowMs)
-        : this.#nowMs - attempt.acceptedAtMs >= launch.spec.leaseMs;
-      if (lapsed) this.#refuse(attempt, 'noLease');
-      else if (
-        attempt.phase === 'queued' &&
-        this.#nowMs - attempt.acceptedAtMs >= queuePatienceMs
-      ) {
-        this.#refuse(attempt, 'waitedTooLong');
-      }
+      const why = lapseOf(attempt, this.#leases, this.#nowMs);
+      if (why !== undefined) this.#refuse(attempt, why);
     }
   }
 
@@ -292,6 +286,12 @@ export class WorkerReactor {
     if (attempt.endAsked) return;
     attempt.endAsked = true;
     this.#actions.push({ kind: 'end', key: attempt.key, outcomeKind });
+  }
+
+  #obey({ actions, refuse, report }: ControlStep): void {
+    this.#actions.push(...actions);
+    if (refuse !== undefined) this.#refuse(refuse, 'paused');
+    if (report !== undefined) this.#report(report);
   }
 
   /** A leader must never wait for ever for an attempt that is not here, nor may it start later. */

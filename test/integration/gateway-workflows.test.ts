@@ -1,5 +1,5 @@
 /** Workflows over HTTP: what is taken, what is refused and where, and who may see them. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { TaskId } from '../../src/model/ids.ts';
 import { GatewayClient } from '../support/gateway-client.ts';
 
@@ -121,6 +121,62 @@ describe('a workflow', () => {
       state: 'cancelled',
       cancelRequested: { reason: 'no' },
     });
+  });
+
+  test('is paused and resumed task by task, what has settled meanwhile apart', async () => {
+    const id = await submitted('paused');
+    const { tasks } = await client.api.workflows.get(id);
+    const control = vi.spyOn(client.api, 'control').mockImplementation(async ids => [
+      { ok: true, id: ids[0]!, shard: 3, repeated: false },
+      { ok: false, id: ids[1]!, code: 'alreadySettled', message: 'it settled' },
+    ]);
+    try {
+      const paused = await client.post(`/v1/workflows/${id}/pause`, { suspend: true, reason: 'x' });
+      expect([paused.status, paused.json]).toMatchObject([200, { id, repeated: false }]);
+      const resumed = await client.post(`/v1/workflows/${id}/resume`, {});
+      expect(resumed.status).toBe(200);
+      const ids = tasks.map(task => task.id);
+      expect(control.mock.calls.map(([asked, what]) => [asked, what])).toEqual([
+        [ids, { kind: 'pause', suspend: true, reason: 'x' }],
+        [ids, { kind: 'resume' }],
+      ]);
+    } finally {
+      control.mockRestore();
+    }
+    client.api.workflows.settle(id, 'succeeded');
+    const late = await client.post(`/v1/workflows/${id}/pause`, {});
+    expect([late.status, late.json['code']]).toEqual([409, 'alreadySettled']);
+  });
+
+  test('may be made of templates, and says in which task one is used wrongly', async () => {
+    const made = await client.post('/v1/templates', {
+      name: 'greet',
+      parameters: { whom: { type: 'text' } },
+      task: { command: ['echo', '${whom}'], tier: 'basic' },
+    });
+    expect(made.status, made.text).toBe(201);
+    const using = (set: object) => ({
+      tasks: [
+        { name: 'a', command },
+        { name: 'b', after: 'a', template: 'greet', set },
+      ],
+    });
+    const taken = await client.post('/v1/workflows', using({ whom: 'you' }));
+    expect(taken.status, taken.text).toBe(201);
+    const { spec, parents } = client.api.workflows.submitted.at(-1)!.request.tasks[1]!;
+    expect([spec.name, spec.run, parents]).toMatchObject([
+      'b',
+      { kind: 'command', argv: ['echo', 'you'] },
+      [0],
+    ]);
+    const without = await client.post('/v1/workflows', using({}));
+    expect(without.status).toBe(400);
+    expect(without.json['problems']).toMatchObject([
+      { pointer: expect.stringMatching(/^\/tasks\/1\/set/) },
+    ]);
+    const unknown = { tasks: [{ name: 'a', template: 'nothing' }] };
+    const missing = await client.post('/v1/workflows', unknown);
+    expect([missing.status, missing.json['field']]).toEqual([404, '/tasks/0/template']);
   });
 
   test('is not made by who may only read, nor in the name of another tenant', async () => {

@@ -14,7 +14,7 @@ import { decodeTaskRow } from '../../src/shard/record.ts';
 import { toView } from '../../src/shard/view.ts';
 import { epochMs, TestShard } from '../support/shard.ts';
 import { commandOf, history, ids, type Turn } from './shard-commands.ts';
-import { type ModelReply, ShardModel } from './shard-model.ts';
+import { isHeld, type ModelReply, ShardModel } from './shard-model.ts';
 
 const runs = 80;
 
@@ -62,10 +62,13 @@ function tasksOf(machine: ShardMachine, model: ShardModel): [unknown, unknown] {
     const ended = record.attempts.filter(attempt => attempt.outcome !== undefined);
     told.push(id, toldState, toldFence, toldRuns, toldLost, record.avoid, live?.node);
     wanted.push(task.id, state, fence, runs, lost, task.avoid.slice(-8), task.node);
-    told.push(live?.cancelling);
-    wanted.push(live && task.cancelled);
-    told.push(record.supervisorsLost ?? 0, record.holds !== 0);
-    wanted.push(task.supervisorsLost, task.isBehind);
+    told.push(record.supervisorsLost ?? 0, !isSettled(toldState) && record.holds !== 0);
+    wanted.push(task.supervisorsLost, !isSettled(state) && isHeld(task));
+    told.push(live?.cancelling, live?.suspended, live?.toSuspend, record.pause?.suspend);
+    const suspend = task.paused === 'no' ? undefined : task.paused === 'suspend';
+    wanted.push(live && task.cancelled, live && task.suspended, live && suspend === true, suspend);
+    told.push(record.update?.overrides ?? {});
+    wanted.push(task.changed);
     told.push(ended.map(attempt => [attempt.fence, attempt.node, attempt.outcome?.kind]));
     wanted.push(task.ended.map(attempt => [attempt.fence, attempt.node, attempt.kind]));
   }
@@ -75,7 +78,7 @@ function tasksOf(machine: ShardMachine, model: ShardModel): [unknown, unknown] {
 function queueOf(machine: ShardMachine, model: ShardModel, nowMs: number): [unknown, unknown] {
   const ready = model.ready(nowMs);
   const waiting = [...model.tasks.values()].filter(
-    task => task.state === 'waiting' && !task.isBehind,
+    task => task.state === 'waiting' && !isHeld(task),
   );
   const later = waiting.map(task => task.readySinceMs).filter(since => since > nowMs);
   const told = {

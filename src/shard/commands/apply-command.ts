@@ -12,13 +12,17 @@ import { applyDeliver } from './deliver.ts';
 import { applyExpire } from './expire.ts';
 import { applyFinish } from './finish.ts';
 import { applyLose } from './lose.ts';
+import { applyPause } from './pause.ts';
 import { applyPurge } from './purge.ts';
 import { applyRecover } from './recover.ts';
 import { applyReplay } from './replay.ts';
+import { applyResume } from './resume.ts';
 import { applyStart } from './start.ts';
 import { applySubmit, type PreparedSpec } from './submit.ts';
 import { applySubmitWorkflow } from './submit-workflow.ts';
+import { applySuspended } from './suspended.ts';
 import { applyUnassign } from './unassign.ts';
+import { applyUpdate } from './update.ts';
 
 /** `specs` are those of the command, understood before anything changes. */
 export function applyCommand(
@@ -61,6 +65,14 @@ export function applyCommand(
       return applyReplay(turn, command, specs);
     case 'purge':
       return applyPurge(turn, command);
+    case 'pause':
+      return applyPause(turn, command);
+    case 'resume':
+      return applyResume(turn, command);
+    case 'update':
+      return applyUpdate(turn, command);
+    case 'suspended':
+      return applySuspended(turn, command);
     default:
       return unreachable(command, 'shard command');
   }

@@ -25,6 +25,7 @@ import { stateCode } from '../memory/task-table.ts';
 import { failureRules } from '../rules.ts';
 import { instantMaxMs } from '../shard-numbers.ts';
 import type { ShardState } from '../state.ts';
+import { attemptsOf, backoffOf } from '../terms.ts';
 import type { Turn } from '../turn.ts';
 
 /** Doublings after which no back-off grows: 2^40 ms are 34 years. */
@@ -103,9 +104,10 @@ function settlingOf(turn: Turn, row: number, outcome: Outcome): Settling | undef
     return { code: stateCode.cancelled, reason: request?.reason ?? outcome.message };
   }
   if (outcome.kind === 'lost') return poisonOf(turn.state, row);
-  const { attempts, retry } = specs.traits(table.spec(row));
-  if (table.runs(row) >= attempts) return { code: stateCode.failed, reason: outcome.message };
-  const reason = whyNotRetried(retry, outcome);
+  if (table.runs(row) >= attemptsOf(turn.state, row)) {
+    return { code: stateCode.failed, reason: outcome.message };
+  }
+  const reason = whyNotRetried(specs.traits(table.spec(row)).retry, outcome);
   return reason === undefined ? undefined : { code: stateCode.failed, reason };
 }
 
@@ -140,7 +142,7 @@ function waitAgain(turn: Turn, row: number, isLost: boolean): void {
     return;
   }
   const runs = table.runs(row);
-  let pauseMs = backoffMs(state.specs.traits(table.spec(row)).backoff, runs);
+  let pauseMs = backoffMs(backoffOf(state, row), runs);
   if (state.rules >= failureRules) pauseMs = spreadMs(pauseMs, table.wordsOf(row), runs);
   state.wait(row, Math.min(state.readyBaseMs + pauseMs, instantMaxMs), pauseMs > 0);
 }

@@ -1,6 +1,8 @@
 /** What only some tasks have: a plain waiting task has none of it and no such object. */
 import type { Outcome } from '../../model/attempt.ts';
 import type { NodeId, TaskId } from '../../model/ids.ts';
+import type { SpecOverrides } from '../../model/spec-overrides.ts';
+import type { PauseView } from '../../model/task.ts';
 import type { TaskInput } from '../../model/worker-protocol.ts';
 
 /** An attempt as the shard keeps it; `outcome` is missing exactly while it is live. */
@@ -44,6 +46,15 @@ export interface CancelRequest {
   readonly by: string;
 }
 
+export type PauseRecord = PauseView;
+
+/** What was changed of a task since it was submitted: by whom, and when, at the last. */
+export interface UpdateRecord {
+  readonly by: string;
+  readonly atMs: number;
+  readonly overrides: SpecOverrides;
+}
+
 export interface TaskDetail {
   retryOf: TaskId | undefined;
   arrayId: TaskId | undefined;
@@ -60,6 +71,11 @@ export interface TaskDetail {
   ended: readonly AttemptRecord[];
   /** Invariant: set exactly while the task is assigned or running. */
   live: AttemptRecord | undefined;
+  /** While it is set, and the task not settled, so is the hold `paused`. */
+  pause: PauseRecord | undefined;
+  update: UpdateRecord | undefined;
+  /** The worker of the live attempt has stopped its processes. */
+  suspended: boolean;
   /** Told by the system where no attempt settled the task. */
   outcome: Outcome | undefined;
   /** Sentence for a person, of a settled task. */
@@ -85,6 +101,9 @@ export function emptyDetail(): TaskDetail {
     avoid: nothing,
     ended: nothing,
     live: undefined,
+    pause: undefined,
+    update: undefined,
+    suspended: false,
     outcome: undefined,
     reason: '',
     settledAtMs: 0,

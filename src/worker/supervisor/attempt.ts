@@ -5,10 +5,12 @@
  * The supervisor drives it: `check` on every tick and before anything else is looked at.
  */
 import { type Outcome, type OutcomeKind, systemOutcome } from '../../model/attempt.ts';
+import type { AttemptControl } from '../../model/worker-protocol.ts';
 import type { AttemptKey, FoundAttempt } from '../../ports/runner.ts';
 import { lossGraceMs } from '../lease.ts';
 import type { AttemptFiles, OutputFiles, OutputSizes } from './attempt-files.ts';
 import { bootMs } from './boot-clock.ts';
+import { CapClock } from './cap-clock.ts';
 import { checkCommand, checkDirectory, type StartFault } from './command.ts';
 import { equip, handedOn, tooMuchHandedOn, unequip } from './handed-on.ts';
 import { makeTree, type ProcessTree, type TreeOptions } from './process-tree.ts';
@@ -50,7 +52,9 @@ export class Attempt {
   readonly #files: AttemptFiles;
   readonly #tree: ProcessTree;
   readonly #starter: Starter;
-  readonly #capAt: number;
+  readonly #cap: CapClock;
+  /** What was asked for last, until the tree does so. */
+  #asked: AttemptControl | undefined;
   #pid = 0;
   #killAt: number | undefined;
   #endKind: EndKind | undefined;
@@ -70,7 +74,7 @@ export class Attempt {
     this.#tree = tree;
     this.#starter = options.starter;
     this.deadline = options.deadline;
-    this.#capAt = order.capMs > 0 ? options.nowBootMs + order.capMs : Number.POSITIVE_INFINITY;
+    this.#cap = new CapClock(order.capMs, options.nowBootMs);
     this.startedAtMs = Date.now();
   }
 
@@ -156,7 +160,7 @@ export class Attempt {
 
   /** Next instant at which `check` has something to do. */
   get dueAt(): number {
-    return Math.min(this.deadline, this.#capAt, this.#killAt ?? Number.POSITIVE_INFINITY);
+    return Math.min(this.deadline, this.#cap.endsAt, this.#killAt ?? Number.POSITIVE_INFINITY);
   }
 
   /** Deadline, cap and the end of a grace, as far as they are reached. */
@@ -170,7 +174,7 @@ export class Attempt {
         nowBootMs,
       );
     }
-    if (nowBootMs >= this.#capAt) this.end('timedOut', this.order.graceMs, nowBootMs);
+    if (nowBootMs >= this.#cap.endsAt) this.end('timedOut', this.order.graceMs, nowBootMs);
     if (this.#killAt !== undefined && nowBootMs >= this.#killAt) {
       this.#tree.kill(this.#target);
       // Should something slip through (a process on its way into the group), it is asked again.
@@ -187,11 +191,39 @@ export class Attempt {
     const killAt = nowBootMs + graceMs;
     if (this.#endKind === undefined || (kind === 'lost' && this.#endKind !== 'lost')) {
       if (this.#endKind === undefined && graceMs > 0) this.#tree.terminate(this.#target);
+      // What stands still could not use its grace.
+      this.#setSuspended(false, nowBootMs);
       this.#endKind = kind;
       this.#endMessage = message;
     }
     if (this.#killAt === undefined || killAt < this.#killAt) this.#killAt = killAt;
     if (graceMs <= 0) this.#tree.kill(this.#target);
+  }
+
+  /** Stops its tree or lets it go on, and changes its cap; `controlled` tells when it is so. */
+  control(control: AttemptControl, nowBootMs: number): void {
+    // What is ending goes on to its end.
+    if (this.exited || this.#endKind !== undefined) return;
+    if (control.capMs !== undefined) this.#cap.change(control.capMs);
+    this.#asked = control;
+    this.#setSuspended(control.suspended, nowBootMs);
+    this.check(nowBootMs);
+  }
+
+  #setSuspended(suspended: boolean, nowBootMs: number): void {
+    if (this.#cap.stopped === suspended) return;
+    this.#cap.stop(suspended, nowBootMs);
+    if (suspended) this.#tree.suspend(this.#target);
+    else this.#tree.resume(this.#target);
+  }
+
+  /** What was asked for, once the tree does so; each time only once. */
+  controlled(): AttemptControl | undefined {
+    const asked = this.#asked;
+    if (asked === undefined || this.exited || this.#endKind !== undefined) return undefined;
+    if (asked.suspended && !this.#tree.suspend(this.#target)) return undefined;
+    this.#asked = undefined;
+    return asked;
   }
 
   /** Looks at what it uses; ends it where that is more than it may. */

@@ -9,6 +9,7 @@ import { formatTaskId, slotCount, type TaskId } from '../../../src/model/ids.ts'
 import { limits } from '../../../src/model/limits.ts';
 import { noResources, type Resources, tierDefaults, tiers } from '../../../src/model/resources.ts';
 import type { Run, TaskSpec } from '../../../src/model/spec.ts';
+import type { SpecOverrides } from '../../../src/model/spec-overrides.ts';
 import { taskStates } from '../../../src/model/task.ts';
 import { type FromWorker, refusals, type ToWorker } from '../../../src/model/worker-protocol.ts';
 import { anyWorkflowCommand, workflowCommands } from './workflow-samples.ts';
@@ -138,6 +139,25 @@ export const commands: Readonly<Record<string, ShardCommand>> = {
     items: [{ id: otherId, spec: 0, retryOf: sampleId, arrayId: undefined, arrayIndex: undefined }],
   },
   purge: { kind: 'purge', ...stamp, items: [{ taskId: sampleId }] },
+  pause: { kind: 'pause', ...stamp, items: [{ taskId: sampleId }], suspend: true, reason: 'why' },
+  resume: { kind: 'resume', ...stamp, items: [{ taskId: sampleId }] },
+  update: {
+    kind: 'update',
+    ...stamp,
+    items: [{ taskId: sampleId }],
+    overrides: {
+      name: 'n',
+      labels: [['a', 'b']],
+      attempts: 300,
+      backoff: { initialMs: 1_000, maxMs: 2_000 },
+      capMs: 60_000,
+    },
+  },
+  suspended: {
+    kind: 'suspended',
+    ...stamp,
+    items: [{ taskId: sampleId, fence: 300, suspended: true }],
+  },
 };
 
 const ref = { shard: 5, taskId: sampleId, fence: 300 };
@@ -167,6 +187,7 @@ export const toWorker: Readonly<Record<string, ToWorker>> = {
   endSuperseded: { kind: 'end', ...ref, reason: 'superseded' },
   reportAck: { kind: 'reportAck', ...ref, ended: true },
   renewAck: { kind: 'renewAck', ...renewal, confirmed: [{ taskId: sampleId, fence: 1 }] },
+  control: { kind: 'control', ...ref, suspended: true, capMs: 300 },
 };
 
 export const fromWorker: Readonly<Record<string, FromWorker>> = {
@@ -175,6 +196,7 @@ export const fromWorker: Readonly<Record<string, FromWorker>> = {
   started: { kind: 'started', ...ref, startedAtMs: 1_700_000_000_001 },
   ended: { kind: 'ended', ...ref, outcome: fullOutcome },
   renew: { kind: 'renew', ...renewal, asks: [{ taskId: sampleId, fence: 1 }] },
+  controlled: { kind: 'controlled', ...ref, suspended: false, capMs: undefined },
 };
 
 export const advertisement: Advertisement = {
@@ -290,6 +312,17 @@ const submitBody = {
   ),
 };
 
+const anyOverrides: fc.Arbitrary<SpecOverrides> = fc.record(
+  {
+    name: short,
+    labels: pairs,
+    attempts: count,
+    backoff: fc.record({ initialMs: count, maxMs: count }),
+    capMs: count,
+  },
+  { requiredKeys: [] },
+);
+
 export const anyCommand: fc.Arbitrary<ShardCommand> = fc.oneof(
   fc.record({ kind: kind('submit'), ...submitBody }),
   fc.record({ kind: kind('replay'), ...submitBody }),
@@ -341,9 +374,32 @@ export const anyCommand: fc.Arbitrary<ShardCommand> = fc.oneof(
     ...stamped,
     items: items(fc.record({ tenant: short, count })),
   }),
+  fc.record({
+    kind: kind('pause'),
+    ...stamped,
+    items: items(fc.record({ taskId: anyId })),
+    suspend: fc.boolean(),
+    reason: short,
+  }),
+  fc.record({ kind: kind('resume'), ...stamped, items: items(fc.record({ taskId: anyId })) }),
+  fc.record({
+    kind: kind('update'),
+    ...stamped,
+    items: items(fc.record({ taskId: anyId })),
+    overrides: anyOverrides,
+  }),
+  fc.record({
+    kind: kind('suspended'),
+    ...stamped,
+    items: items(fc.record({ ...fenced, suspended: fc.boolean() })),
+  }),
 );
 
 const anyRef = { shard: count, ...fenced };
+const anyControl = {
+  suspended: fc.boolean(),
+  capMs: fc.option(count, { nil: undefined }),
+};
 const anyRenewal = { shard: count, incarnation: short, sequence: count };
 
 export const anyToWorker: fc.Arbitrary<ToWorker> = fc.oneof(
@@ -363,6 +419,7 @@ export const anyToWorker: fc.Arbitrary<ToWorker> = fc.oneof(
   }),
   fc.record({ kind: kind('reportAck'), ...anyRef, ended: fc.boolean() }),
   fc.record({ kind: kind('renewAck'), ...anyRenewal, confirmed: items(fc.record(fenced)) }),
+  fc.record({ kind: kind('control'), ...anyRef, ...anyControl }),
 );
 
 export const anyFromWorker: fc.Arbitrary<FromWorker> = fc.oneof(
@@ -371,6 +428,7 @@ export const anyFromWorker: fc.Arbitrary<FromWorker> = fc.oneof(
   fc.record({ kind: kind('started'), ...anyRef, startedAtMs: count }),
   fc.record({ kind: kind('ended'), ...anyRef, outcome: anyOutcome }),
   fc.record({ kind: kind('renew'), ...anyRenewal, asks: items(fc.record(fenced)) }),
+  fc.record({ kind: kind('controlled'), ...anyRef, ...anyControl }),
 );
 
 export const anyAdvertisement: fc.Arbitrary<Advertisement> = fc.record({

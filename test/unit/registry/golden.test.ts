@@ -74,6 +74,14 @@ const commands: readonly RegistryCommand[] = [
   },
   { ...stamp, kind: 'putTenant', name: 'acme', plan: 'free', isNew: true },
   { ...stamp, kind: 'putPlan', name: 'own', values: [['burst', '5']] },
+  { ...stamp, kind: 'pausePlacement', scope: '*', on: true, suspend: true, reason: 'why' },
+  {
+    ...stamp,
+    kind: 'putTemplate',
+    template: { tenant: 't', name: 'n', description: 'd', document: '{}' },
+    expected: 300,
+  },
+  { ...stamp, kind: 'dropTemplate', tenant: 't', name: 'n', revision: 2 },
 ];
 
 describe('a command of the registry', () => {
@@ -99,6 +107,9 @@ describe('a command of the registry', () => {
         "setTier 010cc0843d066e6f64653a61017401020001ac020600",
         "putTenant 0118c0843d066e6f64653a6101740461636d65046672656501",
         "putPlan 0119c0843d066e6f64653a610174036f776e01010562757273740135",
+        "pausePlacement 0120c0843d066e6f64653a610174012a010103776879",
+        "putTemplate 0121c0843d066e6f64653a6101740174016e0164027b7d01ac02",
+        "dropTemplate 0122c0843d066e6f64653a6101740174016e0102",
       ]
     `);
   });
