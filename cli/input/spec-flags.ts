@@ -78,6 +78,14 @@ export const specFlags = {
     description: `one task for each index, at most ${limits.arrayMax}`,
     helpValue: 'FROM-TO',
   }),
+  gang: string({
+    description: `so many tasks that start together or not at all, at most ${limits.gangMax}`,
+    helpValue: 'N',
+  }),
+  reservation: string({
+    description: 'run in the room of this reservation; see `tsched reserve`',
+    helpValue: 'NAME',
+  }),
   label: string({ description: 'label of the task; repeatable', helpValue: 'K=V', ...many }),
   require: string({
     description: 'label a node must have; repeatable',
@@ -146,6 +154,8 @@ const fieldOf: Record<SpecFlagName, string> = {
   'retry-on': 'retryOn',
   'no-retry-on': 'noRetryOn',
   array: 'array',
+  gang: 'gang',
+  reservation: 'reservation',
   label: 'labels',
   require: 'require',
   prefer: 'prefer',
@@ -162,7 +172,7 @@ const fieldOf: Record<SpecFlagName, string> = {
 
 /** Flags whose values are a list as they stand. */
 const lists: ReadonlySet<SpecFlagName> = new Set(['after', 'retry-on', 'no-retry-on']);
-const counts: ReadonlySet<SpecFlagName> = new Set(['iops', 'ports', 'attempts']);
+const counts: ReadonlySet<SpecFlagName> = new Set(['iops', 'ports', 'attempts', 'gang']);
 /** Take `HELD:MAX`. */
 const amounts: ReadonlySet<SpecFlagName> = new Set<SpecFlagName>(limitFieldNames);
 

@@ -30,6 +30,7 @@ import {
   undrainNodeRoute,
 } from './routes/nodes.ts';
 import { planRoute } from './routes/plan.ts';
+import { releaseRoute, reservationsRoute, reserveRoute } from './routes/reservations.ts';
 import { submitRoute } from './routes/submit.ts';
 import { submitBatchRoute } from './routes/submit-batch.ts';
 import { submitStreamRoute } from './routes/submit-stream.ts';
@@ -124,6 +125,9 @@ export const routes: readonly Route[] = [
   setTierRoute,
   pausesRoute,
   ...placementRoutes,
+  reservationsRoute,
+  reserveRoute,
+  releaseRoute,
   joinTokenRoute,
   metricsRoute,
   openapiRoute,

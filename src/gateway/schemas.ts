@@ -144,6 +144,8 @@ export const taskViewSchema = object({
   'workflowId?': described(taskIdSchema, 'Workflow that it is a task of.'),
   'after?': described(listOf(taskIdSchema), 'Tasks by ID that it waited for.'),
   'when?': { enum: whens },
+  'gang?': described(whole, 'How many tasks its gang has: those with its `arrayId`.'),
+  'reservation?': described(text, 'In whose room it runs.'),
   'cancelRequested?': object({ reason: text, by: text }),
   'paused?': object(pauseFields),
   'updated?': object({
@@ -379,6 +381,24 @@ export const tiersSchema = object({
     }),
   ),
 });
+
+export const reservationSchema = object({
+  name: text,
+  tenant: text,
+  by: described(text, 'Name of the token that made it.'),
+  createdAtMs: instant,
+  untilMs: instant,
+  amount: described(resources, 'Held on each of its nodes.'),
+  parts: listOf(
+    object({
+      node: text,
+      nodeName: text,
+      held: described(flag, 'False once the node is draining, dead or removed.'),
+      'used?': described(resources, 'By tasks that name it, where the node was heard of lately.'),
+    }),
+  ),
+});
+export const reservationsSchema = object({ reservations: listOf(reservationSchema) });
 
 export const joinTokenSchema = object({ token: text });
 export const emptySchema = object({ 'accepted?': flag });

@@ -67,6 +67,8 @@ export interface SpecDraft {
   noRetryOn: readonly string[] | undefined;
   after: readonly TaskId[] | undefined;
   when: When | undefined;
+  gang: number | undefined;
+  reservation: string | undefined;
   outputBytesMax: number;
   template: TemplateUse | undefined;
   tenant: string;
@@ -360,6 +362,12 @@ export const fieldReaders: { readonly [Name in SpecFieldName]: FieldReader } = {
   },
   array: (draft, value, pointer, problems) => {
     draft.array = readArrayRange(problems, pointer, value);
+  },
+  gang: (draft, value, pointer, problems) => {
+    draft.gang = readCount(problems, pointer, value, { min: 2, max: limits.gangMax });
+  },
+  reservation: (draft, value, pointer, problems) => {
+    draft.reservation = readText(problems, pointer, value, shortText);
   },
   output: (draft, value, pointer, problems) => {
     const range = { min: 1, max: limits.outputBytesMax };

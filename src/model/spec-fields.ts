@@ -178,6 +178,16 @@ export const specFields = {
     `Makes one task of this specification for each index, at most ${limits.arrayMax}.`,
     '1-1000',
   ),
+  gang: field(
+    count(2, limits.gangMax),
+    'So many tasks of this specification, all started together or none; each is told of the others.',
+    3,
+  ),
+  reservation: field(
+    text(limits.nameBytesMax),
+    'Name of the reservation in whose room it runs.',
+    'nightly',
+  ),
   output: field(amount, 'Output kept of one attempt, both streams together.', '16MiB'),
   template: field(
     text(limits.nameBytesMax),
@@ -213,8 +223,6 @@ export const notYetFields: readonly string[] = [
   'priority',
   'offPeak',
   'window',
-  'gang',
-  'reservation',
   'checkpoint',
   'stages',
   'notify',

@@ -44,6 +44,10 @@ export const waitingReasons = [
   'Priority',
   /** As many tasks of its key run as may. */
   'MaxRunning',
+  /** Another task of its gang cannot be placed yet, or still ends. */
+  'Gang',
+  /** The reservation that it names is over, or not its tenant's. */
+  'Reservation',
 ] as const;
 export type WaitingReason = (typeof waitingReasons)[number];
 
@@ -51,7 +55,7 @@ export type WaitingReason = (typeof waitingReasons)[number];
  * What keeps a waiting task out of the ready queue until something is decided: bits of its row, in
  * this order. Append-only. Where several hold it, the first is the reason that is shown.
  */
-const holdKinds = ['dependency', 'orderKey', 'paused', 'permit'] as const;
+const holdKinds = ['dependency', 'orderKey', 'paused', 'gang', 'permit'] as const;
 export type HoldKind = (typeof holdKinds)[number];
 
 export const holdBit = (kind: HoldKind): number => 1 << holdKinds.indexOf(kind);
@@ -60,6 +64,7 @@ const holdReasons: Record<HoldKind, WaitingReason> = {
   dependency: 'Dependency',
   orderKey: 'OrderKey',
   paused: 'Paused',
+  gang: 'Gang',
   permit: 'MaxRunning',
 };
 
@@ -138,6 +143,9 @@ export interface TaskView {
   /** Tasks by ID that it waits, or waited, for; a workflow shows those in it. */
   readonly after?: readonly TaskId[] | undefined;
   readonly when?: When | undefined;
+  /** How many tasks its gang has: those with its `arrayId`. */
+  readonly gang?: number | undefined;
+  readonly reservation?: string | undefined;
   readonly cancelRequested?: { readonly reason: string; readonly by: string } | undefined;
   /** It is not placed until it is resumed. */
   readonly paused?: PauseView | undefined;

@@ -6,6 +6,7 @@
  *
  *   leader                                worker
  *   dispatch  ───────────────────────▶   accepted | refused
+ *   go (gang) ───────────────────────▶   (answers `ready` first, again and again)
  *             ◀───────────────────────   report: started, ended (until acknowledged)
  *   reportAck ───────────────────────▶
  *   endAttempt (cancel) ─────────────▶   ... report: ended
@@ -39,6 +40,8 @@ export interface TaskInput {
 
 /** Most attempts asked about in one renewal. */
 export const asksMax = 256;
+/** A host and a port. */
+const peerBytesMax = 300;
 
 export const refusals = [
   /** Not enough of a resource, or the queue is full. */
@@ -81,6 +84,8 @@ export type ToWorker =
       readonly spec: Uint8Array;
       readonly inputs?: readonly TaskInput[] | undefined;
     })
+  /** To one of a gang, once all of it are `ready`, with where each runs, by rank. */
+  | (AttemptRef & { readonly kind: 'go'; readonly peers: readonly string[] })
   | (AttemptRef & { readonly kind: 'end'; readonly reason: 'cancelled' | 'superseded' })
   | (AttemptRef & { readonly kind: 'reportAck'; readonly ended: boolean })
   | (AttemptRef & AttemptControl & { readonly kind: 'control' })
@@ -99,6 +104,10 @@ export type ToWorker =
 
 export type FromWorker =
   | (AttemptRef & { readonly kind: 'accepted' })
+  /**
+   * One of a gang has its room, and waits for the others; with its first port, where it has one.
+   */
+  | (AttemptRef & { readonly kind: 'ready'; readonly port?: number | undefined })
   | (AttemptRef & { readonly kind: 'refused'; readonly why: Refusal })
   | (AttemptRef & { readonly kind: 'started'; readonly startedAtMs: number })
   | (AttemptRef & { readonly kind: 'ended'; readonly outcome: Outcome })
@@ -119,8 +128,16 @@ export type FromWorker =
     };
 
 const version = 1;
-const toWorkerKinds = ['dispatch', 'end', 'reportAck', 'renewAck', 'control'] as const;
-const fromWorkerKinds = ['accepted', 'refused', 'started', 'ended', 'renew', 'controlled'] as const;
+const toWorkerKinds = ['dispatch', 'end', 'reportAck', 'renewAck', 'control', 'go'] as const;
+const fromWorkerKinds = [
+  'accepted',
+  'refused',
+  'started',
+  'ended',
+  'renew',
+  'controlled',
+  'ready',
+] as const;
 
 function writeRef(writer: ByteWriter, ref: AttemptRef): void {
   writer.varint(ref.shard).text(ref.taskId).varint(ref.fence);
@@ -206,6 +223,10 @@ export function encodeToWorker(message: ToWorker): Uint8Array {
       writeRef(writer, message);
       writeControl(writer, message);
       break;
+    case 'go':
+      writeRef(writer, message);
+      writer.list(message.peers, (w, peer) => w.text(peer));
+      break;
     case 'renewAck':
       writer.varint(message.shard).text(message.incarnation).varint(message.sequence);
       writeNames(writer, message.confirmed);
@@ -243,6 +264,12 @@ function readToWorker(reader: ByteReader): ToWorker {
       return { kind, ...readRef(reader), ended: reader.bool() };
     case 'control':
       return { kind, ...readRef(reader), ...readControl(reader) };
+    case 'go':
+      return {
+        kind,
+        ...readRef(reader),
+        peers: reader.list(r => r.text(peerBytesMax), limits.gangMax),
+      };
     case 'renewAck':
       return {
         kind,
@@ -265,6 +292,7 @@ export function encodeFromWorker(message: FromWorker): Uint8Array {
   }
   writeRef(writer, message);
   if (message.kind === 'refused') writer.u8(refusals.indexOf(message.why));
+  else if (message.kind === 'ready') writer.optional(message.port, (w, port) => w.u16(port));
   else if (message.kind === 'started') writer.varint(message.startedAtMs);
   else if (message.kind === 'ended') writeOutcome(writer, message.outcome);
   else if (message.kind === 'controlled') writeControl(writer, message);
@@ -285,6 +313,8 @@ function readFromWorker(reader: ByteReader): FromWorker {
   switch (kind) {
     case 'accepted':
       return { kind, ...readRef(reader) };
+    case 'ready':
+      return { kind, ...readRef(reader), port: reader.optional(r => r.u16()) };
     case 'refused': {
       const ref = readRef(reader);
       const why = refusals[reader.u8()];

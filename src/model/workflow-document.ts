@@ -75,6 +75,7 @@ export const isWorkflowDocument = (value: unknown): boolean => isMap(value) && '
 /** Fields of a task that make no sense, or are no use, within a workflow. */
 const refusedInTask: Readonly<Record<string, string>> = {
   id: 'the IDs of its tasks follow from that of the workflow',
+  gang: 'is not for a task of a workflow: a gang is an array',
   array: 'is not for a task of a workflow; write its tasks out',
   idempotencyKey: 'is not for a task of a workflow: it is submitted as a whole',
   orderKey: 'is not for a task of a workflow: its order is that of the graph',

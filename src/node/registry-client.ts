@@ -304,6 +304,8 @@ function refuseAlien(command: RegistryCommand, from: NodeId): void {
     case 'pausePlacement':
     case 'putTemplate':
     case 'dropTemplate':
+    case 'putReservation':
+    case 'dropReservation':
       break;
   }
   throw new TschedError('forbidden', `a node may not ask for this ${command.kind}`);

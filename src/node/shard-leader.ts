@@ -17,6 +17,7 @@ import {
   type Actor,
   encodeShardCommand,
   type FenceItem,
+  type GangItem,
   type ItemReply,
   type PlacementItem,
   type ShardCommand,
@@ -41,7 +42,8 @@ import { RulesAdoption } from './adopt-rules.ts';
 import { isTenantPaused, isUntold, pausesIn, specBytesWith, wishFor } from './attempt-wishes.ts';
 import { background, type NodeContext } from './context.ts';
 import { diskFull } from './disk-room.ts';
-import { keyOf, type Live, mayHaveRun } from './live.ts';
+import { GangDesk } from './gang-desk.ts';
+import { keyOf, type Live, mayHaveRun, repeatAcceptedMs, repeatMs } from './live.ts';
 import type { PlacementDesk } from './placement-desk.ts';
 import { type QueuedReport, ReportQueue } from './queued-report.ts';
 import { Renewals } from './renewals.ts';
@@ -50,10 +52,6 @@ import { itemsMax, type SubmitBatch, SubmitQueue } from './submit-queue.ts';
 import { inputsOf } from './task-inputs.ts';
 import type { RowReader } from './workflow-graph.ts';
 
-/** A dispatch or an end that was not answered is repeated this often. */
-const repeatMs = 1_000;
-/** The same once the worker has accepted: only a restarted node has forgotten it. */
-const repeatAcceptedMs = 5_000;
 const scanMs = 500;
 /** A scan that comes later than this finds a leader that was stopped or suspended. */
 const scanLateMs = 5_000;
@@ -70,6 +68,7 @@ export class ShardLeader {
   #scannedMs: number;
   readonly #live = new Map<string, Live>();
   readonly #renewals = new Renewals();
+  readonly #gangs: GangDesk;
   readonly #submits: SubmitQueue;
   readonly #reports: ReportQueue;
   readonly #losing = new Set<string>();
@@ -101,6 +100,13 @@ export class ShardLeader {
       propose: body => this.ask(body),
       tell: (node, message) => this.#tell(node, message),
     });
+    this.#gangs = new GangDesk({
+      shard: options.replica.group,
+      machine: options.machine,
+      isEnding: (taskId, fence) => this.#isEnding({ taskId, fence }),
+      hostOf: node => options.desk.hostOf(node),
+      tell: (node, message) => this.#tell(node, message),
+    });
     for (const attempt of this.machine.liveAttempts()) {
       this.#track(attempt.taskId, attempt.fence, 1);
     }
@@ -122,9 +128,8 @@ export class ShardLeader {
   stop(): void {
     this.#stopped = true;
     this.#cancelScan();
-    this.#submits.stop(
-      new TschedError('notLeader', `this node no longer leads shard ${this.shard}`),
-    );
+    const why = `this node no longer leads shard ${this.shard}`;
+    this.#submits.stop(new TschedError('notLeader', why));
   }
 
   /** Puts submits into the log; resolves with a reply for each item once they are applied. */
@@ -144,6 +149,11 @@ export class ShardLeader {
   /** Proposes assignments; the reply to each says whether it holds. */
   assign(items: readonly PlacementItem[]): Promise<readonly ItemReply[]> {
     return this.ask({ kind: 'assign', items });
+  }
+
+  /** The same for gangs: one reply for each. */
+  assignGangs(items: readonly GangItem[]): Promise<readonly ItemReply[]> {
+    return this.ask({ kind: 'assignGang', items });
   }
 
   /** Proposes what `actor`, or the cluster itself, asks for; stamped here. */
@@ -187,6 +197,9 @@ export class ShardLeader {
       case 'accepted':
         this.#desk.accepted(from);
         if (live !== undefined) live.accepted = true;
+        break;
+      case 'ready':
+        this.#gangs.ready(ref.taskId, { fence: ref.fence, port: message.port });
         break;
       case 'refused':
         this.#desk.refused(from, message.why);
@@ -239,7 +252,7 @@ export class ShardLeader {
       return (
         attempt?.node === from &&
         attempt.incarnation === incarnation &&
-        !attempt.cancelling &&
+        attempt.ending === undefined &&
         !this.#isEnding(ask)
       );
     });
@@ -279,6 +292,7 @@ export class ShardLeader {
         case 'attemptEnded':
           this.#live.delete(keyOf(effect.taskId, effect.fence));
           this.#losing.delete(keyOf(effect.taskId, effect.fence));
+          this.#gangs.ended(effect.taskId);
           this.#desk.answered(effect.taskId, effect.node);
           break;
         case 'settled':
@@ -319,8 +333,8 @@ export class ShardLeader {
       return;
     }
     live.sentMs = this.#context.clock.bootMs();
-    if (attempt.cancelling) {
-      this.#tell(live.node, { kind: 'end', ...live.ref, reason: 'cancelled' });
+    if (attempt.ending !== undefined) {
+      this.#tell(live.node, { kind: 'end', ...live.ref, reason: attempt.ending });
       return;
     }
     if (attempt.state === 'assigned' && !this.#isEnding(live.ref)) this.#dispatch(live, attempt);

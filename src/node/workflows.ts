@@ -116,7 +116,7 @@ export class Workflows implements WorkflowApi {
     if (!judged.ok) return judged;
     for (const spec of judged.specs) {
       const unfit = this.#writes.unfit(spec);
-      if (unfit !== undefined) return refusalOf('neverFits', `task ${spec.name}: ${unfit}`);
+      if (unfit !== undefined) return refusalOf(unfit.code, `task ${spec.name}: ${unfit.message}`);
     }
     const id = request.id ?? this.#drawId();
     if (id === undefined) {

@@ -11,12 +11,6 @@ import type { Actor } from '../model/command.ts';
 import { TschedError } from '../model/errors.ts';
 import type { GroupId, NodeId } from '../model/ids.ts';
 import {
-  type AllowanceBody,
-  allowanceKindNumbers,
-  readAllowance,
-  writeAllowance,
-} from './command-allowances.ts';
-import {
   type ControlBody,
   controlKindNumbers,
   readControl,
@@ -33,6 +27,7 @@ import {
   writeSecret,
   writeToken,
 } from './fields.ts';
+import { type LaterBody, readLaterBody, writeLaterBody } from './later-commands.ts';
 import type { KnownStarts } from './starts.ts';
 import {
   type JoinSecret,
@@ -124,7 +119,7 @@ export type RegistryCommand = Stamped &
         readonly joinSecret?: string | undefined;
         readonly starts: KnownStarts;
       }
-    | AllowanceBody
+    | LaterBody
     | ControlBody
   );
 
@@ -149,7 +144,11 @@ const kindNumbers: Readonly<Record<RegistryCommandKind, number>> = {
   drainNode: 9,
   removeNode: 10,
   registerStart: 11,
-  ...allowanceKindNumbers,
+  setTier: 12,
+  putTenant: 24,
+  putPlan: 25,
+  putReservation: 15,
+  dropReservation: 16,
   ...controlKindNumbers,
 };
 
@@ -219,16 +218,13 @@ export function encodeRegistryCommand(command: RegistryCommand): Uint8Array {
       writer.varint(command.starts.confirmedCount);
       writer.list(command.starts.ids, (w, id) => w.text(id));
       break;
-    case 'setTier':
-    case 'putTenant':
-    case 'putPlan':
-      writeAllowance(writer, command);
-      break;
     case 'pausePlacement':
     case 'putTemplate':
     case 'dropTemplate':
       writeControl(writer, command);
       break;
+    default:
+      writeLaterBody(writer, command);
   }
   if (writer.length > commandBytesMax) {
     throw new TschedError(
@@ -332,27 +328,13 @@ function readBody(
         ...readRegistering(reader),
         starts: { confirmedCount: reader.varint(), ids: reader.list(r => r.text()) },
       };
-    default:
-      return readLaterBody(reader, kind, stamp);
-  }
-}
-
-/** Of the kinds that cluster version 3 brought. */
-function readLaterBody(
-  reader: ByteReader,
-  kind: (AllowanceBody | ControlBody)['kind'] | undefined,
-  stamp: Stamped,
-): RegistryCommand {
-  switch (kind) {
-    case 'setTier':
-    case 'putTenant':
-    case 'putPlan':
-      return { ...stamp, ...readAllowance(reader, kind) };
     case 'pausePlacement':
     case 'putTemplate':
     case 'dropTemplate':
       return { ...stamp, ...readControl(reader, kind) };
     case undefined:
       throw new DecodeError('registry command of an unknown kind: written by a newer version');
+    default:
+      return { ...stamp, ...readLaterBody(reader, kind) };
   }
 }

@@ -115,6 +115,21 @@ export interface TenantRecord {
   readonly createdAtMs: number;
 }
 
+/** Room that is held for a tenant, the same amount on each of its nodes. */
+export interface ReservationRecord {
+  /** Unique among those that are not over. */
+  readonly name: string;
+  readonly tenant: string;
+  /** Name of the token that made it. */
+  readonly by: string;
+  readonly createdAtMs: number;
+  /** It is over from then on, whether its record is still here or not. */
+  readonly untilMs: number;
+  readonly amount: Resources;
+  /** One that left has taken its part along. */
+  readonly nodes: readonly NodeId[];
+}
+
 export interface JoinSecret {
   /** Lower-case hex of the sha256 of the secret inside a join token. */
   readonly sha256: string;
@@ -151,6 +166,7 @@ export type RegistryEffect =
   | { readonly kind: 'settingsChanged' }
   /** A tenant, or a plan. */
   | { readonly kind: 'tenantsChanged' }
+  | { readonly kind: 'reservationsChanged' }
   | { readonly kind: 'pausesChanged' }
   | { readonly kind: 'templatesChanged' };
 
@@ -201,6 +217,8 @@ export class RegistryState {
   /** By tenant, or `everyTenant`. */
   readonly pauses = new Map<string, PauseView>();
   readonly templates = new Templates(row => this.touch(row));
+  /** By name. */
+  readonly reservations = new Map<string, ReservationRecord>();
   slotTable: Uint16Array = new Uint16Array(0);
   /** Highest replica id handed out. Invariant: never falls, so that no id is used twice. */
   replicaCounter = 0;
@@ -295,6 +313,15 @@ export class RegistryState {
 
   dropPlan(name: string): void {
     if (this.plans.delete(name)) this.touch(`p${name}`);
+  }
+
+  putReservation(reservation: ReservationRecord): void {
+    this.reservations.set(reservation.name, reservation);
+    this.touch(`v${reservation.name}`);
+  }
+
+  dropReservation(name: string): void {
+    if (this.reservations.delete(name)) this.touch(`v${name}`);
   }
 
   putSetting(name: string, value: string): void {

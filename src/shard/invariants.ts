@@ -54,6 +54,7 @@ export function checkState(state: ShardState): void {
   checkLive(state);
   checkLines(state);
   assert(state.deadLetters.size <= state.counts[stateCode.failed]!, 'a dead letter failed');
+  state.gangs.check();
   checkWorkflows(state);
   assert(state.settledNow.length === 0, 'whoever waits for a settled task has heard of it');
   for (const row of state.flush.dirtyRows()) {

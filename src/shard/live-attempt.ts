@@ -14,8 +14,8 @@ export interface LiveAttempt {
   readonly nodeName: string;
   readonly incarnation: string;
   readonly state: 'assigned' | 'running';
-  /** Its node is to end it. */
-  readonly cancelling: boolean;
+  /** Its node is to end it: somebody asked for that, or its gang runs again. */
+  readonly ending: 'cancelled' | 'superseded' | undefined;
   /** Whoever paused its task wants it to stand still. */
   readonly toSuspend: boolean;
   /** Its worker has said that it does. */
@@ -45,7 +45,7 @@ export function liveAttempt({ table, specs }: ShardState, row: number): LiveAtte
     nodeName,
     incarnation,
     state: table.state(row) === stateCode.running ? 'running' : 'assigned',
-    cancelling: detail.cancelRequested !== undefined,
+    ending: detail.cancelRequested ? 'cancelled' : detail.recall && 'superseded',
     toSuspend: detail.pause?.suspend === true,
     suspended: detail.suspended,
     overrides: detail.update?.overrides,

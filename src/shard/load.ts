@@ -129,6 +129,7 @@ function loadUnsettled(
   detail.pause = record.pause;
   detail.update = record.update;
   detail.suspended = record.suspended === true;
+  detail.recall = record.recall;
   const live = head.state === stateCode.waiting ? undefined : record.attempts.at(-1);
   detail.ended = live === undefined ? record.attempts : record.attempts.slice(0, -1);
   if (live !== undefined) state.setLive(row, live);
@@ -146,6 +147,7 @@ function queueWaiting(state: ShardState): void {
   const { table } = state;
   for (let row = 0; row < table.rowsEnd; row++) {
     assert(state.specs.isLearned(table.spec(row)), 'the spec of an unsettled task is stored');
+    state.gangs.add(row);
     state.queueLoaded(row);
   }
 }

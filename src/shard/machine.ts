@@ -204,7 +204,8 @@ export class ShardMachine {
     nowMs: number,
     mayPlace: (tenant: string) => boolean = () => true,
   ): ReadyBatch[] {
-    return this.#state.ready.batches(limitPerDemand, nowMs, mayPlace);
+    const { gangs, ready } = this.#state;
+    return gangs.withMembers(ready.batches(limitPerDemand, nowMs, mayPlace), id => this.#row(id));
   }
 
   readyCount(nowMs: number): number {
@@ -230,6 +231,11 @@ export class ShardMachine {
     const row = this.#row(id);
     if (row < 0 || this.#state.live(row)?.fence !== fence) return undefined;
     return liveAttempt(this.#state, row);
+  }
+
+  /** The tasks of its gang that are not settled, by rank, with the fence that all of them have. */
+  gangOf(id: TaskId): { readonly ids: readonly TaskId[]; readonly fence: number; size: number } {
+    return this.#state.gangs.about(this.#row(id));
   }
 
   /** Place of a task among the ready ones, from 1; `undefined` where it is not ready. O(ready). */

@@ -7,7 +7,14 @@ import type { TaskId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
 import { readOverrides, writeOverrides } from '../model/spec-overrides.ts';
 import { readCause, readDependency, writeCause, writeDependency } from './dependency-fields.ts';
-import type { AbortCause, Dependency, PauseRecord, UpdateRecord } from './memory/task-detail.ts';
+import {
+  type AbortCause,
+  type Dependency,
+  type PauseRecord,
+  type Recall,
+  recallKinds,
+  type UpdateRecord,
+} from './memory/task-detail.ts';
 
 interface Field<T> {
   /** Append-only; a retired one stays listed. */
@@ -20,6 +27,12 @@ const field = <T>(definition: Field<T>): Field<T> => definition;
 
 const readId = (reader: ByteReader): TaskId => reader.text(32) as TaskId;
 
+function readRecall(reader: ByteReader): Recall {
+  const kind = recallKinds[reader.u8()];
+  if (kind === undefined) throw new DecodeError('unknown recall');
+  return { kind, reason: reader.text(limits.specBytesMax) };
+}
+
 const number = {
   write: (writer: ByteWriter, value: number): void => {
     writer.varint(value);
@@ -31,6 +44,12 @@ const number = {
 const fields = {
   /** Bits of `holdKinds`. */
   holds: field<number>({ tag: 1, ...number }),
+  /** Of the live attempt: it is to end with its gang. */
+  recall: field<Recall>({
+    tag: 4,
+    write: (w, { kind, reason }) => w.u8(recallKinds.indexOf(kind)).text(reason),
+    read: readRecall,
+  }),
   /** The workflow that it is of, and its place there. */
   workflow: field<{ readonly id: TaskId; readonly index: number }>({
     tag: 6,

@@ -37,6 +37,7 @@ export function recordBodyOf(state: ShardState, row: number): TaskRecordBody {
     dependents: detail?.dependents && [...detail.dependents],
     cause: detail?.cause,
     cancelRequested: detail?.cancelRequested,
+    recall: detail?.recall,
     avoid: detail?.avoid ?? [],
     attempts: detail?.live ? [...attempts, detail.live] : attempts,
     pause: detail?.pause,

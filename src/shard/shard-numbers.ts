@@ -83,7 +83,7 @@ export class ShardNumbers {
   }
 
   /** A task that was submitted at `atMs`, by its ID, left the history. */
-  protected countExpired(atMs: number): void {
+  countExpired(atMs: number): void {
     const { tasks, toMs } = this.#expired;
     this.#expired = { tasks: tasks + 1, toMs: Math.max(toMs, atMs) };
   }

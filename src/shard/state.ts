@@ -10,14 +10,14 @@
  */
 import { assert } from '../model/assert.ts';
 import { attemptOf, nextFence, type Outcome } from '../model/attempt.ts';
-import type { ExpireItem, SubmitItem } from '../model/command.ts';
-import { type NodeId, timeOfId } from '../model/ids.ts';
+import type { SubmitItem } from '../model/command.ts';
+import type { NodeId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
 import { type EventKind, eventKinds, type HoldKind, holdBit, taskStates } from '../model/task.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { EventRing } from './events.ts';
 import { FlushTracker } from './flush.ts';
-import { digestHex, digestWords } from './keys.ts';
+import { Gangs } from './gangs.ts';
 import { Lines } from './lines.ts';
 import { Mailbox } from './mailbox.ts';
 import { HourBudgets } from './memory/hour-budgets.ts';
@@ -51,6 +51,7 @@ export class ShardState extends ShardNumbers {
   readonly events: EventRing;
   readonly flush = new FlushTracker(this.table, this.specs);
   readonly lines = new Lines();
+  readonly gangs = new Gangs(this);
   readonly hourBudgets = new HourBudgets(this.flush.side);
   readonly deadLetters = new DeadLetters(this.flush.side);
   readonly mail = new Mailbox(this.flush.side);
@@ -140,6 +141,7 @@ export class ShardState extends ShardNumbers {
     }
     table.setHolds(row, holds | holdBit(kind));
     this.flush.markTask(row);
+    this.gangs.changed(row);
   }
 
   /** Takes that hold away. With the last one a waiting task becomes ready, as of now. */
@@ -149,11 +151,15 @@ export class ShardState extends ShardNumbers {
     if ((holds & holdBit(kind)) === 0) return;
     table.setHolds(row, holds & ~holdBit(kind));
     this.flush.markTask(row);
-    if (table.holds(row) !== 0 || table.state(row) !== stateCode.waiting) return;
-    this.#held--;
-    if (!table.isBackedOff(row)) table.setReadySince(row, this.readyBaseMs);
-    this.ready.add(row);
-    this.released++;
+    if (table.holds(row) === 0 && table.state(row) === stateCode.waiting) {
+      this.#held--;
+      // A gang keeps its place, however often a node refuses one of its tasks.
+      const isReadyNow = kind !== 'gang' && !table.isBackedOff(row);
+      if (isReadyNow) table.setReadySince(row, this.readyBaseMs);
+      this.ready.add(row);
+      this.released++;
+    }
+    this.gangs.changed(row);
   }
 
   /** Takes a waiting task that is about to settle out of the queue, or out of what is held. */
@@ -183,11 +189,12 @@ export class ShardState extends ShardNumbers {
     this.table.setState(row, code);
   }
 
-  /** Gives a waiting task its next fence and a live attempt. */
+  /** Gives a waiting task, held only where it is one of a gang, its next fence and an attempt. */
   assign(row: number, to: { node: NodeId; nodeName: string; incarnation: string }): number {
     const { table } = this;
     const fence = nextFence(table.fence(row), this.epoch);
-    this.ready.remove(row);
+    if (table.holds(row) === 0) this.ready.remove(row);
+    else this.#held--;
     table.setBackedOff(row, false);
     table.setFence(row, fence);
     this.setLive(row, {
@@ -200,6 +207,7 @@ export class ShardState extends ShardNumbers {
     });
     this.#setState(row, stateCode.assigned);
     this.flush.markTask(row, 100);
+    this.gangs.changed(row);
     this.note('assigned', row, { attempt: fence, node: to.node });
     return fence;
   }
@@ -234,6 +242,7 @@ export class ShardState extends ShardNumbers {
     assert(live, 'only a live attempt ends');
     detail.live = undefined;
     detail.suspended = false;
+    detail.recall = undefined;
     this.#liveIndex.remove(live.node, row);
     return live;
   }
@@ -254,6 +263,7 @@ export class ShardState extends ShardNumbers {
     if (this.table.holds(row) === 0) this.ready.add(row);
     else this.#held++;
     this.flush.markTask(row);
+    this.gangs.changed(row);
   }
 
   /** The final state of a task that is not in the ready queue and has no live attempt. */
@@ -277,6 +287,7 @@ export class ShardState extends ShardNumbers {
     this.flush.markTask(row, end.reason.length);
     const hold = this.specs.line(table.spec(row))?.hold;
     if (hold !== undefined) for (const next of this.lines.leave(row)) this.release(next, hold);
+    this.gangs.drop(row);
   }
 
   /** Appends an event about a task as it is now, and takes it into the digest. */
@@ -307,27 +318,5 @@ export class ShardState extends ShardNumbers {
     const spec = this.table.spec(row);
     this.table.remove(row);
     this.specs.release(spec);
-  }
-
-  /** Of the settled task that `lookUp` found last nothing remains: no row, no ID, no key. */
-  expire(item: ExpireItem): void {
-    const { words } = this;
-    const row = this.table.find(words);
-    if (row >= 0) this.forget(row);
-    this.settled.remove(words);
-    if (this.deadLetters.has(words)) this.deadLetters.remove(words);
-    if (item.keyHash) this.keys.remove(item.keyHash.high, item.keyHash.low, words);
-    this.counts[taskStates.indexOf(item.state)]!--;
-    this.flush.dropTask(words);
-    const digest = digestWords(item.digest);
-    if (this.specUses.remove(digest)) {
-      const spec = this.specs.find(digest);
-      this.flush.dropSpec(digestHex(item.digest), spec);
-      if (spec >= 0) this.specs.drop(spec);
-    }
-    const member = this.workflows.of(item.taskId);
-    if (member !== undefined) this.workflows.expired(member.workflow);
-    this.countExpired(timeOfId(item.taskId));
-    for (let word = 0; word < idWordCount; word++) this.fold(words[word]!);
   }
 }

@@ -39,7 +39,9 @@ export function commandLine(run: Run): string {
 function reasonOf(record: TaskRecord, planned: string | undefined): string | undefined {
   if (record.state !== 'waiting') return record.reason === '' ? undefined : record.reason;
   const held = reasonOfHolds(record.holds);
-  if (held !== undefined) return held;
+  // All of a gang wait for what the one waits for that stands in the queue for them.
+  const isPlanned = planned !== undefined && planned !== 'Queued';
+  if (held !== undefined && !(held === 'Gang' && isPlanned)) return held;
   if (planned !== undefined) return planned;
   return record.backedOff ? 'BackOff' : 'Queued';
 }
@@ -107,6 +109,8 @@ export function toView(record: TaskRecord, submitted: TaskSpec, options: ViewOpt
     workflowId: record.workflow?.id,
     after: spec.after,
     when: spec.when,
+    gang: spec.gang,
+    reservation: spec.reservation,
     cancelRequested: record.cancelRequested,
     paused: isSettled(record.state) ? undefined : record.pause,
     updated: updateOf(record, submitted),

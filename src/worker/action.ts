@@ -15,6 +15,8 @@ export interface Launch extends AttemptRef {
   readonly ports: readonly number[];
   readonly spec: TaskSpec;
   readonly inputs?: readonly TaskInput[] | undefined;
+  /** Of a gang: where each of it runs, by rank; empty for one that is done. */
+  readonly peers?: readonly string[] | undefined;
 }
 
 export type WorkerAction =

@@ -8,7 +8,7 @@ import { decodeShardCommand, type ItemReply } from '../../src/model/command.ts';
 import { countedIn } from '../../src/model/hour.ts';
 import type { TaskId } from '../../src/model/ids.ts';
 import { decodeSpec } from '../../src/model/spec.ts';
-import { isSettled, type TaskView, taskStates } from '../../src/model/task.ts';
+import { holdBit, isSettled, type TaskView, taskStates } from '../../src/model/task.ts';
 import type { ShardMachine } from '../../src/shard/machine.ts';
 import { decodeTaskRow } from '../../src/shard/record.ts';
 import { toView } from '../../src/shard/view.ts';
@@ -62,11 +62,13 @@ function tasksOf(machine: ShardMachine, model: ShardModel): [unknown, unknown] {
     const ended = record.attempts.filter(attempt => attempt.outcome !== undefined);
     told.push(id, toldState, toldFence, toldRuns, toldLost, record.avoid, live?.node);
     wanted.push(task.id, state, fence, runs, lost, task.avoid.slice(-8), task.node);
-    told.push(record.supervisorsLost ?? 0, !isSettled(toldState) && record.holds !== 0);
+    const others = record.holds & ~holdBit('gang');
+    told.push(record.supervisorsLost ?? 0, !isSettled(toldState) && others !== 0);
     wanted.push(task.supervisorsLost, !isSettled(state) && isHeld(task));
-    told.push(live?.cancelling, live?.suspended, live?.toSuspend, record.pause?.suspend);
+    told.push(live?.ending, live?.suspended, live?.toSuspend, record.pause?.suspend);
+    const ending = task.cancelled ? 'cancelled' : task.recall && 'superseded';
     const suspend = task.paused === 'no' ? undefined : task.paused === 'suspend';
-    wanted.push(live && task.cancelled, live && task.suspended, live && suspend === true, suspend);
+    wanted.push(live && ending, live && task.suspended, live && suspend === true, suspend);
     told.push(record.update?.overrides ?? {});
     wanted.push(task.changed);
     told.push(ended.map(attempt => [attempt.fence, attempt.node, attempt.outcome?.kind]));
@@ -77,10 +79,11 @@ function tasksOf(machine: ShardMachine, model: ShardModel): [unknown, unknown] {
 
 function queueOf(machine: ShardMachine, model: ShardModel, nowMs: number): [unknown, unknown] {
   const ready = model.ready(nowMs);
-  const waiting = [...model.tasks.values()].filter(
-    task => task.state === 'waiting' && !isHeld(task),
-  );
-  const later = waiting.map(task => task.readySinceMs).filter(since => since > nowMs);
+  const later = model
+    .queued()
+    .filter(task => task.backedOff && task.readySinceMs > nowMs)
+    .filter(task => !isHeld(task))
+    .map(task => task.readySinceMs);
   const told = {
     ready: readyIds(machine, nowMs),
     count: machine.readyCount(nowMs),

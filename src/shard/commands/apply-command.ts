@@ -5,6 +5,7 @@ import type { Turn } from '../turn.ts';
 import { applyAcknowledge } from './acknowledge.ts';
 import { applyAdopt } from './adopt.ts';
 import { applyAssign } from './assign.ts';
+import { applyAssignGang } from './assign-gang.ts';
 import { applyCancel } from './cancel.ts';
 import { applyCancelWorkflow } from './cancel-workflow.ts';
 import { applyCharge } from './charge.ts';
@@ -35,6 +36,8 @@ export function applyCommand(
       return applySubmit(turn, command, specs);
     case 'assign':
       return applyAssign(turn, command);
+    case 'assignGang':
+      return applyAssignGang(turn, command);
     case 'unassign':
       return applyUnassign(turn, command);
     case 'start':

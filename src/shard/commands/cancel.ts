@@ -1,6 +1,7 @@
 /**
  * cancel: somebody does not want the task any more. A waiting task settles at once; an attempt is
- * ended by its worker first, and if it succeeds before that, the task succeeded.
+ * ended by its worker first, and if it succeeds before that, the task succeeded. With one of a gang
+ * the others are cancelled.
  *
  * Items    tasks; one reason for all.
  * Replies  ok
@@ -10,6 +11,7 @@
  */
 import { systemOutcome } from '../../model/attempt.ts';
 import type { ItemReply, ShardCommand } from '../../model/command.ts';
+import type { TaskId } from '../../model/ids.ts';
 import { stateCode } from '../memory/task-table.ts';
 import { accept, refuseMissing, type Turn } from '../turn.ts';
 
@@ -17,10 +19,20 @@ type Cancel = ShardCommand & { readonly kind: 'cancel' };
 
 export function applyCancel(turn: Turn, command: Cancel): ItemReply[] {
   const { state } = turn;
+  const { reason } = command;
+  /** Settled by this command, with another of their gang. */
+  const along = new Set<TaskId>();
   return command.items.map(({ taskId }) => {
     const row = state.lookUp(taskId);
-    if (row < 0) return refuseMissing(taskId, row);
-    return accept(taskId, !cancelRow(turn, row, command.reason));
+    if (row < 0) return along.has(taskId) ? accept(taskId, true) : refuseMissing(taskId, row);
+    const gang = state.gangs.of(row);
+    const isRepeated = !cancelRow(turn, row, reason);
+    for (const other of gang) {
+      if (other === row) continue;
+      along.add(state.table.id(other));
+      cancelRow(turn, other, reason);
+    }
+    return accept(taskId, isRepeated);
   });
 }
 

@@ -12,8 +12,8 @@
  *          idExpired         an ID of a time of which the shard keeps no history any more
  *          alreadySettled    it was cancelled before all of it was there
  *          badId             not an ID, or one without room behind it
- *          badSpec           no such spec, a parent that does not stand before, a keyed task, or
- *                            too many edges
+ *          badSpec           no such spec, a parent that does not stand before, a keyed task, a
+ *                            gang, or too many edges
  *          badRequest        what stands before it is missing
  *          tooManyTasks      as many tasks wait as may
  *          overloaded        too many messages are under way already
@@ -108,6 +108,9 @@ function refuseItems(
     if (spec === undefined) return refuse(id, 'badSpec', 'the command has no such spec');
     if (spec.key !== undefined || spec.line !== undefined) {
       return refuse(id, 'badSpec', `task ${item.name} has a key of its own`);
+    }
+    if (spec.traits.demand.gang !== undefined) {
+      return refuse(id, 'badSpec', `task ${item.name} is a gang`);
     }
     const { parents } = item;
     if (parents.some(parent => parent >= index) || new Set(parents).size < parents.length) {

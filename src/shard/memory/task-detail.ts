@@ -55,6 +55,16 @@ export interface UpdateRecord {
   readonly overrides: SpecOverrides;
 }
 
+/** Append-only: the number on disk is the position. The later ones are stronger. */
+export const recallKinds = ['again', 'counts', 'over'] as const;
+export type RecallKind = (typeof recallKinds)[number];
+
+/** Why a live attempt is to end with its gang, and what follows from that. */
+export interface Recall {
+  readonly kind: RecallKind;
+  readonly reason: string;
+}
+
 export interface TaskDetail {
   retryOf: TaskId | undefined;
   arrayId: TaskId | undefined;
@@ -76,6 +86,8 @@ export interface TaskDetail {
   update: UpdateRecord | undefined;
   /** The worker of the live attempt has stopped its processes. */
   suspended: boolean;
+  /** Of the live attempt. */
+  recall: Recall | undefined;
   /** Told by the system where no attempt settled the task. */
   outcome: Outcome | undefined;
   /** Sentence for a person, of a settled task. */
@@ -104,6 +116,7 @@ export function emptyDetail(): TaskDetail {
     pause: undefined,
     update: undefined,
     suspended: false,
+    recall: undefined,
     outcome: undefined,
     reason: '',
     settledAtMs: 0,

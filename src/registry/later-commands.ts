@@ -1,12 +1,13 @@
-/** Commands of the registry about what tiers give and tenants may, as data. See `command.ts`. */
+/** The commands of the registry that cluster version 3 brought: what they say, and their bytes. */
 import { type ByteReader, type ByteWriter, DecodeError } from '../model/bytes.ts';
 import { readPairs, writePairs } from '../model/pairs.ts';
 import type { PlanValues } from '../model/plan.ts';
+import type { ReservationAsk } from '../model/reservation.ts';
 import { type Tier, tiers } from '../model/resources.ts';
 import type { TierChange } from '../model/tiers.ts';
-import { numberOf, readTierChanges, writeTierChanges } from './fields.ts';
+import { numberOf, readAsk, readTierChanges, writeAsk, writeTierChanges } from './fields.ts';
 
-export type AllowanceBody =
+export type LaterBody =
   | {
       /** What a tier gives to the tasks that are submitted from now on. */
       readonly kind: 'setTier';
@@ -25,17 +26,17 @@ export type AllowanceBody =
       readonly kind: 'putPlan';
       readonly name: string;
       readonly values?: PlanValues | undefined;
+    }
+  /** Holds room for a tenant. */
+  | { readonly kind: 'putReservation'; readonly ask: ReservationAsk }
+  | {
+      /** Ends one: released by somebody, or with `over` because its time has come. */
+      readonly kind: 'dropReservation';
+      readonly name: string;
+      readonly over: boolean;
     };
 
-type AllowanceKind = AllowanceBody['kind'];
-
-export const allowanceKindNumbers: Readonly<Record<AllowanceKind, number>> = {
-  setTier: 12,
-  putTenant: 24,
-  putPlan: 25,
-};
-
-export function writeAllowance(writer: ByteWriter, command: AllowanceBody): void {
+export function writeLaterBody(writer: ByteWriter, command: LaterBody): void {
   switch (command.kind) {
     case 'setTier':
       writer.u8(numberOf(tiers, command.tier, 'tier'));
@@ -47,10 +48,16 @@ export function writeAllowance(writer: ByteWriter, command: AllowanceBody): void
     case 'putPlan':
       writer.text(command.name).optional(command.values, writePairs);
       break;
+    case 'putReservation':
+      writeAsk(writer, command.ask);
+      break;
+    case 'dropReservation':
+      writer.text(command.name).bool(command.over);
+      break;
   }
 }
 
-export function readAllowance(reader: ByteReader, kind: AllowanceKind): AllowanceBody {
+export function readLaterBody(reader: ByteReader, kind: LaterBody['kind']): LaterBody {
   switch (kind) {
     case 'setTier': {
       const tier = tiers[reader.u8()];
@@ -61,5 +68,9 @@ export function readAllowance(reader: ByteReader, kind: AllowanceKind): Allowanc
       return { kind, name: reader.text(), plan: reader.text(), isNew: reader.bool() };
     case 'putPlan':
       return { kind, name: reader.text(), values: reader.optional(readPairs) };
+    case 'putReservation':
+      return { kind, ask: readAsk(reader) };
+    case 'dropReservation':
+      return { kind, name: reader.text(), over: reader.bool() };
   }
 }
