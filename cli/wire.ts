@@ -202,3 +202,42 @@ export interface TaskExplanation {
     readonly sentence: string;
   }[];
 }
+
+/** A document of a plan. */
+export interface PlanRow {
+  readonly name: string;
+  readonly count: number;
+  readonly verdict: 'starts' | 'waits' | 'refused';
+  readonly reason?: string | undefined;
+  readonly code?: ErrorCode | undefined;
+  readonly message: string;
+  readonly problems?: readonly { readonly pointer: string; readonly message: string }[] | undefined;
+  readonly places?:
+    | readonly { readonly node: string; readonly name: string; readonly count: number }[]
+    | undefined;
+  readonly waiting?: number | undefined;
+  readonly nodes?: TaskExplanation['nodes'] | undefined;
+}
+
+export interface TemplateRow {
+  readonly tenant: string;
+  readonly name: string;
+  readonly revision: number;
+  readonly by: string;
+  readonly atMs: number;
+  readonly description: string;
+}
+
+export interface TemplateCard extends TemplateRow {
+  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly task: Readonly<Record<string, unknown>>;
+}
+
+/** A tenant that is paused, or `*` for the cluster. */
+export interface PauseRow {
+  readonly tenant: string;
+  readonly by: string;
+  readonly atMs: number;
+  readonly reason: string;
+  readonly suspend: boolean;
+}

@@ -1,5 +1,6 @@
 /** The flags of `submit` that say something about the task, and the document they stand for. */
 import { boolean, string } from '@oclif/core/flags';
+import { type DocumentMap, isMap, joinDocuments } from '../../src/model/document.ts';
 import { causeHelp } from '../../src/model/failure-causes.ts';
 import { limits } from '../../src/model/limits.ts';
 import { tiers } from '../../src/model/resources.ts';
@@ -45,6 +46,15 @@ export const specFlags = {
   'idempotency-key': string({
     description: 'a later submit with the same key and task is the same task',
     helpValue: 'KEY',
+  }),
+  after: string({
+    description: 'task that has to settle first, anywhere in the cluster; repeatable',
+    helpValue: 'ID',
+    ...many,
+  }),
+  when: string({
+    description: 'with --after: success (unless given), failure or always',
+    helpValue: 'WHEN',
   }),
   'order-key': string({
     description: 'tasks of one key run one at a time, in the order in which they were taken',
@@ -127,6 +137,15 @@ export const specFlags = {
   grace: string({ description: 'time between SIGTERM and SIGKILL', helpValue: 'DURATION' }),
   'output-limit': string({ description: 'output kept of one attempt', helpValue: 'SIZE' }),
   owner: string({ description: 'who wants it; the name of the token unless given' }),
+  template: string({
+    description: 'template that makes the task; other flags stand over what it says',
+    helpValue: 'NAME[@REVISION]',
+  }),
+  set: string({
+    description: 'value of a parameter of the template; repeatable',
+    helpValue: 'K=V',
+    ...many,
+  }),
   id: string({
     description: 'ID of the task, to repeat a submit whose outcome is unknown',
     helpValue: 'ID',
@@ -154,6 +173,8 @@ const fieldOf: Record<SpecFlagName, string> = {
   attempts: 'attempts',
   backoff: 'backoff',
   'idempotency-key': 'idempotencyKey',
+  after: 'after',
+  when: 'when',
   'order-key': 'orderKey',
   'max-running-per': 'maxRunningPer',
   'retry-on': 'retryOn',
@@ -177,11 +198,13 @@ const fieldOf: Record<SpecFlagName, string> = {
   grace: 'grace',
   'output-limit': 'output',
   owner: 'owner',
+  template: 'template',
+  set: 'set',
   id: 'id',
 };
 
-/** Repeatable lists of texts, not maps. */
-const lists: ReadonlySet<SpecFlagName> = new Set(['retry-on', 'no-retry-on', 'window']);
+/** Flags whose values are a list as they stand. */
+const lists: ReadonlySet<SpecFlagName> = new Set(['after', 'retry-on', 'no-retry-on', 'window']);
 const counts: ReadonlySet<SpecFlagName> = new Set(['iops', 'ports', 'attempts', 'gang']);
 /** Take `HELD:MAX`. */
 const amounts: ReadonlySet<SpecFlagName> = new Set<SpecFlagName>(limitFieldNames);
@@ -198,7 +221,7 @@ function toMap(flag: string, pairs: readonly string[]): Record<string, string> {
   return map;
 }
 
-export type TaskDocument = Readonly<Record<string, unknown>>;
+export type TaskDocument = DocumentMap;
 
 /** The part of a document that the flags make. */
 export function documentOfFlags(flags: SpecFlagValues): TaskDocument {
@@ -221,19 +244,9 @@ export function documentOfFlags(flags: SpecFlagValues): TaskDocument {
 const ofText = (name: SpecFlagName, value: string): string | number =>
   counts.has(name) && /^\d{1,15}$/.test(value) ? Number(value) : value;
 
-const isMap = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** `base` with the flags over it: maps are joined name by name, everything else is replaced. */
-export function overrideDocument(base: unknown, flags: TaskDocument): unknown {
-  if (!isMap(base)) return base;
-  const document: Record<string, unknown> = { ...base };
-  for (const [field, value] of Object.entries(flags)) {
-    const before = document[field];
-    document[field] = isMap(before) && isMap(value) ? { ...before, ...value } : value;
-  }
-  return document;
-}
+/** `base` with the flags over it; what is no map is left for whoever reads it to refuse. */
+export const overrideDocument = (base: unknown, flags: TaskDocument): unknown =>
+  isMap(base) ? joinDocuments(base, flags) : base;
 
 /** `--cpu` for `/cpu`, `--env` for `/env/PATH`; `undefined` where no flag says this. */
 export function flagOfPointer(pointer: string): string | undefined {

@@ -3,6 +3,7 @@
  * it, so that every mistake is told with its flag or its line before anything is submitted, and
  * gets an ID that stays the same over every repeat of the request.
  */
+import { isMap } from '../../src/model/document.ts';
 import { formatTaskId, type Slot, slotCount, type TaskId } from '../../src/model/ids.ts';
 import { readSpecDocument } from '../../src/model/spec-document.ts';
 import type { SpecProblem } from '../../src/model/spec-reading.ts';
@@ -90,6 +91,24 @@ export function makeIdSource(nowMs: number): () => TaskId {
   };
 }
 
+/** The error that tells all problems of one document, each with its line or its flag. */
+export const refusalOf = (problems: readonly SpecProblem[], input: TaskInput): CliError =>
+  refusal(problems.map(problem => ({ ...placeProblem(problem, input, {}), code: problem.code })));
+
+/** A document that a template makes the task of. */
+function untilResolved(document: TaskDocument, drawId: () => TaskId): PreparedTask {
+  const given = document['id'];
+  const keyed = document['idempotencyKey'] !== undefined;
+  const id = typeof given === 'string' ? given : keyed ? undefined : drawId();
+  return {
+    document: id === undefined ? document : { ...document, id },
+    id,
+    array: document['array'] !== undefined,
+    // It may be: the template is not known here.
+    ordered: true,
+  };
+}
+
 /** Validates every input and gives IDs. Throws one error that tells all problems. */
 export function prepareTasks(
   inputs: readonly TaskInput[],
@@ -100,6 +119,11 @@ export function prepareTasks(
   const prepared: PreparedTask[] = [];
   for (const input of inputs) {
     const document = overrideDocument(input.value, flags);
+    if (isMap(document) && document['template'] !== undefined) {
+      // What it makes is known to the nodes; they tell what is wrong with it.
+      prepared.push(untilResolved(document, drawId));
+      continue;
+    }
     // The node puts the tenant and the owner of the token in their place, and knows the tiers.
     const defaults = { tenant: 'default', owner: 'cli', tiers: unknownTiers };
     const reading = readSpecDocument(document, defaults);

@@ -66,9 +66,10 @@ const attemptColumns = (screen: Screen): readonly Column<AttemptView>[] => [
   },
   {
     title: 'ENDED',
-    cell: ({ outcome, startedAtMs }) => {
+    cell: ({ outcome, startedAtMs, suspended }) => {
       if (outcome !== undefined) return describeOutcome(outcome);
-      return startedAtMs === undefined ? 'starting' : 'runs';
+      if (startedAtMs === undefined) return 'starting';
+      return suspended === true ? 'stands still' : 'runs';
     },
     paint: ({ outcome }) =>
       outcome === undefined ? undefined : outcome.kind === 'succeeded' ? 'green' : 'red',
@@ -88,6 +89,8 @@ function startFacts(task: TaskView, screen: Screen): [string, string][] {
   if (task.priority !== undefined) lines.push(['priority', task.priority]);
   return lines;
 }
+const shownValue = (value: unknown): string =>
+  typeof value === 'object' ? JSON.stringify(value) : String(value);
 
 function facts(task: TaskView, screen: Screen): [string, string][] {
   const lines: [string, string][] = [];
@@ -98,6 +101,17 @@ function facts(task: TaskView, screen: Screen): [string, string][] {
     const { by, reason } = task.cancelRequested;
     lines.push(['cancel', oneLine(`asked for by ${by}${reason === '' ? '' : `: ${reason}`}`)]);
   }
+  if (task.paused !== undefined) {
+    const { by, atMs, reason, suspend } = task.paused;
+    const how = `${suspend ? 'suspended' : 'paused'} by ${by} ${ago(atMs, screen.nowMs)}`;
+    lines.push(['paused', oneLine(`${how}${reason === '' ? '' : `: ${reason}`}`)]);
+  }
+  if (task.updated !== undefined) {
+    const { by, atMs, set } = task.updated;
+    const what = Object.entries(set).map(([field, value]) => `${field} ${shownValue(value)}`);
+    lines.push(['updated', oneLine(`${what.join(', ')} (by ${by} ${ago(atMs, screen.nowMs)})`)]);
+  }
+  if (task.template !== undefined) lines.push(['template', oneLine(task.template)]);
   lines.push(['command', cut(oneLine(task.command), Math.max(20, screen.columns - 12))]);
   lines.push(['tier', task.tier]);
   const supervisors = task.supervisorsLost ?? 0;
@@ -132,6 +146,7 @@ function facts(task: TaskView, screen: Screen): [string, string][] {
 
 function hints(task: TaskView): string {
   const short = shortId(task.id);
+  if (task.paused !== undefined) return `tsched resume ${short}`;
   if (task.state === 'waiting') return `tsched explain ${short}`;
   if (!isSettled(task.state)) return `tsched logs ${short} -f · tsched cancel ${short}`;
   const verb = task.deadLetter === true ? 'dlq replay' : 'retry';

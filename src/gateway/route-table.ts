@@ -10,6 +10,13 @@ import {
   settingsRoute,
   shardsRoute,
 } from './routes/cluster.ts';
+import {
+  pausesRoute,
+  pauseTaskRoute,
+  placementRoutes,
+  resumeTaskRoute,
+  updateTaskRoute,
+} from './routes/control.ts';
 import { deadLettersRoute, purgeRoute, replayRoute } from './routes/dead-letters.ts';
 import { eventsRoute } from './routes/events.ts';
 import { logsRoute } from './routes/logs.ts';
@@ -22,6 +29,7 @@ import {
   stopNodeRoute,
   undrainNodeRoute,
 } from './routes/nodes.ts';
+import { planRoute } from './routes/plan.ts';
 import { releaseRoute, reservationsRoute, reserveRoute } from './routes/reservations.ts';
 import {
   backfillRoute,
@@ -40,6 +48,13 @@ import { submitBatchRoute } from './routes/submit-batch.ts';
 import { submitStreamRoute } from './routes/submit-stream.ts';
 import { explainRoute, getSpecRoute, getTaskRoute, listTasksRoute } from './routes/tasks.ts';
 import {
+  createTemplateRoute,
+  deleteTemplateRoute,
+  templateRoute,
+  templatesRoute,
+  updateTemplateRoute,
+} from './routes/templates.ts';
+import {
   createTenantRoute,
   createTokenRoute,
   plansRoute,
@@ -53,6 +68,14 @@ import {
 } from './routes/tenants.ts';
 import { setTierRoute, tiersRoute } from './routes/tiers.ts';
 import { waitRoute } from './routes/wait.ts';
+import { pauseWorkflowRoute, resumeWorkflowRoute } from './routes/workflow-control.ts';
+import {
+  cancelWorkflowRoute,
+  getWorkflowRoute,
+  retryWorkflowRoute,
+  submitWorkflowRoute,
+  waitWorkflowRoute,
+} from './routes/workflows.ts';
 
 export const routes: readonly Route[] = [
   healthRoute,
@@ -68,9 +91,25 @@ export const routes: readonly Route[] = [
   cancelRoute,
   cancelManyRoute,
   retryRoute,
+  submitWorkflowRoute,
+  getWorkflowRoute,
+  waitWorkflowRoute,
+  cancelWorkflowRoute,
+  retryWorkflowRoute,
+  pauseWorkflowRoute,
+  resumeWorkflowRoute,
   deadLettersRoute,
   replayRoute,
   purgeRoute,
+  pauseTaskRoute,
+  resumeTaskRoute,
+  updateTaskRoute,
+  planRoute,
+  templatesRoute,
+  templateRoute,
+  createTemplateRoute,
+  updateTemplateRoute,
+  deleteTemplateRoute,
   eventsRoute,
   tenantsRoute,
   tenantRoute,
@@ -106,6 +145,8 @@ export const routes: readonly Route[] = [
   changeSettingsRoute,
   tiersRoute,
   setTierRoute,
+  pausesRoute,
+  ...placementRoutes,
   reservationsRoute,
   reserveRoute,
   releaseRoute,

@@ -11,9 +11,11 @@ import { intoKeySlot } from '../model/slots.ts';
 import { readSpecDocument } from '../model/spec-document.ts';
 import type { SpecProblem } from '../model/spec-reading.ts';
 import type { TierBundles } from '../model/tiers.ts';
-import type { NodeApi, SubmitReply, SubmitRequest } from '../ports/node-api.ts';
+import type { NodeApi, SubmitRequest } from '../ports/node-api.ts';
+import type { SubmitReply } from '../ports/submit-reply.ts';
 import type { Identity } from './access.ts';
 import { type Problem, problemOf, problemOfDocument, problemOfError } from './problem.ts';
+import { resolveTemplate, type TemplateSource } from './templates.ts';
 
 export type Prepared =
   | {
@@ -70,13 +72,20 @@ function gangTaskId(gangId: TaskId, rank: number): TaskId {
 export const drawId = (): TaskId =>
   formatTaskId({ atMs: Date.now(), slot: randomInt(slotCount), random: randomInt(randomMax) });
 
-/**
- * Reads a document on behalf of `identity`, in a cluster with these tiers, and makes the requests
- * it stands for.
- */
-export function prepare(document: unknown, identity: Identity, tiers: TierBundles): Prepared {
+/** What a document may refer to. */
+export interface Known {
+  readonly tiers: TierBundles;
+  readonly templates: TemplateSource;
+}
+
+export const knownTo = (api: NodeApi): Known => ({ tiers: api.tiers(), templates: api });
+
+/** Reads a document on behalf of `identity` and makes the requests it stands for. */
+export function prepare(document: unknown, identity: Identity, known: Known): Prepared {
   const { tenant, name: owner } = identity;
-  const reading = readSpecDocument(document, { tenant, owner, tiers });
+  const resolved = resolveTemplate(document, tenant, known.templates);
+  if (!resolved.ok) return resolved;
+  const reading = readSpecDocument(resolved.document, { tenant, owner, tiers: known.tiers });
   if (!reading.ok) return { ok: false, problem: problemOfDocument(reading.problems) };
   const { id, array } = reading;
   let { spec } = reading;

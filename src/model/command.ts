@@ -5,15 +5,23 @@
  */
 import { type Outcome, readOutcome, writeOutcome } from './attempt.ts';
 import { ByteReader, ByteWriter, DecodeError } from './bytes.ts';
+import {
+  type ControlBody,
+  controlKindNumbers,
+  readControl,
+  writeControl,
+} from './command-control.ts';
 import type { ErrorCode } from './errors.ts';
 import type { NodeId, TaskId } from './ids.ts';
 import { limits } from './limits.ts';
+import { type LinkCommand, readLinkCommand, writeLinkCommand } from './link-command.ts';
 import {
   readScheduleCommand,
   type ScheduleCommand,
   scheduleKindNumbers,
   writeScheduleCommand,
 } from './schedule-command.ts';
+import { readSpecEntry, type SpecEntry, writeSpecEntry } from './spec-entry.ts';
 import { type TaskState, taskStates } from './task.ts';
 import { type Refusal, refusals } from './worker-protocol.ts';
 
@@ -66,8 +74,7 @@ interface Stamped {
 }
 
 interface SubmitBody {
-  /** `encodeSpec` bytes, each with the first 16 bytes of its sha256. */
-  readonly specs: readonly { readonly digest: Uint8Array; readonly bytes: Uint8Array }[];
+  readonly specs: readonly SpecEntry[];
   readonly items: readonly SubmitItem[];
 }
 
@@ -115,6 +122,9 @@ export type ShardCommand = Stamped &
     /** Nobody wants to hear of these dead letters any more. */
     | { readonly kind: 'purge'; readonly items: readonly { readonly taskId: TaskId }[] }
     | ScheduleCommand
+    /** What tasks have to do with one another. */
+    | LinkCommand
+    | ControlBody
   );
 
 /** A command without its stamp. */
@@ -138,12 +148,17 @@ const kindNumbers: Readonly<Record<ShardCommandKind, number>> = {
   recover: 7,
   expire: 8,
   overdue: 27,
+  deliver: 13,
+  acknowledge: 14,
+  submitWorkflow: 15,
+  cancelWorkflow: 16,
   charge: 31,
   adopt: 35,
   replay: 36,
   purge: 37,
   ...scheduleKindNumbers,
   assignGang: 10,
+  ...controlKindNumbers,
 };
 
 export const shardCommandKinds = Object.keys(kindNumbers) as ShardCommandKind[];
@@ -183,7 +198,7 @@ export function encodeShardCommand(command: ShardCommand): Uint8Array {
   switch (command.kind) {
     case 'submit':
     case 'replay':
-      writer.list(command.specs, (w, spec) => w.raw(spec.digest).bytes(spec.bytes));
+      writer.list(command.specs, writeSpecEntry);
       writer.list(command.items, (w, item) => {
         w.text(item.id).varint(item.spec);
         w.optional(item.retryOf, (b, id) => b.text(id));
@@ -220,16 +235,12 @@ export function encodeShardCommand(command: ShardCommand): Uint8Array {
     case 'cancel':
       writer.list(command.items, (w, item) => w.text(item.taskId)).text(command.reason);
       break;
-    case 'overdue':
-      writer.list(command.items, (w, item) => w.text(item.taskId));
-      break;
     case 'recover':
-      writer.varint(command.epoch);
-      break;
     case 'adopt':
-      writer.varint(command.rules);
+      writer.varint(command.kind === 'recover' ? command.epoch : command.rules);
       break;
     case 'purge':
+    case 'overdue':
       writer.list(command.items, (w, item) => w.text(item.taskId));
       break;
     case 'expire':
@@ -238,8 +249,20 @@ export function encodeShardCommand(command: ShardCommand): Uint8Array {
         w.optional(item.keyHash, (b, key) => b.u32(key.high).u32(key.low));
       });
       break;
+    case 'deliver':
+    case 'acknowledge':
+    case 'submitWorkflow':
+    case 'cancelWorkflow':
+      writeLinkCommand(writer, command);
+      break;
     case 'charge':
       writer.list(command.items, (w, item) => w.text(item.tenant).varint(item.count));
+      break;
+    case 'pause':
+    case 'resume':
+    case 'update':
+    case 'suspended':
+      writeControl(writer, command);
       break;
     default:
       writeScheduleCommand(writer, command);
@@ -308,6 +331,11 @@ function readCommand(reader: ByteReader): ShardCommand {
       return { kind, ...stamp, epoch: reader.varint() };
     case 'expire':
       return { kind, ...stamp, items: reader.list(readExpire) };
+    case 'deliver':
+    case 'acknowledge':
+    case 'submitWorkflow':
+    case 'cancelWorkflow':
+      return { ...stamp, ...readLinkCommand(kind, reader) };
     case 'charge':
       return {
         kind,
@@ -318,6 +346,11 @@ function readCommand(reader: ByteReader): ShardCommand {
       return { kind, ...stamp, rules: reader.varint() };
     case 'purge':
       return { kind, ...stamp, items: reader.list(r => ({ taskId: readId(r) })) };
+    case 'pause':
+    case 'resume':
+    case 'update':
+    case 'suspended':
+      return { ...stamp, ...readControl(reader, kind) };
     default:
       return { ...stamp, ...readScheduleCommand(kind, reader) };
   }
@@ -326,11 +359,6 @@ function readCommand(reader: ByteReader): ShardCommand {
 const readFence = (reader: ByteReader): FenceItem => ({
   taskId: readId(reader),
   fence: reader.varint(),
-});
-
-const readSpecEntry = (reader: ByteReader): { digest: Uint8Array; bytes: Uint8Array } => ({
-  digest: reader.raw(16),
-  bytes: reader.bytes(limits.specBytesMax),
 });
 
 const readSubmit = (reader: ByteReader): SubmitItem => ({

@@ -60,6 +60,12 @@ export const errorTable = {
   ),
   forbidden: row(403, 1, 'The token does not allow this', 'Use a token with the needed role.'),
   unknownTask: row(404, 1, 'No such task', 'Check the ID with `tsched list`.'),
+  unknownWorkflow: row(
+    404,
+    1,
+    'No such workflow',
+    'Check the ID that `tsched submit -f` printed; it leaves the history with its tasks.',
+  ),
   unknownNode: row(404, 1, 'No such node', 'Check the name with `tsched node list`.'),
   unknownTenant: row(404, 1, 'No such tenant', 'Make it with `tsched tenant create NAME`.'),
   unknownPlan: row(404, 1, 'No such plan', 'See the plans with `tsched quota show`.'),
@@ -131,6 +137,12 @@ export const errorTable = {
     1,
     'The task is no dead letter',
     'List those there are with `tsched dlq list`; `tsched retry ID` runs any settled task again.',
+  ),
+  notWaiting: row(
+    409,
+    1,
+    'The task does not wait any more',
+    'Only its cap can change now; for the rest cancel it and submit it anew.',
   ),
   noOutput: row(
     404,
@@ -229,6 +241,19 @@ export const errorTable = {
     8,
     'The outcome of the request is not known',
     'Repeat it with the same ID: that is safe.',
+  ),
+  unknownTemplate: row(404, 1, 'No such template', 'Look with `tsched template list`.'),
+  templateTaken: row(
+    409,
+    1,
+    'There is a template of this name',
+    'Make a new revision of it with `tsched template update NAME`, or take another name.',
+  ),
+  templateChanged: row(
+    409,
+    1,
+    'The template has another revision than the change was made for',
+    'Look at it with `tsched template show NAME`, and make the change again.',
   ),
   cursorExpired: row(
     410,

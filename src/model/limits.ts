@@ -91,6 +91,25 @@ export const limits = {
   jitterMsMax: 86_400_000,
   /** No task leaves the history sooner than this after it was submitted and settled. */
   historyMsMin: 10_000,
+  /** Tasks named by ID that a task waits for. */
+  afterMax: 64,
+  /** Tasks elsewhere that wait for one task. */
+  dependentsMax: 10_000,
+  /** What a task hands on in its TSCHED_OUTPUT file. */
+  handedOnBytesMax: 64 * kib,
+  /** What a task is given of its parents: files, and bytes of them together. */
+  inputsMax: 256,
+  inputBytesMax: 256 * kib,
+  workflowTasksMax: 10_000,
+  /** Edges of one workflow. */
+  workflowEdgesMax: 100_000,
+  /** Tasks of a workflow that share a row of its graph, and are submitted together at most. */
+  workflowChunkTasks: 1_000,
+  /** Messages of a shard to others that are not acknowledged yet. */
+  outboxMax: 100_000,
+  /** Messages, and bytes of them, that are delivered together. */
+  deliveryMax: 256,
+  deliveryBytesMax: mib,
   /** Events kept of one shard. */
   eventsPerShard: 2_000,
   /** Frames between two nodes. */
@@ -146,6 +165,24 @@ export const limits = {
   /** Damaged stores that a node puts aside by itself within a day, and how many it keeps. */
   rebuildsPerDayMax: 2,
   quarantinesKept: 2,
+  /** Parameters of one template, values of one that is an enum, and one value. */
+  templateParametersMax: 64,
+  templateEnumMax: 256,
+  templateValueBytesMax: 4_096,
+  templateDescriptionBytesMax: 1_000,
+  /** One template as it is kept, and all revisions of all of them. */
+  templateBytesMax: 64 * kib,
+  templatesBytesMax: 16 * mib,
+  templatesMax: 1_000,
+  templateRevisionsMax: 100,
+  /** Deleted templates whose newest revision is remembered. */
+  templatesRememberedMax: 1_000,
+  /** Tenants that are paused at a time. */
+  pausesMax: 1_000,
+  /** Tasks that one plan looks at, an array counted as all of them. */
+  plannedTasksMax: 10_000,
+  /** Verdicts in one plan: tasks by nodes. */
+  plannedVerdictsMax: 20_000,
   shardsMax: 4_096,
   nodesMax: 1_000,
   /** Tenants of a cluster, plans, and bytes of what a plan says. */

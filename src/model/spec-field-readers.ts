@@ -7,6 +7,7 @@ import { type TaskId, toTaskId } from './ids.ts';
 import { limits } from './limits.ts';
 import { type ResourceName, tiers } from './resources.ts';
 import type { Backoff, Run } from './spec.ts';
+import { readAfter, readWhen } from './spec-after.ts';
 import { limitFieldNames, type SpecFieldName } from './spec-fields.ts';
 import {
   addUnknownField,
@@ -24,8 +25,11 @@ import {
   readText,
   readTextList,
 } from './spec-reading.ts';
+import type { TemplateUse } from './spec-scheduling.ts';
 import { type WaitingDraft, waitingReaders } from './spec-waiting.ts';
+import { parseTemplateUse } from './template-use.ts';
 import { formatDuration } from './time.ts';
+import type { When } from './when.ts';
 
 const dayMs = 86_400_000;
 export const backoffDefault: Backoff = { initialMs: 1_000, maxMs: 60_000 };
@@ -65,9 +69,12 @@ export interface SpecDraft extends WaitingDraft {
   noRetryOn: readonly string[] | undefined;
   notBeforeMs: number | undefined;
   delayMs: number | undefined;
+  after: readonly TaskId[] | undefined;
+  when: When | undefined;
   gang: number | undefined;
   reservation: string | undefined;
   outputBytesMax: number;
+  template: TemplateUse | undefined;
   tenant: string;
   owner: string;
 }
@@ -81,7 +88,7 @@ export type FieldReader = (
 
 const shortText = { bytesMax: limits.nameBytesMax, bytesMin: 1, oneLine: true } as const;
 const keyText = { bytesMax: limits.keyBytesMax, bytesMin: 1, oneLine: true } as const;
-const tenantText = /^[a-z0-9][a-z0-9._-]{0,62}$/;
+export const tenantText = /^[a-z0-9][a-z0-9._-]{0,62}$/;
 const base64Text = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 const envRule: PairRule = {
@@ -352,6 +359,12 @@ export const fieldReaders: { readonly [Name in SpecFieldName]: FieldReader } = {
   noRetryOn: (draft, value, pointer, problems) => {
     draft.noRetryOn = readCauses(problems, pointer, value);
   },
+  after: (draft, value, pointer, problems) => {
+    draft.after = readAfter(problems, pointer, value);
+  },
+  when: (draft, value, pointer, problems) => {
+    draft.when = readWhen(problems, pointer, value);
+  },
   array: (draft, value, pointer, problems) => {
     draft.array = readArrayRange(problems, pointer, value);
   },
@@ -371,6 +384,15 @@ export const fieldReaders: { readonly [Name in SpecFieldName]: FieldReader } = {
   output: (draft, value, pointer, problems) => {
     const range = { min: 1, max: limits.outputBytesMax };
     draft.outputBytesMax = readSize(problems, pointer, value, range) ?? limits.outputBytesDefault;
+  },
+  // A node has put what the template makes in the place of its use before it reads the document.
+  template: (draft, value, pointer, problems) => {
+    const { name, revision } = parseTemplateUse(value) ?? {};
+    if (name !== undefined && revision !== undefined) draft.template = { name, revision };
+    else problems.add(pointer, `must be NAME or NAME@REVISION, not ${describeValue(value)}`);
+  },
+  set: (_draft, _value, pointer, problems) => {
+    problems.add(pointer, 'goes with `template`');
   },
   tenant: (draft, value, pointer, problems) => {
     if (typeof value === 'string' && tenantText.test(value)) draft.tenant = value;

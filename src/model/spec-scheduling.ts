@@ -5,8 +5,10 @@
  * specs that use none are those that programs of version 1 read.
  */
 import { type ByteReader, type ByteWriter, DecodeError } from './bytes.ts';
+import type { TaskId } from './ids.ts';
 import { limits } from './limits.ts';
 import { type Pairs, readPairs, writePairs } from './pairs.ts';
+import { type When, whens } from './when.ts';
 import { readWindow, type Window, writeWindow } from './windows.ts';
 
 /** All of them are missing where they were not asked for. */
@@ -43,6 +45,16 @@ const causes = {
   },
   read: (r: ByteReader) => r.list(body => body.text(16), limits.causesMax),
 };
+function readWhen(reader: ByteReader): When {
+  const when = whens[reader.u8()];
+  if (when === undefined) throw new DecodeError('unknown condition of a task');
+  return when;
+}
+
+export interface TemplateUse {
+  readonly name: string;
+  readonly revision: number;
+}
 
 const duration = (tag: number): Field<number> =>
   field({ tag, write: (w, ms) => w.varint(ms), read: r => r.varint(), isTerm: true });
@@ -113,6 +125,20 @@ export const schedulingFields = {
   expireMs: duration(37),
   /** Of a firing of a schedule: the shortest time between two of them. */
   periodMs: duration(38),
+  /** Tasks anywhere in the cluster that have to settle first. */
+  after: field<readonly TaskId[]>({
+    tag: 28,
+    write: (w, parents) => w.list(parents, (b, id) => b.text(id)),
+    read: r => r.list(b => b.text(32) as TaskId, limits.afterMax),
+    isTerm: true,
+  }),
+  /** Which ends of its parents let it run; `success` where it is missing. */
+  when: field<When>({
+    tag: 29,
+    write: (w, when) => w.u8(whens.indexOf(when)),
+    read: readWhen,
+    isTerm: true,
+  }),
   /** Failures after which it is run again, as `readCause` spells them; all where there are none. */
   retryOn: field<readonly string[]>({ tag: 41, ...causes, isTerm: true }),
   /** Failures after which it is not. */
@@ -139,6 +165,13 @@ export const schedulingFields = {
     write: (w, delay) => w.varint(delay),
     read: r => r.varint(),
     isTerm: true,
+  }),
+  /** The template that it was made from, and which revision of it. */
+  template: field<TemplateUse>({
+    tag: 44,
+    write: (w, use) => w.text(use.name).varint(use.revision),
+    read: r => ({ name: r.text(keyBytesMax), revision: r.varint() }),
+    isTerm: false,
   }),
   /** How many tasks, submitted together, are to start together; the indices of an array. */
   gang: field<number>({

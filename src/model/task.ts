@@ -7,6 +7,7 @@ import type { TaskId } from './ids.ts';
 import type { Tier } from './resources.ts';
 import type { Priority } from './spec-scheduling.ts';
 import type { TaskClass } from './start-bound.ts';
+import type { When } from './when.ts';
 
 /** Append-only: the number on disk is the position. */
 export const taskStates = [
@@ -88,6 +89,25 @@ export interface AttemptView {
   readonly startedAtMs?: number | undefined;
   readonly endedAtMs?: number | undefined;
   readonly outcome?: Outcome | undefined;
+  /** Its processes are stopped where they were; it keeps its room and its lease. */
+  readonly suspended?: boolean | undefined;
+}
+
+/** What somebody who paused a task said. */
+export interface PauseView {
+  readonly by: string;
+  readonly atMs: number;
+  readonly reason: string;
+  /** What runs is to be stopped too. */
+  readonly suspend: boolean;
+}
+
+/** What was changed of a task since it was submitted. */
+export interface UpdateView {
+  readonly by: string;
+  readonly atMs: number;
+  /** Fields of its document with the values that hold now. */
+  readonly set: Readonly<Record<string, unknown>>;
 }
 
 export interface TaskView {
@@ -135,10 +155,20 @@ export interface TaskView {
   readonly schedule?: string | undefined;
   /** Which occurrence of it. */
   readonly occurrenceAtMs?: number | undefined;
+  readonly workflowId?: TaskId | undefined;
+  /** Tasks by ID that it waits, or waited, for; a workflow shows those in it. */
+  readonly after?: readonly TaskId[] | undefined;
+  readonly when?: When | undefined;
   /** How many tasks its gang has: those with its `arrayId`. */
   readonly gang?: number | undefined;
   readonly reservation?: string | undefined;
   readonly cancelRequested?: { readonly reason: string; readonly by: string } | undefined;
+  /** It is not placed until it is resumed. */
+  readonly paused?: PauseView | undefined;
+  /** Of the newest change, with all that was changed. */
+  readonly updated?: UpdateView | undefined;
+  /** Template and revision that it was made from: `nightly@3`. */
+  readonly template?: string | undefined;
   /** Read from a replica that could not confirm with a majority that this is the newest. */
   readonly stale: boolean;
   /**
@@ -176,6 +206,7 @@ export type TaskSummary = Pick<
   readonly outcome?: Outcome | undefined;
 };
 
+/** Append-only: the number in a shard's digest is the position. */
 export const eventKinds = [
   'submitted',
   'assigned',
@@ -186,6 +217,9 @@ export const eventKinds = [
   'settled',
   /** It has not started by its start bound. Once for each task. */
   'boundMissed',
+  'paused',
+  'resumed',
+  'updated',
   /** After `settled`, of a task that failed: it waits to be replayed or purged. */
   'deadLettered',
   /** A schedule made it. */

@@ -10,6 +10,7 @@
  *             ◀───────────────────────   report: started, ended (until acknowledged)
  *   reportAck ───────────────────────▶
  *   endAttempt (cancel) ─────────────▶   ... report: ended
+ *   control (suspend, cap) ──────────▶   controlled, once it is so
  *             ◀───────────────────────   renew(shard, incarnation, sequence, asks)
  *   renewAck(confirmed) ─────────────▶
  */
@@ -30,6 +31,13 @@ export interface AttemptName {
   readonly fence: number;
 }
 
+/** What an attempt is given of a task that its own waited for. */
+export interface TaskInput {
+  /** Of the file: the parent's name in the workflow, else its ID. */
+  readonly name: string;
+  readonly text: string;
+}
+
 /** Most attempts asked about in one renewal. */
 export const asksMax = 256;
 /** A host and a port. */
@@ -47,8 +55,18 @@ export const refusals = [
   'waitedTooLong',
   /** It offers fewer TCP ports, or cannot give any out for now. From cluster version 3 on. */
   'noPorts',
+  /** Its task was paused before it was started. */
+  'paused',
 ] as const;
 export type Refusal = (typeof refusals)[number];
+
+/** How an attempt is to go on: what a worker is told, and what it says once that is so. */
+export interface AttemptControl {
+  /** All its processes stand still. */
+  readonly suspended: boolean;
+  /** In the place of the cap of its spec, 0 for none; the spec's own where it is missing. */
+  readonly capMs?: number | undefined;
+}
 
 export type ToWorker =
   | (AttemptRef & {
@@ -66,11 +84,13 @@ export type ToWorker =
       readonly spec: Uint8Array;
       /** What is left to its start bound, 0 once that is past. Told from cluster version 3 on. */
       readonly boundInMs?: number | undefined;
+      readonly inputs?: readonly TaskInput[] | undefined;
     })
   /** To one of a gang, once all of it are `ready`, with where each runs, by rank. */
   | (AttemptRef & { readonly kind: 'go'; readonly peers: readonly string[] })
   | (AttemptRef & { readonly kind: 'end'; readonly reason: 'cancelled' | 'superseded' })
   | (AttemptRef & { readonly kind: 'reportAck'; readonly ended: boolean })
+  | (AttemptRef & AttemptControl & { readonly kind: 'control' })
   | {
       readonly kind: 'renewAck';
       readonly shard: ShardId;
@@ -93,6 +113,7 @@ export type FromWorker =
   | (AttemptRef & { readonly kind: 'refused'; readonly why: Refusal })
   | (AttemptRef & { readonly kind: 'started'; readonly startedAtMs: number })
   | (AttemptRef & { readonly kind: 'ended'; readonly outcome: Outcome })
+  | (AttemptRef & AttemptControl & { readonly kind: 'controlled' })
   | {
       readonly kind: 'renew';
       readonly shard: ShardId;
@@ -109,8 +130,16 @@ export type FromWorker =
     };
 
 const version = 1;
-const toWorkerKinds = ['dispatch', 'end', 'reportAck', 'renewAck', 'go'] as const;
-const fromWorkerKinds = ['accepted', 'refused', 'started', 'ended', 'renew', 'ready'] as const;
+const toWorkerKinds = ['dispatch', 'end', 'reportAck', 'renewAck', 'control', 'go'] as const;
+const fromWorkerKinds = [
+  'accepted',
+  'refused',
+  'started',
+  'ended',
+  'renew',
+  'controlled',
+  'ready',
+] as const;
 
 function writeRef(writer: ByteWriter, ref: AttemptRef): void {
   writer.varint(ref.shard).text(ref.taskId).varint(ref.fence);
@@ -124,32 +153,52 @@ function readNames(reader: ByteReader): AttemptName[] {
   return reader.list(r => ({ taskId: r.text(32) as TaskId, fence: r.varint() }), asksMax);
 }
 
+function writeControl(writer: ByteWriter, { suspended, capMs }: AttemptControl): void {
+  writer.bool(suspended).optional(capMs, (w, cap) => w.varint(cap));
+}
+
+const readControl = (reader: ByteReader): AttemptControl => ({
+  suspended: reader.bool(),
+  capMs: reader.optional(r => r.varint()),
+});
+
 function readRef(reader: ByteReader): AttemptRef {
   return { shard: reader.varint(), taskId: reader.text(32) as TaskId, fence: reader.varint() };
 }
 
+function writeInput(writer: ByteWriter, { name, text }: TaskInput): void {
+  writer.text(name).text(text);
+}
+
+const readInput = (reader: ByteReader): TaskInput => ({
+  name: reader.text(limits.nameBytesMax),
+  text: reader.text(3 * limits.inputBytesMax),
+});
+
 /** Tags of what only some dispatches carry: append-only; a retired one stays listed. */
-const dispatchExtra = { boundInMs: 2 } as const;
+const dispatchExtra = { inputs: 1, boundInMs: 2 } as const;
 
 type Dispatch = ToWorker & { readonly kind: 'dispatch' };
 type Extra = readonly [tag: number, write: (body: ByteWriter) => void];
 
 /** Nothing is written where there is none: programs of cluster version 2 know no extras. */
-function writeDispatchExtras(writer: ByteWriter, { boundInMs }: Dispatch): void {
+function writeDispatchExtras(writer: ByteWriter, { inputs, boundInMs }: Dispatch): void {
   const extras: Extra[] = [];
+  if (inputs?.length) extras.push([dispatchExtra.inputs, w => w.list(inputs, writeInput)]);
   if (boundInMs !== undefined) extras.push([dispatchExtra.boundInMs, w => w.varint(boundInMs)]);
   if (extras.length === 0) return;
   writer.list(extras, (w, [tag, write]) => w.varint(tag).nested(write));
 }
 
-function readDispatchExtras(reader: ByteReader): Pick<Dispatch, 'boundInMs'> {
-  const extras: { boundInMs?: number } = {};
+function readDispatchExtras(reader: ByteReader): Pick<Dispatch, 'inputs' | 'boundInMs'> {
+  const extras: { inputs?: TaskInput[]; boundInMs?: number } = {};
   if (reader.remaining === 0) return extras;
   const found = reader.list(r => {
     const tag = r.varint();
     const body = new ByteReader(r.bytes());
-    if (tag !== dispatchExtra.boundInMs) throw new DecodeError(`dispatch: unknown extra ${tag}`);
-    extras.boundInMs = body.varint();
+    if (tag === dispatchExtra.inputs) extras.inputs = body.list(readInput, limits.inputsMax);
+    else if (tag === dispatchExtra.boundInMs) extras.boundInMs = body.varint();
+    else throw new DecodeError(`dispatch: unknown extra ${tag}`);
     body.end('extra of a dispatch');
     return tag;
   });
@@ -173,6 +222,10 @@ export function encodeToWorker(message: ToWorker): Uint8Array {
     case 'reportAck':
       writeRef(writer, message);
       writer.bool(message.ended);
+      break;
+    case 'control':
+      writeRef(writer, message);
+      writeControl(writer, message);
       break;
     case 'go':
       writeRef(writer, message);
@@ -213,6 +266,8 @@ function readToWorker(reader: ByteReader): ToWorker {
       return { kind, ...readRef(reader), reason: reader.bool() ? 'cancelled' : 'superseded' };
     case 'reportAck':
       return { kind, ...readRef(reader), ended: reader.bool() };
+    case 'control':
+      return { kind, ...readRef(reader), ...readControl(reader) };
     case 'go':
       return {
         kind,
@@ -244,6 +299,7 @@ export function encodeFromWorker(message: FromWorker): Uint8Array {
   else if (message.kind === 'ready') writer.optional(message.port, (w, port) => w.u16(port));
   else if (message.kind === 'started') writer.varint(message.startedAtMs);
   else if (message.kind === 'ended') writeOutcome(writer, message.outcome);
+  else if (message.kind === 'controlled') writeControl(writer, message);
   return writer.finish();
 }
 
@@ -273,6 +329,8 @@ function readFromWorker(reader: ByteReader): FromWorker {
       return { kind, ...readRef(reader), startedAtMs: reader.varint() };
     case 'ended':
       return { kind, ...readRef(reader), outcome: readOutcome(reader) };
+    case 'controlled':
+      return { kind, ...readRef(reader), ...readControl(reader) };
     case 'renew':
       return {
         kind,

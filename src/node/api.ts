@@ -3,16 +3,21 @@ import { assert } from '../model/assert.ts';
 import type { Actor } from '../model/command.ts';
 import { TschedError } from '../model/errors.ts';
 import type { TaskId } from '../model/ids.ts';
-import type { NodeApi, SubmitReply } from '../ports/node-api.ts';
+import type { TaskSpec } from '../model/spec.ts';
+import type { NodeApi } from '../ports/node-api.ts';
+import type { SubmitReply } from '../ports/submit-reply.ts';
+import type { WorkflowApi } from '../ports/workflow-api.ts';
 import { encodeJoinToken } from '../registry/join-token.ts';
 import { Administration } from './administration.ts';
 import { bearerOf } from './bearer.ts';
 import type { ClusterReads } from './cluster-reads.ts';
 import type { NodeContext } from './context.ts';
+import { controlTasks } from './control-tasks.ts';
 import { DeadLetterDesk } from './dead-letter-desk.ts';
 import type { EventsFeed } from './events-feed.ts';
 import type { IdDraw } from './id-draw.ts';
 import type { NodePorts, NodeSettings } from './node-parts.ts';
+import { placementVerbs } from './placement-verbs.ts';
 import type { RegistryClient } from './registry-client.ts';
 import type { Reservations } from './reservations.ts';
 import { Schedules } from './schedules.ts';
@@ -24,6 +29,7 @@ import { TaskList } from './task-list.ts';
 import { TaskOutput } from './task-output.ts';
 import type { TaskReads } from './task-reads.ts';
 import type { TaskWrites } from './task-writes.ts';
+import { templateVerbs } from './template-verbs.ts';
 import type { TenantDesk } from './tenant-desk.ts';
 
 /** A join token admits nodes for this long. */
@@ -43,6 +49,7 @@ export interface ApiParts {
   readonly shards: () => number;
   readonly tenants: TenantDesk;
   readonly feed: EventsFeed;
+  readonly workflows: WorkflowApi;
   readonly cluster: ClusterReads;
   readonly reservations: Reservations;
   readonly ready: () => boolean;
@@ -63,9 +70,10 @@ export function createApi(parts: ApiParts): NodeApi {
   });
   const administration = new Administration(parts);
   const deadLetters = new DeadLetterDesk(parts);
+  const { gate } = parts.tenants;
   const submit: NodeApi['submit'] = async (requests, actor) => {
     const admit: NodeApi['submit'] = (allowed, by) => writes.submit(allowed, by);
-    const replies = await parts.tenants.gate.submit(requests, actor, admit);
+    const replies = await gate.submit(requests, actor, admit);
     parts.submitted(replies.filter(reply => reply.ok).length);
     return replies;
   };
@@ -78,13 +86,24 @@ export function createApi(parts: ApiParts): NodeApi {
     get: (id, consistency) => reads.get(id, consistency),
     spec: id => reads.spec(id),
     list: query => list.list(query),
-    cancel: (ids, reason, actor) => writes.cancel(ids, reason, actor),
+    cancel: (ids, reason, actor) => writes.change(ids, { kind: 'cancel', reason }, actor),
+    control: (ids, asked, actor) => controlTasks({ ...parts, gate }, ids, asked, actor),
+    plan: tasks => {
+      const refusal = (spec: TaskSpec) => {
+        const judged = gate.judge(spec);
+        return judged.ok ? undefined : judged;
+      };
+      return writes.plan(tasks, refusal);
+    },
+    ...placementVerbs(parts),
+    ...templateVerbs(parts),
     wait: (id, timeoutMs, signal) => reads.wait(id, timeoutMs, signal),
     replay: (ids, actor) => deadLetters.replay(ids, actor),
     purge: (ids, actor) => deadLetters.purge(ids, actor),
     retry: (id, actor) => retry(reads, submit, id, actor),
     output: query => output.output(query),
     explain: id => reads.explain(id),
+    workflows: parts.workflows,
     events: (cursor, filter, signal) => feed.events(cursor, filter, signal),
     nodes: options => cluster.nodes(options),
     node: idOrName => cluster.node(idOrName),

@@ -8,7 +8,7 @@ import type { Actor, ItemReply, SubmitItem } from '../model/command.ts';
 import { TschedError } from '../model/errors.ts';
 import { type ShardId, slotOfId, type TaskId } from '../model/ids.ts';
 import { decodeSpec } from '../model/spec.ts';
-import type { SubmitReply } from '../ports/node-api.ts';
+import type { SubmitReply } from '../ports/submit-reply.ts';
 import type { ShardMachine } from '../shard/machine.ts';
 import { failureRules } from '../shard/rules.ts';
 import type { NodeContext } from './context.ts';

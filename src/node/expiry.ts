@@ -190,8 +190,9 @@ export class Expiry {
         break;
       }
       page.next = Uint8Array.of(...key, 0);
-      // What settled since its row was written, and what expired already, is for a later walk.
-      if (!isSettled(record.state) || !leader.machine.isSettled(record.id)) {
+      // What settled since its row was written, what expired already, and what is of a workflow
+      // that has not settled, is for a later walk.
+      if (!isSettled(record.state) || !leader.machine.links.mayExpire(record.id)) {
         page.first ??= key;
         continue;
       }

@@ -9,6 +9,9 @@ import type { Explanation } from '../ports/node-api.ts';
 import { demandOf } from '../shard/memory/traits.ts';
 import type { TaskRecord } from '../shard/record.ts';
 
+/** Tasks named in one sentence. */
+const shownMax = 3;
+
 export function explainTask(input: {
   readonly record: TaskRecord;
   readonly spec: TaskSpec;
@@ -51,11 +54,13 @@ function explainState(
     case 'waiting':
       return reason === 'BeginTime'
         ? `waits for the time before which it is not to start: ${formatInstant(record.readySinceMs)}`
-        : waitingSentence(reason, about.ahead);
+        : waitingSentence(record, reason, about.ahead);
     case 'assigned':
       return `assigned to attempt ${attemptOf(record.fence)}${where}; it has not started yet`;
-    case 'running':
-      return `attempt ${attemptOf(record.fence)} runs${where}`;
+    case 'running': {
+      const does = record.suspended === true ? 'stands still' : 'runs';
+      return `attempt ${attemptOf(record.fence)} ${does}${where}`;
+    }
     default:
       return record.reason === ''
         ? `settled: ${record.state}`
@@ -63,8 +68,24 @@ function explainState(
   }
 }
 
-function waitingSentence(reason: string | undefined, ahead = 0): string {
+function dependencySentence({ dependency, workflow }: TaskRecord): string {
+  const awaited = dependency?.awaited ?? [];
+  const inside = (dependency?.unmet ?? 0) - awaited.length;
+  const parts: string[] = [];
+  if (inside > 0 && workflow !== undefined) {
+    parts.push(`${inside} of workflow ${workflow.id}, which \`tsched status\` draws`);
+  }
+  if (awaited.length > 0) {
+    const more = awaited.length > shownMax ? ` and ${awaited.length - shownMax} more` : '';
+    parts.push(`task ${awaited.slice(0, shownMax).join(', ')}${more}`);
+  }
+  return `waits for others to settle first: ${parts.join('; ')}`;
+}
+
+function waitingSentence(record: TaskRecord, reason: string | undefined, ahead = 0): string {
   switch (reason) {
+    case 'Dependency':
+      return dependencySentence(record);
     case 'OrderKey':
       return `waits for its turn: ${ahead} of its order key that were taken before it have not settled`;
     case 'MaxRunning':
@@ -83,6 +104,10 @@ function waitingSentence(reason: string | undefined, ahead = 0): string {
       return 'a node has room, which is kept for tasks that come before it';
     case 'OffPeak':
       return 'held off the peak: until the load or a window lets it go, or its start bound is near';
+    case 'Paused':
+      return record.pause === undefined
+        ? 'its tenant or the whole cluster is paused: `tsched pause` lists that'
+        : `paused by ${record.pause.by}: \`tsched resume ${record.id}\` lets it go on`;
     case 'BackOff':
       return 'waits for its back-off before the next attempt';
     case 'ShardNoQuorum':

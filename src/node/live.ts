@@ -18,6 +18,10 @@ export interface Live {
   accepted: boolean;
   /** Dispatches that may have reached the worker: by this leader, and one by an earlier leader. */
   dispatches: number;
+  /** The cap that its worker has confirmed, where it was told one. */
+  toldCapMs: number | undefined;
+  /** It was told how to go on and has not said yet that it does. */
+  untold: boolean;
 }
 
 export const keyOf = (taskId: TaskId, fence: number): string => `${taskId}.${fence}`;

@@ -37,6 +37,7 @@ import { Reservations } from './reservations.ts';
 import { Scheduler } from './scheduler.ts';
 import { ShardAccess } from './shard-access.ts';
 import { ShardLeaders } from './shard-leaders.ts';
+import { ShardMessages } from './shard-messages.ts';
 import { Snapshots } from './snapshots.ts';
 import { hostOf, mayHold, standingOf, takesWork } from './standing-of.ts';
 import { StartRecord } from './start-record.ts';
@@ -46,6 +47,7 @@ import { TenantDesk } from './tenant-desk.ts';
 import { UnfitNodes } from './unfit-nodes.ts';
 import { WorkerHost, workerSettingsOf } from './worker-host.ts';
 import { WorkerWire } from './worker-wire.ts';
+import { Workflows } from './workflows.ts';
 
 export class TschedNode {
   /** The verbs behind the HTTP API. */
@@ -190,10 +192,12 @@ export class TschedNode {
         this.#advertiser.soon();
       },
     });
+    const table = () => this.registry.machine()?.slotTable() ?? [];
+    const shared = { context: this.context, scheduler: this.scheduler, store, table };
+    const leaders = new ShardLeaders(this.context, this.scheduler);
     this.#leaderships = new Leaderships({
-      context: this.context,
-      scheduler: this.scheduler,
-      store,
+      ...shared,
+      messages: new ShardMessages({ ...shared, leaders }),
       gate: () => this.#tenants.scheduleGate,
       changed: () => this.#advertiser.soon(),
     });
@@ -221,23 +225,19 @@ export class TschedNode {
       unfitNodes,
       duties: this.#duties,
     });
-    const table = () => this.registry.machine()?.slotTable() ?? [];
     const writable = () => this.#directory.writableShards();
     const draw = new IdDraw({ clock, random, table, writable });
-    const leaders = new ShardLeaders(this.context, this.scheduler);
     this.#cluster = new ClusterReads({
-      context: this.context,
+      ...shared,
       registry: this.registry,
-      scheduler: this.scheduler,
       membership: this.#membership,
       isolation: () => this.worker.isolation,
       unfitNodes,
     });
     this.#writes = new TaskWrites({
-      context: this.context,
+      ...shared,
       leaders,
       draw,
-      table,
       inFlightMax: settings.submitsInFlightMax,
       totals: () => this.registry.members(),
       admit: spec => this.#reservations.admit(spec),
@@ -245,16 +245,27 @@ export class TschedNode {
     const shards = () => this.registry.machine()?.cluster()?.shards ?? 0;
     const nodeOf = (id: NodeId): string => this.#cluster.nodeName(id);
     const access = new ShardAccess({
-      context: this.context,
-      scheduler: this.scheduler,
-      store,
-      table,
+      ...shared,
       reported: shard => this.registry.seatsOf(shard),
       setting: name => this.registry.setting(name),
     });
+    const submitted = (count: number): void => {
+      this.#counters.submitted += count;
+    };
     const { context, registry, scheduler } = this;
     this.#tenants = new TenantDesk({ context, registry, scheduler, access });
-    this.#reads = new TaskReads({ context, scheduler, access, nodeOf });
+    this.#reads = new TaskReads({ ...shared, access, nodeOf });
+    const workflows = new Workflows({
+      ...shared,
+      access,
+      draw,
+      shards,
+      reads: this.#reads,
+      writes: this.#writes,
+      leaders,
+      gate: this.#tenants.gate,
+      submitted,
+    });
     this.#feed = new EventsFeed({ context, shards, shardOf: id => access.shardOf(id) });
     this.api = createApi({
       context: this.context,
@@ -270,13 +281,12 @@ export class TschedNode {
       leaders,
       tenants: this.#tenants,
       feed: this.#feed,
+      workflows,
       cluster: this.#cluster,
       reservations: this.#reservations,
       ready: () => this.ready,
       stopAsked: how => this.#end.stopAsked(how),
-      submitted: count => {
-        this.#counters.submitted += count;
-      },
+      submitted,
       metrics: () =>
         metricsOf({
           loop: this.loop,
@@ -341,12 +351,13 @@ export class TschedNode {
     if (replica.group === registryGroup) return;
     const mine = effects as readonly Effect[];
     for (const effect of mine) {
+      if (effect.kind === 'workflowSettled') this.#reads.settled(effect.workflowId);
       if (effect.kind !== 'settled') continue;
       this.#counters.settled++;
       this.#reads.settled(effect.taskId);
     }
     this.#feed.changed();
-    if (replica.leading) this.#leaderships.onEffects(replica.group, mine);
+    if (replica.leading) this.#leaderships.applied(replica, mine);
   }
 
   #roleChanged(replica: Replica): void {

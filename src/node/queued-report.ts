@@ -1,8 +1,9 @@
 /** What workers report of attempts, on its way into the log of a shard. */
 import type { Outcome } from '../model/attempt.ts';
+import type { ItemReply, ShardCommandBody } from '../model/command.ts';
 import type { NodeId } from '../model/ids.ts';
-import type { AttemptRef, Refusal } from '../model/worker-protocol.ts';
-import { keyOf } from './live.ts';
+import type { AttemptRef, Refusal, ToWorker } from '../model/worker-protocol.ts';
+import { background, type NodeContext } from './context.ts';
 import { itemsMax } from './submit-queue.ts';
 
 export interface QueuedReport {
@@ -11,53 +12,86 @@ export interface QueuedReport {
   readonly change:
     | { readonly kind: 'start'; readonly startedAtMs: number }
     | { readonly kind: 'finish'; readonly outcome: Outcome }
-    | { readonly kind: 'unassign'; readonly why: Refusal };
+    | { readonly kind: 'unassign'; readonly why: Refusal }
+    | { readonly kind: 'suspended'; readonly suspended: boolean };
 }
 
 type ReportKind = QueuedReport['change']['kind'];
 
-const nameOf = (kind: ReportKind, { taskId, fence }: AttemptRef): string =>
-  `${kind}.${keyOf(taskId, fence)}`;
+/** In the order in which they go into the log. */
+const kinds: readonly ReportKind[] = ['start', 'finish', 'unassign', 'suspended'];
 
-/** Reports until they are applied; a repeat of one is dropped. */
+/** Replies to `start` that say that the attempt is over for its shard. */
+const overCodes: ReadonlySet<string> = new Set(['badRequest', 'alreadySettled', 'unknownTask']);
+
+export interface ReportWays {
+  readonly context: NodeContext;
+  /** Stamps a command and puts it into the log. */
+  readonly propose: (body: ShardCommandBody) => Promise<readonly ItemReply[]>;
+  readonly tell: (node: NodeId, message: ToWorker) => void;
+}
+
+/** The reports of one shard: those of one moment and kind share a log entry. */
 export class ReportQueue {
-  #waiting: QueuedReport[] = [];
-  readonly #known = new Set<string>();
+  readonly #ways: ReportWays;
+  #queued: QueuedReport[] = [];
+  /** Those on their way through the log: repeats of them are dropped. */
+  readonly #underWay = new Set<string>();
 
-  add(report: QueuedReport): void {
-    const name = nameOf(report.change.kind, report.ref);
-    if (this.#known.has(name)) return;
-    this.#known.add(name);
-    this.#waiting.push(report);
+  constructor(ways: ReportWays) {
+    this.#ways = ways;
   }
 
-  /** Whether such a report of the attempt with this key is on its way through the log. */
-  has(kind: ReportKind, key: string): boolean {
-    return this.#known.has(`${kind}.${key}`);
+  /** False for a report that is on its way already. */
+  add(report: QueuedReport): boolean {
+    const key = keyOf(report.change.kind, report.ref);
+    if (this.#underWay.has(key)) return false;
+    this.#underWay.add(key);
+    this.#queued.push(report);
+    return true;
   }
 
-  /** Those that wait, by kind, as many together as one command takes. */
-  take(): (readonly [kind: ReportKind, reports: readonly QueuedReport[]])[] {
-    const reports = this.#waiting;
-    this.#waiting = [];
-    const taken: (readonly [ReportKind, readonly QueuedReport[]])[] = [];
-    for (const kind of ['start', 'finish', 'unassign'] as const) {
+  isUnderWay(kind: ReportKind, attempt: Pick<AttemptRef, 'taskId' | 'fence'>): boolean {
+    return this.#underWay.has(keyOf(kind, attempt));
+  }
+
+  flush(): void {
+    const reports = this.#queued;
+    if (reports.length === 0) return;
+    this.#queued = [];
+    for (const kind of kinds) {
       const mine = reports.filter(report => report.change.kind === kind);
       for (let from = 0; from < mine.length; from += itemsMax) {
-        taken.push([kind, mine.slice(from, from + itemsMax)]);
+        const items = mine.slice(from, from + itemsMax);
+        background(this.#ways.context, `report ${kind}`, this.#propose(kind, items));
       }
     }
-    return taken;
   }
 
-  done(reports: readonly QueuedReport[]): void {
-    for (const { ref, change } of reports) this.#known.delete(nameOf(change.kind, ref));
+  async #propose(kind: ReportKind, reports: readonly QueuedReport[]): Promise<void> {
+    const items = reports.map(({ ref, change }) => ({
+      taskId: ref.taskId,
+      fence: ref.fence,
+      ...change,
+    }));
+    let replies: readonly ItemReply[];
+    try {
+      replies = await this.#ways.propose({ kind, items } as unknown as ShardCommandBody);
+    } finally {
+      for (const { ref } of reports) this.#underWay.delete(keyOf(kind, ref));
+    }
+    if (kind === 'unassign' || kind === 'suspended') return;
+    // Whatever the reply was, the shard has decided: a stale report must not be repeated either.
+    reports.forEach(({ ref, from }, position) => {
+      this.#ways.tell(from, { kind: 'reportAck', ...ref, ended: kind === 'finish' });
+      const reply = replies[position];
+      // Nothing of it may live: the renewals of other attempts would keep it alive for ever.
+      if (kind === 'start' && reply?.ok === false && overCodes.has(reply.code)) {
+        this.#ways.tell(from, { kind: 'end', ...ref, reason: 'superseded' });
+      }
+    });
   }
 }
 
-/** Replies to `start` that say that the attempt is over for its shard. */
-export const overCodes: ReadonlySet<string> = new Set([
-  'badRequest',
-  'alreadySettled',
-  'unknownTask',
-]);
+const keyOf = (kind: ReportKind, attempt: Pick<AttemptRef, 'taskId' | 'fence'>): string =>
+  `${kind}.${attempt.taskId}.${attempt.fence}`;

@@ -34,8 +34,8 @@ export function readyWork(
   let smallestCpu: number | undefined;
   for (const leader of leaders) {
     if (!leader.replica.leading) continue;
-    const { machine } = leader;
-    for (const { lane, tasks, count } of machine.readyBatches(perShard, wallMs)) {
+    const { machine, mayPlace } = leader;
+    for (const { lane, tasks, count } of machine.readyBatches(perShard, wallMs, mayPlace)) {
       const demand = demands.get(lane.demand.key) ?? lane.demand;
       demands.set(demand.key, demand);
       const entry = merged.get(lane.key) ?? { lane: { ...lane, demand }, tasks: [], count: 0 };

@@ -217,6 +217,14 @@ export class Scheduler implements PlacementDesk {
   }
 
   /**
+   * Views of the nodes that a plan counts on. What is placed on a node that just died waits for the
+   * end of its lease: a closed connection tells sooner than an advertisement that grows old.
+   */
+  placeable(): NodeView[] {
+    return this.views().filter(view => this.#connected(view.advertisement.node));
+  }
+
+  /**
    * The worker of `from` has said something about this task: what it took is in its own numbers
    * from now on. Without `from`, nothing will come of the placement.
    */
@@ -244,8 +252,9 @@ export class Scheduler implements PlacementDesk {
 
   refused(node: NodeId, why: Refusal): void {
     const known = this.#known.get(node);
-    // What waited too long says nothing against the next one, which may find room at once.
-    if (known === undefined || why === 'waitedTooLong') return;
+    // What waited too long says nothing against the next one, which may find room at once; what was
+    // paused says nothing at all.
+    if (known === undefined || why === 'waitedTooLong' || why === 'paused') return;
     // Draining and a new supervisor are told by the next advertisement; until then, ask seldom.
     known.refusals += why === 'noRoom' ? 1 : 3;
     const pauseMs = coolDownMs(known.refusals, this.#random.uint32());
@@ -330,9 +339,7 @@ export class Scheduler implements PlacementDesk {
     const views = this.views();
     return plan({
       batches,
-      // What is placed on a node that just died waits for the end of its lease: a closed connection
-      // tells sooner than an advertisement that grows old.
-      nodes: views.filter(view => this.#connected(view.advertisement.node)),
+      nodes: this.placeable(),
       nowMs,
       stateNowMs: wallMs,
       spread: spreadCounts(batches, leaders.values(), this.#placing.values()),

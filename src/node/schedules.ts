@@ -267,7 +267,7 @@ export class Schedules implements SchedulesApi {
     this.#refuseEarly();
     if (command.kind === 'createSchedule') {
       const specs = command.items.map(({ digest, spec }) => ({ digest, bytes: spec }));
-      refuseUnreadable({ specs, items: [] }, this.#context.clusterVersion());
+      refuseUnreadable({ specs }, this.#context.clusterVersion());
     }
     await this.#letIn(leader, command);
     // A schedule begins, and goes on, from now; a shard that was idle has to be told first.

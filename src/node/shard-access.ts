@@ -14,6 +14,7 @@ import type { ShardMachine } from '../shard/machine.ts';
 import { laneOf } from '../shard/memory/traits.ts';
 import { decodeTaskRow, type TaskRecord } from '../shard/record.ts';
 import { reasonOfPause, toView } from '../shard/view.ts';
+import { isTenantPaused, pausesIn } from './attempt-wishes.ts';
 import type { NodeContext } from './context.ts';
 import type { Replica } from './replica.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -149,6 +150,10 @@ export class ShardAccess {
         () => new TschedError('notLeader', `shard ${shard} could not confirm its leader in time`),
       );
     }
+    return this.machineOf(replica);
+  }
+
+  machineOf(replica: Replica): { replica: Replica; machine: ShardMachine } {
     return { replica, machine: replica.machine as unknown as ShardMachine };
   }
 
@@ -226,6 +231,7 @@ export class ShardAccess {
     if (leaderless) return 'ShardNoQuorum';
     const held = reasonOfHolds(record.holds);
     if (held !== undefined) return held;
+    if (isTenantPaused(pausesIn(this.#context), record.tenant)) return 'Paused';
     if (record.backedOff && record.readySinceMs > this.#context.clock.wallMs()) {
       return reasonOfPause(record);
     }

@@ -25,7 +25,10 @@ import {
 } from '../model/command.ts';
 import { TschedError } from '../model/errors.ts';
 import type { NodeId, TaskId } from '../model/ids.ts';
+import { refuseTooNew, type TaskChange } from '../model/task-change.ts';
 import {
+  type AttemptControl,
+  type AttemptName,
   type AttemptRef,
   encodeToWorker,
   type FromWorker,
@@ -33,31 +36,32 @@ import {
   type ToWorker,
 } from '../model/worker-protocol.ts';
 import type { Effect } from '../shard/effects.ts';
+import type { LiveAttempt } from '../shard/live-attempt.ts';
 import type { ShardMachine } from '../shard/machine.ts';
 import { RulesAdoption } from './adopt-rules.ts';
+import { isTenantPaused, isUntold, pausesIn, specBytesWith, wishFor } from './attempt-wishes.ts';
 import { background, boundInMs, type NodeContext } from './context.ts';
 import { diskFull } from './disk-room.ts';
 import { GangDesk } from './gang-desk.ts';
 import { keyOf, type Live, mayHaveRun, repeatAcceptedMs, repeatMs } from './live.ts';
 import type { PlacementDesk } from './placement-desk.ts';
-import { overCodes, type QueuedReport, ReportQueue } from './queued-report.ts';
+import { type QueuedReport, ReportQueue } from './queued-report.ts';
 import { Renewals } from './renewals.ts';
 import type { Replica } from './replica.ts';
 import { itemsMax, type SubmitBatch, SubmitQueue } from './submit-queue.ts';
+import { inputsOf } from './task-inputs.ts';
+import type { RowReader } from './workflow-graph.ts';
 
 const scanMs = 500;
 /** A scan that comes later than this finds a leader that was stopped or suspended. */
 const scanLateMs = 5_000;
-
-/** How the leader reads a spec that has left memory. */
-export type SpecReader = (digest: string) => Uint8Array | undefined;
 
 export class ShardLeader {
   readonly replica: Replica;
   readonly machine: ShardMachine;
   readonly #context: NodeContext;
   readonly #desk: PlacementDesk;
-  readonly #readSpec: SpecReader;
+  readonly #readRow: RowReader;
   readonly #self: Actor;
   readonly #rules: RulesAdoption;
   #beganMs: number;
@@ -66,7 +70,7 @@ export class ShardLeader {
   readonly #renewals = new Renewals();
   readonly #gangs: GangDesk;
   readonly #submits: SubmitQueue;
-  readonly #reports = new ReportQueue();
+  readonly #reports: ReportQueue;
   readonly #losing = new Set<string>();
   #flushPlanned = false;
   #stopped = false;
@@ -77,13 +81,13 @@ export class ShardLeader {
     readonly desk: PlacementDesk;
     readonly replica: Replica;
     readonly machine: ShardMachine;
-    readonly readSpec: SpecReader;
+    readonly readRow: RowReader;
   }) {
     this.replica = options.replica;
     this.machine = options.machine;
     this.#context = options.context;
     this.#desk = options.desk;
-    this.#readSpec = options.readSpec;
+    this.#readRow = options.readRow;
     this.#self = { name: `node:${options.context.nodeId}`, tenant: '' };
     this.#rules = new RulesAdoption(this.machine, options.context, rules =>
       this.ask({ kind: 'adopt', rules }),
@@ -91,10 +95,15 @@ export class ShardLeader {
     this.#beganMs = options.context.clock.bootMs();
     this.#scannedMs = this.#beganMs;
     this.#submits = new SubmitQueue(command => this.#propose(command));
+    this.#reports = new ReportQueue({
+      context: options.context,
+      propose: body => this.ask(body),
+      tell: (node, message) => this.#tell(node, message),
+    });
     this.#gangs = new GangDesk({
       shard: options.replica.group,
       machine: options.machine,
-      isEnding: (taskId, fence) => this.#isEnding(keyOf(taskId, fence)),
+      isEnding: (taskId, fence) => this.#isEnding({ taskId, fence }),
       hostOf: node => options.desk.hostOf(node),
       tell: (node, message) => this.#tell(node, message),
     });
@@ -108,6 +117,9 @@ export class ShardLeader {
     };
     this.#cancelScan = this.#context.clock.after(0, scan);
   }
+
+  /** Whether tasks of a tenant are placed: not while it, or the whole cluster, is paused. */
+  readonly mayPlace = (tenant: string): boolean => !isTenantPaused(pausesIn(this.#context), tenant);
 
   get shard(): number {
     return this.replica.group;
@@ -128,8 +140,10 @@ export class ShardLeader {
     return replies;
   }
 
-  cancel(ids: readonly TaskId[], reason: string, actor: Actor): Promise<readonly ItemReply[]> {
-    return this.ask({ kind: 'cancel', items: ids.map(taskId => ({ taskId })), reason }, actor);
+  /** What somebody asks of tasks that are there. */
+  change(change: TaskChange, actor: Actor): Promise<readonly ItemReply[]> {
+    refuseTooNew(change, this.#context.clusterVersion());
+    return this.ask(change, actor);
   }
 
   /** Proposes assignments; the reply to each says whether it holds. */
@@ -160,46 +174,12 @@ export class ShardLeader {
       this.#flushPlanned = false;
       if (this.#stopped) return;
       this.#submits.flush(this.#context.clock.wallMs());
-      this.#flushReports();
-    });
-  }
-
-  #flushReports(): void {
-    for (const [kind, reports] of this.#reports.take()) {
-      background(this.#context, `report ${kind}`, this.#proposeReports(kind, reports));
-    }
-  }
-
-  async #proposeReports(
-    kind: QueuedReport['change']['kind'],
-    reports: readonly QueuedReport[],
-  ): Promise<void> {
-    const items = reports.map(({ ref, change }) => ({
-      taskId: ref.taskId,
-      fence: ref.fence,
-      ...change,
-    }));
-    let replies: readonly ItemReply[];
-    try {
-      replies = await this.ask({ kind, items } as unknown as ShardCommandBody);
-    } finally {
-      this.#reports.done(reports);
-    }
-    if (kind === 'unassign') return;
-    // Whatever the reply was, the shard has decided: a stale report must not be repeated either.
-    reports.forEach(({ ref, from }, position) => {
-      this.#tell(from, { kind: 'reportAck', ...ref, ended: kind === 'finish' });
-      const reply = replies[position];
-      // Nothing of it may live: the renewals of other attempts would keep it alive for ever.
-      if (kind === 'start' && reply?.ok === false && overCodes.has(reply.code)) {
-        this.#tell(from, { kind: 'end', ...ref, reason: 'superseded' });
-      }
+      this.#reports.flush();
     });
   }
 
   #report(ref: AttemptRef, from: NodeId, change: QueuedReport['change']): void {
-    this.#reports.add({ ref, from, change });
-    this.#planFlush();
+    if (this.#reports.add({ ref, from, change })) this.#planFlush();
   }
 
   /** Something the worker of `from` says about an attempt of this shard. */
@@ -232,6 +212,9 @@ export class ShardLeader {
       case 'ended':
         this.#report(ref, from, { kind: 'finish', outcome: message.outcome });
         break;
+      case 'controlled':
+        if (live !== undefined) this.#onControlled(live, from, message);
+        break;
     }
   }
 
@@ -245,6 +228,14 @@ export class ShardLeader {
     this.#losing.add(keyOf(taskId, fence));
     const message = 'the supervisor that it was given to is gone';
     background(this.#context, 'lose', this.#lose([{ taskId, fence }], message));
+  }
+
+  #onControlled(live: Live, from: NodeId, { suspended, capMs }: AttemptControl): void {
+    live.toldCapMs = capMs;
+    live.untold = false;
+    const attempt = this.machine.attempt(live.ref.taskId, live.ref.fence);
+    if (attempt?.suspended === suspended) return;
+    this.#report(live.ref, from, { kind: 'suspended', suspended });
   }
 
   async #onRenew(
@@ -262,7 +253,7 @@ export class ShardLeader {
         attempt?.node === from &&
         attempt.incarnation === incarnation &&
         attempt.ending === undefined &&
-        !this.#isEnding(keyOf(ask.taskId, ask.fence))
+        !this.#isEnding(ask)
       );
     });
     this.#tell(from, {
@@ -275,9 +266,12 @@ export class ShardLeader {
   }
 
   /** Whether the end of this attempt was decided and is not applied yet. */
-  #isEnding(key: string): boolean {
-    const reports = this.#reports;
-    return this.#losing.has(key) || reports.has('unassign', key) || reports.has('finish', key);
+  #isEnding(attempt: AttemptName): boolean {
+    return (
+      this.#losing.has(keyOf(attempt.taskId, attempt.fence)) ||
+      this.#reports.isUnderWay('unassign', attempt) ||
+      this.#reports.isUnderWay('finish', attempt)
+    );
   }
 
   #tell(node: NodeId, message: ToWorker): void {
@@ -292,6 +286,7 @@ export class ShardLeader {
           this.#track(effect.taskId, effect.fence);
           break;
         case 'cancelling':
+        case 'controlled':
           this.#repeat(this.#live.get(keyOf(effect.taskId, effect.fence)));
           break;
         case 'attemptEnded':
@@ -321,6 +316,8 @@ export class ShardLeader {
       sentMs: 0,
       accepted: false,
       dispatches,
+      toldCapMs: undefined,
+      untold: false,
     };
     this.#live.set(keyOf(taskId, fence), live);
     this.#repeat(live);
@@ -340,9 +337,18 @@ export class ShardLeader {
       this.#tell(live.node, { kind: 'end', ...live.ref, reason: attempt.ending });
       return;
     }
-    if (attempt.state === 'running' || this.#isEnding(keyOf(taskId, fence))) return;
-    const spec = this.machine.specBytes(attempt.digest) ?? this.#readSpec(attempt.digest);
+    if (attempt.state === 'assigned' && !this.#isEnding(live.ref)) this.#dispatch(live, attempt);
+    // Behind the dispatch: a worker takes no notice of an attempt that it does not know.
+    const wish = wishFor(attempt, pausesIn(this.#context));
+    live.untold = isUntold(attempt, wish, live.toldCapMs);
+    if (live.untold) this.#tell(live.node, { kind: 'control', ...live.ref, ...wish });
+  }
+
+  #dispatch(live: Live, attempt: LiveAttempt): void {
+    const { taskId, digest } = attempt;
+    const spec = this.machine.specBytes(digest) ?? this.#readRow(this.machine.specKey(digest));
     if (spec === undefined) {
+      const { taskId } = attempt;
       this.#context.log.error('the spec of a task is missing', { task: taskId, shard: this.shard });
       return;
     }
@@ -354,8 +360,9 @@ export class ShardLeader {
       renewed: this.#renewals.sequence(live),
       run: attempt.run,
       arrayIndex: attempt.arrayIndex,
-      spec,
+      spec: specBytesWith(spec, attempt.overrides),
       boundInMs: boundInMs(this.#context, attempt.boundMs),
+      inputs: inputsOf(this.machine, this.#readRow, taskId),
     });
   }
 
@@ -366,7 +373,7 @@ export class ShardLeader {
     this.#scannedMs = nowMs;
     const lost: FenceItem[] = [];
     for (const [key, live] of this.#live) {
-      const patience = live.accepted ? repeatAcceptedMs : repeatMs;
+      const patience = live.accepted && !live.untold ? repeatAcceptedMs : repeatMs;
       if (nowMs - live.sentMs >= patience) this.#repeat(live);
       const fromMs = Math.max(this.#renewals.receivedMs(live), live.sinceMs, this.#beganMs);
       if (nowMs - fromMs <= live.leaseMs * 1.1 + 1_000) continue;

@@ -43,7 +43,10 @@ export function askedAgain({ idempotencyKey: _, delayMs: __, ...spec }: TaskSpec
  * for example, which has to go to a newer leader; or one that asks for what not every node of the
  * cluster reads yet.
  */
-export function refuseUnreadable({ specs }: SubmitBatch, clusterVersion: number): void {
+export function refuseUnreadable(
+  { specs }: Pick<SubmitBatch, 'specs'>,
+  clusterVersion: number,
+): void {
   for (const { digest, bytes } of specs) {
     try {
       decodeSpec(bytes);

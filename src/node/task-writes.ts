@@ -1,5 +1,5 @@
 /**
- * Submits and cancels: routed to the leader of each task's shard and repeated there, with the same
+ * Submits and changes: routed to the leader of each task's shard and repeated there, with the same
  * IDs, until the answer is known or the time is up. Repeating is safe: apply knows a task by its
  * ID.
  */
@@ -9,13 +9,19 @@ import { type ShardId, slotOfId, type TaskId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
 import { keySlot, type SlotTable } from '../model/slots.ts';
 import type { TaskSpec } from '../model/spec.ts';
+import { isTaskChange, type TaskChangeKind, type TaskRequest } from '../model/task-change.ts';
 import { type NodeTotals, neverFits } from '../placement/explain.ts';
-import type { SubmitReply, SubmitRequest } from '../ports/node-api.ts';
+import type { PlannedTask } from '../ports/control-api.ts';
+import type { SubmitRequest } from '../ports/node-api.ts';
+import type { SubmitReply } from '../ports/submit-reply.ts';
 import { demandOf } from '../shard/memory/traits.ts';
+import { isTenantPaused, pausesIn } from './attempt-wishes.ts';
 import type { NodeContext } from './context.ts';
-import { encodeCancel, encodeSubmit } from './forwarded.ts';
+import { encodeChange, encodeSubmit } from './forwarded.ts';
 import type { IdDraw } from './id-draw.ts';
+import { type PlanQuestion, planTasks } from './plan-tasks.ts';
 import type { Admission } from './reservations.ts';
+import type { Scheduler } from './scheduler.ts';
 import type { ShardLeaders } from './shard-leaders.ts';
 import {
   type Encoded,
@@ -37,6 +43,7 @@ interface Unfit {
 
 export class TaskWrites {
   readonly #context: NodeContext;
+  readonly #scheduler: Pick<Scheduler, 'rooms' | 'placeable'>;
   readonly #draw: IdDraw;
   readonly #table: () => SlotTable;
   /** Every node that may run tasks, for telling `neverFits`. */
@@ -49,6 +56,7 @@ export class TaskWrites {
 
   constructor(deps: {
     readonly context: NodeContext;
+    readonly scheduler: Pick<Scheduler, 'rooms' | 'placeable'>;
     readonly leaders: ShardLeaders;
     readonly draw: IdDraw;
     readonly table: () => SlotTable;
@@ -59,6 +67,7 @@ export class TaskWrites {
   }) {
     this.#inFlightMax = deps.inFlightMax ?? limits.submitsInFlightMax;
     this.#context = deps.context;
+    this.#scheduler = deps.scheduler;
     this.#leaders = deps.leaders;
     this.#draw = deps.draw;
     this.#table = deps.table;
@@ -79,15 +88,27 @@ export class TaskWrites {
   }
 
   async submit(requests: readonly SubmitRequest[], actor: Actor): Promise<SubmitReply[]> {
-    if (this.#inFlight + requests.length > this.#inFlightMax) {
-      const refusal = refusalOf('overloaded', 'too many submits wait for consensus here', 500);
-      return requests.map(() => refusal);
+    return await this.bounded(
+      requests.length,
+      () => this.#submit(requests, actor),
+      refusal => requests.map(() => refusal),
+    );
+  }
+
+  /** Submits so many tasks, unless too many are under way already. */
+  async bounded<Reply>(
+    count: number,
+    submit: () => Promise<Reply>,
+    refused: (refusal: SubmitReply) => Reply,
+  ): Promise<Reply> {
+    if (this.#inFlight + count > this.#inFlightMax) {
+      return refused(refusalOf('overloaded', 'too many submits wait for consensus here', 500));
     }
-    this.#inFlight += requests.length;
+    this.#inFlight += count;
     try {
-      return await this.#submit(requests, actor);
+      return await submit();
     } finally {
-      this.#inFlight -= requests.length;
+      this.#inFlight -= count;
     }
   }
 
@@ -134,6 +155,24 @@ export class TaskWrites {
       [...byShard].map(([shard, items]) => this.#submitShard(shard, items, actor, replies)),
     );
     return replies;
+  }
+
+  /** What would become of tasks, but those of a `refusal`; nothing is submitted. */
+  plan(tasks: PlanQuestion['tasks'], refusal: PlanQuestion['refusal']): PlannedTask[] {
+    const { clock, random } = this.#context;
+    const pauses = pausesIn(this.#context);
+    return planTasks({
+      tasks,
+      refusal: spec => this.unfit(spec) ?? refusal(spec),
+      heldBack: tenant => {
+        if (isTenantPaused(pauses, tenant)) return 'Paused';
+        return this.#scheduler.rooms?.holdsBack(tenant) === true ? 'Quota' : undefined;
+      },
+      views: this.#scheduler.placeable(),
+      nowMs: clock.nowMs(),
+      wallMs: clock.wallMs(),
+      seed: random.uint32(),
+    });
   }
 
   /**
@@ -190,14 +229,16 @@ export class TaskWrites {
     }
   }
 
-  cancel(ids: readonly TaskId[], reason: string, actor: Actor): Promise<SubmitReply[]> {
-    return this.perShard(ids, (shard, mine) =>
-      this.#leaders.ask(
+  /** What somebody asks of tasks, whichever shards they are in; replies in their order. */
+  change(ids: readonly TaskId[], asked: TaskRequest, actor: Actor): Promise<SubmitReply[]> {
+    return this.perShard(ids, (shard, mine) => {
+      const change = { ...asked, items: mine.map(taskId => ({ taskId })) };
+      return this.#leaders.ask(
         shard,
-        leader => leader.cancel(mine, reason, actor),
-        () => ({ method: 'cancel', payload: encodeCancel(shard, mine, reason, actor) }),
-      ),
-    );
+        leader => leader.change(change, actor),
+        () => ({ method: methodOf(change.kind), payload: encodeChange(shard, change, actor) }),
+      );
+    });
   }
 
   /** Asks every shard of the tasks once; replies in the order of the tasks. */
@@ -238,12 +279,16 @@ export class TaskWrites {
         return await submitAt(leader, command, command.actor);
       }),
     );
-    peers.handle('cancel', (_from, payload) =>
-      this.#leaders.forwarded(payload, async (shard, command) => {
-        if (command.kind !== 'cancel') throw new TschedError('badRequest', 'not a cancel');
-        const ids = command.items.map(item => item.taskId);
-        return await this.#leaders.leading(shard).cancel(ids, command.reason, command.actor);
-      }),
-    );
+    for (const method of ['cancel', 'change']) {
+      peers.handle(method, (_from, payload) =>
+        this.#leaders.forwarded(payload, async (shard, command) => {
+          if (!isTaskChange(command)) throw new TschedError('badRequest', 'not a change');
+          return await this.#leaders.leading(shard).change(command, command.actor);
+        }),
+      );
+    }
   }
 }
+
+/** Nodes of the program before know the one; the others go only where all know them. */
+const methodOf = (kind: TaskChangeKind): string => (kind === 'cancel' ? 'cancel' : 'change');

@@ -9,7 +9,8 @@ import { burstOf, isMetered, type Plan } from '../model/plan.ts';
 import { formatSize } from '../model/resources.ts';
 import type { TaskSpec } from '../model/spec.ts';
 import { formatDuration } from '../model/time.ts';
-import type { SubmitReply, SubmitRequest } from '../ports/node-api.ts';
+import type { SubmitRequest } from '../ports/node-api.ts';
+import type { SubmitReply } from '../ports/submit-reply.ts';
 import type { Refused } from '../quota/entry.ts';
 import type { RegistryMachine } from '../registry/machine.ts';
 import type { RateLimiter } from './rate-limiter.ts';
@@ -28,6 +29,11 @@ interface Asking {
   readonly spec: TaskSpec;
   readonly arrayId?: string | undefined;
 }
+
+/** Tasks that are let in together or not at all. */
+type Whole =
+  | { readonly ok: true; readonly specs: readonly TaskSpec[] }
+  | (SubmitReply & { readonly ok: false });
 
 /** Requests that are let in together: the tasks of an array, or one. */
 interface Unit {
@@ -95,14 +101,14 @@ export class TenantGate {
 
   /** A spec as its plan lets it in; nothing is counted. Throws where the plan does not. */
   check(spec: TaskSpec): TaskSpec {
-    const verdict = this.#judge(spec);
+    const verdict = this.judge(spec);
     if (!verdict.ok) throw new TschedError(verdict.code, verdict.message);
     return verdict.spec;
   }
 
   #judgeAll(requests: readonly Asking[]): Map<TaskSpec, Judged> {
     const judged = new Map<TaskSpec, Judged>();
-    for (const { spec } of requests) if (!judged.has(spec)) judged.set(spec, this.#judge(spec));
+    for (const { spec } of requests) if (!judged.has(spec)) judged.set(spec, this.judge(spec));
     return judged;
   }
 
@@ -146,7 +152,8 @@ export class TenantGate {
       }
     };
     const possible = units.filter(unit => {
-      const message = neverAtOnce(unit, tenant, plan);
+      const what = unit.isGang ? 'a gang' : 'an array';
+      const message = neverAtOnce(what, unit.positions.length, tenant, plan);
       if (message !== undefined) refuse(unit, { code: 'tooLarge', message });
       return message === undefined;
     });
@@ -158,11 +165,39 @@ export class TenantGate {
     });
   }
 
+  /** Tasks of one tenant that are one thing: as the plan lets them in, or why it lets none in. */
+  async whole(what: string, specs: readonly TaskSpec[]): Promise<Whole> {
+    const allowed: TaskSpec[] = [];
+    let plan: Plan | undefined;
+    for (const spec of specs) {
+      const verdict = this.judge(spec);
+      if (!verdict.ok) {
+        const message = `task ${spec.name}: ${verdict.message}`;
+        return this.#refused(spec.tenant, { code: verdict.code, message });
+      }
+      allowed.push(verdict.spec);
+      ({ plan } = verdict);
+    }
+    if (plan === undefined || !isMetered(plan)) return { ok: true, specs: allowed };
+    const { tenant } = allowed[0]!;
+    const message = neverAtOnce(what, allowed.length, tenant, plan);
+    if (message !== undefined) return this.#refused(tenant, { code: 'tooLarge', message });
+    const [over] = await this.#limiter.take(tenant, plan, [allowed.length]);
+    if (over !== undefined) return this.#refused(tenant, refusalOf(over, tenant, plan));
+    return { ok: true, specs: allowed };
+  }
+
+  #refused(tenant: string, refusal: Refusal): Whole {
+    this.#count(tenant);
+    return { ok: false, ...refusal };
+  }
+
   #count(tenant: string): void {
     this.refused.set(tenant, (this.refused.get(tenant) ?? 0) + 1);
   }
 
-  #judge(spec: TaskSpec): Judged {
+  /** Whether its plan allows such a task at any time; nothing is charged. */
+  judge(spec: TaskSpec): Judged {
     const { tenant } = spec;
     const machine = this.#machine();
     if (machine?.cluster() === undefined) {
@@ -207,8 +242,7 @@ function notInPlan({ tier, capMs, request, gang = 1 }: TaskSpec, plan: Plan): st
 }
 
 /** Why so many tasks could not be let in together even if nothing else came. */
-function neverAtOnce({ positions, isGang }: Unit, tenant: string, plan: Plan): string | undefined {
-  const count = positions.length;
+function neverAtOnce(whole: string, count: number, tenant: string, plan: Plan): string | undefined {
   const bounds = [
     ['at once', burstOf(plan)],
     ['an hour', plan.submitsPerHour],
@@ -216,8 +250,7 @@ function neverAtOnce({ positions, isGang }: Unit, tenant: string, plan: Plan): s
   ] as const;
   const over = bounds.find(([, most]) => most !== undefined && count > most);
   if (over === undefined) return undefined;
-  const many = isGang ? 'a gang' : 'an array';
-  const what = count === 1 ? 'a task is' : `${many} of ${count} tasks is`;
+  const what = count === 1 ? 'a task is' : `${whole} of ${count} tasks is`;
   return `${what} more than tenant ${tenant} may have ${over[0]}: ${over[1]}`;
 }
 

@@ -88,6 +88,7 @@ export class WorkerHost {
     this.#hello = await this.#runner.start({
       onStarted: (key, startedAtMs) =>
         this.#perform(this.#reactor.onStarted(key, startedAtMs, clock.bootMs())),
+      onControlled: (key, control) => this.#perform(this.#reactor.onControlled(key, control)),
       onEnded: (key, outcome) => this.#perform(this.#reactor.onEnded(key, outcome, clock.bootMs())),
       onSupervisor: hello => {
         this.#hello = hello;
@@ -162,6 +163,9 @@ export class WorkerHost {
         case 'end':
           this.#runner.end(action.key, action.outcomeKind);
           break;
+        case 'control':
+          this.#runner.control(action.key, action.control);
+          break;
         case 'renewRunner':
           this.#runner.renew(action.shards);
           break;
@@ -234,6 +238,9 @@ export class WorkerHost {
       graceMs: spec.graceMs,
       leaseMs: spec.leaseMs,
       outputBytesMax: spec.outputBytesMax,
+      inputs: launch.inputs,
+      // Outcomes with an output are bytes of cluster version 3.
+      handsOn: this.#context.clusterVersion() >= 3,
     };
   }
 

@@ -47,6 +47,15 @@ export function checkRegistry(state: RegistryState): void {
       `replica ${replica.replicaId}: seated and reported differ`,
     );
   }
+  for (const newest of state.templates.newest()) {
+    const { tenant, name, revision } = newest;
+    const head = state.templates.head(tenant, name);
+    assert(head?.deletedAtMs === undefined, `template ${name} is there and was deleted`);
+    assert(revision <= head!.lastRevision, `revision ${revision} of ${name} is above its last`);
+    const numbers = state.templates.revisions(tenant, name).map(one => one.revision);
+    const grow = numbers.every((number, place) => place === 0 || number > numbers[place - 1]!);
+    assert(grow, `revisions of ${name} grow`);
+  }
   for (const [sha256, token] of state.tokens) assert(sha256 === token.sha256, 'token by its hash');
 }
 

@@ -4,8 +4,8 @@
  *
  *   m meta · c cluster · n node · r replica id · g group · s slot table · o setting · t token (by
  *   sha256) · j join secret (by sha256) · d drain of a node · x store that was
- *   replaced · i tier (by name), where something of it was set · p plan · u tenant
- *   v reservation (by name)
+ *   replaced · i tier (by name), where something of it was set · p plan · u tenant · l pause of
+ *   placement · e template (eh head, er revision) · v reservation (by name)
  *
  * Rows stand for the state at one applied index, which the store keeps beside them.
  */
@@ -30,6 +30,7 @@ import {
   writeTierChanges,
   writeToken,
 } from './fields.ts';
+import { readPause, writePause } from './pauses.ts';
 import { nodeStates, type RegistryState } from './state.ts';
 
 const version = 1;
@@ -140,6 +141,14 @@ function writeNamedRow(writer: ByteWriter, state: RegistryState, row: string): b
       writeTierChanges(writer, changesOf(values));
       return true;
     }
+    case 'l': {
+      const pause = state.pauses.get(name);
+      if (pause === undefined) return false;
+      writePause(writer, pause);
+      return true;
+    }
+    case 'e':
+      return state.templates.writeRow(writer, name);
     case 'v': {
       const reservation = state.reservations.get(name);
       if (reservation === undefined) return false;
@@ -263,6 +272,12 @@ function readNamedRow(state: RegistryState, row: string, reader: ByteReader): vo
       state.tiers.set(tier, changeTier({}, readTierChanges(reader)));
       return;
     }
+    case 'l':
+      state.pauses.set(row.slice(1), readPause(reader));
+      return;
+    case 'e':
+      state.templates.readRow(row.slice(1), reader);
+      return;
     default:
       throw new DecodeError(`registry row of an unknown kind: ${row}`);
   }

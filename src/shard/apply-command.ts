@@ -1,27 +1,35 @@
 /** Which file applies which command. */
 import { unreachable } from '../model/assert.ts';
 import type { ItemReply, ShardCommand } from '../model/command.ts';
+import { applyAcknowledge } from './commands/acknowledge.ts';
 import { applyAdopt } from './commands/adopt.ts';
 import { applyAssign } from './commands/assign.ts';
 import { applyAssignGang } from './commands/assign-gang.ts';
 import { applyBackfill } from './commands/backfill.ts';
 import { applyCancel } from './commands/cancel.ts';
+import { applyCancelWorkflow } from './commands/cancel-workflow.ts';
 import { applyCharge } from './commands/charge.ts';
 import { applyCreateSchedule } from './commands/create-schedule.ts';
 import { applyDeleteSchedule } from './commands/delete-schedule.ts';
+import { applyDeliver } from './commands/deliver.ts';
 import { applyExpire } from './commands/expire.ts';
 import { applyFinish } from './commands/finish.ts';
 import { applyFire } from './commands/fire.ts';
 import { applyLose } from './commands/lose.ts';
 import { applyOverdue } from './commands/overdue.ts';
+import { applyPause } from './commands/pause.ts';
 import { applyPauseSchedule } from './commands/pause-schedule.ts';
 import { applyPurge } from './commands/purge.ts';
 import { applyRecover } from './commands/recover.ts';
 import { applyReplay } from './commands/replay.ts';
+import { applyResume } from './commands/resume.ts';
 import { applyStart } from './commands/start.ts';
 import { applySubmit, type PreparedSpec } from './commands/submit.ts';
+import { applySubmitWorkflow } from './commands/submit-workflow.ts';
+import { applySuspended } from './commands/suspended.ts';
 import { applyTriggerSchedule } from './commands/trigger-schedule.ts';
 import { applyUnassign } from './commands/unassign.ts';
+import { applyUpdate } from './commands/update.ts';
 import type { Turn } from './turn.ts';
 
 /** The replies to its items, in their order. */
@@ -73,6 +81,22 @@ export function applyCommand(
       return applyPauseSchedule(turn, command);
     case 'deleteSchedule':
       return applyDeleteSchedule(turn, command);
+    case 'acknowledge':
+      return applyAcknowledge(turn, command);
+    case 'cancelWorkflow':
+      return applyCancelWorkflow(turn, command);
+    case 'deliver':
+      return applyDeliver(turn, command);
+    case 'pause':
+      return applyPause(turn, command);
+    case 'resume':
+      return applyResume(turn, command);
+    case 'submitWorkflow':
+      return applySubmitWorkflow(turn, command, specs);
+    case 'suspended':
+      return applySuspended(turn, command);
+    case 'update':
+      return applyUpdate(turn, command);
     default:
       return unreachable(command, 'shard command');
   }

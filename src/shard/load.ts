@@ -40,7 +40,10 @@ export class RowLoader {
       if (kind === rowKind.meta) this.#meta = decodeMeta(value);
       else if (kind === rowKind.task) this.#loadTask(value);
       else if (kind === rowKind.spec) loadSpec(state, key, value);
-      else if (kind === rowKind.schedule) state.schedules.loadOrigin(value);
+      else if (kind === rowKind.outbox || kind === rowKind.inbox) state.mail.load(key, value);
+      else if (kind === rowKind.workflow || kind === rowKind.graph) {
+        state.workflows.load(key, value);
+      } else if (kind === rowKind.schedule) state.schedules.loadOrigin(value);
       else if (kind === rowKind.standing) state.schedules.loadStanding(key, value);
       else if (kind === rowKind.hourBudget) state.hourBudgets.load(key, value);
       else if (kind === rowKind.deadLetter) state.deadLetters.load(key, value);
@@ -105,22 +108,32 @@ function loadUnsettled(
   table.setReadySince(row, record.readySinceMs);
   table.setBackedOff(row, record.backedOff);
   table.setHolds(row, record.holds);
-  table.setMissedBound(row, record.boundMissed);
+  table.setMissedBound(row, record.boundMissed === true);
+  const { workflow, dependency, dependents } = record;
   const isPlain =
     record.attempts.length === 0 &&
+    (workflow ?? dependency ?? dependents) === undefined &&
     record.retryOf === undefined &&
     record.arrayId === undefined &&
     record.arrayIndex === undefined &&
-    record.firing === undefined;
+    record.firing === undefined &&
+    record.pause === undefined &&
+    record.update === undefined;
   if (isPlain) return;
   const detail = table.ensureDetail(row);
   detail.retryOf = record.retryOf;
   detail.arrayId = record.arrayId;
   detail.arrayIndex = record.arrayIndex;
   detail.firing = record.firing;
+  detail.workflow = workflow;
+  detail.dependency = dependency && { ...dependency };
+  detail.dependents = dependents && new Set(dependents);
   detail.cancelRequested = record.cancelRequested;
   detail.avoid = record.avoid;
   detail.supervisorsLost = record.supervisorsLost ?? 0;
+  detail.pause = record.pause;
+  detail.update = record.update;
+  detail.suspended = record.suspended === true;
   detail.recall = record.recall;
   const live = head.state === stateCode.waiting ? undefined : record.attempts.at(-1);
   detail.ended = live === undefined ? record.attempts : record.attempts.slice(0, -1);

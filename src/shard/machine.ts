@@ -16,12 +16,14 @@ import { hashText } from '../model/slots.ts';
 import type { TaskEvent, TaskState } from '../model/task.ts';
 import { applyCommand } from './apply-command.ts';
 import { checkRules } from './commands/adopt.ts';
+import { settleDependents } from './commands/dependents.ts';
 import { prepareSpecs } from './commands/submit.ts';
 import type { Applied } from './effects.ts';
 import { encodeRows } from './encode-rows.ts';
 import { startQueued } from './firing.ts';
 import { checkState } from './invariants.ts';
 import { digestBytes, digestWords, metaKey, specKey, taskKey } from './keys.ts';
+import { ShardLinks } from './links.ts';
 import { type LiveAttempt, liveAttempt } from './live-attempt.ts';
 import { RowLoader, type StateRow } from './load.ts';
 import { firstInIdOrder, rowsInIdOrder } from './memory/id-order.ts';
@@ -57,11 +59,14 @@ interface IdQuery {
 
 export class ShardMachine {
   readonly #state: ShardState;
+  /** What is asked of messages and workflows. */
+  readonly links: ShardLinks;
   #loader: RowLoader | undefined;
   #applied = 0;
 
   constructor(options: { readonly shard: number }) {
     this.#state = new ShardState(options.shard);
+    this.links = new ShardLinks(this.#state);
   }
 
   /** The next rows of what is stored, in key order; all of them before anything else. */
@@ -96,22 +101,25 @@ export class ShardMachine {
     const state = this.#state;
     const command = decodeShardCommand(data);
     if (command.kind === 'adopt') checkRules(command);
-    const specs = 'specs' in command ? prepareSpecs(state, command) : [];
+    const specs = 'specs' in command ? prepareSpecs(state, command.specs) : [];
     const { released } = state;
     state.beginCommand(index, command.atMs);
-    const turn: Turn = { state, actor: command.actor, effects: [], readyChanged: false };
+    const changed = { readyChanged: false, messagesChanged: false };
+    const turn: Turn = { state, actor: command.actor, effects: [], ...changed };
     const replies = applyCommand(turn, command, specs);
+    settleDependents(turn);
     startQueued(turn);
     for (const reply of replies) foldReply(state, reply);
     if (turn.readyChanged || state.released !== released)
       turn.effects.push({ kind: 'readyChanged' });
+    if (turn.messagesChanged) turn.effects.push({ kind: 'messagesChanged' });
     this.#applied = index;
     return { replies, effects: turn.effects };
   }
 
   get dirtyRows(): number {
-    const { flush, hourBudgets, schedules } = this.#state;
-    return flush.rowCount + hourBudgets.dirtyRows + schedules.dirtyRows;
+    const { flush, schedules } = this.#state;
+    return flush.rowCount + schedules.dirtyRows;
   }
 
   /** An estimate. */
@@ -135,8 +143,7 @@ export class ShardMachine {
     }
     for (const row of encodeRows(state, taken.rows)) rows.push(row);
     for (const row of state.schedules.takeRows()) rows.push(row);
-    for (const row of state.hourBudgets.take()) rows.push(row);
-    rows.push(...taken.others);
+    rows.push(...taken.side);
     return { applied: this.#applied, rows, token: taken.token };
   }
 
@@ -194,11 +201,16 @@ export class ShardMachine {
 
   /**
    * What the planner may place: the first ready tasks of each lane, at most `limitPerDemand` of
-   * each, the lane with the earliest bound first. `nowMs` is the leader's clock and ends back-offs.
+   * each, the lane with the earliest bound first. `nowMs` is the leader's clock and ends back-offs;
+   * tenants that `mayPlace` refuses are passed over.
    */
-  readyBatches(limitPerDemand: number, nowMs: number): ReadyBatch[] {
+  readyBatches(
+    limitPerDemand: number,
+    nowMs: number,
+    mayPlace: (tenant: string) => boolean = () => true,
+  ): ReadyBatch[] {
     const { gangs, ready } = this.#state;
-    return gangs.withMembers(ready.batches(limitPerDemand, nowMs), id => this.#row(id));
+    return gangs.withMembers(ready.batches(limitPerDemand, nowMs, mayPlace), id => this.#row(id));
   }
 
   readyCount(nowMs: number): number {

@@ -10,8 +10,8 @@
  *   retryOf? · arrayId? · arrayIndex? · cancelRequested? (reason, by) · avoid[] · attempts[] ·
  *   outcome? · reason
  *
- * A row of version 2 has a list of tagged fields behind that (`extra`), for what only some tasks
- * have; a task without any is written as version 1.
+ * A row of version 2 has a list of tagged fields behind that (`record-extras.ts`), for what only
+ * some tasks have; a task without any is written as version 1.
  */
 import { type Outcome, readOutcome, writeOutcome } from '../model/attempt.ts';
 import { ByteReader, ByteWriter, DecodeError } from '../model/bytes.ts';
@@ -20,15 +20,10 @@ import { limits } from '../model/limits.ts';
 import { type TaskState, taskStates } from '../model/task.ts';
 import { digestBytes, digestHex, digestLength, digestWords } from './keys.ts';
 import { idWordCount, idWordMask, packId, unpackId } from './memory/id-words.ts';
-import {
-  type AttemptRecord,
-  type CancelRequest,
-  type FiringOf,
-  type Recall,
-  recallKinds,
-} from './memory/task-detail.ts';
+import type { AttemptRecord, CancelRequest } from './memory/task-detail.ts';
+import { extrasOf, noExtras, type RecordExtras, readExtras, writeExtras } from './record-extras.ts';
 
-export interface TaskRecord {
+export interface TaskRecord extends RecordExtras {
   readonly id: TaskId;
   /** Of its spec: 32 hexadecimal digits. */
   readonly digest: string;
@@ -46,22 +41,11 @@ export interface TaskRecord {
   /** State time; the end of the back-off while `backedOff`. */
   readonly readySinceMs: number;
   readonly backedOff: boolean;
-  /** Bits of `holdKinds`. */
-  readonly holds: number;
-  /** Its start bound passed before it had started. */
-  readonly boundMissed: boolean;
-  /** Its place in the line of its key, while it is unsettled and stands in one. */
-  readonly lineNumber?: number | undefined;
-  /** Supervisors that ended under it; missing for none. */
-  readonly supervisorsLost?: number | undefined;
   readonly settledAtMs?: number | undefined;
   readonly retryOf?: TaskId | undefined;
   readonly arrayId?: TaskId | undefined;
   readonly arrayIndex?: number | undefined;
-  readonly firing?: FiringOf | undefined;
   readonly cancelRequested?: CancelRequest | undefined;
-  /** Of the live attempt of a task of a gang. */
-  readonly recall?: Recall | undefined;
   readonly avoid: readonly NodeId[];
   /** Oldest first; the last is live while the task is assigned or running. */
   readonly attempts: readonly AttemptRecord[];
@@ -73,16 +57,6 @@ export interface TaskRecord {
 
 const plainVersion = 1;
 const extendedVersion = 2;
-
-/** Tags of the fields of version 2: append-only; a retired one stays listed. */
-const extra = {
-  holds: 1,
-  recall: 4,
-  firing: 12,
-  boundMissed: 16,
-  lineNumber: 21,
-  supervisorsLost: 22,
-} as const;
 
 const keyedFlag = 1;
 const backedOffFlag = 2;
@@ -153,82 +127,7 @@ export function writeTaskRow(
   writer.optional(record.outcome, writeOutcome);
   writer.text(record.reason);
   if (extras.length === 0) return;
-  writer.list(extras, (w, [tag, write]) => w.varint(tag).nested(write));
-}
-
-type Extra = readonly [tag: number, write: (body: ByteWriter) => void];
-
-const noExtras: readonly Extra[] = [];
-
-/** What a task has beyond version 1, by ascending tag. */
-function extrasOf(record: TaskRecordBody): readonly Extra[] {
-  const { holds, recall, firing, boundMissed, lineNumber, supervisorsLost } = record;
-  const isPlain = holds === 0 && !recall && !firing && !boundMissed;
-  if (isPlain && lineNumber === undefined && !supervisorsLost) return noExtras;
-  const extras: Extra[] = [];
-  if (holds !== 0) extras.push([extra.holds, w => w.varint(holds)]);
-  if (recall !== undefined) extras.push([extra.recall, w => writeRecall(w, recall)]);
-  if (firing !== undefined) {
-    extras.push([extra.firing, w => w.text(firing.schedule).varint(firing.occurrenceMs)]);
-  }
-  if (boundMissed) extras.push([extra.boundMissed, () => undefined]);
-  if (lineNumber !== undefined) extras.push([extra.lineNumber, w => w.varint(lineNumber)]);
-  if (supervisorsLost) extras.push([extra.supervisorsLost, w => w.varint(supervisorsLost)]);
-  return extras;
-}
-
-function writeRecall(writer: ByteWriter, { kind, reason }: Recall): void {
-  writer.u8(recallKinds.indexOf(kind)).text(reason);
-}
-
-function readRecall(reader: ByteReader): Recall {
-  const kind = recallKinds[reader.u8()];
-  if (kind === undefined) throw new DecodeError('unknown recall');
-  return { kind, reason: reader.text(textBytesMax) };
-}
-
-interface Extras {
-  holds: number;
-  recall?: Recall;
-  firing?: FiringOf;
-  boundMissed: boolean;
-  lineNumber?: number;
-  supervisorsLost?: number;
-}
-
-const emptyExtras = (): Extras => ({ holds: 0, boundMissed: false });
-
-function readExtras(reader: ByteReader): Extras {
-  const extras = emptyExtras();
-  const readOne = (r: ByteReader): void => {
-    const tag = r.varint();
-    const body = new ByteReader(r.bytes(textBytesMax));
-    switch (tag) {
-      case extra.holds:
-        extras.holds = body.varint();
-        break;
-      case extra.recall:
-        extras.recall = readRecall(body);
-        break;
-      case extra.firing:
-        extras.firing = { schedule: body.text(textBytesMax), occurrenceMs: body.varint() };
-        break;
-      case extra.boundMissed:
-        extras.boundMissed = true;
-        break;
-      case extra.lineNumber:
-        extras.lineNumber = body.varint();
-        break;
-      case extra.supervisorsLost:
-        extras.supervisorsLost = body.varint();
-        break;
-      default:
-        throw new DecodeError(`task row: unknown field ${tag}, written by a newer version`);
-    }
-    body.end(`field ${tag} of a task row`);
-  };
-  reader.list(readOne);
-  return extras;
+  writeExtras(writer, extras);
 }
 
 /** What loading needs of every row, settled or not. */
@@ -301,7 +200,7 @@ export function decodeTaskRow(bytes: Uint8Array): TaskRecord {
     attempts: reader.list(readAttempt, limits.attemptsKept + 1),
     outcome: reader.optional(readOutcome),
     reason: reader.text(textBytesMax),
-    ...(head.isExtended ? readExtras(reader) : emptyExtras()),
+    ...(head.isExtended ? readExtras(reader) : noExtras),
   };
   reader.end('task row');
   return record;

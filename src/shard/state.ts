@@ -9,11 +9,10 @@
  * holds.
  */
 import { assert } from '../model/assert.ts';
-import { attemptOf, epochMax, nextFence, type Outcome } from '../model/attempt.ts';
+import { attemptOf, nextFence, type Outcome } from '../model/attempt.ts';
 import type { SubmitItem } from '../model/command.ts';
-import type { NodeId, TaskId } from '../model/ids.ts';
+import type { NodeId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
-import { mix32 } from '../model/slots.ts';
 import { type EventKind, eventKinds, type HoldKind, holdBit, taskStates } from '../model/task.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { DueTasks } from './due.ts';
@@ -21,6 +20,7 @@ import { EventRing } from './events.ts';
 import { FlushTracker } from './flush.ts';
 import { Gangs } from './gangs.ts';
 import { Lines } from './lines.ts';
+import { Mailbox } from './mailbox.ts';
 import { HourBudgets } from './memory/hour-budgets.ts';
 import { idWordCount, packId } from './memory/id-words.ts';
 import { KnownKeys, SettledIds } from './memory/known-ids.ts';
@@ -31,16 +31,18 @@ import { SpecUses } from './memory/spec-uses.ts';
 import type { AttemptRecord } from './memory/task-detail.ts';
 import { isSettledCode, stateCode, TaskTable } from './memory/task-table.ts';
 import { TenantUses } from './memory/tenant-use.ts';
-import type { Expired, Meta } from './meta.ts';
+import type { Meta } from './meta.ts';
 import { ReadyQueue } from './ready.ts';
-import { failureRules, firstRules } from './rules.ts';
+import { failureRules } from './rules.ts';
 import { ScheduleBook } from './schedules.ts';
-import { beginOf, instantMaxMs, stateTimeAfter, timeJumpMaxMs } from './state-time.ts';
+import { ShardNumbers } from './shard-numbers.ts';
+import { beginOf } from './state-time.ts';
+import { WorkflowTable } from './workflows.ts';
 
 /** What `lookUp` answers where the ID is not that of an unsettled task. */
 export const lookup = { settled: -1, unknown: -2, malformed: -3 } as const;
 
-export class ShardState {
+export class ShardState extends ShardNumbers {
   readonly table = new TaskTable();
   readonly specs = new SpecTable();
   readonly ready = new ReadyQueue(this.table, this.specs);
@@ -51,108 +53,43 @@ export class ShardState {
   readonly schedules = new ScheduleBook();
   readonly specUses = new SpecUses();
   readonly uses = new TenantUses();
-  readonly hourBudgets = new HourBudgets();
   readonly names = new SharedNames();
   readonly events: EventRing;
   readonly flush = new FlushTracker(this.table, this.specs);
   readonly lines = new Lines();
-  readonly deadLetters = new DeadLetters(this.flush);
   readonly gangs = new Gangs(this);
+  readonly hourBudgets = new HourBudgets(this.flush.side);
+  readonly deadLetters = new DeadLetters(this.flush.side);
+  readonly mail = new Mailbox(this.flush.side);
+  readonly workflows = new WorkflowTable(this.flush.side);
+  /** Rows of tasks that settled in this command, and that others wait for. */
+  readonly settledNow: number[] = [];
   /** Tasks by state, in the order of `taskStates`: all that the shard has, but what expired. */
   readonly counts: number[] = taskStates.map(() => 0);
   /** Words of the ID that `lookUp` was asked about last. */
   readonly words = new Uint32Array(idWordCount);
   readonly #eventWords = new Uint32Array(idWordCount);
   readonly #digestWords = new Uint32Array(4);
-  #nowMs = 0;
-  #stampMs = 0;
   #held = 0;
-  #digest = 0;
-  /** Recoveries raise it; 0 while there was none. */
-  #epoch = 0;
-  /** How many tasks left the history, and the newest instant in an ID of one. */
-  expired: Expired = { tasks: 0, toMs: 0 };
-  #rules: number = firstRules;
   /** Tasks that became ready because a hold went, since the shard was loaded. */
   released = 0;
 
   constructor(shard: number) {
+    super();
     this.events = new EventRing(shard);
   }
 
-  /** State time; 0 before the first command. */
-  get nowMs(): number {
-    return this.#nowMs;
-  }
-
-  /**
-   * When what begins to wait now became ready: decides order and back-off. It is state time, unless
-   * that is more than a minute ahead of the stamp: then a wrong clock moved it, and no task should
-   * wait for the right ones to catch up.
-   */
-  get readyBaseMs(): number {
-    return Math.min(this.#nowMs, this.#stampMs + timeJumpMaxMs);
-  }
-
-  /** Stamp of the command that is applied: the leader's wall clock, shown and nothing else. */
-  get stampMs(): number {
-    return this.#stampMs;
-  }
-
-  get digest(): number {
-    return this.#digest;
-  }
-
-  beginCommand(index: number, atMs: number): void {
-    const stamp = Math.min(atMs, instantMaxMs);
-    this.#nowMs = stateTimeAfter(this.#nowMs, this.#stampMs, stamp);
-    this.#stampMs = stamp;
-    this.fold(index % 2 ** 32);
-    this.fold(this.#nowMs % 2 ** 32);
+  override beginCommand(index: number, atMs: number): void {
+    super.beginCommand(index, atMs);
     this.flush.markMeta();
   }
 
-  /** To `proposed`, but by one at least. */
-  raiseEpoch(proposed: number): void {
-    this.#epoch = Math.min(epochMax, Math.max(this.#epoch + 1, proposed));
-    this.fold(this.#epoch);
-  }
-
-  /** By which it decides from now on: see `rules.ts`. */
-  get rules(): number {
-    return this.#rules;
-  }
-
-  adopt(rules: number): void {
-    this.#rules = Math.max(this.#rules, rules);
-    this.fold(this.#rules);
-  }
-
-  /** Takes a number into the digest. */
-  fold(value: number): void {
-    this.#digest = mix32(Math.imul(this.#digest, 0x01000193) ^ value);
-  }
-
   get meta(): Meta {
-    return {
-      nowMs: this.#nowMs,
-      stampMs: this.#stampMs,
-      lastSeq: this.events.lastSeq,
-      digest: this.#digest,
-      counts: this.counts,
-      epoch: this.#epoch,
-      expired: this.expired,
-      rules: this.#rules,
-    };
+    return { ...this.numbers, lastSeq: this.events.lastSeq, counts: this.counts };
   }
 
   loadMeta(meta: Meta): void {
-    this.#nowMs = meta.nowMs;
-    this.#stampMs = meta.stampMs;
-    this.#digest = meta.digest;
-    this.#epoch = meta.epoch;
-    this.expired = meta.expired;
-    this.#rules = meta.rules;
+    this.loadNumbers(meta);
     this.events.restart(meta.lastSeq);
   }
 
@@ -169,7 +106,7 @@ export class ShardState {
     const { table } = this;
     const row = table.insert(this.words);
     table.setSpec(row, spec);
-    table.setSubmittedAt(row, this.#stampMs);
+    table.setSubmittedAt(row, this.stampMs);
     const beginMs = beginOf(this.specs.traits(spec), this.readyBaseMs);
     table.setReadySince(row, beginMs);
     table.setBackedOff(row, beginMs > this.readyBaseMs);
@@ -179,7 +116,7 @@ export class ShardState {
     if (item.retryOf !== undefined || item.arrayId !== undefined || item.arrayIndex !== undefined) {
       const detail = table.ensureDetail(row);
       detail.retryOf = item.retryOf;
-      detail.arrayId = item.arrayId && (this.names.share(item.arrayId) as TaskId);
+      detail.arrayId = item.arrayId && this.names.share(item.arrayId);
       detail.arrayIndex = item.arrayIndex;
     }
     this.counts[stateCode.waiting]!++;
@@ -269,7 +206,7 @@ export class ShardState {
   /** Gives a waiting task, held only where it is one of a gang, its next fence and an attempt. */
   assign(row: number, to: { node: NodeId; nodeName: string; incarnation: string }): number {
     const { table } = this;
-    const fence = nextFence(table.fence(row), this.#epoch);
+    const fence = nextFence(table.fence(row), this.epoch);
     if (table.holds(row) === 0) this.ready.remove(row);
     else this.#held--;
     table.setBackedOff(row, false);
@@ -292,7 +229,7 @@ export class ShardState {
 
   /** The stamp, but not before the task was submitted: what people see never runs backwards. */
   shownInstant(row: number): number {
-    return Math.max(this.#stampMs, this.table.submittedAt(row));
+    return Math.max(this.stampMs, this.table.submittedAt(row));
   }
 
   live(row: number): AttemptRecord | undefined {
@@ -340,13 +277,15 @@ export class ShardState {
     detail.reason = end.reason;
     detail.outcome = end.outcome;
     detail.settledAtMs = this.shownInstant(row);
+    detail.dependency = undefined;
+    if (detail.workflow ?? detail.dependents) this.settledNow.push(row);
     table.setBackedOff(row, false);
     table.setHolds(row, 0);
     this.#setState(row, code);
     this.due.refresh(row);
     table.copyWords(row, this.#eventWords);
     this.settled.add(this.#eventWords, this.specs.digestWord(table.spec(row)));
-    if (code === stateCode.failed && this.#rules >= failureRules) {
+    if (code === stateCode.failed && this.rules >= failureRules) {
       this.deadLetters.add(this.#eventWords, detail.settledAtMs);
     }
     this.flush.markTask(row, end.reason.length);
@@ -367,7 +306,7 @@ export class ShardState {
     const state = table.state(row);
     const { tenant } = this.specs.traits(table.spec(row));
     const attempt = attemptOf(about.attempt ?? 0);
-    this.events.append({ kind, atMs: this.#stampMs, words, tenant, state, ...about, attempt });
+    this.events.append({ kind, atMs: this.stampMs, words, tenant, state, ...about, attempt });
     this.fold((eventKinds.indexOf(kind) << 8) | state);
     for (let word = 0; word < idWordCount; word++) this.fold(words[word]!);
     this.fold(attempt);

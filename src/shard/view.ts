@@ -1,6 +1,8 @@
 /** A task as people and programs see it, from its record and its spec. */
 import { attemptOf, type Outcome } from '../model/attempt.ts';
 import type { Run, TaskSpec } from '../model/spec.ts';
+import { withOverrides } from '../model/spec-overrides.ts';
+import { writeUpdateDocument } from '../model/spec-update.ts';
 import { classOf, toleranceOf } from '../model/start-bound.ts';
 import {
   type AttemptView,
@@ -8,8 +10,10 @@ import {
   reasonOfHolds,
   type TaskSummary,
   type TaskView,
+  type UpdateView,
   type WaitingReason,
 } from '../model/task.ts';
+import { formatTemplateUse } from '../model/template-use.ts';
 import type { AttemptRecord } from './memory/task-detail.ts';
 import type { TaskRecord } from './record.ts';
 
@@ -89,7 +93,23 @@ function boundView(
   };
 }
 
-export function toView(record: TaskRecord, spec: TaskSpec, options: ViewOptions): TaskView {
+function updateOf({ update }: TaskRecord, submitted: TaskSpec): UpdateView | undefined {
+  if (update === undefined) return undefined;
+  const { by, atMs, overrides } = update;
+  return { by, atMs, set: writeUpdateDocument(submitted, overrides) };
+}
+
+function attemptsOf(record: TaskRecord): AttemptView[] {
+  const views = record.attempts.map(attemptView);
+  const live = views.at(-1);
+  if (record.suspended === true && live) views[views.length - 1] = { ...live, suspended: true };
+  return views;
+}
+
+/** `submitted` is the spec as it was given; what was changed since is in the record. */
+export function toView(record: TaskRecord, submitted: TaskSpec, options: ViewOptions): TaskView {
+  const spec = withOverrides(submitted, record.update?.overrides);
+  const { template } = spec;
   return {
     id: record.id,
     tenant: record.tenant,
@@ -98,7 +118,7 @@ export function toView(record: TaskRecord, spec: TaskSpec, options: ViewOptions)
     state: record.state,
     reason: reasonOf(record, options.reason),
     outcome: outcomeOf(record),
-    attempts: record.attempts.map(attemptView),
+    attempts: attemptsOf(record),
     runs: record.runs,
     attemptsMax: spec.attempts,
     lost: record.lost,
@@ -117,15 +137,26 @@ export function toView(record: TaskRecord, spec: TaskSpec, options: ViewOptions)
     arrayIndex: record.arrayIndex,
     schedule: record.firing?.schedule,
     occurrenceAtMs: record.firing?.occurrenceMs,
+    workflowId: record.workflow?.id,
+    after: spec.after,
+    when: spec.when,
     gang: spec.gang,
     reservation: spec.reservation,
     cancelRequested: record.cancelRequested,
+    paused: isSettled(record.state) ? undefined : record.pause,
+    updated: updateOf(record, submitted),
+    template: template && formatTemplateUse(template),
     stale: options.stale,
   };
 }
 
 /** A row of a listing. */
-export function toSummary(record: TaskRecord, spec: TaskSpec, options: ViewOptions): TaskSummary {
+export function toSummary(
+  record: TaskRecord,
+  submitted: TaskSpec,
+  options: ViewOptions,
+): TaskSummary {
+  const spec = withOverrides(submitted, record.update?.overrides);
   return {
     id: record.id,
     tenant: record.tenant,

@@ -239,6 +239,14 @@ export class AttemptLedger {
     }
   }
 
+  /** Another cap for an attempt that was not launched yet. */
+  changeCap(attempt: Attempt, capMs: number): void {
+    const entry = this.#entry(attempt, attempt.phase);
+    const { launch } = entry;
+    assert(launch !== undefined, `an attempt without a spec waits: ${entry.key}`);
+    entry.launch = { ...launch, spec: { ...launch.spec, capMs } };
+  }
+
   /** Answers what is to be launched. */
   launched(attempt: Attempt): Launch {
     const entry = this.#entry(attempt, 'held');

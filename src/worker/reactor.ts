@@ -18,10 +18,17 @@ import { DecodeError } from '../model/bytes.ts';
 import type { NodeId, ShardId } from '../model/ids.ts';
 import type { Resources } from '../model/resources.ts';
 import { decodeSpec, type TaskSpec } from '../model/spec.ts';
-import type { AttemptRef, FromWorker, Refusal, ToWorker } from '../model/worker-protocol.ts';
+import type {
+  AttemptControl,
+  AttemptRef,
+  FromWorker,
+  Refusal,
+  ToWorker,
+} from '../model/worker-protocol.ts';
 import type { AttemptKey, FoundAttempt, RunnerHello } from '../ports/runner.ts';
 import type { WorkerAction, WorkerOptions } from './action.ts';
 import { type Attempt, AttemptLedger, attemptKey } from './attempt-ledger.ts';
+import { type ControlStep, controlledStep, controlStep } from './control-step.ts';
 import { FenceMemory } from './fence-memory.ts';
 import { lapseOf, waitsForGang } from './patience.ts';
 import { repeatsDue, reportOf } from './reports.ts';
@@ -108,6 +115,9 @@ export class WorkerReactor {
       case 'renewAck':
         this.#onRenewAck(message);
         break;
+      case 'control':
+        this.#obey(controlStep(this.#ledger, message));
+        break;
     }
     this.#pump();
     return this.#take();
@@ -121,6 +131,12 @@ export class WorkerReactor {
       this.#ledger.started(attempt, atMs);
       this.#report(attempt);
     }
+    return this.#take();
+  }
+
+  /** The processes of an attempt do as they were told. */
+  onControlled(key: AttemptKey, control: AttemptControl): WorkerAction[] {
+    this.#actions.push(...controlledStep(this.#ledger, key, control));
     return this.#take();
   }
 
@@ -238,8 +254,8 @@ export class WorkerReactor {
       return;
     }
     const key = attemptKey(ref.taskId, ref.fence);
-    const { run, arrayIndex, boundInMs } = message;
-    const launch = { ...ref, key, run, arrayIndex, ports: [], spec, boundInMs };
+    const { run, arrayIndex, inputs, boundInMs } = message;
+    const launch = { ...ref, key, run, arrayIndex, ports: [], inputs, spec, boundInMs };
     this.#endLower(ref);
     const attempt = this.#ledger.enqueue(ref, launch, this.#nowMs);
     // From now on lower fences of the task are refused.
@@ -293,6 +309,12 @@ export class WorkerReactor {
     if (attempt.endAsked) return;
     attempt.endAsked = true;
     this.#actions.push({ kind: 'end', key: attempt.key, outcomeKind });
+  }
+
+  #obey({ actions, refuse, report }: ControlStep): void {
+    this.#actions.push(...actions);
+    if (refuse !== undefined) this.#refuse(refuse, 'paused');
+    if (report !== undefined) this.#report(report);
   }
 
   /** A leader must never wait for ever for an attempt that is not here, nor may it start later. */

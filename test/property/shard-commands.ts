@@ -9,6 +9,7 @@ import { slotCount, type TaskId } from '../../src/model/ids.ts';
 import { tierDefaults } from '../../src/model/resources.ts';
 import { keySlot } from '../../src/model/slots.ts';
 import type { TaskSpec } from '../../src/model/spec.ts';
+import type { SpecOverrides } from '../../src/model/spec-overrides.ts';
 import { isSettled, type TaskState, taskStates } from '../../src/model/task.ts';
 import { hashKey } from '../../src/shard/memory/key-hash.ts';
 import { anOutcome, aSpec, type CommandBody, epochMs, idOf, specEntry } from '../support/shard.ts';
@@ -61,10 +62,23 @@ export type Step =
   | { readonly kind: 'submit'; readonly items: readonly (readonly [number, number])[] }
   | { readonly kind: 'assign'; readonly items: readonly (readonly [number, number])[] }
   | {
-      readonly kind: 'cancel' | 'expire' | 'overdue';
+      readonly kind: 'cancel' | 'expire' | 'overdue' | 'purge' | 'resume';
       readonly items: readonly (readonly [number])[];
     }
-  | { readonly kind: 'cancel' | 'expire' | 'purge'; readonly items: readonly (readonly [number])[] }
+  | {
+      readonly kind: 'pause';
+      readonly suspend: boolean;
+      readonly items: readonly (readonly [number])[];
+    }
+  | {
+      readonly kind: 'update';
+      readonly overrides: SpecOverrides;
+      readonly items: readonly (readonly [number])[];
+    }
+  | {
+      readonly kind: 'suspended';
+      readonly items: readonly (readonly [number, number, boolean])[];
+    }
   | { readonly kind: 'recover'; readonly epoch: number }
   | { readonly kind: 'adopt'; readonly rules: number }
   | { readonly kind: 'replay'; readonly items: readonly (readonly [number, number, number])[] }
@@ -182,6 +196,38 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 1,
     arbitrary: fc.record({ kind: fc.constant('purge' as const), items: few(fc.tuple(task)) }),
   },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('pause' as const),
+      suspend: fc.boolean(),
+      items: few(fc.tuple(task)),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant('resume' as const), items: few(fc.tuple(task)) }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('update' as const),
+      overrides: fc.constantFrom<SpecOverrides>(
+        { attempts: 2 },
+        { attempts: 4, capMs: 5_000 },
+        { capMs: 5_000 },
+        { backoff: { initialMs: 500, maxMs: 700 }, labels: [['a', 'b']] },
+      ),
+      items: few(fc.tuple(task)),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('suspended' as const),
+      items: few(fc.tuple(task, fence, fc.boolean())),
+    }),
+  },
 );
 
 export const history: fc.Arbitrary<Turn[]> = fc.array(
@@ -286,6 +332,18 @@ export function commandOf(step: Step, told: (id: TaskId) => Told | undefined): C
       return {
         kind: 'purge',
         items: step.items.map(([position]) => ({ taskId: ids[position]! })),
+      };
+    case 'pause':
+    case 'resume':
+    case 'update': {
+      const items = step.items.map(([position]) => ({ taskId: ids[position]! }));
+      if (step.kind === 'pause') return { ...step, items, reason: 'because' };
+      return step.kind === 'update' ? { ...step, items } : { kind: 'resume', items };
+    }
+    case 'suspended':
+      return {
+        kind: 'suspended',
+        items: step.items.map(item => ({ ...named(item), suspended: item[2] })),
       };
     case 'cancel':
       return {

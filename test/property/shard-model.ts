@@ -3,12 +3,14 @@
  * nothing forgotten, every question answered by looking at all tasks. The real machine has to
  * agree.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { OutcomeKind } from '../../src/model/attempt.ts';
 import type { PlacementItem, ShardCommand, SubmitItem } from '../../src/model/command.ts';
 import { parseTaskId, slotOfId } from '../../src/model/ids.ts';
 import { limits } from '../../src/model/limits.ts';
 import { keySlot } from '../../src/model/slots.ts';
 import { decodeSpec, type TaskSpec } from '../../src/model/spec.ts';
+import type { SpecOverrides } from '../../src/model/spec-overrides.ts';
 import { isSettled, type TaskState } from '../../src/model/task.ts';
 import { spreadMs } from '../../src/shard/commands/end-attempt.ts';
 import { packId } from '../../src/shard/memory/id-words.ts';
@@ -35,13 +37,23 @@ export interface ModelTask {
   /** Its start bound was missed, and that was told. */
   missed: boolean;
   readySinceMs: number;
-  backedOff: boolean;
   /** Of a gang: what it is called, and its place in it. */
   gang: { readonly id: string; readonly rank: number } | undefined;
   recall: 'again' | 'counts' | 'over' | undefined;
   avoid: string[];
+  /** `readySinceMs` is the end of a back-off. */
+  backedOff: boolean;
+  /** Not placed until it is resumed. */
+  paused: 'no' | 'placement' | 'suspend';
+  /** Its worker said that it stands still. */
+  suspended: boolean;
+  /** What was changed since it was submitted. */
+  changed: Record<string, unknown>;
   ended: { fence: number; node: string; kind: OutcomeKind }[];
 }
+
+/** Whether anything keeps it from being placed. */
+export const isHeld = ({ isBehind, paused }: ModelTask): boolean => isBehind || paused !== 'no';
 
 /** A reply without its message. */
 export interface ModelReply {
@@ -127,9 +139,16 @@ export class ShardModel {
         );
       case 'purge':
         return command.items.map(item => this.#purge(item.taskId));
+      case 'pause':
+        return command.items.map(item => this.#pause(item.taskId, command.suspend));
+      case 'resume':
+        return command.items.map(item => this.#resume(item.taskId));
+      case 'update':
+        return command.items.map(item => this.#update(item.taskId, command.overrides));
+      case 'suspended':
+        return command.items.map(item => this.#suspended(item.taskId, item.fence, item.suspended));
       default:
-        // Schedules have tests of their own: `unit/shard/schedules.test.ts`.
-        throw new Error(`the model does not know ${command.kind}`);
+        throw new Error(`${command.kind} has a model of its own`);
     }
   }
 
@@ -231,10 +250,13 @@ export class ShardModel {
       cancelled: false,
       missed: false,
       readySinceMs: this.#readyBaseMs(),
-      backedOff: false,
       gang: undefined,
       recall: undefined,
       avoid: [],
+      backedOff: false,
+      paused: 'no',
+      suspended: false,
+      changed: {},
       ended: [],
     };
     this.tasks.set(id, task);
@@ -273,7 +295,13 @@ export class ShardModel {
     task.isBehind = false;
     if (state === 'failed' && this.#rules >= 3) task.deadLetter = true;
     const released = this.#letGo(this.#line(task));
-    for (const other of released) other.readySinceMs = this.#readyBaseMs();
+    for (const other of released) this.#beReady(other);
+  }
+
+  /** Nothing holds it any more: it stands in the queue as of now, unless it backs off still. */
+  #beReady(task: ModelTask): void {
+    if (task.state !== 'waiting' || isHeld(task) || task.backedOff || task.gang) return;
+    task.readySinceMs = this.#readyBaseMs();
   }
 
   #replay(id: string, dead: string, bytes: Uint8Array): ModelReply {
@@ -306,7 +334,7 @@ export class ShardModel {
     const missing = this.#missing(id);
     if (missing) return missing;
     const task = this.tasks.get(id)!;
-    if (task.state !== 'waiting' || task.isBehind || task.gang) {
+    if (task.state !== 'waiting' || isHeld(task) || task.gang) {
       return { said: 'badRequest', taskId: id };
     }
     this.#place(task, node);
@@ -362,6 +390,7 @@ export class ShardModel {
       return ok(id);
     }
     task.node = undefined;
+    task.suspended = false;
     task.recall = undefined;
     const gang = this.#gangOf(task);
     if (task.cancelled) this.#settle(task, 'cancelled');
@@ -397,6 +426,7 @@ export class ShardModel {
     }
     const gang = this.#gangOf(task);
     task.node = undefined;
+    task.suspended = false;
     task.recall = undefined;
     task.ended.push({ fence, node, kind });
     if (kind === 'lost') task.lost++;
@@ -413,7 +443,7 @@ export class ShardModel {
         task.readySinceMs = this.#readyBaseMs();
         if (supervisorLost) this.#avoid(task, node);
       }
-    } else if (task.runs >= task.spec.attempts || !mayRetry(task.spec, outcome)) {
+    } else if (task.runs >= this.#terms(task).attempts || !mayRetry(task.spec, outcome)) {
       this.#settle(task, 'failed');
     } else {
       task.state = 'waiting';
@@ -430,8 +460,9 @@ export class ShardModel {
     task.avoid = [...task.avoid.filter(other => other !== node), node];
   }
 
-  #pauseMs({ id, runs, spec }: ModelTask): number {
-    const { initialMs, maxMs } = spec.backoff;
+  #pauseMs(task: ModelTask): number {
+    const { id, runs } = task;
+    const { initialMs, maxMs } = this.#terms(task).backoff;
     const pauseMs = Math.min(maxMs, initialMs * 2 ** (runs - 1));
     if (this.#rules < 3) return pauseMs;
     const words = new Uint32Array(4);
@@ -512,6 +543,57 @@ export class ShardModel {
     return task.gang === undefined || this.queued().includes(task);
   }
 
+  /** The spec with what was changed of it. */
+  #terms(task: ModelTask): TaskSpec {
+    return { ...task.spec, ...task.changed };
+  }
+
+  #pause(id: string, suspend: boolean): ModelReply {
+    const missing = this.#missing(id);
+    if (missing) return missing;
+    const task = this.tasks.get(id)!;
+    const wanted = suspend ? 'suspend' : 'placement';
+    if (task.paused === wanted || task.paused === 'suspend') return repeated(id);
+    task.paused = wanted;
+    return ok(id);
+  }
+
+  #resume(id: string): ModelReply {
+    const missing = this.#missing(id);
+    if (missing) return missing;
+    const task = this.tasks.get(id)!;
+    if (task.paused === 'no') return repeated(id);
+    task.paused = 'no';
+    this.#beReady(task);
+    return ok(id);
+  }
+
+  #update(id: string, overrides: SpecOverrides): ModelReply {
+    const missing = this.#missing(id);
+    if (missing) return missing;
+    const task = this.tasks.get(id)!;
+    const onlyCap = Object.keys(overrides).every(name => name === 'capMs');
+    if (!onlyCap && task.state !== 'waiting') return { said: 'notWaiting', taskId: id };
+    if (overrides.attempts !== undefined && overrides.attempts <= task.runs) {
+      return { said: 'badRequest', taskId: id };
+    }
+    const changed = { ...task.changed, ...overrides };
+    const known = Object.keys(overrides).every(name => name in task.changed);
+    if (known && isDeepStrictEqual(changed, task.changed)) return repeated(id);
+    task.changed = changed;
+    return ok(id);
+  }
+
+  #suspended(id: string, fence: number, suspended: boolean): ModelReply {
+    const missing = this.#missing(id);
+    if (missing) return missing;
+    const task = this.tasks.get(id)!;
+    if (task.node === undefined || task.fence !== fence) return { said: 'badRequest', taskId: id };
+    if (task.suspended === suspended) return repeated(id);
+    task.suspended = suspended;
+    return ok(id);
+  }
+
   count(state: TaskState): number {
     return [...this.tasks.values()].filter(task => task.state === state).length;
   }
@@ -521,7 +603,8 @@ export class ShardModel {
     return [...this.tasks.values()].filter(task => {
       const gang = this.#gangOf(task);
       const stands = gang.length === 0 || gang[0] === task;
-      return task.state === 'waiting' && stands && gang.every(({ state }) => state === 'waiting');
+      const mayGo = (one: ModelTask): boolean => one.state === 'waiting' && !isHeld(one);
+      return task.state === 'waiting' && stands && gang.every(mayGo);
     });
   }
 
@@ -529,7 +612,7 @@ export class ShardModel {
   ready(nowMs: number): string[] {
     return this.queued()
       .filter(task => !task.backedOff || task.readySinceMs <= nowMs)
-      .filter(task => !task.isBehind)
+      .filter(task => !isHeld(task))
       .sort((left, right) => compare(orderOf(left, nowMs), orderOf(right, nowMs)))
       .map(task => task.id);
   }

@@ -15,7 +15,7 @@ import { decodeTaskRow } from '../../src/shard/record.ts';
 import { toView } from '../../src/shard/view.ts';
 import { epochMs, TestShard } from '../support/shard.ts';
 import { commandOf, history, ids, type Turn } from './shard-commands.ts';
-import { type ModelReply, ShardModel } from './shard-model.ts';
+import { isHeld, type ModelReply, ShardModel } from './shard-model.ts';
 
 const runs = 80;
 
@@ -71,10 +71,15 @@ function tasksOf(machine: ShardMachine, model: ShardModel): [unknown, unknown] {
     const ended = record.attempts.filter(attempt => attempt.outcome !== undefined);
     told.push(id, toldState, toldFence, toldRuns, toldLost, record.avoid, live?.node);
     wanted.push(task.id, state, fence, runs, lost, task.avoid.slice(-8), task.node);
-    told.push(live?.ending);
-    wanted.push(live && (task.cancelled ? 'cancelled' : task.recall && 'superseded'));
-    told.push(record.supervisorsLost ?? 0, (record.holds & ~holdBit('gang')) !== 0);
-    wanted.push(task.supervisorsLost, task.isBehind);
+    const others = record.holds & ~holdBit('gang');
+    told.push(record.supervisorsLost ?? 0, !isSettled(toldState) && others !== 0);
+    wanted.push(task.supervisorsLost, !isSettled(state) && isHeld(task));
+    told.push(live?.ending, live?.suspended, live?.toSuspend, record.pause?.suspend);
+    const ending = task.cancelled ? 'cancelled' : task.recall && 'superseded';
+    const suspend = task.paused === 'no' ? undefined : task.paused === 'suspend';
+    wanted.push(live && ending, live && task.suspended, live && suspend === true, suspend);
+    told.push(record.update?.overrides ?? {});
+    wanted.push(task.changed);
     told.push(ended.map(attempt => [attempt.fence, attempt.node, attempt.outcome?.kind]));
     wanted.push(task.ended.map(attempt => [attempt.fence, attempt.node, attempt.kind]));
   }
@@ -86,7 +91,7 @@ function queueOf(machine: ShardMachine, model: ShardModel, nowMs: number): [unkn
   const later = model
     .queued()
     .filter(task => task.backedOff && task.readySinceMs > nowMs)
-    .filter(task => !task.isBehind)
+    .filter(task => !isHeld(task))
     .map(task => task.readySinceMs);
   const told = {
     ready: readyIds(machine, nowMs),

@@ -12,6 +12,7 @@ import { noResources, type Resources, type Tier } from '../../src/model/resource
 import type { Role } from '../../src/model/role.ts';
 import { keySlot } from '../../src/model/slots.ts';
 import { encodeSpec, type TaskSpec } from '../../src/model/spec.ts';
+import { writeUpdateDocument } from '../../src/model/spec-update.ts';
 import {
   type AttemptView,
   type Consistency,
@@ -22,6 +23,7 @@ import {
   type TaskSummary,
   type TaskView,
 } from '../../src/model/task.ts';
+import type { TaskControl } from '../../src/model/task-change.ts';
 import {
   changeTier,
   type TierBundles,
@@ -29,6 +31,7 @@ import {
   type TierValues,
   tierBundles,
 } from '../../src/model/tiers.ts';
+import type { PlacementPause, PlannedTask, TemplateView } from '../../src/ports/control-api.ts';
 import type {
   ClusterHealth,
   DrainView,
@@ -45,11 +48,12 @@ import type {
   SettingView,
   ShardMoves,
   ShardSummary,
-  SubmitReply,
   SubmitRequest,
 } from '../../src/ports/node-api.ts';
+import type { SubmitReply } from '../../src/ports/submit-reply.ts';
 import { FakeSchedules } from './fake-schedules.ts';
 import { FakeTenancy } from './fake-tenancy.ts';
+import { FakeWorkflows } from './fake-workflows.ts';
 
 type Identity = Actor & { readonly role: Role };
 
@@ -99,6 +103,7 @@ export class FakeNodeApi implements NodeApi {
   readonly submitCalls: { readonly requests: readonly SubmitRequest[]; readonly actor: Actor }[] =
     [];
   readonly tenancy = new FakeTenancy();
+  readonly workflows = new FakeWorkflows();
   readonly stopCalls: { readonly endTasks: boolean }[] = [];
   /** By name. */
   readonly draining = new Map<string, { replicas: number; deadlineMs: number | undefined }>();
@@ -365,6 +370,111 @@ export class FakeNodeApi implements NodeApi {
   #bury(id: TaskId): void {
     const task = this.#task(id);
     this.#tasks.set(id, { ...task, view: { ...task.view, deadLetter: undefined } });
+  }
+
+  // Control and templates.
+
+  readonly controlCalls: { readonly id: TaskId; readonly asked: TaskControl }[] = [];
+  readonly #pauses = new Map<string, PlacementPause>();
+  readonly #templates: TemplateView[] = [];
+
+  async control(ids: readonly TaskId[], asked: TaskControl, actor: Actor): Promise<SubmitReply[]> {
+    return ids.map((id): SubmitReply => {
+      if (this.refusal !== undefined) return { ok: false, id, ...this.refusal };
+      const { view, spec } = this.#task(id);
+      if (isSettled(view.state)) {
+        return { ok: false, id, code: 'alreadySettled', message: `the task ${view.state}` };
+      }
+      this.controlCalls.push({ id, asked });
+      const at = { by: actor.name, atMs: Date.now() };
+      const repeated = asked.kind === 'resume' && view.paused === undefined;
+      if (asked.kind === 'pause') {
+        const { reason, suspend } = asked;
+        this.#change(id, 'paused', { reason: 'Paused', paused: { ...at, reason, suspend } });
+      } else if (asked.kind === 'resume') {
+        this.#change(id, 'resumed', { reason: 'Queued', paused: undefined });
+      } else {
+        const set = writeUpdateDocument(spec, asked.overrides);
+        this.#change(id, 'updated', { updated: { ...at, set } });
+      }
+      return { ok: true, id, shard: view.shard, repeated };
+    });
+  }
+
+  plan(tasks: readonly { readonly spec: TaskSpec; readonly count: number }[]): PlannedTask[] {
+    return tasks.map(({ spec, count }): PlannedTask => {
+      const nodes: PlannedTask['nodes'] = [];
+      if (spec.request.cpuMilli > total.cpuMilli) {
+        const message = `cpu: ${spec.request.cpuMilli / 1_000} asked for`;
+        return { verdict: 'refused', code: 'neverFits', message, places: [], waiting: 0, nodes };
+      }
+      const places = [{ node: idOf('node-a'), name: 'node-a', count: 1 }];
+      if (count === 1) {
+        return { verdict: 'starts', message: 'would start now', places, waiting: 0, nodes };
+      }
+      const waiting = count - 1;
+      const message = `${waiting} of ${count} would wait`;
+      return { verdict: 'waits', reason: 'Resources', message, places, waiting, nodes };
+    });
+  }
+
+  pauses(): readonly PlacementPause[] {
+    return [...this.#pauses.values()];
+  }
+
+  async pausePlacement(
+    tenant: string,
+    how: { readonly on: boolean; readonly suspend: boolean; readonly reason: string },
+    token: string,
+  ): Promise<readonly PlacementPause[]> {
+    const by = this.authenticate(token)?.name ?? '';
+    const { on, suspend, reason } = how;
+    if (on) this.#pauses.set(tenant, { tenant, by, atMs: Date.now(), reason, suspend });
+    else this.#pauses.delete(tenant);
+    return this.pauses();
+  }
+
+  templates(tenant?: string): readonly TemplateView[] {
+    const names = new Set(this.#templates.map(one => `${one.tenant}/${one.name}`));
+    return [...names]
+      .map(key => this.#templates.findLast(one => `${one.tenant}/${one.name}` === key)!)
+      .filter(one => tenant === undefined || one.tenant === tenant);
+  }
+
+  templateRevisions(tenant: string, name: string): readonly TemplateView[] {
+    return this.#templates.filter(one => one.tenant === tenant && one.name === name);
+  }
+
+  async putTemplate(
+    template: Pick<TemplateView, 'tenant' | 'name' | 'description' | 'document'>,
+    expected: number | undefined,
+    token: string,
+  ): Promise<TemplateView> {
+    const before = this.templateRevisions(template.tenant, template.name).at(-1);
+    const revision = before?.revision ?? 0;
+    if (expected !== undefined && expected !== revision) {
+      const code = expected === 0 ? 'templateTaken' : 'templateChanged';
+      throw new TschedError(code, `the newest revision is ${revision}`);
+    }
+    const by = this.authenticate(token)?.name ?? '';
+    const made = { ...template, revision: revision + 1, by, atMs: Date.now() };
+    this.#templates.push(made);
+    return made;
+  }
+
+  async dropTemplate(template: {
+    readonly tenant: string;
+    readonly name: string;
+    readonly revision?: number | undefined;
+  }): Promise<void> {
+    const { tenant, name, revision } = template;
+    const left = this.#templates.filter(
+      one =>
+        one.tenant !== tenant ||
+        one.name !== name ||
+        (revision !== undefined && one.revision !== revision),
+    );
+    this.#templates.splice(0, this.#templates.length, ...left);
   }
 
   async wait(id: TaskId, timeoutMs: number, signal: AbortSignal): Promise<TaskView> {

@@ -54,8 +54,15 @@ function showReply(reply: ItemReply): string {
 }
 
 function showEffect(effect: Effect): string {
-  if (effect.kind === 'readyChanged' || effect.kind === 'scheduleCreated') {
-    return `  > ${effect.kind}`;
+  switch (effect.kind) {
+    case 'readyChanged':
+    case 'scheduleCreated':
+    case 'messagesChanged':
+      return `  > ${effect.kind}`;
+    case 'workflowSettled':
+      return `  > workflow settled ${effect.workflowId}`;
+    default:
+      break;
   }
   const name = nameOf(effect.taskId);
   if (effect.kind === 'settled') return `  > settled ${name} ${effect.state}`;

@@ -27,36 +27,36 @@ export function applyCancel(turn: Turn, command: Cancel): ItemReply[] {
     const row = state.lookUp(taskId);
     if (row < 0) return along.has(taskId) ? accept(taskId, true) : refuseMissing(taskId, row);
     const gang = state.gangs.of(row);
-    const reply = cancelRow(turn, row, request);
+    const isRepeated = !cancelRow(turn, row, request);
     for (const other of gang) {
       if (other === row) continue;
       along.add(state.table.id(other));
       cancelRow(turn, other, request);
     }
-    return reply;
+    return accept(taskId, isRepeated);
   });
 }
 
-/** What a cancel of one task does, also where another command asks for it. */
-export function cancelRow(turn: Turn, row: number, request: CancelRequest): ItemReply {
+/** Cancels an unsettled task, also where another command asks; false where it was asked before. */
+export function cancelRow(turn: Turn, row: number, request: CancelRequest): boolean {
   const { state, effects } = turn;
   const { reason } = request;
   const taskId = state.table.id(row);
   const live = state.live(row);
   const detail = state.table.ensureDetail(row);
-  if (detail.cancelRequested !== undefined) return accept(taskId, true);
+  if (detail.cancelRequested !== undefined) return false;
   detail.cancelRequested = request;
   state.flush.markTask(row, reason.length);
   if (live !== undefined) {
     state.due.refresh(row);
     state.note('cancelRequested', row, { attempt: live.fence, node: live.node });
     effects.push({ kind: 'cancelling', taskId, fence: live.fence });
-    return accept(taskId);
+    return true;
   }
   state.leaveQueue(row);
   const outcome = systemOutcome('cancelled', state.shownInstant(row), reason);
   state.settle(row, stateCode.cancelled, { reason, outcome });
   state.note('settled', row, { outcome: 'cancelled' });
   effects.push({ kind: 'settled', taskId, state: 'cancelled' });
-  return accept(taskId);
+  return true;
 }

@@ -27,6 +27,7 @@ import { stateCode } from '../memory/task-table.ts';
 import { failureRules } from '../rules.ts';
 import type { ShardState } from '../state.ts';
 import { instantMaxMs } from '../state-time.ts';
+import { attemptsOf, backoffOf } from '../terms.ts';
 import type { Turn } from '../turn.ts';
 import { abort, recallOf, recallOthers } from './gang-recall.ts';
 
@@ -75,7 +76,7 @@ export function endAttempt(turn: Turn, row: number, outcome: Outcome): void {
   const { fence, node } = attempt;
   const taskId = table.id(row);
   const about = { attempt: fence, node, outcome: outcome.kind };
-  state.flush.markTask(row, outcome.tail.length + outcome.message.length);
+  state.flush.markTask(row, textLength(outcome));
   effects.push({ kind: 'attemptEnded', taskId, fence, node });
 
   const countsSupervisor = outcome.supervisorLost === true && state.rules >= failureRules;
@@ -100,6 +101,9 @@ export function endAttempt(turn: Turn, row: number, outcome: Outcome): void {
   recallOthers(turn, gang, 'over', `${taskId} of its gang ${taskStates[settling.code]!}`);
 }
 
+const textLength = ({ tail, message, output }: Outcome): number =>
+  tail.length + message.length + (output?.length ?? 0);
+
 /** When a process started whose start was not told before its end. */
 const startedAtMs = (outcome: Outcome): number | undefined =>
   outcome.kind === 'startFailed' || outcome.startedAtMs === 0 ? undefined : outcome.startedAtMs;
@@ -113,9 +117,10 @@ function settlingOf(turn: Turn, row: number, outcome: Outcome): Settling | undef
     return { code: stateCode.cancelled, reason: request?.reason ?? outcome.message };
   }
   if (outcome.kind === 'lost') return poisonOf(turn.state, row);
-  const { attempts, retry } = specs.traits(table.spec(row));
-  if (table.runs(row) >= attempts) return { code: stateCode.failed, reason: outcome.message };
-  const reason = whyNotRetried(retry, outcome);
+  if (table.runs(row) >= attemptsOf(turn.state, row)) {
+    return { code: stateCode.failed, reason: outcome.message };
+  }
+  const reason = whyNotRetried(specs.traits(table.spec(row)).retry, outcome);
   return reason === undefined ? undefined : { code: stateCode.failed, reason };
 }
 
@@ -153,9 +158,10 @@ function waitAgain(turn: Turn, row: number, isLost: boolean): void {
 }
 
 /** How long a task waits after the run that was counted last. */
-function pauseAfter({ table, specs, rules }: ShardState, row: number): number {
+function pauseAfter(state: ShardState, row: number): number {
+  const { table, rules } = state;
   const runs = table.runs(row);
-  const pauseMs = backoffMs(specs.traits(table.spec(row)).backoff, runs);
+  const pauseMs = backoffMs(backoffOf(state, row), runs);
   return rules >= failureRules ? spreadMs(pauseMs, table.wordsOf(row), runs) : pauseMs;
 }
 
@@ -200,7 +206,7 @@ function retried(attempt: AttemptRecord & { readonly outcome: Outcome }): Attemp
     outcome.message.length > limits.retriedTailMax
       ? lastCharacters(outcome.message)
       : outcome.message;
-  return { ...attempt, outcome: { ...outcome, tail, message } };
+  return { ...attempt, outcome: { ...outcome, tail, message, output: undefined } };
 }
 
 /** Built from codes: a slice would keep the whole text in memory. */

@@ -7,7 +7,7 @@
  *          27 bits of the digest are checked.
  * Replies  ok
  *          ok, repeated      nobody knows the task: it expired before
- *          notSettled        it may still run
+ *          notSettled        it may still run, or its workflow does
  *          badRequest        it is younger than any history, or what is said of it is wrong
  * Effects  none: nobody waits for it
  *
@@ -34,6 +34,9 @@ function expireOne(state: ShardState, item: ExpireItem): ItemReply {
   if (found === lookup.malformed) return refuse(taskId, 'badRequest', 'not a task ID');
   if (found === lookup.unknown) return accept(taskId, true);
   if (found !== lookup.settled) return refuse(taskId, 'notSettled', 'the task has not settled');
+  if (state.workflows.of(taskId)?.workflow.settledAtMs === 0) {
+    return refuse(taskId, 'notSettled', 'its workflow has not settled');
+  }
   if (timeOfId(taskId) > state.nowMs - limits.historyMsMin) {
     return refuse(taskId, 'badRequest', 'the task is too young to leave the history');
   }
@@ -48,7 +51,7 @@ function expireOne(state: ShardState, item: ExpireItem): ItemReply {
 
 /** Of the settled task that `lookUp` found last nothing remains: no row, no ID, no key. */
 function forget(state: ShardState, item: ExpireItem): void {
-  const { words, expired, specs } = state;
+  const { words, specs } = state;
   const row = state.table.find(words);
   if (row >= 0) state.forget(row);
   state.settled.remove(words);
@@ -62,7 +65,8 @@ function forget(state: ShardState, item: ExpireItem): void {
     state.flush.dropSpec(digestHex(item.digest), spec);
     if (spec >= 0) specs.drop(spec);
   }
-  const toMs = Math.max(expired.toMs, timeOfId(item.taskId));
-  state.expired = { tasks: expired.tasks + 1, toMs };
+  const member = state.workflows.of(item.taskId);
+  if (member !== undefined) state.workflows.expired(member.workflow);
+  state.countExpired(timeOfId(item.taskId));
   for (let word = 0; word < idWordCount; word++) state.fold(words[word]!);
 }

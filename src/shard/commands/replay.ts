@@ -16,7 +16,11 @@ import { type PreparedSpec, submitOne } from './submit.ts';
 
 type Replay = ShardCommand & { readonly kind: 'replay' };
 
-export function applyReplay(turn: Turn, command: Replay, specs: PreparedSpec[]): ItemReply[] {
+export function applyReplay(
+  turn: Turn,
+  command: Replay,
+  specs: readonly PreparedSpec[],
+): ItemReply[] {
   const replies = command.items.map(item => replayOne(turn, item, specs[item.spec]));
   for (const spec of specs) turn.state.specs.dropUnusedTraits(spec.traits);
   return replies;

@@ -15,7 +15,8 @@
  *          badId             not an ID, or not in the slot of the spec's key
  *          badSpec           no such spec in the command, or not a whole gang
  *          tooManyTasks      as many tasks wait as may, in the shard or in the line of its key
- * Effects  readyChanged
+ *          overloaded        it waits for others, and too many messages are under way already
+ * Effects  readyChanged; messagesChanged where it waits for others
  *
  * What is settled is compared by 27 bits of its spec's digest, what is not by all of it; on every
  * replica alike, whether the settled row has left memory there or not.
@@ -25,6 +26,7 @@ import type { ItemReply, ShardCommand, SubmitItem } from '../../model/command.ts
 import { slotOfId, timeOfId } from '../../model/ids.ts';
 import { limits } from '../../model/limits.ts';
 import { decodeSpecTerms } from '../../model/spec.ts';
+import type { SpecEntry } from '../../model/spec-entry.ts';
 import { holdBit } from '../../model/task.ts';
 import { digestWords } from '../keys.ts';
 import { idWordCount, unpackId } from '../memory/id-words.ts';
@@ -34,6 +36,7 @@ import { stateCode } from '../memory/task-table.ts';
 import type { Traits } from '../memory/traits.ts';
 import { lookup, type ShardState } from '../state.ts';
 import { accept, refuse, type Turn } from '../turn.ts';
+import { awaitParents } from './dependents.ts';
 
 type Submit = ShardCommand & { readonly kind: 'submit' };
 
@@ -50,8 +53,8 @@ export interface PreparedSpec {
  * Understands the specs of a command. Throws `DecodeError` for one written by a newer version,
  * while the state is still as it was.
  */
-export function prepareSpecs(state: ShardState, command: Pick<Submit, 'specs'>): PreparedSpec[] {
-  return command.specs.map(({ digest, bytes }) => prepareSpec(state, digest, bytes));
+export function prepareSpecs(state: ShardState, specs: readonly SpecEntry[]): PreparedSpec[] {
+  return specs.map(({ digest, bytes }) => prepareSpec(state, digest, bytes));
 }
 
 export function prepareSpec(
@@ -71,7 +74,11 @@ export function prepareSpec(
   return { digest, bytes, traits, key: keyOf(spec), line: lineOf(spec) };
 }
 
-export function applySubmit(turn: Turn, command: Submit, specs: PreparedSpec[]): ItemReply[] {
+export function applySubmit(
+  turn: Turn,
+  command: Submit,
+  specs: readonly PreparedSpec[],
+): ItemReply[] {
   const replies: ItemReply[] = [];
   const { items } = command;
   while (replies.length < items.length) {
@@ -107,10 +114,12 @@ function submitGang(
   const { state } = turn;
   const isDistinct = new Set(items.map(item => item.id)).size === size;
   const whole = isDistinct && items.length === size && size >= 2 && size <= limits.gangMax;
-  const isAlone = spec.key === undefined && spec.line === undefined;
+  const isAlone =
+    spec.key === undefined && spec.line === undefined && spec.traits.after.length === 0;
   if (!whole || items[0]?.arrayId === undefined || !isAlone) {
     const why =
-      'a gang is submitted as a whole, without an idempotency key, an order key or maxRunningPer';
+      'a gang is submitted as a whole, without an idempotency key, an order key, maxRunningPer ' +
+      'or tasks that it waits for';
     return items.map(item => refuse(item.id, 'badSpec', why));
   }
   const known = items.some(item => state.lookUp(item.id) >= lookup.settled);
@@ -167,6 +176,11 @@ function objectionTo(
     const message = `${limits.lineMax} tasks with its key have not settled yet`;
     return refuse(item.id, 'tooManyTasks', message);
   }
+  const { after } = spec.traits;
+  if (after.includes(item.id)) return refuse(item.id, 'badSpec', 'the task waits for itself');
+  if (after.length > 0 && state.mail.size + after.length > limits.outboxMax) {
+    return refuse(item.id, 'overloaded', 'too many messages wait for other shards');
+  }
   return undefined;
 }
 
@@ -181,11 +195,14 @@ export function submitOne(
   if (spec === undefined) return refuse(item.id, 'badSpec', 'the command has no such spec');
   const objection = objectionTo(state, item, spec, 1);
   if (objection !== undefined) return objection;
+  const { after } = spec.traits;
   if (spec.key !== undefined) {
     state.lookUp(item.id);
     state.keys.add(spec.key.high, spec.key.low, state.words);
   }
-  const row = state.admit(item, takeSpec(state, spec));
+  const holds = after.length > 0 ? holdBit('dependency') : 0;
+  const row = state.admit(item, takeSpec(state, spec), holds);
+  if (after.length > 0) awaitParents(turn, row, 0);
   if (firing !== undefined) {
     state.table.ensureDetail(row).firing = firing;
     state.note('fired', row);
@@ -218,7 +235,7 @@ function findByKey(
     : refuse(item.id, 'keyConflict', `task ${owner} has the key, with another specification`);
 }
 
-function takeSpec(state: ShardState, spec: PreparedSpec): number {
+export function takeSpec(state: ShardState, spec: PreparedSpec): number {
   const known = state.specs.find(spec.digest);
   if (known >= 0) return known;
   const added = state.specs.add(spec.digest, spec.traits, spec, spec.bytes);

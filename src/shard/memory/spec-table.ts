@@ -19,6 +19,7 @@ import {
   hasTraits,
   joined,
   laneOf,
+  nobody,
   retryOf,
   type Traits,
   unknownTraits,
@@ -179,7 +180,9 @@ export class SpecTable {
     const times = `${notBeforeMs},${delayMs},${toleranceMs},${expireMs},${capMs},${leaseMs}`;
     const causes = `${joined(retry.on)}/${joined(retry.not)}`;
     const wantedLane = laneOf(spec, wanted);
-    const text = `${runs},${times}|${causes}|${wantedLane.key}`;
+    const when = spec.when ?? 'success';
+    const after = spec.after ?? nobody;
+    const text = `${runs},${times}|${when}${after.join()}|${causes}|${wantedLane.key}`;
     const known = this.#traitsByText.get(text);
     if (known !== undefined) return known;
     let demand = this.#demands.get(wanted.key);
@@ -207,6 +210,8 @@ export class SpecTable {
       retry,
       notBeforeMs,
       delayMs,
+      after,
+      when,
       uses: 0,
       text,
     };

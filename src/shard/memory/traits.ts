@@ -3,11 +3,13 @@
  * tasks wait and how long, and what becomes of those that fail.
  */
 import type { RetryRule } from '../../model/failure-causes.ts';
+import type { TaskId } from '../../model/ids.ts';
 import type { Demand, Lane } from '../../model/planning.ts';
 import { noResources, resourceNames } from '../../model/resources.ts';
 import type { Backoff, SpecTerms } from '../../model/spec.ts';
 import { type OffPeak, priorities } from '../../model/spec-scheduling.ts';
 import { toleranceOf } from '../../model/start-bound.ts';
+import type { When } from '../../model/when.ts';
 import { formatWindow } from '../../model/windows.ts';
 
 /** What apply needs of a spec. Interned: equal traits are one object. */
@@ -27,6 +29,9 @@ export interface Traits {
   readonly notBeforeMs: number;
   /** The same from the submit on. */
   readonly delayMs: number;
+  /** Tasks by ID that it waits for. */
+  readonly after: readonly TaskId[];
+  readonly when: When;
   /** Number of specs in memory that have them. */
   uses: number;
   readonly text: string;
@@ -36,6 +41,9 @@ export const retryOf = ({ retryOn, noRetryOn }: SpecTerms): RetryRule =>
   retryOn === undefined && noRetryOn === undefined
     ? everyFailure
     : { on: retryOn ?? [], not: noRetryOn ?? [] };
+
+/** No parents. */
+export const nobody: readonly TaskId[] = Object.freeze([]);
 
 const everyFailure: RetryRule = { on: [], not: [] };
 
@@ -101,6 +109,9 @@ export const hasTraits = (spec: SpecTerms, traits: Traits): boolean =>
   spec.backoff.initialMs === traits.backoff.initialMs &&
   spec.backoff.maxMs === traits.backoff.maxMs &&
   retryOf(spec) === traits.retry &&
+  spec.after === undefined &&
+  traits.after.length === 0 &&
+  (spec.when ?? 'success') === traits.when &&
   isPlain(spec) &&
   isPlain(traits.demand) &&
   resourceNames.every(name => spec.request[name] === traits.demand.request[name]);
@@ -120,6 +131,8 @@ export function unknownTraits(): Traits {
     retry: everyFailure,
     notBeforeMs: 0,
     delayMs: 0,
+    after: nobody,
+    when: 'success',
     uses: 0,
     text: '',
   };

@@ -6,6 +6,7 @@
 import type { ShardCommand } from '../../../src/model/command.ts';
 import { type Resources, resourceNames } from '../../../src/model/resources.ts';
 import { decodeSpec } from '../../../src/model/spec.ts';
+import { workflowTaskId } from '../../../src/model/workflow.ts';
 import type { Effect } from '../../../src/shard/effects.ts';
 import type { ShardMachine } from '../../../src/shard/machine.ts';
 import type { SimCluster } from '../cluster.ts';
@@ -149,6 +150,13 @@ export class AttemptsChecker implements CommittedListener {
         this.#gangs.set(arrayId, [...members, id]);
         this.#gangOf.set(id, arrayId);
       }
+    }
+    if (command.kind === 'submitWorkflow') {
+      command.items.forEach(({ spec }, place) => {
+        const id = workflowTaskId(command.workflow.id, command.from + place);
+        const bytes = command.specs[spec]?.bytes;
+        if (bytes && !this.#requests.has(id)) this.#requests.set(id, decodeSpec(bytes).request);
+      });
     }
     for (const effect of effects) {
       if (effect.kind === 'assigned') {

@@ -10,6 +10,7 @@
 import type { ShardCommand } from '../../../src/model/command.ts';
 import type { TaskId } from '../../../src/model/ids.ts';
 import type { TaskView } from '../../../src/model/task.ts';
+import { workflowTaskId } from '../../../src/model/workflow.ts';
 import type { Effect } from '../../../src/shard/effects.ts';
 import type { ShardMachine } from '../../../src/shard/machine.ts';
 import type { CommittedListener } from '../checkers/committed.ts';
@@ -97,6 +98,19 @@ export class TaskHistory implements CommittedListener {
     if (command.kind === 'submit' || command.kind === 'replay') {
       for (const { id } of command.items) {
         if (!this.#created.has(id) && machine.record(id)) this.#created.set(id, this.now());
+      }
+    } else if (command.kind === 'submitWorkflow') {
+      command.items.forEach((_, place) => {
+        const id = workflowTaskId(command.workflow.id, command.from + place);
+        if (!this.#created.has(id) && machine.record(id)) this.#created.set(id, this.now());
+      });
+    } else if (command.kind === 'cancelWorkflow') {
+      // Asked of every task of it; which of them it reached is for the history to say.
+      for (const { id } of command.items) {
+        const { received } = machine.links.workflow(id) ?? { received: 0 };
+        for (let index = 0; index < received; index++) {
+          this.asks(workflowTaskId(id, index), 'cancel');
+        }
       }
     } else if (command.kind === 'start') {
       for (const { taskId, fence } of command.items) {

@@ -15,9 +15,10 @@ const ada = { name: 'ada', tenant: 'default', role: 'submitter' } as const;
 const admin = { name: 'root', tenant: 'default', role: 'admin' } as const;
 const arrayId = formatTaskId({ atMs: 1_700_000_000_000, slot: 4_000, random: 2 ** 40 - 5 });
 const command = ['true'];
+const known = { tiers: tierBundleDefaults, templates: { templateRevisions: () => [] } };
 
 const prepare = (document: unknown, identity: Parameters<typeof prepareIn>[1]) =>
-  prepareIn(document, identity, tierBundleDefaults);
+  prepareIn(document, identity, known);
 
 describe('an array', () => {
   test('gives each of its tasks an ID of its own, the same each time', () => {
@@ -90,7 +91,10 @@ describe('a gang', () => {
 
 test('a document for another tenant is refused to all but an admin', () => {
   const document = { command, tenant: 'other' };
-  expect(prepare(document, ada)).toMatchObject({ ok: false, problem: { code: 'forbidden' } });
+  expect(prepare(document, ada)).toMatchObject({
+    ok: false,
+    problem: { code: 'forbidden' },
+  });
   expect(prepare(document, admin)).toMatchObject({ ok: true });
 });
 

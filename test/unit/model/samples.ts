@@ -15,8 +15,10 @@ import {
   type Timing,
 } from '../../../src/model/schedule.ts';
 import { encodeSpec, type Run, type TaskSpec } from '../../../src/model/spec.ts';
+import type { SpecOverrides } from '../../../src/model/spec-overrides.ts';
 import { taskStates } from '../../../src/model/task.ts';
 import { type FromWorker, refusals, type ToWorker } from '../../../src/model/worker-protocol.ts';
+import { anyWorkflowCommand, workflowCommands } from './workflow-samples.ts';
 
 export const sampleId = formatTaskId({ atMs: 1_700_000_000_000, slot: 1_029, random: 77 });
 const otherId = formatTaskId({ atMs: 1_700_000_000_001, slot: 4_095, random: 2 ** 40 - 1 });
@@ -160,6 +162,7 @@ export const commands: Readonly<Record<string, ShardCommand>> = {
       },
     ],
   },
+  ...workflowCommands({ one: sampleId, other: otherId, outcome: fullOutcome, stamp }),
   charge: { kind: 'charge', ...stamp, items: [{ tenant: 'acme', count: 300 }] },
   adopt: { kind: 'adopt', ...stamp, rules: 3 },
   replay: {
@@ -213,6 +216,25 @@ export const commands: Readonly<Record<string, ShardCommand>> = {
     reason: 'näh',
   },
   deleteSchedule: { kind: 'deleteSchedule', ...stamp, items: [scheduleName] },
+  pause: { kind: 'pause', ...stamp, items: [{ taskId: sampleId }], suspend: true, reason: 'why' },
+  resume: { kind: 'resume', ...stamp, items: [{ taskId: sampleId }] },
+  update: {
+    kind: 'update',
+    ...stamp,
+    items: [{ taskId: sampleId }],
+    overrides: {
+      name: 'n',
+      labels: [['a', 'b']],
+      attempts: 300,
+      backoff: { initialMs: 1_000, maxMs: 2_000 },
+      capMs: 60_000,
+    },
+  },
+  suspended: {
+    kind: 'suspended',
+    ...stamp,
+    items: [{ taskId: sampleId, fence: 300, suspended: true }],
+  },
   assignGang: {
     kind: 'assignGang',
     ...stamp,
@@ -250,11 +272,22 @@ export const toWorker: Readonly<Record<string, ToWorker>> = {
     spec: new Uint8Array([1, 2, 3]),
     boundInMs: 300,
   },
+  dispatchWithInputs: {
+    kind: 'dispatch',
+    ...ref,
+    incarnation: 'inc',
+    renewed: 9,
+    run: 2,
+    arrayIndex: undefined,
+    spec: new Uint8Array([1, 2, 3]),
+    inputs: [{ name: 'load', text: 'ü' }],
+  },
   endCancelled: { kind: 'end', ...ref, reason: 'cancelled' },
   endSuperseded: { kind: 'end', ...ref, reason: 'superseded' },
   reportAck: { kind: 'reportAck', ...ref, ended: true },
   go: { kind: 'go', ...ref, peers: ['10.0.0.1', '10.0.0.2:4000', ''] },
   renewAck: { kind: 'renewAck', ...renewal, confirmed: [{ taskId: sampleId, fence: 1 }] },
+  control: { kind: 'control', ...ref, suspended: true, capMs: 300 },
 };
 
 export const fromWorker: Readonly<Record<string, FromWorker>> = {
@@ -265,6 +298,7 @@ export const fromWorker: Readonly<Record<string, FromWorker>> = {
   started: { kind: 'started', ...ref, startedAtMs: 1_700_000_000_001 },
   ended: { kind: 'ended', ...ref, outcome: fullOutcome },
   renew: { kind: 'renew', ...renewal, asks: [{ taskId: sampleId, fence: 1 }] },
+  controlled: { kind: 'controlled', ...ref, suspended: false, capMs: undefined },
 };
 
 export const advertisement: Advertisement = {
@@ -367,7 +401,10 @@ export const plainOutcome: fc.Arbitrary<Outcome> = fc.record({
 
 export const anyOutcome: fc.Arbitrary<Outcome> = fc.oneof(
   plainOutcome,
-  plainOutcome.map(outcome => ({ ...outcome, supervisorLost: true })),
+  plainOutcome.map(outcome => ({ ...outcome, supervisorLost: true, output: undefined })),
+  fc
+    .tuple(plainOutcome, short)
+    .map(([outcome, output]) => ({ ...outcome, supervisorLost: undefined, output })),
 );
 
 const word = fc.nat({ max: 2 ** 32 - 1 });
@@ -426,6 +463,16 @@ const anyDefinition: fc.Arbitrary<ScheduleDefinition> = fc.record({
   count: maybe,
 });
 
+const anyOverrides: fc.Arbitrary<SpecOverrides> = fc.record(
+  {
+    name: short,
+    labels: pairs,
+    attempts: count,
+    backoff: fc.record({ initialMs: count, maxMs: count }),
+    capMs: count,
+  },
+  { requiredKeys: [] },
+);
 const anyPlacement = fc.record({
   taskId: anyId,
   node: short,
@@ -488,6 +535,7 @@ export const anyCommand: fc.Arbitrary<ShardCommand> = fc.oneof(
       }),
     ),
   }),
+  anyWorkflowCommand({ id: anyId, outcome: anyOutcome, stamped }),
   fc.record({
     kind: kind('charge'),
     ...stamped,
@@ -534,9 +582,32 @@ export const anyCommand: fc.Arbitrary<ShardCommand> = fc.oneof(
     reason: short,
   }),
   fc.record({ kind: kind('deleteSchedule'), ...stamped, items: items(fc.record(named)) }),
+  fc.record({
+    kind: kind('pause'),
+    ...stamped,
+    items: items(fc.record({ taskId: anyId })),
+    suspend: fc.boolean(),
+    reason: short,
+  }),
+  fc.record({ kind: kind('resume'), ...stamped, items: items(fc.record({ taskId: anyId })) }),
+  fc.record({
+    kind: kind('update'),
+    ...stamped,
+    items: items(fc.record({ taskId: anyId })),
+    overrides: anyOverrides,
+  }),
+  fc.record({
+    kind: kind('suspended'),
+    ...stamped,
+    items: items(fc.record({ ...fenced, suspended: fc.boolean() })),
+  }),
 );
 
 const anyRef = { shard: count, ...fenced };
+const anyControl = {
+  suspended: fc.boolean(),
+  capMs: fc.option(count, { nil: undefined }),
+};
 const anyRenewal = { shard: count, incarnation: short, sequence: count };
 
 export const anyToWorker: fc.Arbitrary<ToWorker> = fc.oneof(
@@ -558,6 +629,7 @@ export const anyToWorker: fc.Arbitrary<ToWorker> = fc.oneof(
   fc.record({ kind: kind('go'), ...anyRef, peers: items(short) }),
   fc.record({ kind: kind('reportAck'), ...anyRef, ended: fc.boolean() }),
   fc.record({ kind: kind('renewAck'), ...anyRenewal, confirmed: items(fc.record(fenced)) }),
+  fc.record({ kind: kind('control'), ...anyRef, ...anyControl }),
 );
 
 export const anyFromWorker: fc.Arbitrary<FromWorker> = fc.oneof(
@@ -571,6 +643,7 @@ export const anyFromWorker: fc.Arbitrary<FromWorker> = fc.oneof(
   fc.record({ kind: kind('started'), ...anyRef, startedAtMs: count }),
   fc.record({ kind: kind('ended'), ...anyRef, outcome: anyOutcome }),
   fc.record({ kind: kind('renew'), ...anyRenewal, asks: items(fc.record(fenced)) }),
+  fc.record({ kind: kind('controlled'), ...anyRef, ...anyControl }),
 );
 
 const anyShare = fc.record({ name: short, tenant: short, used: resources, left: resources });
@@ -626,6 +699,7 @@ export const sampleOutcomes: Readonly<Record<string, Outcome>> = {
     supervisorLost: true,
   },
   full: fullOutcome,
+  handedOn: { ...fullOutcome, output: 'ü' },
 };
 
 /** Of a spec field by field: long texts are bounded by the reader, not by the writer. */

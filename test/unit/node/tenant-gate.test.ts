@@ -1,8 +1,10 @@
 /** What stands before admission: over a registry of its own, and a limiter with so many permits. */
 import { describe, expect, test } from 'vitest';
+import type { TaskSpec } from '../../../src/model/spec.ts';
 import type { RateLimiter } from '../../../src/node/rate-limiter.ts';
 import { TenantGate } from '../../../src/node/tenant-gate.ts';
-import type { SubmitReply, SubmitRequest } from '../../../src/ports/node-api.ts';
+import type { SubmitRequest } from '../../../src/ports/node-api.ts';
+import type { SubmitReply } from '../../../src/ports/submit-reply.ts';
 import { cluster } from '../registry/builders.ts';
 import { admin, resources, someSpec } from './small-world.ts';
 
@@ -10,7 +12,11 @@ const id = (number: number) => `065wzsb801050000000${number}` as never;
 
 function gateOf(left: number) {
   const feed = cluster();
-  feed.ask({ kind: 'putPlan', name: 'own', values: [['submitsPerSecond', '5']] });
+  const values = [
+    ['submitsPerSecond', '5'],
+    ['tiers', 'basic,regular'],
+  ] as const;
+  feed.ask({ kind: 'putPlan', name: 'own', values });
   feed.ask({ kind: 'putTenant', name: 'acme', plan: 'own', isNew: true });
   feed.ask({ kind: 'putPlan', name: 'short', values: [['cap', '1h']] });
   feed.ask({ kind: 'putTenant', name: 'brief', plan: 'short', isNew: true });
@@ -82,6 +88,30 @@ describe('the gate', () => {
       message: 'an array of 6 tasks is more than tenant acme may have at once: 5',
     });
     expect(asked).toEqual([[]]);
+  });
+
+  test('lets a workflow in as a whole, or says which of its tasks its plan does not allow', async () => {
+    const { gate, asked } = gateOf(4);
+    const some = (name: string, cpuMilli = 1) =>
+      someSpec({ tenant: 'acme', name, request: { ...someSpec().request, cpuMilli } });
+    const four = ['a', 'b', 'c', 'd'].map(name => some(name));
+    expect(await gate.whole('a workflow', four)).toEqual({ ok: true, specs: four });
+    expect(await gate.whole('a workflow', [some('e')])).toMatchObject({
+      code: 'rateLimited',
+      retryAfterMs: 1_200,
+    });
+    expect(asked).toEqual([[4], [1]]);
+    expect(await gate.whole('a workflow', [...four, some('e'), some('f')])).toMatchObject({
+      code: 'tooLarge',
+      message: 'a workflow of 6 tasks is more than tenant acme may have at once: 5',
+    });
+    const dear: TaskSpec = { ...some('dear'), tier: 'premium' };
+    expect(await gate.whole('a workflow', [...four, dear])).toMatchObject({
+      code: 'notInPlan',
+      message: expect.stringMatching(/^task dear: tenant acme: the plan allows tier /),
+    });
+    expect(gate.refused.get('acme')).toBe(3);
+    expect(await gate.whole('a workflow', [])).toEqual({ ok: true, specs: [] });
   });
 
   test('judges a gang as a whole', async () => {

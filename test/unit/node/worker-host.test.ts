@@ -42,6 +42,7 @@ class Desk {
         this.orders.push(order);
       },
       end: (_key, kind) => void this.calls.push(`end ${kind}`),
+      control: (_key, { suspended }) => void this.calls.push(`control ${suspended}`),
       renew: () => void this.calls.push('renew'),
       acknowledge: () => void this.calls.push('acknowledge'),
       output: async () => undefined,

@@ -74,6 +74,14 @@ const commands: readonly RegistryCommand[] = [
   },
   { ...stamp, kind: 'putTenant', name: 'acme', plan: 'free', isNew: true },
   { ...stamp, kind: 'putPlan', name: 'own', values: [['burst', '5']] },
+  { ...stamp, kind: 'pausePlacement', scope: '*', on: true, suspend: true, reason: 'why' },
+  {
+    ...stamp,
+    kind: 'putTemplate',
+    template: { tenant: 't', name: 'n', description: 'd', document: '{}' },
+    expected: 300,
+  },
+  { ...stamp, kind: 'dropTemplate', tenant: 't', name: 'n', revision: 2 },
   {
     ...stamp,
     kind: 'putReservation',
@@ -114,6 +122,9 @@ describe('a command of the registry', () => {
         "setTier 010cc0843d066e6f64653a61017401020001ac020600",
         "putTenant 0118c0843d066e6f64653a6101740461636d65046672656501",
         "putPlan 0119c0843d066e6f64653a610174036f776e01010562757273740135",
+        "pausePlacement 0120c0843d066e6f64653a610174012a010103776879",
+        "putTemplate 0121c0843d066e6f64653a6101740174016e0164027b7d01ac02",
+        "dropTemplate 0122c0843d066e6f64653a6101740174016e0102",
         "putReservation 010fc0843d066e6f64653a610174076e696768746c790174dc0b020304050680897a0201610162020101047a6f6e650161",
         "dropReservation 0110c0843d066e6f64653a610174076e696768746c7901",
       ]

@@ -33,11 +33,14 @@ describe('a task that is held', () => {
   test('is not offered until its last hold is gone, and is ready as of then', () => {
     const { state, rows } = stateWith(holdBit('dependency') | holdBit('paused'), 0);
     const [held] = rows as [number, number];
+    const dependency = { unmet: 1, anyFailed: false, awaited: [], inputs: [] };
+    state.table.ensureDetail(held).dependency = dependency;
     expect(state.ready.count(epochMs + 2_000)).toBe(1);
     state.release(held, 'paused');
     checkState(state);
     expect(state.ready.count(epochMs + 2_000)).toBe(1);
     state.beginCommand(2, epochMs + 5_000);
+    dependency.unmet = 0;
     state.release(held, 'dependency');
     checkState(state);
     expect(state.ready.count(epochMs + 6_000)).toBe(2);

@@ -126,7 +126,7 @@ describe('apply', () => {
 describe('submit', () => {
   test('refuses a task more than the shard may hold waiting, but still knows those it has', () => {
     const state = new ShardState(1);
-    const turn = { state, actor, effects: [], readyChanged: false };
+    const turn = { state, actor, effects: [], readyChanged: false, messagesChanged: false };
     const command = {
       kind: 'submit' as const,
       atMs: epochMs,
@@ -135,7 +135,7 @@ describe('submit', () => {
       items: [{ id: idOf(1), spec: 0 }],
     };
     const submit = (items: { id: ReturnType<typeof idOf>; spec: number }[]) =>
-      applySubmit(turn, { ...command, items }, prepareSpecs(state, command));
+      applySubmit(turn, { ...command, items }, prepareSpecs(state, command.specs));
     state.beginCommand(1, epochMs);
     state.counts[stateCode.waiting] = limits.waitingPerShardMax - 1;
     expect(submit([{ id: idOf(1), spec: 0 }])).toMatchObject([{ ok: true, repeated: false }]);
@@ -185,6 +185,10 @@ describe('attempts', () => {
       incarnation: 'n1-a',
       state: 'running',
       ending: undefined,
+      toSuspend: false,
+      suspended: false,
+      overrides: undefined,
+      tenant: 'default',
       leaseMs: 30_000,
       capMs: 0,
       assignedAtMs: epochMs,
