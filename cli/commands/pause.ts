@@ -9,7 +9,8 @@ import type { PauseRow } from '../wire.ts';
 import { listIn } from '../wire-lists.ts';
 
 export default class Pause extends ControlCommand {
-  static override summary = 'Pause tasks, workflows, a tenant, or the placement of the whole cluster.';
+  static override summary =
+    'Pause tasks, workflows, a tenant, or the placement of the whole cluster.';
   static override description =
     'What is paused is not placed until `tsched resume`; new tasks are still taken in. What runs goes ' +
     'on. With --suspend the whole process tree of what runs is stopped where it is: it keeps its room ' +

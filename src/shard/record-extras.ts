@@ -77,8 +77,7 @@ const fields = {
   /** Who paused it. */
   pause: field<PauseRecord>({
     tag: 25,
-    write: (w, { by, atMs, reason, suspend }) =>
-      w.text(by).varint(atMs).text(reason).bool(suspend),
+    write: (w, { by, atMs, reason, suspend }) => w.text(by).varint(atMs).text(reason).bool(suspend),
     read: r => ({
       by: r.text(limits.specBytesMax),
       atMs: r.varint(),

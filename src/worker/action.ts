@@ -2,7 +2,12 @@
 import type { NodeId, ShardId } from '../model/ids.ts';
 import type { PortRange, Resources } from '../model/resources.ts';
 import type { TaskSpec } from '../model/spec.ts';
-import type { AttemptControl, AttemptRef, FromWorker, TaskInput } from '../model/worker-protocol.ts';
+import type {
+  AttemptControl,
+  AttemptRef,
+  FromWorker,
+  TaskInput,
+} from '../model/worker-protocol.ts';
 import type { AttemptKey } from '../ports/runner.ts';
 
 /** An attempt that is to start: everything of an `AttemptOrder` but the environment. */

@@ -31,7 +31,10 @@ const waitMsDefault = 30_000;
 const waitMsMax = 600_000;
 
 /** The workflow in the path; one of another tenant is unknown. */
-export async function briefOf(request: FastifyRequest, gateway: GatewayContext): Promise<WorkflowView> {
+export async function briefOf(
+  request: FastifyRequest,
+  gateway: GatewayContext,
+): Promise<WorkflowView> {
   const identity = identityOf(request);
   const { workflows } = gateway.api;
   const text = paramOf(request, 'id');
