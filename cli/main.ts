@@ -50,6 +50,7 @@ export function oclifOptions(): Interfaces.Options {
           chaos: { description: 'Break a cluster of real nodes under load, and tell what held.' },
           dlq: { description: 'Tasks that failed: look at them, run them again, put them aside.' },
           tier: { description: 'List what the tiers give to tasks, and change it.' },
+          reserve: { description: 'Hold room for a tenant until a date.' },
           node: { description: 'Start and stop nodes, list and show them.' },
           quota: { description: 'What the plans of tenants allow.' },
           tenant: { description: 'Who shares the cluster, and with which plan.' },

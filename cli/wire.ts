@@ -2,8 +2,10 @@
  * The JSON of the HTTP API as far as commands print it. A test holds these against the shapes that
  * nodes send (`ports/node-api.ts`), which this folder must not import.
  */
+
 import type { ErrorCode } from '../src/model/errors.ts';
 import type { Verdict } from '../src/model/planning.ts';
+import type { ReservationView } from '../src/model/reservation.ts';
 import type { Resources, Tier } from '../src/model/resources.ts';
 import type { Role } from '../src/model/role.ts';
 import type { TaskState, TaskSummary } from '../src/model/task.ts';
@@ -57,6 +59,9 @@ export interface MovesRow {
 }
 
 /** A setting of the whole cluster. */
+/** As the API says it. */
+export type ReservationRow = ReservationView;
+
 export interface SettingRow {
   readonly name: string;
   readonly value: string;

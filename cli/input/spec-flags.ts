@@ -68,6 +68,14 @@ export const specFlags = {
     description: `one task for each index, at most ${limits.arrayMax}`,
     helpValue: 'FROM-TO',
   }),
+  gang: string({
+    description: `so many tasks that start together or not at all, at most ${limits.gangMax}`,
+    helpValue: 'N',
+  }),
+  reservation: string({
+    description: 'run in the room of this reservation; see `tsched reserve`',
+    helpValue: 'NAME',
+  }),
   label: string({ description: 'label of the task; repeatable', helpValue: 'K=V', ...many }),
   require: string({
     description: 'label a node must have; repeatable',
@@ -125,6 +133,8 @@ const fieldOf: Record<SpecFlagName, string> = {
   'retry-on': 'retryOn',
   'no-retry-on': 'noRetryOn',
   array: 'array',
+  gang: 'gang',
+  reservation: 'reservation',
   label: 'labels',
   require: 'require',
   prefer: 'prefer',
@@ -139,7 +149,7 @@ const fieldOf: Record<SpecFlagName, string> = {
 
 /** Lists of texts, not maps. */
 const lists: ReadonlySet<SpecFlagName> = new Set(['retry-on', 'no-retry-on']);
-const counts: ReadonlySet<SpecFlagName> = new Set(['iops', 'ports', 'attempts']);
+const counts: ReadonlySet<SpecFlagName> = new Set(['iops', 'ports', 'attempts', 'gang']);
 /** Take `HELD:MAX`. */
 const amounts: ReadonlySet<SpecFlagName> = new Set<SpecFlagName>(limitFieldNames);
 

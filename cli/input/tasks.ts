@@ -105,7 +105,7 @@ export function prepareTasks(
     prepared.push({
       document: { ...(document as TaskDocument), ...(id === undefined ? {} : { id }) },
       id,
-      array: reading.array !== undefined,
+      array: reading.array !== undefined || reading.spec.gang !== undefined,
       ordered: reading.spec.orderKey !== undefined || reading.spec.maxRunningPer !== undefined,
     });
   }

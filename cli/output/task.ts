@@ -100,7 +100,12 @@ function facts(task: TaskView, screen: Screen): [string, string][] {
   if (task.orderKey !== undefined) lines.push(['order key', oneLine(task.orderKey)]);
   if (task.deadLetter === true) lines.push(['dlq', 'a dead letter: neither replayed nor purged']);
   if (task.retryOf !== undefined) lines.push(['retry of', task.retryOf]);
-  if (task.arrayId !== undefined) lines.push(['array', `${task.arrayId} [${task.arrayIndex}]`]);
+  if (task.gang !== undefined) {
+    lines.push(['gang', `${task.arrayId}, ${(task.arrayIndex ?? 0) + 1} of ${task.gang}`]);
+  } else if (task.arrayId !== undefined) {
+    lines.push(['array', `${task.arrayId} [${task.arrayIndex}]`]);
+  }
+  if (task.reservation !== undefined) lines.push(['reservation', oneLine(task.reservation)]);
   return lines;
 }
 

@@ -23,6 +23,7 @@ import {
   stopNodeRoute,
   undrainNodeRoute,
 } from './routes/nodes.ts';
+import { releaseRoute, reservationsRoute, reserveRoute } from './routes/reservations.ts';
 import { submitRoute } from './routes/submit.ts';
 import { submitBatchRoute } from './routes/submit-batch.ts';
 import { submitStreamRoute } from './routes/submit-stream.ts';
@@ -85,6 +86,9 @@ export const routes: readonly Route[] = [
   changeSettingsRoute,
   tiersRoute,
   setTierRoute,
+  reservationsRoute,
+  reserveRoute,
+  releaseRoute,
   joinTokenRoute,
   metricsRoute,
   openapiRoute,

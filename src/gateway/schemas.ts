@@ -131,6 +131,8 @@ export const taskViewSchema = object({
   'retryOf?': taskIdSchema,
   'arrayId?': taskIdSchema,
   'arrayIndex?': whole,
+  'gang?': described(whole, 'How many tasks its gang has: those with its `arrayId`.'),
+  'reservation?': described(text, 'In whose room it runs.'),
   'cancelRequested?': object({ reason: text, by: text }),
   stale: described(flag, 'Read from a replica that could not confirm it with a majority.'),
   'staleMs?': described(whole, 'Since that replica last heard of a leader, where it did.'),
@@ -356,6 +358,24 @@ export const tiersSchema = object({
     }),
   ),
 });
+
+export const reservationSchema = object({
+  name: text,
+  tenant: text,
+  by: described(text, 'Name of the token that made it.'),
+  createdAtMs: instant,
+  untilMs: instant,
+  amount: described(resources, 'Held on each of its nodes.'),
+  parts: listOf(
+    object({
+      node: text,
+      nodeName: text,
+      held: described(flag, 'False once the node is draining, dead or removed.'),
+      'used?': described(resources, 'By tasks that name it, where the node was heard of lately.'),
+    }),
+  ),
+});
+export const reservationsSchema = object({ reservations: listOf(reservationSchema) });
 
 export const joinTokenSchema = object({ token: text });
 export const emptySchema = object({ 'accepted?': flag });

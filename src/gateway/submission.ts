@@ -59,6 +59,12 @@ export function arrayTaskId(arrayId: TaskId, position: number): TaskId {
   });
 }
 
+/** ID of one task of a gang: all are in the slot of its ID, and so in one shard. */
+function gangTaskId(gangId: TaskId, rank: number): TaskId {
+  const parts = parseTaskId(gangId)!;
+  return formatTaskId({ ...parts, random: (parts.random + 1 + rank) % randomMax });
+}
+
 const drawArrayId = (): TaskId =>
   formatTaskId({ atMs: Date.now(), slot: randomInt(slotCount), random: randomInt(randomMax) });
 
@@ -76,12 +82,16 @@ export function prepare(document: unknown, identity: Identity, tiers: TierBundle
     const detail = `The token belongs to the tenant ${identity.tenant}, not to ${spec.tenant}.`;
     return { ok: false, problem: problemOf('forbidden', detail, { field: '/tenant' }) };
   }
-  if (array === undefined) {
+  if (array === undefined && spec.gang === undefined) {
     return { ok: true, requests: [{ id: id && intoKeySlot(id, spec), spec }] };
   }
   const arrayId = id ?? drawArrayId();
   if (spec.spread !== undefined) spec = { ...spec, spread: { ...spec.spread, group: arrayId } };
   const requests: SubmitRequest[] = [];
+  for (let rank = 0; rank < (spec.gang ?? 0); rank++) {
+    requests.push({ id: gangTaskId(arrayId, rank), spec, arrayId, arrayIndex: rank });
+  }
+  if (array === undefined) return { ok: true, requests, arrayId };
   for (let index = array.from; index <= array.to; index++) {
     const taskId = intoKeySlot(arrayTaskId(arrayId, index - array.from), spec);
     requests.push({ id: taskId, spec, arrayId, arrayIndex: index });

@@ -27,6 +27,11 @@ export interface PlacementItem {
   readonly incarnation: string;
 }
 
+/** The tasks of a gang that are not settled: all of them, or the item is refused. */
+export interface GangItem {
+  readonly members: readonly PlacementItem[];
+}
+
 export interface FenceItem {
   readonly taskId: TaskId;
   readonly fence: number;
@@ -64,6 +69,8 @@ export type ShardCommand = Stamped &
   (
     | ({ readonly kind: 'submit' } & SubmitBody)
     | { readonly kind: 'assign'; readonly items: readonly PlacementItem[] }
+    /** Gangs, each placed as a whole or not at all. */
+    | { readonly kind: 'assignGang'; readonly items: readonly GangItem[] }
     /** The worker refused: nothing was started, no run is counted. */
     | {
         readonly kind: 'unassign';
@@ -125,6 +132,7 @@ const kindNumbers: Readonly<Record<ShardCommandKind, number>> = {
   adopt: 35,
   replay: 36,
   purge: 37,
+  assignGang: 10,
 };
 
 export const shardCommandKinds = Object.keys(kindNumbers) as ShardCommandKind[];
@@ -171,9 +179,10 @@ export function encodeShardCommand(command: ShardCommand): Uint8Array {
       });
       break;
     case 'assign':
-      writer.list(command.items, (w, item) =>
-        w.text(item.taskId).text(item.node).text(item.nodeName).text(item.incarnation),
-      );
+      writer.list(command.items, writePlacement);
+      break;
+    case 'assignGang':
+      writer.list(command.items, (w, gang) => w.list(gang.members, writePlacement));
       break;
     case 'unassign':
       writer.list(command.items, (w, item) =>
@@ -220,6 +229,9 @@ export function encodeShardCommand(command: ShardCommand): Uint8Array {
   return writer.finish();
 }
 
+const writePlacement = (writer: ByteWriter, item: PlacementItem): ByteWriter =>
+  writer.text(item.taskId).text(item.node).text(item.nodeName).text(item.incarnation);
+
 const readId = (reader: ByteReader): TaskId => reader.text(32) as TaskId;
 
 /** Throws `DecodeError` for another version, an unknown kind or malformed bytes. */
@@ -243,6 +255,12 @@ function readCommand(reader: ByteReader): ShardCommand {
       return { kind, ...stamp, specs: reader.list(readSpecEntry), items: reader.list(readSubmit) };
     case 'assign':
       return { kind, ...stamp, items: reader.list(readPlacement) };
+    case 'assignGang':
+      return {
+        kind,
+        ...stamp,
+        items: reader.list(r => ({ members: r.list(readPlacement, limits.gangMax) })),
+      };
     case 'unassign':
       return { kind, ...stamp, items: reader.list(readRefused) };
     case 'start':

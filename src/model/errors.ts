@@ -125,6 +125,18 @@ export const errorTable = {
     'No node the cluster has ever advertised can run this task',
     'Ask for less, or start a node that is large enough.',
   ),
+  unknownReservation: row(
+    404,
+    1,
+    'No such reservation',
+    'See `tsched reserve list`; one ends by itself at its date.',
+  ),
+  reservationTaken: row(
+    409,
+    1,
+    'Another reservation has this name',
+    'Give another name, or release that one with `tsched reserve release NAME`.',
+  ),
   tooManyTasks: row(
     429,
     7,

@@ -17,6 +17,14 @@ export const limits = {
   portsMax: 1_000,
   attemptsMax: 1_000,
   arrayMax: 10_000,
+  /** Tasks that start together: each is told of all others. */
+  gangMax: 256,
+  reservationsMax: 1_000,
+  /** Of which a node keeps a part: its advertisement names each. */
+  reservationsPerNodeMax: 64,
+  /** Nodes of one reservation. */
+  reservationNodesMax: 1_000,
+  reservationMsMax: 3_660 * 86_400_000,
   /** One encoded spec, and one HTTP document that holds one. */
   specBytesMax: 512 * kib,
   httpBodyBytesMax: 64 * mib,
@@ -131,6 +139,7 @@ export const limits = {
 
 assert(limits.historyMsMin <= limits.historyOwnMsMin, 'a plan cannot forget what apply keeps');
 assert(limits.scriptBytesMax < limits.specBytesMax, 'a script fits its spec');
+assert(limits.gangMax <= limits.batchItemsMax, 'a gang fits a batch');
 assert(limits.specBytesMax < limits.rpcBytesMax, 'a spec fits a request between nodes');
 assert(limits.httpBodyBytesMax <= limits.httpBytesInFlightMax, 'a body fits what may wait');
 assert(limits.rpcBytesMax < limits.frameBytesMax, 'a request fits a frame');

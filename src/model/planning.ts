@@ -1,5 +1,5 @@
 /** What the planner sees and says. A view is never called a snapshot (DESIGN 2). */
-import type { Advertisement } from './advertisement.ts';
+import type { AdvertisedShare, Advertisement } from './advertisement.ts';
 import type { NodeId, TaskId } from './ids.ts';
 import type { ResourceName, Resources, Tier } from './resources.ts';
 import type { WaitingReason } from './task.ts';
@@ -15,6 +15,16 @@ export interface Demand {
   readonly prefer?: readonly (readonly [string, string])[] | undefined;
   /** Its tasks are spread over the values of a label, with all others of the group. */
   readonly spread?: { readonly label: string; readonly group: string } | undefined;
+  /** So many tasks of it were submitted to start together; missing for a task by itself. */
+  readonly gang?: number | undefined;
+  /** In whose room it is to run; missing where it takes what is free for all. */
+  readonly reservation?: { readonly name: string; readonly tenant: string } | undefined;
+}
+
+/** A task of a gang as the planner sees it. */
+export interface GangMember {
+  readonly id: TaskId;
+  readonly avoid: readonly NodeId[];
 }
 
 export interface ReadyTask {
@@ -24,6 +34,8 @@ export interface ReadyTask {
   readonly readySinceMs: number;
   /** Nodes where an earlier attempt failed: taken only where no other would do. */
   readonly avoid: readonly NodeId[];
+  /** It stands for its gang: these are to be placed together, itself included, or none. */
+  readonly gang?: readonly GangMember[] | undefined;
 }
 
 /** Ready tasks of one demand, oldest first, at most as many as were asked for. */
@@ -41,6 +53,8 @@ export interface NodeView {
   /** Taken by this node's own placements since the advertisement was made. */
   readonly reserved: Resources;
   readonly reservedCount: number;
+  /** What it keeps for reservations, less what this leader placed there since. */
+  readonly shares?: readonly AdvertisedShare[] | undefined;
   /** No placement before this instant: it refused lately. 0 where it did not. */
   readonly coolDownUntilMs: number;
 }
@@ -66,6 +80,8 @@ export type Verdict =
   | { readonly kind: 'stale'; readonly ageMs: number }
   | { readonly kind: 'draining' }
   | { readonly kind: 'avoided' }
+  /** It keeps no room for the reservation that the task names. */
+  | { readonly kind: 'reservation'; readonly name: string }
   | { readonly kind: 'noSupervisor' };
 
 export interface Plan {
@@ -75,6 +91,8 @@ export interface Plan {
     readonly nodeName: string;
     readonly incarnation: string;
     readonly demand: Demand;
+    /** Of a gang: its tasks follow one another, and stand or fall together. */
+    readonly gang?: TaskId | undefined;
   }[];
   /** Demands that could not be placed (in full) now, each with the reason its tasks show. */
   readonly blocked: readonly { readonly demand: Demand; readonly reason: WaitingReason }[];

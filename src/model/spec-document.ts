@@ -137,8 +137,17 @@ function cappedMs({ tier, capMs }: SpecDraft, tiers: TierBundles, problems: Prob
 }
 
 function checkTogether(draft: SpecDraft, run: Run | undefined, problems: ProblemList): void {
+  if (draft.gang !== undefined && draft.array !== undefined) {
+    problems.add('/gang', 'cannot go with `array`: a gang is one, of tasks that start together');
+  }
+  for (const name of ['orderKey', 'maxRunningPer'] as const) {
+    if (draft.gang === undefined || draft[name] === undefined) continue;
+    problems.add(`/${name}`, 'cannot go with `gang`: its tasks start together, not one by one');
+  }
   if (draft.idempotencyKey !== undefined) {
-    if (draft.array !== undefined) {
+    if (draft.gang !== undefined) {
+      problems.add('/idempotencyKey', 'cannot go with `gang`: all its tasks would be one');
+    } else if (draft.array !== undefined) {
       problems.add('/idempotencyKey', 'cannot go with `array`: all its tasks would be one');
     } else if (
       draft.id !== undefined &&
@@ -226,6 +235,8 @@ export function readSpecDocument(document: unknown, defaults: SpecDefaults): Spe
     maxRunningPer: undefined,
     retryOn: undefined,
     noRetryOn: undefined,
+    gang: undefined,
+    reservation: undefined,
     outputBytesMax: limits.outputBytesDefault,
     tenant: defaults.tenant,
     owner: defaults.owner,
@@ -335,6 +346,8 @@ export function writeSpecDocument(spec: TaskSpec): Record<string, unknown> {
   }
   if (spec.retryOn !== undefined) document['retryOn'] = spec.retryOn;
   if (spec.noRetryOn !== undefined) document['noRetryOn'] = spec.noRetryOn;
+  if (spec.gang !== undefined) document['gang'] = spec.gang;
+  if (spec.reservation !== undefined) document['reservation'] = spec.reservation;
   document['output'] = writeSize(spec.outputBytesMax);
   document['tenant'] = spec.tenant;
   document['owner'] = spec.owner;

@@ -61,6 +61,8 @@ export interface SpecDraft {
   maxRunningPer: { readonly key: string; readonly max: number } | undefined;
   retryOn: readonly string[] | undefined;
   noRetryOn: readonly string[] | undefined;
+  gang: number | undefined;
+  reservation: string | undefined;
   outputBytesMax: number;
   tenant: string;
   owner: string;
@@ -347,6 +349,12 @@ export const fieldReaders: { readonly [Name in SpecFieldName]: FieldReader } = {
   },
   array: (draft, value, pointer, problems) => {
     draft.array = readArrayRange(problems, pointer, value);
+  },
+  gang: (draft, value, pointer, problems) => {
+    draft.gang = readCount(problems, pointer, value, { min: 2, max: limits.gangMax });
+  },
+  reservation: (draft, value, pointer, problems) => {
+    draft.reservation = readText(problems, pointer, value, shortText);
   },
   output: (draft, value, pointer, problems) => {
     const range = { min: 1, max: limits.outputBytesMax };

@@ -86,6 +86,20 @@ export const schedulingFields = {
     read: r => ({ key: r.text(keyBytesMax), max: r.varint() }),
     isTerm: true,
   }),
+  /** How many tasks, submitted together, are to start together; the indices of an array. */
+  gang: field<number>({
+    tag: 26,
+    write: (w, size) => w.varint(size),
+    read: r => r.varint(),
+    isTerm: true,
+  }),
+  /** Name of the reservation in whose room it runs. */
+  reservation: field<string>({
+    tag: 27,
+    write: (w, name) => w.text(name),
+    read: r => r.text(limits.nameBytesMax * 4),
+    isTerm: true,
+  }),
 } as const;
 
 const names = Object.keys(schedulingFields) as SchedulingName[];

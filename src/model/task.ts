@@ -43,6 +43,10 @@ export const waitingReasons = [
   'Priority',
   /** As many tasks of its key run as may. */
   'MaxRunning',
+  /** Another task of its gang cannot be placed yet, or still ends. */
+  'Gang',
+  /** The reservation that it names is over, or not its tenant's. */
+  'Reservation',
 ] as const;
 export type WaitingReason = (typeof waitingReasons)[number];
 
@@ -50,7 +54,7 @@ export type WaitingReason = (typeof waitingReasons)[number];
  * What keeps a waiting task out of the ready queue until something is decided: bits of its row, in
  * this order. Append-only. Where several hold it, the first is the reason that is shown.
  */
-const holdKinds = ['dependency', 'orderKey', 'paused', 'permit'] as const;
+const holdKinds = ['dependency', 'orderKey', 'paused', 'gang', 'permit'] as const;
 export type HoldKind = (typeof holdKinds)[number];
 
 export const holdBit = (kind: HoldKind): number => 1 << holdKinds.indexOf(kind);
@@ -59,6 +63,7 @@ const holdReasons: Record<HoldKind, WaitingReason> = {
   dependency: 'Dependency',
   orderKey: 'OrderKey',
   paused: 'Paused',
+  gang: 'Gang',
   permit: 'MaxRunning',
 };
 
@@ -114,6 +119,9 @@ export interface TaskView {
   readonly retryOf?: TaskId | undefined;
   readonly arrayId?: TaskId | undefined;
   readonly arrayIndex?: number | undefined;
+  /** How many tasks its gang has: those with its `arrayId`. */
+  readonly gang?: number | undefined;
+  readonly reservation?: string | undefined;
   readonly cancelRequested?: { readonly reason: string; readonly by: string } | undefined;
   /** Read from a replica that could not confirm with a majority that this is the newest. */
   readonly stale: boolean;

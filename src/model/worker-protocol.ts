@@ -6,6 +6,7 @@
  *
  *   leader                                worker
  *   dispatch  ───────────────────────▶   accepted | refused
+ *   go (gang) ───────────────────────▶   (answers `ready` first, again and again)
  *             ◀───────────────────────   report: started, ended (until acknowledged)
  *   reportAck ───────────────────────▶
  *   endAttempt (cancel) ─────────────▶   ... report: ended
@@ -31,6 +32,8 @@ export interface AttemptName {
 
 /** Most attempts asked about in one renewal. */
 export const asksMax = 256;
+/** A host and a port. */
+const peerBytesMax = 300;
 
 export const refusals = [
   /** Not enough of a resource, or the queue is full. */
@@ -62,6 +65,8 @@ export type ToWorker =
       /** `encodeSpec` bytes. */
       readonly spec: Uint8Array;
     })
+  /** To one of a gang, once all of it are `ready`, with where each runs, by rank. */
+  | (AttemptRef & { readonly kind: 'go'; readonly peers: readonly string[] })
   | (AttemptRef & { readonly kind: 'end'; readonly reason: 'cancelled' | 'superseded' })
   | (AttemptRef & { readonly kind: 'reportAck'; readonly ended: boolean })
   | {
@@ -79,6 +84,10 @@ export type ToWorker =
 
 export type FromWorker =
   | (AttemptRef & { readonly kind: 'accepted' })
+  /**
+   * One of a gang has its room, and waits for the others; with its first port, where it has one.
+   */
+  | (AttemptRef & { readonly kind: 'ready'; readonly port?: number | undefined })
   | (AttemptRef & { readonly kind: 'refused'; readonly why: Refusal })
   | (AttemptRef & { readonly kind: 'started'; readonly startedAtMs: number })
   | (AttemptRef & { readonly kind: 'ended'; readonly outcome: Outcome })
@@ -98,8 +107,8 @@ export type FromWorker =
     };
 
 const version = 1;
-const toWorkerKinds = ['dispatch', 'end', 'reportAck', 'renewAck'] as const;
-const fromWorkerKinds = ['accepted', 'refused', 'started', 'ended', 'renew'] as const;
+const toWorkerKinds = ['dispatch', 'end', 'reportAck', 'renewAck', 'go'] as const;
+const fromWorkerKinds = ['accepted', 'refused', 'started', 'ended', 'renew', 'ready'] as const;
 
 function writeRef(writer: ByteWriter, ref: AttemptRef): void {
   writer.varint(ref.shard).text(ref.taskId).varint(ref.fence);
@@ -132,6 +141,10 @@ export function encodeToWorker(message: ToWorker): Uint8Array {
     case 'reportAck':
       writeRef(writer, message);
       writer.bool(message.ended);
+      break;
+    case 'go':
+      writeRef(writer, message);
+      writer.list(message.peers, (w, peer) => w.text(peer));
       break;
     case 'renewAck':
       writer.varint(message.shard).text(message.incarnation).varint(message.sequence);
@@ -167,6 +180,12 @@ function readToWorker(reader: ByteReader): ToWorker {
       return { kind, ...readRef(reader), reason: reader.bool() ? 'cancelled' : 'superseded' };
     case 'reportAck':
       return { kind, ...readRef(reader), ended: reader.bool() };
+    case 'go':
+      return {
+        kind,
+        ...readRef(reader),
+        peers: reader.list(r => r.text(peerBytesMax), limits.gangMax),
+      };
     case 'renewAck':
       return {
         kind,
@@ -189,6 +208,7 @@ export function encodeFromWorker(message: FromWorker): Uint8Array {
   }
   writeRef(writer, message);
   if (message.kind === 'refused') writer.u8(refusals.indexOf(message.why));
+  else if (message.kind === 'ready') writer.optional(message.port, (w, port) => w.u16(port));
   else if (message.kind === 'started') writer.varint(message.startedAtMs);
   else if (message.kind === 'ended') writeOutcome(writer, message.outcome);
   return writer.finish();
@@ -208,6 +228,8 @@ function readFromWorker(reader: ByteReader): FromWorker {
   switch (kind) {
     case 'accepted':
       return { kind, ...readRef(reader) };
+    case 'ready':
+      return { kind, ...readRef(reader), port: reader.optional(r => r.u16()) };
     case 'refused': {
       const ref = readRef(reader);
       const why = refusals[reader.u8()];

@@ -15,6 +15,7 @@ import { HistoryExport } from './history-export.ts';
 import type { IdDraw } from './id-draw.ts';
 import type { NodePorts, NodeSettings } from './node-parts.ts';
 import type { RegistryClient } from './registry-client.ts';
+import type { Reservations } from './reservations.ts';
 import { sha256Hex } from './sha256.ts';
 import type { ShardAccess } from './shard-access.ts';
 import { TaskList } from './task-list.ts';
@@ -40,6 +41,7 @@ export interface ApiParts {
   readonly tenants: TenantDesk;
   readonly feed: EventsFeed;
   readonly cluster: ClusterReads;
+  readonly reservations: Reservations;
   readonly ready: () => boolean;
   readonly stopAsked: (options: { readonly endTasks: boolean }) => void;
   /** So many submits were acknowledged. */
@@ -102,6 +104,9 @@ export function createApi(parts: ApiParts): NodeApi {
     tenancy: parts.tenants.tenancy,
     tiers: () => parts.registry.tiers(),
     setTier: (tier, changes, token) => administration.setTier(tier, changes, token),
+    reservations: tenant => parts.reservations.list(tenant),
+    reserve: (ask, token) => parts.reservations.create(ask, token),
+    releaseReservation: (name, token) => parts.reservations.release(name, token),
     joinToken: () => joinToken(parts),
     stopNode: async options => parts.stopAsked(options),
   };
@@ -129,6 +134,13 @@ async function retry(
   }
   // The key belongs to the first task; the new one is told apart by what it retries.
   const { idempotencyKey: _, ...spec } = await reads.spec(id);
+  if (spec.gang !== undefined) {
+    throw new TschedError(
+      'badRequest',
+      `task ${id} is one of a gang of ${spec.gang}, which runs together or not at all: submit the ` +
+        'gang again',
+    );
+  }
   const { arrayId, arrayIndex } = view;
   const [reply] = await submit([{ spec, retryOf: id, arrayId, arrayIndex }], actor);
   assert(reply !== undefined, 'a submit has a reply');

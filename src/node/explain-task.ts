@@ -80,6 +80,10 @@ function waitingSentence(reason: string | undefined, ahead = 0): string {
       return 'waits for its back-off before the next attempt';
     case 'ShardNoQuorum':
       return 'its shard has no leader with a majority; what is shown may be old';
+    case 'Gang':
+      return 'waits for the others of its gang: they are placed together';
+    case 'Reservation':
+      return 'no node keeps room for the reservation that it names: it is over, or all its nodes left';
     default:
       return 'ready, and not yet looked at by the planner';
   }

@@ -2,6 +2,11 @@
 import type { NodeId, TaskId } from '../model/ids.ts';
 import type { AttemptRef, Refusal } from '../model/worker-protocol.ts';
 
+/** A dispatch or an end that was not answered is repeated this often. */
+export const repeatMs = 1_000;
+/** The same once the worker has accepted: only a restarted node has forgotten it. */
+export const repeatAcceptedMs = 5_000;
+
 export interface Live {
   readonly ref: AttemptRef;
   readonly node: NodeId;

@@ -15,7 +15,7 @@ import { DiskWatch } from './disk-watch.ts';
 import { DriveLoop } from './drive-loop.ts';
 import { EventsFeed } from './events-feed.ts';
 import { Expiry } from './expiry.ts';
-import { campaignAlone } from './failover.ts';
+import { campaignWhereAlone } from './failover.ts';
 import { historyRulesOf } from './history-rules.ts';
 import { IdDraw } from './id-draw.ts';
 import { LeaderBalance } from './leader-balance.ts';
@@ -27,14 +27,16 @@ import { Membership } from './membership.ts';
 import { metricsOf } from './metrics.ts';
 import type { NodeEnd, NodePorts, NodeSettings } from './node-parts.ts';
 import { OwnStanding } from './own-standing.ts';
+import { peerHandlers } from './peer-handlers.ts';
 import { Peers, type Standing } from './peers.ts';
 import { Registration } from './registration.ts';
 import { RegistryClient } from './registry-client.ts';
 import type { Replica } from './replica.ts';
+import { Reservations } from './reservations.ts';
 import { Scheduler } from './scheduler.ts';
 import { ShardAccess } from './shard-access.ts';
 import { Snapshots } from './snapshots.ts';
-import { standingOf } from './standing-of.ts';
+import { hostOf, mayHold, standingOf, takesWork } from './standing-of.ts';
 import { StartRecord } from './start-record.ts';
 import { TaskReads } from './task-reads.ts';
 import { TaskWrites } from './task-writes.ts';
@@ -72,6 +74,7 @@ export class TschedNode {
   readonly #expiry: Expiry;
   readonly #tenants: TenantDesk;
   readonly #registration: Registration;
+  readonly #reservations: Reservations;
   readonly #counters = { submitted: 0, settled: 0 };
   #stopping = false;
 
@@ -129,10 +132,7 @@ export class TschedNode {
       clusterId: image.header.clusterId,
       machineFor,
       connected: node => this.#peers.connected(node),
-      mayTell: (node, group) => {
-        const standing = standingOf(this.registry.machine(), node);
-        return standing === 'member' || (standing === 'unknown' && group === registryGroup);
-      },
+      mayTell: (node, group) => mayHold(standingOf(this.registry.machine(), node), group),
     });
     const wire = new WorkerWire({
       context: this.context,
@@ -145,10 +145,14 @@ export class TschedNode {
       random,
       log,
       send: (node, message, encode) => wire.tellWorker(node, message, encode),
-      // The node says itself that it is draining; the registry knows where it cannot.
-      connected: node =>
-        this.#peers.connected(node) &&
-        !['draining', 'removed'].includes(this.registry.machine()?.node(node)?.state ?? ''),
+      connected: node => this.#peers.connected(node) && takesWork(this.registry.machine(), node),
+      hostOf: node => hostOf(this.registry.machine(), node),
+    });
+    this.#reservations = new Reservations({
+      context: this.context,
+      registry: this.registry,
+      scheduler: () => this.scheduler,
+      cluster: () => this.#cluster,
     });
     this.#directory = new LeaderDirectory({
       loop: this.loop,
@@ -174,6 +178,7 @@ export class TschedNode {
         httpAddress: settings.httpAddress,
         registryIndex: this.registry.appliedIndex,
       }),
+      shares: () => this.#reservations.here(),
       changed: advertisement => {
         this.scheduler.know(advertisement);
         this.#advertiser.soon();
@@ -215,12 +220,8 @@ export class TschedNode {
       expiry: this.#expiry,
     });
     const table = () => this.registry.machine()?.slotTable() ?? [];
-    const draw = new IdDraw({
-      clock,
-      random,
-      table,
-      writable: () => this.#directory.writableShards(),
-    });
+    const writable = () => this.#directory.writableShards();
+    const draw = new IdDraw({ clock, random, table, writable });
     this.#cluster = new ClusterReads({
       context: this.context,
       registry: this.registry,
@@ -236,6 +237,7 @@ export class TschedNode {
       table,
       inFlightMax: settings.submitsInFlightMax,
       totals: () => this.registry.members(),
+      admit: spec => this.#reservations.admit(spec),
     });
     const shards = () => this.registry.machine()?.cluster()?.shards ?? 0;
     const nodeOf = (id: NodeId): string => this.#cluster.nodeName(id);
@@ -269,6 +271,7 @@ export class TschedNode {
       tenants: this.#tenants,
       feed: this.#feed,
       cluster: this.#cluster,
+      reservations: this.#reservations,
       ready: () => this.ready,
       stopAsked: how => this.#end.stopAsked(how),
       submitted: count => {
@@ -309,19 +312,13 @@ export class TschedNode {
     this.#end.recovered?.();
     await this.#disk?.start();
     await this.#peers.start(
-      {
-        raft: (from, group, toStore, message) => {
-          if (this.#ownStanding.hears(group)) this.loop.receive(from, group, toStore, message);
-        },
-        toWorker: (from, bytes) => this.#wire.onToWorker(from, bytes),
-        fromWorker: (from, bytes) => this.#wire.onFromWorker(from, bytes),
-        advert: (from, bytes) => void this.scheduler.advertised(from, bytes),
-        up: peer => log.info('connected', { peer }),
-        down: (peer, refused) => {
-          log.info('connection closed', { peer, refused });
-          this.loop.peerDown(peer, refused);
-        },
-      },
+      peerHandlers({
+        log,
+        loop: this.loop,
+        wire: this.#wire,
+        scheduler: this.scheduler,
+        hears: group => this.#ownStanding.hears(group),
+      }),
       standing,
     );
     await this.#snapshots.start();
@@ -332,12 +329,11 @@ export class TschedNode {
     );
     await this.worker.start(this.#image.bootCount);
     this.loop.start();
-    for (const replica of this.loop.replicas()) {
-      if (campaignAlone(replica)) this.loop.touch(replica);
-    }
+    campaignWhereAlone(this.loop);
     for (const { node, addresses } of this.#settings.bootstrap)
       this.#peers.connect(node, addresses);
     this.#membership.start();
+    this.#reservations.start();
     background(this.context, 'register', this.#registration.register());
     this.#advertiser.start();
   }
@@ -376,6 +372,7 @@ export class TschedNode {
     this.#advertiser.stop();
     this.#expiry.stop();
     this.#tenants.stop();
+    this.#reservations.stop();
     if (options.handOver !== false) await this.#balance.handOver();
     this.#membership.stop();
     this.scheduler.stop();

@@ -8,6 +8,8 @@ export interface PlacementDesk {
   wake(): void;
   /** The worker of `node` has spoken of the task: it stands in its own numbers from now on. */
   answered(taskId: TaskId, node: NodeId): void;
+  /** Where others reach the tasks of a node. */
+  hostOf(node: NodeId): string;
   accepted(node: NodeId): void;
   refused(node: NodeId, why: Refusal): void;
   /** Sends to a worker; `encode` is called only where that takes bytes. */
@@ -17,7 +19,13 @@ export interface PlacementDesk {
 /** Ready tasks that are offered to the planner. */
 export interface OfferedBatch {
   readonly demand: { readonly request: Resources };
-  tasks: { readonly id: TaskId; readonly tenant: string; readonly readySinceMs: number }[];
+  tasks: {
+    readonly id: TaskId;
+    readonly tenant: string;
+    readonly readySinceMs: number;
+    /** Started together with it, itself included. */
+    readonly gang?: readonly unknown[] | undefined;
+  }[];
 }
 
 /** What tenants may still start. */

@@ -47,6 +47,8 @@ const forAdministrators: ReadonlySet<RegistryCommandKind> = new Set([
   'dropToken',
   'putTenant',
   'putPlan',
+  'putReservation',
+  'dropReservation',
 ]);
 const tokenBytesMax = 1_024;
 const timeoutMs = 4_000;
@@ -293,6 +295,8 @@ function refuseAlien(command: RegistryCommand, from: NodeId): void {
     case 'removeNode':
     case 'putTenant':
     case 'putPlan':
+    case 'putReservation':
+    case 'dropReservation':
       break;
   }
   throw new TschedError('forbidden', `a node may not ask for this ${command.kind}`);

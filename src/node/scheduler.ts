@@ -19,9 +19,11 @@ import { coolDownMs } from '../placement/cool-down.ts';
 import { plan } from '../placement/plan.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
+import { propose } from './placed.ts';
 import type { PlacementDesk, PlacementRooms } from './placement-desk.ts';
 import type { ShardLeader } from './shard-leader.ts';
 import { spreadCounts } from './spread-counts.ts';
+import { TakenShares } from './taken-shares.ts';
 
 /** Least time between two plans: events in between are taken together. */
 const paceMs = 3;
@@ -41,6 +43,8 @@ interface Known {
   refusals: number;
   reserved: Resources;
   reservedCount: number;
+  /** The same of what the node keeps for reservations. */
+  readonly taken: TakenShares;
 }
 
 interface Reservation {
@@ -55,6 +59,7 @@ export class Scheduler implements PlacementDesk {
   readonly #log: Log;
   readonly #send: (node: NodeId, message: ToWorker, encode: () => Uint8Array) => void;
   readonly #connected: (node: NodeId) => boolean;
+  readonly hostOf: (node: NodeId) => string;
   readonly #known = new Map<NodeId, Known>();
   readonly #leaders = new Map<number, ShardLeader>();
   readonly #leadsSince = new WeakMap<ShardLeader, number>();
@@ -78,12 +83,14 @@ export class Scheduler implements PlacementDesk {
     readonly log: Log;
     readonly send: (node: NodeId, message: ToWorker, encode: () => Uint8Array) => void;
     readonly connected: (node: NodeId) => boolean;
+    readonly hostOf: (node: NodeId) => string;
   }) {
     this.#clock = deps.clock;
     this.#random = deps.random;
     this.#log = deps.log;
     this.#send = deps.send;
     this.#connected = deps.connected;
+    this.hostOf = deps.hostOf;
   }
 
   toWorker(node: NodeId, message: ToWorker, encode: () => Uint8Array): void {
@@ -145,6 +152,7 @@ export class Scheduler implements PlacementDesk {
         refusals: 0,
         reserved: noResources,
         reservedCount: 0,
+        taken: new TakenShares(),
       });
     } else {
       const before = known.advertisement;
@@ -174,6 +182,7 @@ export class Scheduler implements PlacementDesk {
         ageMs,
         reserved: known.reserved,
         reservedCount: known.reservedCount,
+        shares: known.taken.left(known.advertisement.shares),
         coolDownUntilMs: known.coolDownUntilMs,
       });
     }
@@ -194,8 +203,12 @@ export class Scheduler implements PlacementDesk {
     this.#reservations.delete(taskId);
     const known = this.#known.get(reservation.node);
     if (known === undefined) return;
-    known.reserved = subtractResources(known.reserved, reservation.demand.request);
-    known.reservedCount--;
+    const { demand } = reservation;
+    if (demand.reservation) known.taken.give(demand.reservation, demand.request);
+    else {
+      known.reserved = subtractResources(known.reserved, demand.request);
+      known.reservedCount--;
+    }
     this.wake();
   }
 
@@ -219,8 +232,11 @@ export class Scheduler implements PlacementDesk {
     if (known === undefined) return;
     this.answered(taskId);
     this.#reservations.set(taskId, { shard, node, demand });
-    known.reserved = addResources(known.reserved, demand.request);
-    known.reservedCount++;
+    if (demand.reservation) known.taken.take(demand.reservation, demand.request);
+    else {
+      known.reserved = addResources(known.reserved, demand.request);
+      known.reservedCount++;
+    }
   }
 
   /** Why a ready task of this demand was not placed at the last plan. */
@@ -273,49 +289,21 @@ export class Scheduler implements PlacementDesk {
     });
     this.#blocked.clear();
     for (const { demand, reason } of result.blocked) this.#blocked.set(demand.key, reason);
-    const byShard = new Map<
-      ShardLeader,
-      { taskId: TaskId; node: NodeId; nodeName: string; incarnation: string }[]
-    >();
-    for (const placement of result.placements) {
-      const leader = shardOf.get(placement.taskId);
+    for (const { taskId, node, demand } of result.placements) {
+      const leader = shardOf.get(taskId);
       if (leader === undefined) continue;
-      const { taskId, node, nodeName, incarnation } = placement;
       this.#placing.add(taskId);
-      this.#reserve(leader.shard, taskId, node, placement.demand);
-      const items = byShard.get(leader);
-      if (items === undefined) byShard.set(leader, [{ taskId, node, nodeName, incarnation }]);
-      else items.push({ taskId, node, nodeName, incarnation });
+      this.#reserve(leader.shard, taskId, node, demand);
     }
-    for (const [leader, items] of byShard) this.#assign(leader, items);
+    propose(result.placements, shardOf, this.#log, (tasks, holds) => {
+      for (const { taskId } of tasks) {
+        this.#placing.delete(taskId);
+        if (!holds) this.answered(taskId);
+      }
+    });
     if (result.placements.length >= placementsMax) this.wake();
     else if (result.blocked.length > 0) this.#wakeIn(idlePaceMs);
     else if (again !== undefined) this.#wakeIn(again);
-  }
-
-  #assign(
-    leader: ShardLeader,
-    items: { taskId: TaskId; node: NodeId; nodeName: string; incarnation: string }[],
-  ): void {
-    leader.assign(items).then(
-      replies => {
-        replies.forEach((reply, position) => {
-          const { taskId } = items[position]!;
-          this.#placing.delete(taskId);
-          if (!reply.ok) this.answered(taskId);
-        });
-      },
-      (error: unknown) => {
-        this.#log.debug('an assignment was not recorded', {
-          shard: leader.shard,
-          why: String(error),
-        });
-        for (const { taskId } of items) {
-          this.#placing.delete(taskId);
-          this.answered(taskId);
-        }
-      },
-    );
   }
 
   /** Ready tasks of all shards led here, those of one demand together, oldest first. */
@@ -341,7 +329,7 @@ export class Scheduler implements PlacementDesk {
         for (const task of batch.tasks) {
           if (this.#placing.has(task.id)) continue;
           entry.tasks.push(task);
-          shardOf.set(task.id, leader);
+          for (const { id } of task.gang ?? [task]) shardOf.set(id, leader);
         }
       }
       const nextMs = machine.nextReadyAtMs();
@@ -363,9 +351,12 @@ export class Scheduler implements PlacementDesk {
   /** About how many tasks could be placed now: the K of the top K that are offered. */
   #room(): number {
     let room = 0;
-    for (const { advertisement, reserved, reservedCount } of this.#known.values()) {
+    for (const { advertisement, reserved, reservedCount, taken } of this.#known.values()) {
       const free = advertisement.free.cpuMilli - reserved.cpuMilli;
       room += Math.max(0, Math.floor(free / this.#smallestCpu));
+      for (const { left } of taken.left(advertisement.shares) ?? []) {
+        room += Math.max(0, Math.floor(left.cpuMilli / this.#smallestCpu));
+      }
       room += Math.max(0, advertisement.queueRoom - reservedCount);
     }
     return Math.min(room, placementsMax);

@@ -18,6 +18,7 @@ import {
   type ExpireItem,
   encodeShardCommand,
   type FenceItem,
+  type GangItem,
   type ItemReply,
   type PlacementItem,
   type ShardCommand,
@@ -37,17 +38,14 @@ import type { ShardMachine } from '../shard/machine.ts';
 import { RulesAdoption } from './adopt-rules.ts';
 import { background, type NodeContext } from './context.ts';
 import { diskFull } from './disk-room.ts';
-import { keyOf, type Live, mayHaveRun } from './live.ts';
+import { GangDesk } from './gang-desk.ts';
+import { keyOf, type Live, mayHaveRun, repeatAcceptedMs, repeatMs } from './live.ts';
 import type { PlacementDesk } from './placement-desk.ts';
-import { overCodes, type QueuedReport } from './queued-report.ts';
+import { overCodes, type QueuedReport, ReportQueue } from './queued-report.ts';
 import { Renewals } from './renewals.ts';
 import type { Replica } from './replica.ts';
 import { itemsMax, type SubmitBatch, SubmitQueue } from './submit-queue.ts';
 
-/** A dispatch or an end that was not answered is repeated this often. */
-const repeatMs = 1_000;
-/** The same once the worker has accepted: only a restarted node has forgotten it. */
-const repeatAcceptedMs = 5_000;
 const scanMs = 500;
 /** A scan that comes later than this finds a leader that was stopped or suspended. */
 const scanLateMs = 5_000;
@@ -67,10 +65,9 @@ export class ShardLeader {
   #scannedMs: number;
   readonly #live = new Map<string, Live>();
   readonly #renewals = new Renewals();
+  readonly #gangs: GangDesk;
   readonly #submits: SubmitQueue;
-  #reports: QueuedReport[] = [];
-  /** Reports that are on their way through the log: repeats of them are dropped. */
-  readonly #reporting = new Set<string>();
+  readonly #reports = new ReportQueue();
   readonly #losing = new Set<string>();
   #flushPlanned = false;
   #stopped = false;
@@ -95,6 +92,13 @@ export class ShardLeader {
     this.#beganMs = options.context.clock.bootMs();
     this.#scannedMs = this.#beganMs;
     this.#submits = new SubmitQueue(command => this.#propose(command));
+    this.#gangs = new GangDesk({
+      shard: options.replica.group,
+      machine: options.machine,
+      isEnding: (taskId, fence) => this.#isEnding(keyOf(taskId, fence)),
+      hostOf: node => options.desk.hostOf(node),
+      tell: (node, message) => this.#tell(node, message),
+    });
     for (const attempt of this.machine.liveAttempts()) {
       this.#track(attempt.taskId, attempt.fence, 1);
     }
@@ -113,9 +117,8 @@ export class ShardLeader {
   stop(): void {
     this.#stopped = true;
     this.#cancelScan();
-    this.#submits.stop(
-      new TschedError('notLeader', `this node no longer leads shard ${this.shard}`),
-    );
+    const why = `this node no longer leads shard ${this.shard}`;
+    this.#submits.stop(new TschedError('notLeader', why));
   }
 
   /** Puts submits into the log; resolves with a reply for each item once they are applied. */
@@ -133,6 +136,11 @@ export class ShardLeader {
   /** Proposes assignments; the reply to each says whether it holds. */
   assign(items: readonly PlacementItem[]): Promise<readonly ItemReply[]> {
     return this.ask({ kind: 'assign', items });
+  }
+
+  /** The same for gangs: one reply for each. */
+  assignGangs(items: readonly GangItem[]): Promise<readonly ItemReply[]> {
+    return this.ask({ kind: 'assignGang', items });
   }
 
   expire(items: readonly ExpireItem[]): Promise<readonly ItemReply[]> {
@@ -162,15 +170,8 @@ export class ShardLeader {
   }
 
   #flushReports(): void {
-    const reports = this.#reports;
-    if (reports.length === 0) return;
-    this.#reports = [];
-    for (const kind of ['start', 'finish', 'unassign'] as const) {
-      const mine = reports.filter(report => report.change.kind === kind);
-      for (let from = 0; from < mine.length; from += itemsMax) {
-        const items = mine.slice(from, from + itemsMax);
-        background(this.#context, `report ${kind}`, this.#proposeReports(kind, items));
-      }
+    for (const [kind, reports] of this.#reports.take()) {
+      background(this.#context, `report ${kind}`, this.#proposeReports(kind, reports));
     }
   }
 
@@ -187,8 +188,7 @@ export class ShardLeader {
     try {
       replies = await this.ask({ kind, items } as unknown as ShardCommandBody);
     } finally {
-      for (const { ref } of reports)
-        this.#reporting.delete(`${kind}.${keyOf(ref.taskId, ref.fence)}`);
+      this.#reports.done(reports);
     }
     if (kind === 'unassign') return;
     // Whatever the reply was, the shard has decided: a stale report must not be repeated either.
@@ -203,10 +203,7 @@ export class ShardLeader {
   }
 
   #report(ref: AttemptRef, from: NodeId, change: QueuedReport['change']): void {
-    const key = `${change.kind}.${keyOf(ref.taskId, ref.fence)}`;
-    if (this.#reporting.has(key)) return;
-    this.#reporting.add(key);
-    this.#reports.push({ ref, from, change });
+    this.#reports.add({ ref, from, change });
     this.#planFlush();
   }
 
@@ -225,6 +222,9 @@ export class ShardLeader {
       case 'accepted':
         this.#desk.accepted(from);
         if (live !== undefined) live.accepted = true;
+        break;
+      case 'ready':
+        this.#gangs.ready(ref.taskId, { fence: ref.fence, port: message.port });
         break;
       case 'refused':
         this.#desk.refused(from, message.why);
@@ -266,7 +266,7 @@ export class ShardLeader {
       return (
         attempt?.node === from &&
         attempt.incarnation === incarnation &&
-        !attempt.cancelling &&
+        attempt.ending === undefined &&
         !this.#isEnding(keyOf(ask.taskId, ask.fence))
       );
     });
@@ -281,11 +281,8 @@ export class ShardLeader {
 
   /** Whether the end of this attempt was decided and is not applied yet. */
   #isEnding(key: string): boolean {
-    return (
-      this.#losing.has(key) ||
-      this.#reporting.has(`unassign.${key}`) ||
-      this.#reporting.has(`finish.${key}`)
-    );
+    const reports = this.#reports;
+    return this.#losing.has(key) || reports.has('unassign', key) || reports.has('finish', key);
   }
 
   #tell(node: NodeId, message: ToWorker): void {
@@ -305,6 +302,7 @@ export class ShardLeader {
         case 'attemptEnded':
           this.#live.delete(keyOf(effect.taskId, effect.fence));
           this.#losing.delete(keyOf(effect.taskId, effect.fence));
+          this.#gangs.ended(effect.taskId);
           this.#desk.answered(effect.taskId, effect.node);
           break;
         case 'settled':
@@ -343,8 +341,8 @@ export class ShardLeader {
       return;
     }
     live.sentMs = this.#context.clock.bootMs();
-    if (attempt.cancelling) {
-      this.#tell(live.node, { kind: 'end', ...live.ref, reason: 'cancelled' });
+    if (attempt.ending !== undefined) {
+      this.#tell(live.node, { kind: 'end', ...live.ref, reason: attempt.ending });
       return;
     }
     if (attempt.state === 'running' || this.#isEnding(keyOf(taskId, fence))) return;

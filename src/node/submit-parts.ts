@@ -63,15 +63,21 @@ export function tooNewFor(bytes: Uint8Array, clusterVersion: number): string | u
   );
 }
 
-/** At most a thousand items and about half a request's bytes at a time. */
+/**
+ * At most a thousand items and about half a request's bytes at a time. A part never begins within a
+ * gang, which is taken as a whole: its tasks share one spec, so it fits a part of its own.
+ */
 export function inParts(routed: readonly Routed[]): Routed[][] {
   const parts: Routed[][] = [];
   let bytes = 0;
   let specs = new Set<Encoded>();
-  for (const item of routed) {
+  routed.forEach((item, position) => {
     const part = parts[parts.length - 1];
     const added = specs.has(item.spec) ? 0 : item.spec.bytes.length;
-    if (part === undefined || part.length >= 1_000 || bytes + added > limits.rpcBytesMax / 2) {
+    const more = restOfGang(item, routed, position);
+    const isFull = part !== undefined && part.length + more > partItemsMax;
+    const isWithin = isOfGang(item) && item.request.arrayIndex !== 0;
+    if (part === undefined || (!isWithin && (isFull || bytes + added > limits.rpcBytesMax / 2))) {
       parts.push([item]);
       specs = new Set([item.spec]);
       bytes = item.spec.bytes.length;
@@ -80,8 +86,21 @@ export function inParts(routed: readonly Routed[]): Routed[][] {
       specs.add(item.spec);
       bytes += added;
     }
-  }
+  });
   return parts;
+}
+
+const partItemsMax = 1_000;
+
+const isOfGang = ({ request }: Routed): boolean => request.spec.gang !== undefined;
+
+/** How many items are taken with this one: the rest of its gang, itself included. */
+function restOfGang(item: Routed, routed: readonly Routed[], position: number): number {
+  if (!isOfGang(item)) return 1;
+  const { arrayId } = item.request;
+  let count = 1;
+  while (routed[position + count]?.request.arrayId === arrayId && count < limits.gangMax) count++;
+  return count;
 }
 
 /** A spec that several items share is carried once. */

@@ -7,11 +7,11 @@ import type { Actor, ItemReply, ShardCommand, ShardCommandBody } from '../model/
 import { type ErrorCode, TschedError } from '../model/errors.ts';
 import { type ShardId, slotOfId, type TaskId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
-import type { Resources, Tier } from '../model/resources.ts';
 import { keySlot, type SlotTable } from '../model/slots.ts';
 import type { TaskSpec } from '../model/spec.ts';
-import { neverFits } from '../placement/explain.ts';
+import { type NodeTotals, neverFits } from '../placement/explain.ts';
 import type { SubmitReply, SubmitRequest } from '../ports/node-api.ts';
+import { demandOf } from '../shard/memory/spec-table.ts';
 import type { NodeContext } from './context.ts';
 import {
   decodeForwarded,
@@ -22,6 +22,7 @@ import {
   encodeSubmit,
 } from './forwarded.ts';
 import type { IdDraw } from './id-draw.ts';
+import type { Admission } from './reservations.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { ShardLeader } from './shard-leader.ts';
 import {
@@ -45,17 +46,21 @@ const passing: readonly ErrorCode[] = ['notLeader', 'nodeUnreachable', 'starting
 /** What others than this file serve at the leader. */
 type Served = 'replay' | 'purge';
 
+/** Why a task can never run. */
+interface Unfit {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
 export class TaskWrites {
   readonly #context: NodeContext;
   readonly #scheduler: Scheduler;
   readonly #draw: IdDraw;
   readonly #table: () => SlotTable;
   /** Every node that may run tasks, for telling `neverFits`. */
-  readonly #totals: () => readonly {
-    tier: Tier;
-    total: Resources;
-    labels: readonly (readonly [string, string])[];
-  }[];
+  readonly #totals: () => readonly NodeTotals[];
+  /** Of a task that names a reservation. */
+  readonly #admit: (spec: TaskSpec) => Admission;
   readonly #inFlightMax: number;
   readonly #served = new Map<
     string,
@@ -70,11 +75,8 @@ export class TaskWrites {
     readonly scheduler: Scheduler;
     readonly draw: IdDraw;
     readonly table: () => SlotTable;
-    readonly totals: () => readonly {
-      tier: Tier;
-      total: Resources;
-      labels: readonly (readonly [string, string])[];
-    }[];
+    readonly totals: () => readonly NodeTotals[];
+    readonly admit: (spec: TaskSpec) => Admission;
     /** Less than `limits.submitsInFlightMax`, for a small machine. */
     readonly inFlightMax?: number | undefined;
   }) {
@@ -84,6 +86,7 @@ export class TaskWrites {
     this.#draw = deps.draw;
     this.#table = deps.table;
     this.#totals = deps.totals;
+    this.#admit = deps.admit;
     this.#serve();
   }
 
@@ -115,14 +118,14 @@ export class TaskWrites {
     const replies: SubmitReply[] = new Array(requests.length);
     const byShard = new Map<ShardId, Routed[]>();
     const encoded = new Map<TaskSpec, Encoded>();
-    const fits = new Map<TaskSpec, string | undefined>();
+    const fits = new Map<TaskSpec, Unfit | undefined>();
     for (let position = 0; position < requests.length; position++) {
       const request = requests[position]!;
       const { spec } = request;
       if (!fits.has(spec)) fits.set(spec, this.#unfit(spec));
       const unfit = fits.get(spec);
       if (unfit !== undefined) {
-        replies[position] = refusalOf('neverFits', unfit);
+        replies[position] = refusalOf(unfit.code, unfit.message);
         continue;
       }
       const id = request.id ?? this.#drawId(spec);
@@ -156,16 +159,18 @@ export class TaskWrites {
     return replies;
   }
 
-  /** Why no node could ever run it; one that is to be held all the same is not looked at. */
-  #unfit(spec: TaskSpec): string | undefined {
+  /**
+   * Why no node could ever run it; one that is to be held all the same is looked at only for the
+   * reservation that it names.
+   */
+  #unfit(spec: TaskSpec): Unfit | undefined {
+    const admission = spec.reservation === undefined ? undefined : this.#admit(spec);
+    if (admission?.ok === false) return admission;
     if (spec.holdIfUnfit === true) return undefined;
-    const totals = this.#totals();
+    const totals = admission?.nodes ?? this.#totals();
     if (totals.length === 0) return undefined;
-    const verdict = neverFits(
-      { key: '', tier: spec.tier, request: spec.request, require: spec.require },
-      totals,
-    );
-    return verdict.fits ? undefined : verdict.message;
+    const verdict = neverFits(demandOf(spec), totals);
+    return verdict.fits ? undefined : { code: 'neverFits', message: verdict.message };
   }
 
   #drawId(spec: TaskSpec): TaskId | undefined {

@@ -24,6 +24,7 @@ type Judged =
 interface Unit {
   readonly positions: number[];
   readonly arrayId: string | undefined;
+  readonly isGang: boolean;
   readonly plan: Plan;
 }
 
@@ -65,7 +66,10 @@ export class TenantGate {
       units.set(spec.tenant, mine);
       const last = mine.at(-1);
       if (arrayId !== undefined && last?.arrayId === arrayId) last.positions.push(position);
-      else mine.push({ positions: [position], arrayId, plan: verdict.plan });
+      else {
+        const isGang = spec.gang !== undefined;
+        mine.push({ positions: [position], arrayId, isGang, plan: verdict.plan });
+      }
     });
     await Promise.all(
       [...units].map(([tenant, mine]) => this.#limit(tenant, mine, requests, replies)),
@@ -98,7 +102,7 @@ export class TenantGate {
       }
     };
     const possible = units.filter(unit => {
-      const message = neverAtOnce(unit.positions.length, tenant, plan);
+      const message = neverAtOnce(unit, tenant, plan);
       if (message !== undefined) refuse(unit, { code: 'tooLarge', message });
       return message === undefined;
     });
@@ -135,7 +139,9 @@ export class TenantGate {
 }
 
 /** What the plan does not allow of a task at any time. */
-function notInPlan({ tier, capMs, request }: TaskSpec, plan: Plan): string | undefined {
+function notInPlan({ tier, capMs, request, gang = 1 }: TaskSpec, plan: Plan): string | undefined {
+  const what = gang === 1 ? 'the task' : `the gang of ${gang}`;
+  const [cpuMilli, memoryBytes] = [gang * request.cpuMilli, gang * request.memoryBytes];
   if (!plan.tiers.includes(tier)) {
     return `the plan allows tier ${plan.tiers.join(', ')}, the task asks for ${tier}`;
   }
@@ -143,19 +149,23 @@ function notInPlan({ tier, capMs, request }: TaskSpec, plan: Plan): string | und
     const [most, asked] = [formatDuration(plan.capMs), formatDuration(capMs)];
     return `the plan allows a cap of ${most} at most, the task asks for ${asked}`;
   }
-  if (request.cpuMilli > (plan.cpuMilli ?? request.cpuMilli)) {
-    const [most, asked] = [cpus(plan.cpuMilli!), cpus(request.cpuMilli)];
-    return `the plan allows ${most} CPUs for all tasks together, the task asks for ${asked}`;
+  if (gang > (plan.running ?? gang)) {
+    return `the plan allows ${plan.running} running tasks, ${what} would be more`;
   }
-  if (request.memoryBytes > (plan.memoryBytes ?? request.memoryBytes)) {
-    const [most, asked] = [formatSize(plan.memoryBytes!), formatSize(request.memoryBytes)];
-    return `the plan allows ${most} memory for all tasks together, the task asks for ${asked}`;
+  if (cpuMilli > (plan.cpuMilli ?? cpuMilli)) {
+    const [most, asked] = [cpus(plan.cpuMilli!), cpus(cpuMilli)];
+    return `the plan allows ${most} CPUs for all tasks together, ${what} asks for ${asked}`;
+  }
+  if (memoryBytes > (plan.memoryBytes ?? memoryBytes)) {
+    const [most, asked] = [formatSize(plan.memoryBytes!), formatSize(memoryBytes)];
+    return `the plan allows ${most} memory for all tasks together, ${what} asks for ${asked}`;
   }
   return undefined;
 }
 
 /** Why so many tasks could not be let in together even if nothing else came. */
-function neverAtOnce(count: number, tenant: string, plan: Plan): string | undefined {
+function neverAtOnce({ positions, isGang }: Unit, tenant: string, plan: Plan): string | undefined {
+  const count = positions.length;
   const bounds = [
     ['at once', burstOf(plan)],
     ['an hour', plan.submitsPerHour],
@@ -163,7 +173,8 @@ function neverAtOnce(count: number, tenant: string, plan: Plan): string | undefi
   ] as const;
   const over = bounds.find(([, most]) => most !== undefined && count > most);
   if (over === undefined) return undefined;
-  const what = count === 1 ? 'a task is' : `an array of ${count} tasks is`;
+  const many = isGang ? 'a gang' : 'an array';
+  const what = count === 1 ? 'a task is' : `${many} of ${count} tasks is`;
   return `${what} more than tenant ${tenant} may have ${over[0]}: ${over[1]}`;
 }
 

@@ -54,10 +54,11 @@ interface Entry {
   readonly report: UseReport;
 }
 
-const boundedOf = (request: Resources): Bounded => ({
-  running: 1,
-  cpuMilli: request.cpuMilli,
-  memoryBytes: request.memoryBytes,
+/** Of so many tasks that start together. */
+const boundedOf = (request: Resources, count: number): Bounded => ({
+  running: count,
+  cpuMilli: count * request.cpuMilli,
+  memoryBytes: count * request.memoryBytes,
 });
 
 const add = (left: Bounded, right: Bounded): Bounded => ({
@@ -123,7 +124,10 @@ export class TenantRooms implements PlacementRooms {
     const held = new Set<string>();
     const spent = new Map<string, Bounded>();
     const offers = batches.flatMap(batch =>
-      batch.tasks.map(task => ({ task, needs: boundedOf(batch.demand.request) })),
+      batch.tasks.map(task => ({
+        task,
+        needs: boundedOf(batch.demand.request, task.gang?.length ?? 1),
+      })),
     );
     const plans = new Map<string, Plan | undefined>();
     for (const { task } of offers) {

@@ -7,16 +7,27 @@
  * tasks of others go on. A task goes to a node that has room now (`rank.ts`); when no node has, a
  * small one may be queued at a full node, so that the next attempt there starts without a round
  * trip. Nodes where the task failed before are taken only when no other node of the cluster could
- * ever run it, or when it has waited `avoidMsMax` for one.
+ * ever run it, or when it has waited `avoidMsMax` for one. The tasks of a gang are placed all at
+ * once or not at all; a task that names a reservation sees of each node what is kept for that.
  *
  * Cost: one look at every node per demand, and one at the demand's candidates per placement.
  */
 import { assert } from '../model/assert.ts';
-import type { Demand, NodeView, Plan, ReadyBatch, ReadyTask } from '../model/planning.ts';
+import type { TaskId } from '../model/ids.ts';
+import type {
+  Demand,
+  GangMember,
+  NodeView,
+  Plan,
+  ReadyBatch,
+  ReadyTask,
+} from '../model/planning.ts';
+import { shareKey } from '../model/reservation.ts';
 import type { WaitingReason } from '../model/task.ts';
-import { overTotal, unsuited } from './feasible.ts';
+import { overTotal, unsuited, viewFor } from './feasible.ts';
+import { holdsInAll, takeForGang, unavoided } from './gang.ts';
 import { createDraw } from './random.ts';
-import { pickFree, pickQueue, type Wish } from './rank.ts';
+import { pickFree, pickQueue, take, type Wish } from './rank.ts';
 import { amountsOf, Room } from './room.ts';
 import { type SpreadCounts, Tastes } from './taste.ts';
 import { AgeWalk } from './walk.ts';
@@ -54,6 +65,7 @@ export function plan(input: PlanInput): Plan {
   const draw = createDraw(input.seed);
   const stateNowMs = input.stateNowMs ?? input.nowMs;
   const rooms = input.nodes.map(view => new Room(view, input.nowMs));
+  const pools = new SharedRooms(rooms, input.nowMs);
   const tastes = new Tastes(rooms, input.spread ?? new Map());
   const placements: Placement[] = [];
   const blocked = new Map<Demand, WaitingReason>();
@@ -66,25 +78,23 @@ export function plan(input: PlanInput): Plan {
     const { demand, task } = current;
     let wanted = wantedOf.get(demand);
     if (wanted === undefined) {
-      wanted = {
-        demand,
-        amounts: amountsOf(demand),
-        taste: tastes.of(demand),
-        rooms: candidatesFor(demand, rooms),
-      };
+      const candidates = candidatesFor(demand, pools.of(demand));
+      const taste = tastes.of(demand, candidates);
+      wanted = { demand, amounts: amountsOf(demand), taste, rooms: candidates };
       wantedOf.set(demand, wanted);
     }
-    const room = choose(wanted, task, waitedFor, stateNowMs, draw);
-    if (room !== undefined) {
-      room.take(wanted.amounts);
-      wanted.taste?.placed(room);
-      placements.push(toPlacement(task, demand, room));
+    const made =
+      task.gang === undefined
+        ? placeOne(wanted, task, waitedFor, stateNowMs, draw)
+        : placeGang(wanted, task, task.gang, stateNowMs, draw);
+    if (made.length > 0) {
+      placements.push(...made);
       walk.next();
       continue;
     }
     if (!blocked.has(demand)) blocked.set(demand, reasonFor(wanted, rooms, input.nodes));
     // A task that only avoids some nodes does not block the others of its demand.
-    if (task.avoid.length > 0) {
+    if (avoidsSome(task)) {
       walk.next();
     } else {
       for (const waited of wanted.rooms) waitedFor.add(waited);
@@ -95,6 +105,42 @@ export function plan(input: PlanInput): Plan {
     placements,
     blocked: [...blocked].map(([demand, reason]) => ({ demand, reason })),
   };
+}
+
+const avoidsSome = ({ avoid, gang }: ReadyTask): boolean =>
+  avoid.length > 0 || gang?.some(member => member.avoid.length > 0) === true;
+
+function placeOne(
+  wanted: Wanted,
+  task: ReadyTask,
+  waitedFor: ReadonlySet<Room>,
+  stateNowMs: number,
+  draw: () => number,
+): Placement[] {
+  const room = choose(wanted, task, waitedFor, stateNowMs, draw);
+  if (room === undefined) return [];
+  take(room, wanted);
+  return [toPlacement(task.id, wanted.demand, room)];
+}
+
+/** Places all of a gang, or none. */
+function placeGang(
+  wanted: Wanted,
+  task: ReadyTask,
+  members: readonly GangMember[],
+  stateNowMs: number,
+  draw: () => number,
+): Placement[] {
+  const { demand, rooms } = wanted;
+  const others = unavoided(rooms, members);
+  let taken = takeForGang(others, wanted, members, draw);
+  const waited = stateNowMs - task.readySinceMs >= avoidMsMax;
+  const held = others.map(room => room.view.advertisement);
+  if (taken === undefined && (waited || holdsInAll(demand, held) < members.length)) {
+    taken = takeForGang(rooms, wanted, members, draw);
+  }
+  const made = taken?.map((room, place) => toPlacement(members[place]!.id, demand, room));
+  return made?.map(placement => ({ ...placement, gang: task.id })) ?? [];
 }
 
 function choose(
@@ -115,6 +161,31 @@ function choose(
   return others.length === 0 || waited ? pickFree(rooms, wanted, draw) : undefined;
 }
 
+/** The rooms of the nodes, and what they keep for each reservation as rooms of their own. */
+class SharedRooms {
+  readonly #rooms: readonly Room[];
+  readonly #nowMs: number;
+  readonly #ofReservation = new Map<string, readonly Room[]>();
+
+  constructor(rooms: readonly Room[], nowMs: number) {
+    this.#rooms = rooms;
+    this.#nowMs = nowMs;
+  }
+
+  of(demand: Demand): readonly Room[] {
+    const { reservation } = demand;
+    if (reservation === undefined) return this.#rooms;
+    const key = shareKey(reservation);
+    let rooms = this.#ofReservation.get(key);
+    if (rooms === undefined) {
+      const views = this.#rooms.map(({ view }) => viewFor(demand, view));
+      rooms = views.filter(view => view !== undefined).map(view => new Room(view, this.#nowMs));
+      this.#ofReservation.set(key, rooms);
+    }
+    return rooms;
+  }
+}
+
 function candidatesFor(demand: Demand, rooms: readonly Room[]): Room[] {
   return rooms.filter(
     ({ usable, view: { advertisement } }) =>
@@ -130,9 +201,14 @@ function reasonFor(
   rooms: readonly Room[],
   nodes: readonly NodeView[],
 ): WaitingReason {
+  const { demand } = wanted;
+  if (demand.gang !== undefined) {
+    const held = nodes.map(view => view.advertisement);
+    if (wanted.rooms.length > 0 && holdsInAll(demand, held) < demand.gang) return 'NeverFits';
+  }
   if (wanted.rooms.length > 0) return 'Resources';
   if (!rooms.some(room => room.usable)) return 'NoNodes';
-  const { demand } = wanted;
+  if (!nodes.some(view => viewFor(demand, view) !== undefined)) return 'Reservation';
   const suited = (view: NodeView): boolean => unsuited(demand, view.advertisement) === undefined;
   if (!rooms.some(room => room.usable && suited(room.view))) return 'TierUnavailable';
   // A node that is silent or drains may come back: only if none there is would do, it never fits.
@@ -142,11 +218,11 @@ function reasonFor(
   return everFits ? 'Resources' : 'NeverFits';
 }
 
-function toPlacement(task: ReadyTask, demand: Demand, room: Room): Placement {
+function toPlacement(taskId: TaskId, demand: Demand, room: Room): Placement {
   const { advertisement } = room.view;
   assert(advertisement.incarnation !== '', 'nothing is placed where no supervisor runs');
   return {
-    taskId: task.id,
+    taskId,
     node: advertisement.node,
     nodeName: advertisement.name,
     incarnation: advertisement.incarnation,

@@ -7,6 +7,7 @@ import type { Actor } from '../model/command.ts';
 import type { ErrorCode } from '../model/errors.ts';
 import type { TaskId } from '../model/ids.ts';
 import type { Verdict } from '../model/planning.ts';
+import type { ReservationAsk, ReservationView } from '../model/reservation.ts';
 import type { Resources, Tier } from '../model/resources.ts';
 import type { Role } from '../model/role.ts';
 import type { TaskSpec } from '../model/spec.ts';
@@ -316,6 +317,11 @@ export interface NodeApi {
   setTier(tier: Tier, changes: readonly TierChange[], token: string): Promise<TierBundles>;
   /** Tenants, their tokens and plans. */
   readonly tenancy: TenantApi;
+  /** Reservations that are not over, of one tenant where it is given. */
+  reservations(tenant?: string | undefined): readonly ReservationView[];
+  /** Holds room; nodes by name or ID. `token` is judged as for `drainNode`. */
+  reserve(ask: ReservationAsk, token: string): Promise<ReservationView>;
+  releaseReservation(name: string, token: string): Promise<void>;
   /** A token with which another node can join. */
   joinToken(): Promise<string>;
   /** Ends this node: hands leaderships away, then stops. With `endTasks`, its attempts too. */

@@ -24,6 +24,10 @@ export function checkRegistry(state: RegistryState): void {
   for (const { name, plan } of state.tenants.values()) {
     assert(planNames(state).includes(plan), `tenant ${name} has the plan ${plan}, which is gone`);
   }
+  for (const [name, { nodes, createdAtMs, untilMs }] of state.reservations) {
+    assert(nodes.length > 0 && createdAtMs < untilMs, `reservation ${name} holds something`);
+    assert(new Set(nodes).size === nodes.length, `reservation ${name} has one part on a node`);
+  }
   const names = new Set<string>();
   for (const node of state.nodes.values()) {
     if (node.state === 'removed') continue;

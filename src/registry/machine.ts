@@ -21,9 +21,11 @@ import { decodeRegistryCommand, type RegistryCommand } from './command.ts';
 import { applyAllocateReplica } from './commands/allocate-replica.ts';
 import { applyBootstrap } from './commands/bootstrap.ts';
 import { applyDrainNode } from './commands/drain-node.ts';
+import { applyDropReservation } from './commands/drop-reservation.ts';
 import { applyDropToken } from './commands/drop-token.ts';
 import { applyPutJoinSecret } from './commands/put-join-secret.ts';
 import { applyPutPlan } from './commands/put-plan.ts';
+import { applyPutReservation } from './commands/put-reservation.ts';
 import { applyPutTenant } from './commands/put-tenant.ts';
 import { applyPutToken } from './commands/put-token.ts';
 import { applyRegisterNode } from './commands/register-node.ts';
@@ -44,6 +46,7 @@ import {
   type RegistryReply,
   RegistryState,
   type ReplicaRecord,
+  type ReservationRecord,
   refused,
   type TenantRecord,
   type TokenRecord,
@@ -256,6 +259,15 @@ export class RegistryMachine {
     return this.#state.replicaCounter;
   }
 
+  /** All reservations by name, those too that are over and not dropped yet. */
+  reservations(): ReservationRecord[] {
+    return [...this.#state.reservations.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  reservation(name: string): ReservationRecord | undefined {
+    return this.#state.reservations.get(name);
+  }
+
   setting(name: string): string | undefined {
     return this.#state.settings.get(name);
   }
@@ -302,6 +314,10 @@ function applyCommand(
       return applyDropToken(state, command, effects);
     case 'putJoinSecret':
       return applyPutJoinSecret(state, command, effects);
+    case 'putReservation':
+      return applyPutReservation(state, command, effects);
+    case 'dropReservation':
+      return applyDropReservation(state, command, effects);
     case 'setSetting':
       return applySetSetting(state, command, effects);
     case 'setTier':

@@ -5,6 +5,7 @@
  *   m meta · c cluster · n node · r replica id · g group · s slot table · o setting · t token (by
  *   sha256) · j join secret (by sha256) · d drain of a node · x store that was
  *   replaced · i tier (by name), where something of it was set · p plan · u tenant
+ *   v reservation (by name)
  *
  * Rows stand for the state at one applied index, which the store keeps beside them.
  */
@@ -15,12 +16,14 @@ import { tiers } from '../model/resources.ts';
 import { changeTier, type TierChange, type TierValues, tierFields } from '../model/tiers.ts';
 import {
   readRegistration,
+  readReservation,
   readSeat,
   readSecret,
   readTenant,
   readTierChanges,
   readToken,
   writeRegistration,
+  writeReservation,
   writeSeat,
   writeSecret,
   writeTenant,
@@ -137,6 +140,12 @@ function writeNamedRow(writer: ByteWriter, state: RegistryState, row: string): b
       writeTierChanges(writer, changesOf(values));
       return true;
     }
+    case 'v': {
+      const reservation = state.reservations.get(name);
+      if (reservation === undefined) return false;
+      writeReservation(writer, reservation);
+      return true;
+    }
     default:
       throw new DecodeError(`registry row of an unknown kind: ${row}`);
   }
@@ -237,6 +246,11 @@ function readNamedRow(state: RegistryState, row: string, reader: ByteReader): vo
     case 'p':
       state.plans.set(row.slice(1), readPairs(reader));
       return;
+    case 'v': {
+      const reservation = readReservation(reader);
+      state.reservations.set(reservation.name, reservation);
+      return;
+    }
     case 'x':
       state.spentStores.set(row.slice(1), reader.varint());
       return;

@@ -112,6 +112,21 @@ export interface TenantRecord {
   readonly createdAtMs: number;
 }
 
+/** Room that is held for a tenant, the same amount on each of its nodes. */
+export interface ReservationRecord {
+  /** Unique among those that are not over. */
+  readonly name: string;
+  readonly tenant: string;
+  /** Name of the token that made it. */
+  readonly by: string;
+  readonly createdAtMs: number;
+  /** It is over from then on, whether its record is still here or not. */
+  readonly untilMs: number;
+  readonly amount: Resources;
+  /** One that left has taken its part along. */
+  readonly nodes: readonly NodeId[];
+}
+
 export interface JoinSecret {
   /** Lower-case hex of the sha256 of the secret inside a join token. */
   readonly sha256: string;
@@ -145,7 +160,8 @@ export type RegistryEffect =
   | { readonly kind: 'tokensChanged' }
   | { readonly kind: 'settingsChanged' }
   /** A tenant, or a plan. */
-  | { readonly kind: 'tenantsChanged' };
+  | { readonly kind: 'tenantsChanged' }
+  | { readonly kind: 'reservationsChanged' };
 
 export const accepted: RegistryReply = { ok: true, repeated: false };
 export const repeated: RegistryReply = { ok: true, repeated: true };
@@ -193,6 +209,8 @@ export class RegistryState {
   readonly tenants = new Map<string, TenantRecord>();
   /** What was set of plans, over what is built in. */
   readonly plans = new Map<string, PlanValues>();
+  /** By name. */
+  readonly reservations = new Map<string, ReservationRecord>();
   slotTable: Uint16Array = new Uint16Array(0);
   /** Highest replica id handed out. Invariant: never falls, so that no id is used twice. */
   replicaCounter = 0;
@@ -287,6 +305,15 @@ export class RegistryState {
 
   dropPlan(name: string): void {
     if (this.plans.delete(name)) this.touch(`p${name}`);
+  }
+
+  putReservation(reservation: ReservationRecord): void {
+    this.reservations.set(reservation.name, reservation);
+    this.touch(`v${reservation.name}`);
+  }
+
+  dropReservation(name: string): void {
+    if (this.reservations.delete(name)) this.touch(`v${name}`);
   }
 
   putSetting(name: string, value: string): void {

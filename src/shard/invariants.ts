@@ -51,6 +51,7 @@ export function checkState(state: ShardState): void {
   checkLive(state);
   checkLines(state);
   assert(state.deadLetters.size <= state.counts[stateCode.failed]!, 'a dead letter failed');
+  state.gangs.check();
   for (const row of state.flush.dirtyRows()) {
     assert(table.isTask(row) && table.isDirty(row), 'what is to be written is in memory');
   }

@@ -13,8 +13,8 @@ export interface LiveAttempt {
   readonly nodeName: string;
   readonly incarnation: string;
   readonly state: 'assigned' | 'running';
-  /** Its node is to end it. */
-  readonly cancelling: boolean;
+  /** Its node is to end it: somebody asked for that, or its gang runs again. */
+  readonly ending: 'cancelled' | 'superseded' | undefined;
   readonly leaseMs: number;
   readonly assignedAtMs: number;
   readonly arrayIndex: number | undefined;
@@ -37,7 +37,7 @@ export function liveAttempt({ table, specs }: ShardState, row: number): LiveAtte
     nodeName,
     incarnation,
     state: table.state(row) === stateCode.running ? 'running' : 'assigned',
-    cancelling: detail.cancelRequested !== undefined,
+    ending: detail.cancelRequested ? 'cancelled' : detail.recall && 'superseded',
     leaseMs,
     assignedAtMs,
     arrayIndex: detail.arrayIndex,

@@ -116,6 +116,7 @@ function loadUnsettled(
   detail.cancelRequested = record.cancelRequested;
   detail.avoid = record.avoid;
   detail.supervisorsLost = record.supervisorsLost ?? 0;
+  detail.recall = record.recall;
   const live = head.state === stateCode.waiting ? undefined : record.attempts.at(-1);
   detail.ended = live === undefined ? record.attempts : record.attempts.slice(0, -1);
   if (live !== undefined) state.setLive(row, live);
@@ -133,6 +134,7 @@ function queueWaiting(state: ShardState): void {
   const { table } = state;
   for (let row = 0; row < table.rowsEnd; row++) {
     assert(state.specs.isLearned(table.spec(row)), 'the spec of an unsettled task is stored');
+    state.gangs.add(row);
     state.queueLoaded(row);
   }
 }

@@ -16,6 +16,7 @@ import { hashText } from '../model/slots.ts';
 import type { TaskEvent, TaskState } from '../model/task.ts';
 import { applyAdopt, checkRules } from './commands/adopt.ts';
 import { applyAssign } from './commands/assign.ts';
+import { applyAssignGang } from './commands/assign-gang.ts';
 import { applyCancel } from './commands/cancel.ts';
 import { applyCharge } from './commands/charge.ts';
 import { applyExpire } from './commands/expire.ts';
@@ -202,7 +203,8 @@ export class ShardMachine {
    * each, the demand with the oldest task first. `nowMs` is the leader's clock and ends back-offs.
    */
   readyBatches(limitPerDemand: number, nowMs: number): ReadyBatch[] {
-    return this.#state.ready.batches(limitPerDemand, nowMs);
+    const { gangs, ready } = this.#state;
+    return gangs.withMembers(ready.batches(limitPerDemand, nowMs), id => this.#row(id));
   }
 
   readyCount(nowMs: number): number {
@@ -228,6 +230,11 @@ export class ShardMachine {
     const row = this.#row(id);
     if (row < 0 || this.#state.live(row)?.fence !== fence) return undefined;
     return liveAttempt(this.#state, row);
+  }
+
+  /** The tasks of its gang that are not settled, by rank, with the fence that all of them have. */
+  gangOf(id: TaskId): { readonly ids: readonly TaskId[]; readonly fence: number; size: number } {
+    return this.#state.gangs.about(this.#row(id));
   }
 
   /** Place of a task among the ready ones, from 1; `undefined` where it is not ready. O(ready). */
@@ -346,6 +353,8 @@ function applyCommand(turn: Turn, command: ShardCommand, specs: PreparedSpec[]):
       return applySubmit(turn, command, specs);
     case 'assign':
       return applyAssign(turn, command);
+    case 'assignGang':
+      return applyAssignGang(turn, command);
     case 'unassign':
       return applyUnassign(turn, command);
     case 'start':

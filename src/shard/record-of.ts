@@ -33,6 +33,7 @@ export function recordBodyOf(state: ShardState, row: number): TaskRecordBody {
     arrayId: detail?.arrayId,
     arrayIndex: detail?.arrayIndex,
     cancelRequested: detail?.cancelRequested,
+    recall: detail?.recall,
     avoid: detail?.avoid ?? [],
     attempts: detail?.live ? [...attempts, detail.live] : attempts,
     outcome: detail?.outcome,

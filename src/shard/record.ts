@@ -20,7 +20,12 @@ import { limits } from '../model/limits.ts';
 import { type TaskState, taskStates } from '../model/task.ts';
 import { digestBytes, digestHex, digestLength, digestWords } from './keys.ts';
 import { idWordCount, idWordMask, packId, unpackId } from './memory/id-words.ts';
-import type { AttemptRecord, CancelRequest } from './memory/task-detail.ts';
+import {
+  type AttemptRecord,
+  type CancelRequest,
+  type Recall,
+  recallKinds,
+} from './memory/task-detail.ts';
 
 export interface TaskRecord {
   readonly id: TaskId;
@@ -51,6 +56,8 @@ export interface TaskRecord {
   readonly arrayId?: TaskId | undefined;
   readonly arrayIndex?: number | undefined;
   readonly cancelRequested?: CancelRequest | undefined;
+  /** Of the live attempt of a task of a gang. */
+  readonly recall?: Recall | undefined;
   readonly avoid: readonly NodeId[];
   /** Oldest first; the last is live while the task is assigned or running. */
   readonly attempts: readonly AttemptRecord[];
@@ -64,7 +71,7 @@ const plainVersion = 1;
 const extendedVersion = 2;
 
 /** Tags of the fields of version 2: append-only; a retired one stays listed. */
-const extra = { holds: 1, lineNumber: 21, supervisorsLost: 22 } as const;
+const extra = { holds: 1, recall: 4, lineNumber: 21, supervisorsLost: 22 } as const;
 
 const keyedFlag = 1;
 const backedOffFlag = 2;
@@ -144,17 +151,31 @@ const noExtras: readonly Extra[] = [];
 
 /** What a task has beyond version 1, by ascending tag. */
 function extrasOf(record: TaskRecordBody): readonly Extra[] {
-  const { holds, lineNumber, supervisorsLost } = record;
-  if (holds === 0 && lineNumber === undefined && !supervisorsLost) return noExtras;
+  const { holds, recall, lineNumber, supervisorsLost } = record;
+  const isPlain =
+    holds === 0 && recall === undefined && lineNumber === undefined && !supervisorsLost;
+  if (isPlain) return noExtras;
   const extras: Extra[] = [];
   if (holds !== 0) extras.push([extra.holds, w => w.varint(holds)]);
+  if (recall !== undefined) extras.push([extra.recall, w => writeRecall(w, recall)]);
   if (lineNumber !== undefined) extras.push([extra.lineNumber, w => w.varint(lineNumber)]);
   if (supervisorsLost) extras.push([extra.supervisorsLost, w => w.varint(supervisorsLost)]);
   return extras;
 }
 
+function writeRecall(writer: ByteWriter, { kind, reason }: Recall): void {
+  writer.u8(recallKinds.indexOf(kind)).text(reason);
+}
+
+function readRecall(reader: ByteReader): Recall {
+  const kind = recallKinds[reader.u8()];
+  if (kind === undefined) throw new DecodeError('unknown recall');
+  return { kind, reason: reader.text(textBytesMax) };
+}
+
 interface Extras {
   holds: number;
+  recall?: Recall;
   lineNumber?: number;
   supervisorsLost?: number;
 }
@@ -169,6 +190,9 @@ function readExtras(reader: ByteReader): Extras {
     switch (tag) {
       case extra.holds:
         extras.holds = body.varint();
+        break;
+      case extra.recall:
+        extras.recall = readRecall(body);
         break;
       case extra.lineNumber:
         extras.lineNumber = body.varint();

@@ -10,15 +10,15 @@
  */
 import { assert } from '../model/assert.ts';
 import { attemptOf, epochMax, nextFence, type Outcome } from '../model/attempt.ts';
-import type { ExpireItem, SubmitItem } from '../model/command.ts';
-import { type NodeId, type TaskId, timeOfId } from '../model/ids.ts';
+import type { SubmitItem } from '../model/command.ts';
+import type { NodeId, TaskId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
 import { mix32 } from '../model/slots.ts';
 import { type EventKind, eventKinds, type HoldKind, holdBit, taskStates } from '../model/task.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { EventRing } from './events.ts';
 import { FlushTracker } from './flush.ts';
-import { digestHex, digestWords } from './keys.ts';
+import { Gangs } from './gangs.ts';
 import { Lines } from './lines.ts';
 import { HourBudgets } from './memory/hour-budgets.ts';
 import { idWordCount, packId } from './memory/id-words.ts';
@@ -55,6 +55,7 @@ export class ShardState {
   readonly flush = new FlushTracker(this.table, this.specs);
   readonly lines = new Lines();
   readonly deadLetters = new DeadLetters(this.flush);
+  readonly gangs = new Gangs(this);
   /** Tasks by state, in the order of `taskStates`: all that the shard has, but what expired. */
   readonly counts: number[] = taskStates.map(() => 0);
   /** Words of the ID that `lookUp` was asked about last. */
@@ -68,7 +69,8 @@ export class ShardState {
   #digest = 0;
   /** Recoveries raise it; 0 while there was none. */
   #epoch = 0;
-  #expired: Expired = { tasks: 0, toMs: 0 };
+  /** How many tasks left the history, and the newest instant in an ID of one. */
+  expired: Expired = { tasks: 0, toMs: 0 };
   #rules: number = firstRules;
   /** Tasks that became ready because a hold went, since the shard was loaded. */
   released = 0;
@@ -138,7 +140,7 @@ export class ShardState {
       digest: this.#digest,
       counts: this.counts,
       epoch: this.#epoch,
-      expired: this.#expired,
+      expired: this.expired,
       rules: this.#rules,
     };
   }
@@ -148,13 +150,9 @@ export class ShardState {
     this.#stampMs = meta.stampMs;
     this.#digest = meta.digest;
     this.#epoch = meta.epoch;
-    this.#expired = meta.expired;
+    this.expired = meta.expired;
     this.#rules = meta.rules;
     this.events.restart(meta.lastSeq);
-  }
-
-  get expired(): Expired {
-    return this.#expired;
   }
 
   /** Row of an unsettled task, or one of `lookup`. Leaves the ID's words in `words`. */
@@ -210,6 +208,7 @@ export class ShardState {
     }
     table.setHolds(row, holds | holdBit(kind));
     this.flush.markTask(row);
+    this.gangs.changed(row);
   }
 
   /** Takes that hold away. With the last one a waiting task becomes ready, as of now. */
@@ -219,11 +218,15 @@ export class ShardState {
     if ((holds & holdBit(kind)) === 0) return;
     table.setHolds(row, holds & ~holdBit(kind));
     this.flush.markTask(row);
-    if (table.holds(row) !== 0 || table.state(row) !== stateCode.waiting) return;
-    this.#held--;
-    if (!table.isBackedOff(row)) table.setReadySince(row, this.readyBaseMs);
-    this.ready.add(row);
-    this.released++;
+    if (table.holds(row) === 0 && table.state(row) === stateCode.waiting) {
+      this.#held--;
+      // A gang keeps its place, however often a node refuses one of its tasks.
+      const isReadyNow = kind !== 'gang' && !table.isBackedOff(row);
+      if (isReadyNow) table.setReadySince(row, this.readyBaseMs);
+      this.ready.add(row);
+      this.released++;
+    }
+    this.gangs.changed(row);
   }
 
   /** Takes a waiting task that is about to settle out of the queue, or out of what is held. */
@@ -253,11 +256,12 @@ export class ShardState {
     this.table.setState(row, code);
   }
 
-  /** Gives a waiting task its next fence and a live attempt. */
+  /** Gives a waiting task, held only where it is one of a gang, its next fence and an attempt. */
   assign(row: number, to: { node: NodeId; nodeName: string; incarnation: string }): number {
     const { table } = this;
     const fence = nextFence(table.fence(row), this.#epoch);
-    this.ready.remove(row);
+    if (table.holds(row) === 0) this.ready.remove(row);
+    else this.#held--;
     table.setBackedOff(row, false);
     table.setFence(row, fence);
     this.setLive(row, {
@@ -270,6 +274,7 @@ export class ShardState {
     });
     this.#setState(row, stateCode.assigned);
     this.flush.markTask(row, 100);
+    this.gangs.changed(row);
     this.note('assigned', row, { attempt: fence, node: to.node });
     return fence;
   }
@@ -303,6 +308,7 @@ export class ShardState {
     const { live } = detail;
     assert(live, 'only a live attempt ends');
     detail.live = undefined;
+    detail.recall = undefined;
     this.#liveIndex.remove(live.node, row);
     return live;
   }
@@ -323,6 +329,7 @@ export class ShardState {
     if (this.table.holds(row) === 0) this.ready.add(row);
     else this.#held++;
     this.flush.markTask(row);
+    this.gangs.changed(row);
   }
 
   /** The final state of a task that is not in the ready queue and has no live attempt. */
@@ -344,6 +351,7 @@ export class ShardState {
     this.flush.markTask(row, end.reason.length);
     const hold = this.specs.line(table.spec(row))?.hold;
     if (hold !== undefined) for (const next of this.lines.leave(row)) this.release(next, hold);
+    this.gangs.drop(row);
   }
 
   /** Appends an event about a task as it is now, and takes it into the digest. */
@@ -374,26 +382,5 @@ export class ShardState {
     const spec = this.table.spec(row);
     this.table.remove(row);
     this.specs.release(spec);
-  }
-
-  /** Of the settled task that `lookUp` found last nothing remains: no row, no ID, no key. */
-  expire(item: ExpireItem): void {
-    const { words, expired } = this;
-    const row = this.table.find(words);
-    if (row >= 0) this.forget(row);
-    this.settled.remove(words);
-    if (this.deadLetters.has(words)) this.deadLetters.remove(words);
-    if (item.keyHash) this.keys.remove(item.keyHash.high, item.keyHash.low, words);
-    this.counts[taskStates.indexOf(item.state)]!--;
-    this.flush.dropTask(words);
-    const digest = digestWords(item.digest);
-    if (this.specUses.remove(digest)) {
-      const spec = this.specs.find(digest);
-      this.flush.dropSpec(digestHex(item.digest), spec);
-      if (spec >= 0) this.specs.drop(spec);
-    }
-    const toMs = Math.max(expired.toMs, timeOfId(item.taskId));
-    this.#expired = { tasks: expired.tasks + 1, toMs };
-    for (let word = 0; word < idWordCount; word++) this.fold(words[word]!);
   }
 }

@@ -35,7 +35,9 @@ export function commandLine(run: Run): string {
 function reasonOf(record: TaskRecord, planned: string | undefined): string | undefined {
   if (record.state !== 'waiting') return record.reason === '' ? undefined : record.reason;
   const held = reasonOfHolds(record.holds);
-  if (held !== undefined) return held;
+  // All of a gang wait for what the one waits for that stands in the queue for them.
+  const isPlanned = planned !== undefined && planned !== 'Queued';
+  if (held !== undefined && !(held === 'Gang' && isPlanned)) return held;
   if (planned !== undefined) return planned;
   return record.backedOff ? 'BackOff' : 'Queued';
 }
@@ -84,6 +86,8 @@ export function toView(record: TaskRecord, spec: TaskSpec, options: ViewOptions)
     retryOf: record.retryOf,
     arrayId: record.arrayId,
     arrayIndex: record.arrayIndex,
+    gang: spec.gang,
+    reservation: spec.reservation,
     cancelRequested: record.cancelRequested,
     stale: options.stale,
   };

@@ -14,6 +14,8 @@ export interface Launch extends AttemptRef {
   /** Empty until it is given resources. */
   readonly ports: readonly number[];
   readonly spec: TaskSpec;
+  /** Of a gang: where each of it runs, by rank; empty for one that is done. */
+  readonly peers?: readonly string[] | undefined;
 }
 
 export type WorkerAction =

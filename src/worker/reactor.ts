@@ -4,13 +4,14 @@
  * host.
  *
  * An attempt here is `queued` (accepted, holds no resources), `held` (has resources, waits for the
- * leader's word that it is still meant), `launched`, `running`, then `ended` until its report is
- * acknowledged. A pair (task, fence) starts at most once, whatever is repeated or late, and never
- * while a lower fence of the same task lives here.
+ * leader's word that it is still meant, or that all of its gang have theirs), `launched`,
+ * `running`, then `ended` until its report is acknowledged. A pair (task, fence) starts at most
+ * once, whatever is repeated or late, and never while a lower fence of the same task lives here.
  *
  * A leader has to repeat a dispatch until it hears `started`, `refused` or `ended`: what was queued
  * here and not started is forgotten when the node restarts.
  */
+import type { AdvertisedShare } from '../model/advertisement.ts';
 import { assert } from '../model/assert.ts';
 import { type Outcome, systemOutcome } from '../model/attempt.ts';
 import { DecodeError } from '../model/bytes.ts';
@@ -22,22 +23,15 @@ import type { AttemptKey, FoundAttempt, RunnerHello } from '../ports/runner.ts';
 import type { WorkerAction, WorkerOptions } from './action.ts';
 import { type Attempt, AttemptLedger, attemptKey } from './attempt-ledger.ts';
 import { FenceMemory } from './fence-memory.ts';
+import { lapseOf, waitsForGang } from './patience.ts';
+import { repeatsDue, reportOf } from './reports.ts';
 import { ShardLeases } from './shard-leases.ts';
+import type { NodeShare } from './shares.ts';
 
-/** What stands in the queue for this long goes back: what runs before it may run for hours. */
-export const queuePatienceMs = 5_000;
-/** Reports are repeated this often until they are acknowledged. */
-export const reportEveryMs = 1_000;
-/** Most that are repeated at one tick: a leader that comes back is not buried in them. */
-const repeatsPerTick = 128;
 /**
  * Ended attempts that wait for an acknowledgement; beyond it an unknown one is answered once only.
  */
 const endedMax = 8_192;
-
-/** Whether there is something about it that its shard has not acknowledged. */
-const isReported = (attempt: Attempt): boolean =>
-  attempt.phase === 'ended' || (attempt.phase === 'running' && !attempt.startedAcked);
 
 export class WorkerReactor {
   readonly #options: WorkerOptions;
@@ -102,6 +96,9 @@ export class WorkerReactor {
       case 'dispatch':
         this.#onDispatch(message);
         break;
+      case 'go':
+        this.#onGo(message);
+        break;
       case 'end':
         this.#onEnd(message, message.reason);
         break;
@@ -162,11 +159,7 @@ export class WorkerReactor {
   /** To be called every 100 ms or so: repeats reports, renews leases, drops what waited in vain. */
   tick(nowBootMs: number): WorkerAction[] {
     this.#advance(nowBootMs);
-    const due = this.#ledger
-      .all()
-      .filter(attempt => isReported(attempt) && nowBootMs - attempt.reportedAtMs >= reportEveryMs);
-    if (due.length > repeatsPerTick) due.sort((a, b) => a.reportedAtMs - b.reportedAtMs);
-    for (const attempt of due.slice(0, repeatsPerTick)) this.#report(attempt);
+    for (const attempt of repeatsDue(this.#ledger.all(), nowBootMs)) this.#report(attempt);
     for (const renewal of this.#leases.renewDue(this.#incarnation, nowBootMs)) {
       this.#send(renewal.shard, renewal);
     }
@@ -206,18 +199,8 @@ export class WorkerReactor {
   #advance(nowBootMs: number): void {
     if (nowBootMs > this.#nowMs) this.#nowMs = nowBootMs;
     for (const attempt of this.#ledger.waiting()) {
-      const { launch } = attempt;
-      assert(launch !== undefined, `an attempt without a spec waits: ${attempt.key}`);
-      const lapsed = attempt.confirmed
-        ? !this.#leases.live(launch, this.#nowMs)
-        : this.#nowMs - attempt.acceptedAtMs >= launch.spec.leaseMs;
-      if (lapsed) this.#refuse(attempt, 'noLease');
-      else if (
-        attempt.phase === 'queued' &&
-        this.#nowMs - attempt.acceptedAtMs >= queuePatienceMs
-      ) {
-        this.#refuse(attempt, 'waitedTooLong');
-      }
+      const why = lapseOf(attempt, this.#leases, this.#nowMs);
+      if (why !== undefined) this.#refuse(attempt, why);
     }
   }
 
@@ -248,7 +231,7 @@ export class WorkerReactor {
       this.#report(this.#ledger.addEnded(ref, outcome, this.#nowMs));
       return;
     }
-    const why = this.#draining ? 'draining' : this.#ledger.objection(spec.request);
+    const why = this.#draining ? 'draining' : this.#ledger.objection(ref.taskId, spec);
     if (why !== undefined) {
       this.#memory.remember(ref.taskId, ref.fence, why);
       this.#send(ref.shard, { kind: 'refused', ...ref, why });
@@ -265,6 +248,24 @@ export class WorkerReactor {
     this.#send(ref.shard, { kind: 'accepted', ...ref });
     this.#pump();
     if (!attempt.confirmed) this.#renewForHeld(ref.shard);
+  }
+
+  /** All of its gang have their room. */
+  #onGo({ taskId, fence, peers }: Extract<ToWorker, { kind: 'go' }>): void {
+    const attempt = this.#ledger.get(taskId, fence);
+    if (attempt !== undefined && waitsForGang(attempt)) attempt.peers = peers;
+  }
+
+  /** What is kept for reservations from now on. */
+  keep(shares: readonly NodeShare[]): WorkerAction[] {
+    this.#ledger.shares.set(shares);
+    this.#pump();
+    return this.#take();
+  }
+
+  /** What is kept for each, as others are told. */
+  get shares(): AdvertisedShare[] {
+    return this.#ledger.advertisedShares;
   }
 
   /** A higher fence says that lower ones are over for the shard; here they have to be. */
@@ -346,7 +347,11 @@ export class WorkerReactor {
    */
   #pump(): void {
     this.#ledger.allocate();
-    for (const attempt of this.#ledger.held()) if (attempt.confirmed) this.#launch(attempt);
+    for (const attempt of this.#ledger.held()) {
+      if (!attempt.confirmed) continue;
+      if (!waitsForGang(attempt)) this.#launch(attempt);
+      else if (attempt.reportedAtMs < attempt.acceptedAtMs) this.#report(attempt);
+    }
   }
 
   #launch(attempt: Attempt): void {
@@ -381,14 +386,9 @@ export class WorkerReactor {
   }
 
   #report(attempt: Attempt): void {
-    const { ref, outcome } = attempt;
-    if (attempt.phase === 'ended') {
-      assert(outcome !== undefined, `an ended attempt has an outcome: ${attempt.key}`);
-      this.#send(ref.shard, { kind: 'ended', ...ref, outcome });
-    } else if (attempt.phase === 'running' && !attempt.startedAcked) {
-      const { startedAtMs } = attempt;
-      this.#send(ref.shard, { kind: 'started', ...ref, startedAtMs });
-    } else return;
+    const report = reportOf(attempt);
+    if (report === undefined) return;
+    this.#send(attempt.ref.shard, report);
     attempt.reportedAtMs = this.#nowMs;
   }
 

@@ -4,7 +4,7 @@
  * agree.
  */
 import type { OutcomeKind } from '../../src/model/attempt.ts';
-import type { ShardCommand } from '../../src/model/command.ts';
+import type { PlacementItem, ShardCommand, SubmitItem } from '../../src/model/command.ts';
 import { parseTaskId, slotOfId } from '../../src/model/ids.ts';
 import { limits } from '../../src/model/limits.ts';
 import { keySlot } from '../../src/model/slots.ts';
@@ -33,6 +33,10 @@ export interface ModelTask {
   node: string | undefined;
   cancelled: boolean;
   readySinceMs: number;
+  backedOff: boolean;
+  /** Of a gang: what it is called, and its place in it. */
+  gang: { readonly id: string; readonly rank: number } | undefined;
+  recall: 'again' | 'counts' | 'over' | undefined;
   avoid: string[];
   ended: { fence: number; node: string; kind: OutcomeKind }[];
 }
@@ -77,14 +81,18 @@ export class ShardModel {
   #expiredToMs = 0;
   #rules = 1;
   #admitted = 0;
+  /** Tasks that the present command has cancelled with others of their gangs. */
+  readonly #along = new Set<string>();
 
   apply(command: ShardCommand): ModelReply[] {
     this.#passTime(command.atMs);
     switch (command.kind) {
       case 'submit':
-        return command.items.map(item => this.#submit(item.id, command.specs[item.spec]!.bytes));
+        return this.#submitAll(command);
       case 'assign':
         return command.items.map(item => this.#assign(item.taskId, item.node));
+      case 'assignGang':
+        return command.items.map(item => this.#assignGang(item.members));
       case 'unassign':
         return command.items.map(item => this.#unassign(item.taskId, item.fence));
       case 'start':
@@ -94,6 +102,7 @@ export class ShardModel {
       case 'lose':
         return command.items.map(item => this.#end(item.taskId, item.fence, { kind: 'lost' }));
       case 'cancel':
+        this.#along.clear();
         return command.items.map(item => this.#cancel(item.taskId));
       case 'recover':
         this.#epoch = Math.max(this.#epoch + 1, command.epoch);
@@ -131,6 +140,55 @@ export class ShardModel {
     return Math.min(this.nowMs, this.#lastStampMs + 60_000);
   }
 
+  #submitAll({ items, specs }: ShardCommand & { kind: 'submit' }): ModelReply[] {
+    const replies: ModelReply[] = [];
+    while (replies.length < items.length) {
+      const rest = items.slice(replies.length);
+      const { bytes } = specs[rest[0]!.spec]!;
+      const size = decodeSpec(bytes).gang;
+      if (size === undefined) replies.push(this.#submit(rest[0]!.id, bytes));
+      else replies.push(...this.#submitGang(rest, bytes, size));
+    }
+    return replies;
+  }
+
+  #submitGang(rest: readonly SubmitItem[], bytes: Uint8Array, size: number): ModelReply[] {
+    const { spec, arrayId } = rest[0]!;
+    const gang: SubmitItem[] = [];
+    for (const item of rest.slice(0, size)) {
+      if (item.spec !== spec || item.arrayId !== arrayId) break;
+      if (item.arrayIndex !== gang.length) break;
+      gang.push(item);
+    }
+    if (gang.length < size) {
+      return rest
+        .slice(0, Math.max(1, gang.length))
+        .map(({ id }) => ({ said: 'badSpec', taskId: id }));
+    }
+    // All of them are tried, then all are taken back unless all were taken.
+    const before = new Map(this.tasks);
+    const replies = gang.map(item => this.#submit(item.id, bytes));
+    const isTaken = replies.every(reply => reply.said === 'ok');
+    if (!isTaken) {
+      this.tasks.clear();
+      for (const [id, task] of before) this.tasks.set(id, task);
+    }
+    gang.forEach((item, rank) => {
+      if (isTaken) this.tasks.get(item.id)!.gang = { id: arrayId!, rank };
+    });
+    return replies.map(reply =>
+      isTaken || reply.said !== 'ok' ? reply : { said: 'idTaken', taskId: reply.taskId },
+    );
+  }
+
+  /** The tasks of its gang that are not settled, by rank. */
+  #gangOf(task: ModelTask): ModelTask[] {
+    if (task.gang === undefined) return [];
+    return [...this.tasks.values()]
+      .filter(other => other.gang?.id === task.gang?.id && !isSettled(other.state))
+      .sort((left, right) => left.gang!.rank - right.gang!.rank);
+  }
+
   #submit(id: string, bytes: Uint8Array): ModelReply {
     const spec = decodeSpec(bytes);
     const specBytes = bytes.join();
@@ -165,6 +223,9 @@ export class ShardModel {
       node: undefined,
       cancelled: false,
       readySinceMs: this.#readyBaseMs(),
+      backedOff: false,
+      gang: undefined,
+      recall: undefined,
       avoid: [],
       ended: [],
     };
@@ -237,12 +298,47 @@ export class ShardModel {
     const missing = this.#missing(id);
     if (missing) return missing;
     const task = this.tasks.get(id)!;
-    if (task.state !== 'waiting' || task.isBehind) return { said: 'badRequest', taskId: id };
+    if (task.state !== 'waiting' || task.isBehind || task.gang) {
+      return { said: 'badRequest', taskId: id };
+    }
+    this.#place(task, node);
+    return ok(id, task.fence);
+  }
+
+  #place(task: ModelTask, node: string): void {
     task.state = 'assigned';
+    task.backedOff = false;
     task.assigned++;
     task.fence = this.#epoch * 2 ** 32 + task.assigned;
     task.node = node;
-    return ok(id, task.fence);
+  }
+
+  #assignGang(members: readonly PlacementItem[]): ModelReply {
+    for (const { taskId } of members) {
+      const missing = this.#missing(taskId);
+      if (missing) return missing;
+    }
+    const { taskId } = members[0]!;
+    const asked = members.map(member => this.tasks.get(member.taskId)!);
+    const gang = this.#gangOf(asked[0]!);
+    const isAll = asked.length === gang.length && gang.every(task => asked.includes(task));
+    if (gang.length === 0 || !isAll || gang.some(task => task.state !== 'waiting')) {
+      return { said: 'badRequest', taskId };
+    }
+    members.forEach(({ node }, place) => void this.#place(asked[place]!, node));
+    return ok(taskId, asked[0]!.fence);
+  }
+
+  /** What the end of one that did not succeed means for the others of its gang. */
+  #recall(gang: readonly ModelTask[], kind: 'again' | 'counts' | 'over'): void {
+    const strength = ['again', 'counts', 'over'];
+    for (const task of gang) {
+      if (isSettled(task.state) || task.cancelled) continue;
+      if (task.state !== 'waiting') {
+        const stronger = strength.indexOf(kind) > strength.indexOf(task.recall ?? '');
+        if (stronger) task.recall = kind;
+      } else if (kind === 'over') task.state = 'aborted';
+    }
   }
 
   #unassign(id: string, fence: number): ModelReply {
@@ -252,9 +348,19 @@ export class ShardModel {
     if (task.node === undefined || task.fence !== fence || task.state !== 'assigned') {
       return { said: 'badRequest', taskId: id };
     }
+    const { recall } = task;
+    if (recall && !task.cancelled) {
+      this.#endRecalled(task, recall, undefined);
+      return ok(id);
+    }
     task.node = undefined;
+    task.recall = undefined;
+    const gang = this.#gangOf(task);
     if (task.cancelled) this.#settle(task, 'cancelled');
-    else task.state = 'waiting';
+    else {
+      task.state = 'waiting';
+      this.#recall(gang, 'again');
+    }
     return ok(id);
   }
 
@@ -276,7 +382,14 @@ export class ShardModel {
     if (node === undefined || fence !== task.fence) {
       return fence <= task.fence ? repeated(id) : { said: 'badRequest', taskId: id };
     }
+    const { recall } = task;
+    if (recall && !task.cancelled && kind !== 'succeeded') {
+      this.#endRecalled(task, recall, kind);
+      return ok(id);
+    }
+    const gang = this.#gangOf(task);
     task.node = undefined;
+    task.recall = undefined;
     task.ended.push({ fence, node, kind });
     if (kind === 'lost') task.lost++;
     else task.runs++;
@@ -296,9 +409,12 @@ export class ShardModel {
       this.#settle(task, 'failed');
     } else {
       task.state = 'waiting';
-      task.readySinceMs = this.#readyBaseMs() + this.#pauseMs(task);
+      this.#backOff(task);
       this.#avoid(task, node);
     }
+    const others = gang.filter(other => other !== task);
+    if (task.state === 'waiting') this.#recall(others, kind === 'lost' ? 'again' : 'counts');
+    else if (task.state !== 'succeeded') this.#recall(others, 'over');
     return ok(id);
   }
 
@@ -315,14 +431,45 @@ export class ShardModel {
     return spreadMs(pauseMs, words, runs);
   }
 
+  #backOff(task: ModelTask): void {
+    const pauseMs = this.#pauseMs(task);
+    task.readySinceMs = this.#readyBaseMs() + pauseMs;
+    task.backedOff = pauseMs > 0;
+  }
+
+  /** The end of an attempt that was recalled, or its refusal where there is no `kind`. */
+  #endRecalled(task: ModelTask, recall: string, kind: OutcomeKind | undefined): void {
+    const { fence, node } = task;
+    if (kind !== undefined && task.state === 'running') {
+      task.ended.push({ fence, node: node!, kind });
+    }
+    task.node = undefined;
+    task.recall = undefined;
+    if (recall === 'over') {
+      this.#settle(task, 'aborted');
+      return;
+    }
+    task.state = 'waiting';
+    if (recall !== 'counts') return;
+    task.runs++;
+    const since = task.readySinceMs;
+    this.#backOff(task);
+    if (!task.backedOff) task.readySinceMs = since;
+  }
+
   #cancel(id: string): ModelReply {
     const missing = this.#missing(id);
+    if (missing && this.#along.has(id)) return repeated(id);
     if (missing) return missing;
     const task = this.tasks.get(id)!;
-    if (task.cancelled) return repeated(id);
-    task.cancelled = true;
-    if (task.state === 'waiting') this.#settle(task, 'cancelled');
-    return ok(id);
+    const reply = task.cancelled ? repeated(id) : ok(id);
+    for (const one of [task, ...this.#gangOf(task)]) {
+      one.cancelled = true;
+      if (one.state !== 'waiting') continue;
+      this.#settle(one, 'cancelled');
+      if (one !== task) this.#along.add(one.id);
+    }
+    return reply;
   }
 
   #expire(id: string): ModelReply {
@@ -340,10 +487,19 @@ export class ShardModel {
     return [...this.tasks.values()].filter(task => task.state === state).length;
   }
 
+  /** Those that wait, of gangs only the first, and only if all that is left of the gang waits. */
+  queued(): ModelTask[] {
+    return [...this.tasks.values()].filter(task => {
+      const gang = this.#gangOf(task);
+      const stands = gang.length === 0 || gang[0] === task;
+      return task.state === 'waiting' && stands && gang.every(({ state }) => state === 'waiting');
+    });
+  }
+
   /** IDs of the tasks that are ready at an instant, oldest first. */
   ready(nowMs: number): string[] {
-    return [...this.tasks.values()]
-      .filter(task => task.state === 'waiting' && task.readySinceMs <= nowMs)
+    return this.queued()
+      .filter(task => !task.backedOff || task.readySinceMs <= nowMs)
       .filter(task => !task.isBehind)
       .sort((left, right) =>
         left.readySinceMs !== right.readySinceMs

@@ -8,7 +8,7 @@ import { decodeShardCommand, type ItemReply } from '../../src/model/command.ts';
 import { countedIn } from '../../src/model/hour.ts';
 import type { TaskId } from '../../src/model/ids.ts';
 import { decodeSpec } from '../../src/model/spec.ts';
-import { isSettled, type TaskView, taskStates } from '../../src/model/task.ts';
+import { holdBit, isSettled, type TaskView, taskStates } from '../../src/model/task.ts';
 import type { ShardMachine } from '../../src/shard/machine.ts';
 import { decodeTaskRow } from '../../src/shard/record.ts';
 import { toView } from '../../src/shard/view.ts';
@@ -62,9 +62,9 @@ function tasksOf(machine: ShardMachine, model: ShardModel): [unknown, unknown] {
     const ended = record.attempts.filter(attempt => attempt.outcome !== undefined);
     told.push(id, toldState, toldFence, toldRuns, toldLost, record.avoid, live?.node);
     wanted.push(task.id, state, fence, runs, lost, task.avoid.slice(-8), task.node);
-    told.push(live?.cancelling);
-    wanted.push(live && task.cancelled);
-    told.push(record.supervisorsLost ?? 0, record.holds !== 0);
+    told.push(live?.ending);
+    wanted.push(live && (task.cancelled ? 'cancelled' : task.recall && 'superseded'));
+    told.push(record.supervisorsLost ?? 0, (record.holds & ~holdBit('gang')) !== 0);
     wanted.push(task.supervisorsLost, task.isBehind);
     told.push(ended.map(attempt => [attempt.fence, attempt.node, attempt.outcome?.kind]));
     wanted.push(task.ended.map(attempt => [attempt.fence, attempt.node, attempt.kind]));
@@ -74,10 +74,11 @@ function tasksOf(machine: ShardMachine, model: ShardModel): [unknown, unknown] {
 
 function queueOf(machine: ShardMachine, model: ShardModel, nowMs: number): [unknown, unknown] {
   const ready = model.ready(nowMs);
-  const waiting = [...model.tasks.values()].filter(
-    task => task.state === 'waiting' && !task.isBehind,
-  );
-  const later = waiting.map(task => task.readySinceMs).filter(since => since > nowMs);
+  const later = model
+    .queued()
+    .filter(task => task.backedOff && task.readySinceMs > nowMs)
+    .filter(task => !task.isBehind)
+    .map(task => task.readySinceMs);
   const told = {
     ready: readyIds(machine, nowMs),
     count: machine.readyCount(nowMs),

@@ -7,6 +7,7 @@ import type { Outcome, OutcomeKind } from '../../src/model/attempt.ts';
 import type { Actor } from '../../src/model/command.ts';
 import { type ErrorCode, TschedError } from '../../src/model/errors.ts';
 import { formatTaskId, slotCount, slotOfId, type TaskId, toTaskId } from '../../src/model/ids.ts';
+import type { ReservationAsk, ReservationView } from '../../src/model/reservation.ts';
 import { noResources, type Resources, type Tier } from '../../src/model/resources.ts';
 import type { Role } from '../../src/model/role.ts';
 import { keySlot } from '../../src/model/slots.ts';
@@ -652,6 +653,31 @@ export class FakeNodeApi implements NodeApi {
   async setTier(tier: Tier, changes: readonly TierChange[]): Promise<TierBundles> {
     this.#tiers.set(tier, changeTier(this.#tiers.get(tier) ?? {}, changes));
     return this.tiers();
+  }
+
+  readonly reserved: ReservationView[] = [];
+
+  reservations(tenant?: string): readonly ReservationView[] {
+    return this.reserved.filter(one => tenant === undefined || one.tenant === tenant);
+  }
+
+  async reserve(ask: ReservationAsk): Promise<ReservationView> {
+    const { name, tenant, amount, untilMs } = ask;
+    if (this.reserved.some(one => one.name === name)) {
+      throw new TschedError('reservationTaken', `the reservation ${name} has this name`);
+    }
+    const on = ask.nodes.length > 0 ? ask.nodes : names.slice(0, ask.count);
+    const used = { ...noResources, cpuMilli: 500 };
+    const parts = on.map(node => ({ node: idOf(node), nodeName: node, held: true, used }));
+    const made = { name, tenant, by: 'admin', createdAtMs: Date.now(), untilMs, amount, parts };
+    this.reserved.push(made);
+    return made;
+  }
+
+  async releaseReservation(name: string): Promise<void> {
+    const at = this.reserved.findIndex(one => one.name === name);
+    if (at < 0) throw new TschedError('unknownReservation', `there is no reservation "${name}"`);
+    this.reserved.splice(at, 1);
   }
 
   async joinToken(): Promise<string> {

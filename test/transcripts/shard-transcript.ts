@@ -4,7 +4,9 @@
  *
  *   submit [at=] [attempts=] [backoff=(initial,max)] [key=] [name=] [cpu=] [tenant=]
  *          [order=] [retry-on=(75,oom)]                                            t1 [retry-of=t0]
+ *   submit gang=N                                            t1 ..., all of the gang, by rank
  *   assign [at=]                                                                   t1 node
+ *   assign-gang [at=]                                        t1 node, for each of the gang
  *   start | unassign | lose [at=]                                                  t1 fence
  *   finish [at=]                             outcome: a kind, or supervisorLost    t1 fence outcome
  *   cancel [at=] [reason=]                                                         t1
@@ -35,6 +37,8 @@ const nameOf = (id: string): string => {
   const parts = parseTaskId(id);
   return parts === undefined ? id : `t${parts.random}`;
 };
+
+const endings = { cancelled: ' cancelling', superseded: ' recalled' } as const;
 
 const since = (instantMs: number): string => `${instantMs - epochMs}`;
 
@@ -121,6 +125,15 @@ export class ShardTranscript {
         }));
         return show(this.#shard.apply({ kind: 'assign', items }));
       }
+      case 'assign-gang': {
+        const members = this.#lines.map(([task = '', node = '']) => ({
+          taskId: this.#id(task),
+          node,
+          nodeName: node,
+          incarnation: 'a',
+        }));
+        return show(this.#shard.apply({ kind: 'assignGang', items: [{ members }] }));
+      }
       case 'start':
         return this.#fenced(item => ({ ...item, startedAtMs: epochMs }), 'start');
       case 'unassign':
@@ -196,16 +209,23 @@ export class ShardTranscript {
       backoff: { initialMs, maxMs },
       request: { ...tierDefaults.basic, cpuMilli: this.#number('cpu') ?? 100 },
       idempotencyKey: this.#text('key'),
+      gang: this.#number('gang'),
     };
     return aSpec(parts);
   }
 
   #submit(kind: 'submit' | 'replay' = 'submit'): string[] {
     const spec = this.#spec();
-    const items = this.#lines.map(([task = '', ...about]) => {
+    const gang = spec.gang === undefined ? undefined : this.#id('t999');
+    const items = this.#lines.map(([task = '', ...about], position) => {
       if (!this.#slots.has(task)) this.#slots.set(task, this.#number('slot') ?? slotOf(spec));
       const retryOf = about.find(word => word.startsWith('retry-of='))?.slice('retry-of='.length);
-      return { id: this.#id(task), retryOf: retryOf === undefined ? undefined : this.#id(retryOf) };
+      return {
+        id: this.#id(task),
+        retryOf: retryOf === undefined ? undefined : this.#id(retryOf),
+        arrayId: gang,
+        arrayIndex: gang && position,
+      };
     });
     const specs = [specEntry(spec)];
     return show(
@@ -257,7 +277,7 @@ export class ShardTranscript {
         });
       case 'live':
         return machine.liveAttempts().map(live => {
-          const cancelling = live.cancelling ? ' cancelling' : '';
+          const cancelling = live.ending === undefined ? '' : endings[live.ending];
           return `${nameOf(live.taskId)} ${live.fence} ${live.state} ${live.node}${cancelling}`;
         });
       case 'events': {

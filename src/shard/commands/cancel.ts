@@ -1,6 +1,7 @@
 /**
  * cancel: somebody does not want the task any more. A waiting task settles at once; an attempt is
- * ended by its worker first, and if it succeeds before that, the task succeeded.
+ * ended by its worker first, and if it succeeds before that, the task succeeded. With one of a gang
+ * the others are cancelled.
  *
  * Items    tasks; one reason for all.
  * Replies  ok
@@ -10,32 +11,47 @@
  */
 import { systemOutcome } from '../../model/attempt.ts';
 import type { ItemReply, ShardCommand } from '../../model/command.ts';
+import type { TaskId } from '../../model/ids.ts';
 import { stateCode } from '../memory/task-table.ts';
 import { accept, refuseMissing, type Turn } from '../turn.ts';
 
 type Cancel = ShardCommand & { readonly kind: 'cancel' };
 
 export function applyCancel(turn: Turn, command: Cancel): ItemReply[] {
-  const { state, effects, actor } = turn;
+  const { state } = turn;
   const { reason } = command;
+  /** Settled by this command, with another of their gang. */
+  const along = new Set<TaskId>();
   return command.items.map(({ taskId }) => {
     const row = state.lookUp(taskId);
-    if (row < 0) return refuseMissing(taskId, row);
-    const live = state.live(row);
-    const detail = state.table.ensureDetail(row);
-    if (detail.cancelRequested !== undefined) return accept(taskId, true);
-    detail.cancelRequested = { reason, by: actor.name };
-    state.flush.markTask(row, reason.length);
-    if (live !== undefined) {
-      state.note('cancelRequested', row, { attempt: live.fence, node: live.node });
-      effects.push({ kind: 'cancelling', taskId, fence: live.fence });
-      return accept(taskId);
+    if (row < 0) return along.has(taskId) ? accept(taskId, true) : refuseMissing(taskId, row);
+    const gang = state.gangs.of(row);
+    const reply = cancelOne(turn, row, reason);
+    for (const other of gang) {
+      if (other === row) continue;
+      along.add(state.table.id(other));
+      cancelOne(turn, other, reason);
     }
-    state.leaveQueue(row);
-    const outcome = systemOutcome('cancelled', state.shownInstant(row), reason);
-    state.settle(row, stateCode.cancelled, { reason, outcome });
-    state.note('settled', row, { outcome: 'cancelled' });
-    effects.push({ kind: 'settled', taskId, state: 'cancelled' });
-    return accept(taskId);
+    return reply;
   });
+}
+
+function cancelOne({ state, effects, actor }: Turn, row: number, reason: string): ItemReply {
+  const taskId = state.table.id(row);
+  const live = state.live(row);
+  const detail = state.table.ensureDetail(row);
+  if (detail.cancelRequested !== undefined) return accept(taskId, true);
+  detail.cancelRequested = { reason, by: actor.name };
+  state.flush.markTask(row, reason.length);
+  if (live !== undefined) {
+    state.note('cancelRequested', row, { attempt: live.fence, node: live.node });
+    effects.push({ kind: 'cancelling', taskId, fence: live.fence });
+    return accept(taskId);
+  }
+  state.leaveQueue(row);
+  const outcome = systemOutcome('cancelled', state.shownInstant(row), reason);
+  state.settle(row, stateCode.cancelled, { reason, outcome });
+  state.note('settled', row, { outcome: 'cancelled' });
+  effects.push({ kind: 'settled', taskId, state: 'cancelled' });
+  return accept(taskId);
 }

@@ -6,7 +6,7 @@
  * Replies  as for submit, and
  *          notDeadLetter     it settled otherwise, or was replayed or purged before
  *          notSettled, unknownTask
- *          badRequest        it names no task
+ *          badRequest        it names no task, or one of a gang
  * Effects  readyChanged
  */
 import type { ItemReply, ShardCommand, SubmitItem } from '../../model/command.ts';
@@ -33,6 +33,10 @@ function replayOne(turn: Turn, item: SubmitItem, spec: PreparedSpec | undefined)
   if (found !== lookup.settled) return refuseMissing(id, found);
   if (!state.deadLetters.has(state.words)) {
     return refuse(id, 'notDeadLetter', `task ${retryOf} is no dead letter`);
+  }
+  if (spec?.traits.demand.gang !== undefined) {
+    const why = `task ${retryOf} is one of a gang, which runs together or not at all`;
+    return refuse(id, 'badRequest', `${why}: submit the gang again`);
   }
   const reply = submitOne(turn, item, spec);
   if (!reply.ok || reply.repeated) return reply;

@@ -52,24 +52,29 @@ const sorted = (pairs: SpecTerms['require']): SpecTerms['require'] =>
   [...pairs].sort((left, right) => compare(left[0], right[0]) || compare(left[1], right[1]));
 
 export function demandOf(spec: SpecTerms): Demand {
-  const { tier, request } = spec;
+  const { tier, request, gang } = spec;
   const require = sorted(spec.require);
   const amounts = resourceNames.map(name => request[name]).join(',');
   let key = `${tier}|${amounts}|${joined(require.flat())}`;
-  if (spec.prefer === undefined && spec.spread === undefined) {
-    return { key, tier, request, require };
-  }
+  if (isSimple(spec)) return { key, tier, request, require };
   const prefer = spec.prefer && sorted(spec.prefer);
-  // Groups of two tenants are two, whatever they are called.
+  // Groups of two tenants are two, whatever they are called; so are their reservations.
   const group = joined([spec.tenant, spec.spread?.group ?? '']);
   const spread = spec.spread && { label: spec.spread.label, group };
+  const { reservation: name, tenant } = spec;
+  const reservation = name === undefined ? undefined : { name, tenant };
   key += `|${joined(prefer?.flat() ?? [])}|${spread ? joined([spread.label, group]) : ''}`;
-  return { key, tier, request, require, prefer, spread };
+  key += `|${gang ?? ''}|${reservation ? joined([reservation.name, tenant]) : ''}`;
+  return { key, tier, request, require, prefer, spread, gang, reservation };
 }
 
-/** Asks for no labels: most do not. */
-const isPlain = ({ require, prefer, spread }: Pick<Demand, 'require' | 'prefer' | 'spread'>) =>
-  require.length === 0 && prefer === undefined && spread === undefined;
+/** Names neither labels nor other tasks nor a reservation: most do not. */
+const isPlain = (terms: SpecTerms | Demand): boolean =>
+  terms.require.length === 0 && isSimple(terms);
+
+/** Its demand has no more than a tier, an amount and labels. */
+const isSimple = ({ prefer, spread, gang, reservation }: SpecTerms | Demand): boolean =>
+  (prefer ?? spread ?? gang ?? reservation) === undefined;
 
 const hasTraits = (spec: SpecTerms, traits: Traits): boolean =>
   spec.tenant === traits.tenant &&

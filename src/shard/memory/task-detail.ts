@@ -22,6 +22,16 @@ export interface CancelRequest {
   readonly by: string;
 }
 
+/** Append-only: the number on disk is the position. The later ones are stronger. */
+export const recallKinds = ['again', 'counts', 'over'] as const;
+export type RecallKind = (typeof recallKinds)[number];
+
+/** Why a live attempt is to end with its gang, and what follows from that. */
+export interface Recall {
+  readonly kind: RecallKind;
+  readonly reason: string;
+}
+
 export interface TaskDetail {
   retryOf: TaskId | undefined;
   arrayId: TaskId | undefined;
@@ -33,6 +43,8 @@ export interface TaskDetail {
   ended: readonly AttemptRecord[];
   /** Invariant: set exactly while the task is assigned or running. */
   live: AttemptRecord | undefined;
+  /** Of the live attempt. */
+  recall: Recall | undefined;
   /** Told by the system where no attempt settled the task. */
   outcome: Outcome | undefined;
   /** Sentence for a person, of a settled task. */
@@ -54,6 +66,7 @@ export function emptyDetail(): TaskDetail {
     avoid: nothing,
     ended: nothing,
     live: undefined,
+    recall: undefined,
     outcome: undefined,
     reason: '',
     settledAtMs: 0,

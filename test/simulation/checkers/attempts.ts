@@ -30,6 +30,9 @@ export class AttemptsChecker implements CommittedListener {
   readonly #started = new Set<string>();
   /** Where each assignment was to run: `task.fence` to node. */
   readonly #assigned = new Map<string, string>();
+  /** Tasks of each gang, and the gang of each. */
+  readonly #gangs = new Map<string, readonly string[]>();
+  readonly #gangOf = new Map<string, string>();
   readonly #lastFence = new Map<string, number>();
   readonly #settled = new Map<string, string>();
   /** Intervals of each machine that were looked at. */
@@ -96,6 +99,7 @@ export class AttemptsChecker implements CommittedListener {
     const node = this.#assigned.get(key);
     check(node !== undefined, () => `attempt ${key} runs on ${machine} and was never assigned`);
     check(node === machine, () => `attempt ${key} of ${node} runs on ${machine}`);
+    this.#checkGang(taskId, interval);
     const request = this.#requests.get(taskId);
     check(request !== undefined, () => `attempt ${key} of a task that nobody submitted`);
     if (interval.endMs === undefined) {
@@ -116,14 +120,28 @@ export class AttemptsChecker implements CommittedListener {
     }
   }
 
+  /** Nothing of a gang starts unless all that is left of it was assigned by the same item. */
+  #checkGang(taskId: string, { key }: AttemptInterval): void {
+    const members = this.#gangs.get(this.#gangOf.get(taskId) ?? '') ?? [];
+    const fence = key.slice(taskId.length);
+    for (const member of members) {
+      const isPart = this.#assigned.has(`${member}${fence}`) || this.#settled.has(member);
+      check(isPart, () => `${key} of a gang was started, and ${member} was not assigned with it`);
+    }
+  }
+
   applied(group: number, command: ShardCommand, effects: readonly Effect[]): void {
     if (command.kind === 'submit' || command.kind === 'replay') {
       const specs = command.specs.map(({ bytes }) => decodeSpec(bytes));
-      for (const { id, spec: place } of command.items) {
+      for (const { id, spec: place, arrayId } of command.items) {
         const spec = specs[place];
         if (spec === undefined || this.#requests.has(id)) continue;
         this.#requests.set(id, spec.request);
         if (spec.orderKey !== undefined) this.#lines.set(id, `${spec.tenant} ${spec.orderKey}`);
+        if (spec.gang === undefined || arrayId === undefined) continue;
+        const members = this.#gangs.get(arrayId) ?? [];
+        this.#gangs.set(arrayId, [...members, id]);
+        this.#gangOf.set(id, arrayId);
       }
     }
     for (const effect of effects) {
@@ -149,8 +167,10 @@ export class AttemptsChecker implements CommittedListener {
     const last = this.#lastFence.get(taskId) ?? 0;
     check(fence > last, () => `fence ${fence} of ${taskId} after ${last}`);
     this.#lastFence.set(taskId, fence);
-    if (command.kind !== 'assign') return;
-    const item = command.items.find(one => one.taskId === taskId);
+    if (command.kind !== 'assign' && command.kind !== 'assignGang') return;
+    const items =
+      command.kind === 'assign' ? command.items : command.items.flatMap(({ members }) => members);
+    const item = items.find(one => one.taskId === taskId);
     if (item === undefined) return;
     this.#assigned.set(`${taskId}.${fence}`, item.node);
     this.#trace.note(`s${group}`, `assigned ${taskId}.${fence} to ${item.node}`);

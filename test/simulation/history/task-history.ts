@@ -118,6 +118,7 @@ export class TaskHistory implements CommittedListener {
     for (const effect of effects) {
       if (effect.kind === 'settled') settled.set(effect.taskId, effect.state);
     }
+    this.#withGang(command, effects);
     for (const effect of effects) {
       if (effect.kind !== 'assigned' && effect.kind !== 'attemptEnded') continue;
       const { taskId, fence } = effect;
@@ -125,6 +126,22 @@ export class TaskHistory implements CommittedListener {
       else this.#live.delete(taskId);
       if (effect.kind === 'assigned') this.#happens(taskId, { kind: 'assign', fence });
       else this.#happens(taskId, { kind: 'end', fence, settles: settled.get(taskId) });
+    }
+  }
+
+  /** What happens to tasks because of others of their gangs. */
+  #withGang(command: ShardCommand, effects: readonly Effect[]): void {
+    const asked = new Set<TaskId>();
+    if (command.kind === 'cancel') for (const { taskId } of command.items) asked.add(taskId);
+    const ended = effects.filter(effect => effect.kind === 'attemptEnded');
+    for (const effect of effects) {
+      if (effect.kind !== 'settled' && effect.kind !== 'cancelling') continue;
+      const { taskId } = effect;
+      if (command.kind === 'cancel') {
+        if (!asked.has(taskId)) this.#happens(taskId, { kind: 'cancel' });
+      } else if (effect.kind === 'settled' && !ended.some(other => other.taskId === taskId)) {
+        this.#happens(taskId, { kind: 'drop', settles: effect.state });
+      }
     }
   }
 

@@ -25,6 +25,7 @@ import {
   commands,
   fromWorker,
   fullSpec,
+  plainAdvertisement,
   plainOutcome,
   sampleId,
   smallSpec,
@@ -83,6 +84,8 @@ const formats = [
   format({
     name: 'advertisement',
     any: anyAdvertisement,
+    first: plainAdvertisement,
+    newest: 2,
     encode: encodeAdvertisement,
     decode: decodeAdvertisement,
   }),

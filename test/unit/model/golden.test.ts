@@ -29,6 +29,7 @@ import {
   fromWorker,
   fullSpec,
   sampleOutcomes,
+  sharing,
   smallSpec,
   toWorker,
 } from './samples.ts';
@@ -92,16 +93,25 @@ const golden = {
       '3635777a73623830377a7a7a7a7a7a7a7a7a7a000114303635777a7362383031303530303030303032640000',
     purge:
       '012580d095ffbc310561646d696e0764656661756c740114303635777a736238303130353030303030303264',
+    assignGang:
+      '010a80d095ffbc310561646d696e0764656661756c74010214303635777a7362383031303530303030303032' +
+      '64036e2d31036f6e6503696e6314303635777a73623830377a7a7a7a7a7a7a7a7a7a036e2d320374776f0369' +
+      '6e63',
   },
   toWorker: {
     dispatch: '01000514303635777a736238303130353030303030303264ac0203696e630902011103010203',
     endCancelled: '01010514303635777a736238303130353030303030303264ac0201',
     endSuperseded: '01010514303635777a736238303130353030303030303264ac0200',
     reportAck: '01020514303635777a736238303130353030303030303264ac0201',
+    go:
+      '01040514303635777a736238303130353030303030303264ac02030831302e302e302e310d31302e302e302e' +
+      '323a3430303000',
     renewAck: '01030503696e63090114303635777a73623830313035303030303030326401',
   },
   fromWorker: {
     accepted: '01000514303635777a736238303130353030303030303264ac02',
+    ready: '01050514303635777a736238303130353030303030303264ac0200',
+    readyAtPort: '01050514303635777a736238303130353030303030303264ac02010fa0',
     refused: '01010514303635777a736238303130353030303030303264ac0203',
     started: '01020514303635777a736238303130353030303030303264ac0281d095ffbc31',
     ended:
@@ -112,6 +122,10 @@ const golden = {
   advertisement:
     '0108313244334b6f6f57036f6e6503ac0203696e6301c03e80808080200102030401000000000001047a6f6e' +
     '6501610702060201400015687474703a2f2f3132372e302e302e313a37303730e807',
+  sharing:
+    '0208313244334b6f6f57036f6e6503ac0203696e6301c03e80808080200102030401000000000001047a6f6e' +
+    '6501610702060201400015687474703a2f2f3132372e302e302e313a37303730e80701021c01076e69676874' +
+    '6c790461636d65f403000000000000ac0200000000',
 };
 
 /** Of cluster version 3 on: the fields of `schedulingFields`, each in a spec of its own. */
@@ -123,6 +137,8 @@ const schedulingGolden: readonly (readonly [SpecScheduling, string])[] = [
   [{ prefer: [['zone', 'a']] }, '160801047a6f6e650161'],
   [{ spread: { label: 'zone', group: 'web' } }, '1709047a6f6e6503776562'],
   [{ holdIfUnfit: true }, '1800'],
+  [{ gang: 300 }, '1a02ac02'],
+  [{ reservation: 'r1' }, '1b03027231'],
 ];
 
 const specs: Readonly<Record<string, typeof smallSpec>> = {
@@ -178,6 +194,8 @@ describe('Bytes of version 1', () => {
   test('of an advertisement', () => {
     expect(hex(encodeAdvertisement(advertisement))).toBe(golden.advertisement);
     expect(decodeAdvertisement(bytesOf(golden.advertisement))).toEqual(advertisement);
+    expect(hex(encodeAdvertisement(sharing))).toBe(golden.sharing);
+    expect(decodeAdvertisement(bytesOf(golden.sharing))).toEqual(sharing);
   });
 
   test('are given for every kind there is', () => {

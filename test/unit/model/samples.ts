@@ -136,6 +136,18 @@ export const commands: Readonly<Record<string, ShardCommand>> = {
     items: [{ id: otherId, spec: 0, retryOf: sampleId, arrayId: undefined, arrayIndex: undefined }],
   },
   purge: { kind: 'purge', ...stamp, items: [{ taskId: sampleId }] },
+  assignGang: {
+    kind: 'assignGang',
+    ...stamp,
+    items: [
+      {
+        members: [
+          { taskId: sampleId, node: 'n-1', nodeName: 'one', incarnation: 'inc' },
+          { taskId: otherId, node: 'n-2', nodeName: 'two', incarnation: 'inc' },
+        ],
+      },
+    ],
+  },
 };
 
 const ref = { shard: 5, taskId: sampleId, fence: 300 };
@@ -154,11 +166,14 @@ export const toWorker: Readonly<Record<string, ToWorker>> = {
   endCancelled: { kind: 'end', ...ref, reason: 'cancelled' },
   endSuperseded: { kind: 'end', ...ref, reason: 'superseded' },
   reportAck: { kind: 'reportAck', ...ref, ended: true },
+  go: { kind: 'go', ...ref, peers: ['10.0.0.1', '10.0.0.2:4000', ''] },
   renewAck: { kind: 'renewAck', ...renewal, confirmed: [{ taskId: sampleId, fence: 1 }] },
 };
 
 export const fromWorker: Readonly<Record<string, FromWorker>> = {
   accepted: { kind: 'accepted', ...ref },
+  ready: { kind: 'ready', ...ref, port: undefined },
+  readyAtPort: { kind: 'ready', ...ref, port: 4_000 },
   refused: { kind: 'refused', ...ref, why: 'noLease' },
   started: { kind: 'started', ...ref, startedAtMs: 1_700_000_000_001 },
   ended: { kind: 'ended', ...ref, outcome: fullOutcome },
@@ -182,6 +197,19 @@ export const advertisement: Advertisement = {
   draining: false,
   httpAddress: 'http://127.0.0.1:7070',
   registryIndex: 1_000,
+};
+
+/** Of a node that keeps something for a reservation. */
+export const sharing: Advertisement = {
+  ...advertisement,
+  shares: [
+    {
+      name: 'nightly',
+      tenant: 'acme',
+      used: { ...noResources, cpuMilli: 500 },
+      left: { ...noResources, memoryBytes: 300 },
+    },
+  ],
 };
 
 const count = fc.maxSafeNat();
@@ -275,6 +303,13 @@ const submitBody = {
   ),
 };
 
+const anyPlacement = fc.record({
+  taskId: anyId,
+  node: short,
+  nodeName: short,
+  incarnation: short,
+});
+
 export const anyCommand: fc.Arbitrary<ShardCommand> = fc.oneof(
   fc.record({ kind: kind('submit'), ...submitBody }),
   fc.record({ kind: kind('replay'), ...submitBody }),
@@ -283,7 +318,7 @@ export const anyCommand: fc.Arbitrary<ShardCommand> = fc.oneof(
   fc.record({
     kind: kind('assign'),
     ...stamped,
-    items: items(fc.record({ taskId: anyId, node: short, nodeName: short, incarnation: short })),
+    items: items(anyPlacement),
   }),
   fc.record({
     kind: kind('unassign'),
@@ -308,6 +343,11 @@ export const anyCommand: fc.Arbitrary<ShardCommand> = fc.oneof(
     reason: short,
   }),
   fc.record({ kind: kind('recover'), ...stamped, epoch: count }),
+  fc.record({
+    kind: kind('assignGang'),
+    ...stamped,
+    items: items(fc.record({ members: items(anyPlacement) })),
+  }),
   fc.record({
     kind: kind('expire'),
     ...stamped,
@@ -345,19 +385,27 @@ export const anyToWorker: fc.Arbitrary<ToWorker> = fc.oneof(
     ...anyRef,
     reason: fc.constantFrom('cancelled' as const, 'superseded' as const),
   }),
+  fc.record({ kind: kind('go'), ...anyRef, peers: items(short) }),
   fc.record({ kind: kind('reportAck'), ...anyRef, ended: fc.boolean() }),
   fc.record({ kind: kind('renewAck'), ...anyRenewal, confirmed: items(fc.record(fenced)) }),
 );
 
 export const anyFromWorker: fc.Arbitrary<FromWorker> = fc.oneof(
   fc.record({ kind: kind('accepted'), ...anyRef }),
+  fc.record({
+    kind: kind('ready'),
+    ...anyRef,
+    port: fc.option(fc.nat({ max: 65_535 }), { nil: undefined }),
+  }),
   fc.record({ kind: kind('refused'), ...anyRef, why: fc.constantFrom(...refusals) }),
   fc.record({ kind: kind('started'), ...anyRef, startedAtMs: count }),
   fc.record({ kind: kind('ended'), ...anyRef, outcome: anyOutcome }),
   fc.record({ kind: kind('renew'), ...anyRenewal, asks: items(fc.record(fenced)) }),
 );
 
-export const anyAdvertisement: fc.Arbitrary<Advertisement> = fc.record({
+const anyShare = fc.record({ name: short, tenant: short, used: resources, left: resources });
+
+const advertised = {
   node: short,
   name: short,
   boot: count,
@@ -374,7 +422,15 @@ export const anyAdvertisement: fc.Arbitrary<Advertisement> = fc.record({
   draining: fc.boolean(),
   httpAddress: short,
   registryIndex: count,
-});
+};
+
+/** Of nodes that keep nothing for reservations. */
+export const plainAdvertisement: fc.Arbitrary<Advertisement> = fc.record(advertised);
+
+export const anyAdvertisement: fc.Arbitrary<Advertisement> = fc.oneof(
+  plainAdvertisement,
+  fc.record({ ...advertised, shares: fc.array(anyShare, { minLength: 1, maxLength: 3 }) }),
+);
 
 export const sampleOutcomes: Readonly<Record<string, Outcome>> = {
   system: { ...systemOutcome('lost', 6, 'm'), exitCode: undefined, signal: undefined },

@@ -43,6 +43,7 @@ class Desk {
     log: silentLog,
     send: () => undefined,
     connected: () => true,
+    hostOf: node => node,
   });
 
   constructor(tasks: number, cpuMilli = 1_000) {

@@ -4,7 +4,7 @@ import type { RateLimiter } from '../../../src/node/rate-limiter.ts';
 import { TenantGate } from '../../../src/node/tenant-gate.ts';
 import type { SubmitReply, SubmitRequest } from '../../../src/ports/node-api.ts';
 import { cluster } from '../registry/builders.ts';
-import { admin, someSpec } from './small-world.ts';
+import { admin, resources, someSpec } from './small-world.ts';
 
 const id = (number: number) => `065wzsb801050000000${number}` as never;
 
@@ -12,6 +12,12 @@ function gateOf(left: number) {
   const feed = cluster();
   feed.ask({ kind: 'putPlan', name: 'own', values: [['submitsPerSecond', '5']] });
   feed.ask({ kind: 'putTenant', name: 'acme', plan: 'own', isNew: true });
+  const bounds: [string, string][] = [
+    ['running', '3'],
+    ['cpu', '1'],
+  ];
+  feed.ask({ kind: 'putPlan', name: 'tiny', values: bounds });
+  feed.ask({ kind: 'putTenant', name: 'small', plan: 'tiny', isNew: true });
   const asked: (readonly number[])[] = [];
   let permits = left;
   const take: RateLimiter['take'] = async (_tenant, _plan, units) => {
@@ -74,6 +80,36 @@ describe('the gate', () => {
       message: 'an array of 6 tasks is more than tenant acme may have at once: 5',
     });
     expect(asked).toEqual([[]]);
+  });
+
+  test('judges a gang as a whole', async () => {
+    const { submit, asked } = gateOf(100);
+    const gangOf = (gang: number, milli: number) => {
+      const request = resources(milli);
+      const spec = someSpec({ tenant: 'small', gang, request, limit: request });
+      return Array.from({ length: gang }, (_, arrayIndex) => ({
+        id: id(arrayIndex),
+        spec,
+        arrayId: id(9),
+        arrayIndex,
+      }));
+    };
+    expect((await submit(gangOf(4, 100))).map(reply => reply.ok)).toEqual([
+      false,
+      false,
+      false,
+      false,
+    ]);
+    expect((await submit(gangOf(4, 100)))[0]).toMatchObject({
+      code: 'notInPlan',
+      message: 'tenant small: the plan allows 3 running tasks, the gang of 4 would be more',
+    });
+    expect((await submit(gangOf(2, 600)))[0]).toMatchObject({
+      code: 'notInPlan',
+      message: expect.stringContaining('1 CPUs for all tasks together, the gang of 2 asks for 1.2'),
+    });
+    expect(await submit(gangOf(2, 500))).toMatchObject([{ ok: true }, { ok: true }]);
+    expect(asked).toEqual([]);
   });
 
   test('refuses a tenant that nobody made', async () => {

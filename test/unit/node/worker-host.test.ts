@@ -71,6 +71,7 @@ class Desk {
         runningMax: 8,
       },
       deliverHere: () => undefined,
+      shares: () => [],
       describe: () => ({ leads: [], httpAddress: '', registryIndex: 1 }),
       changed: () => undefined,
     });

@@ -184,14 +184,14 @@ describe('attempts', () => {
       nodeName: 'name-n1',
       incarnation: 'n1-a',
       state: 'running',
-      cancelling: false,
+      ending: undefined,
       leaseMs: 30_000,
       assignedAtMs: epochMs,
       arrayIndex: undefined,
       digest: hex(specEntry(spec).digest),
       demand: expect.objectContaining({ tier: 'regular', request: tierDefaults.regular }),
     });
-    expect(live[2]?.cancelling).toBe(true);
+    expect(live[2]?.ending).toBe('cancelled');
     const ofNode = (node: string) => shard.machine.liveAttemptsOn(node).map(a => a.taskId);
     expect(ofNode('n1')).toEqual([idOf(1), idOf(2)]);
     expect(ofNode('n3')).toEqual([]);

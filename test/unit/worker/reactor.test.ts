@@ -7,7 +7,9 @@ import type { FromWorker } from '../../../src/model/worker-protocol.ts';
 import type { RunnerHello } from '../../../src/ports/runner.ts';
 import type { WorkerAction } from '../../../src/worker/action.ts';
 import { attemptKey } from '../../../src/worker/attempt-ledger.ts';
-import { queuePatienceMs, reportEveryMs, WorkerReactor } from '../../../src/worker/reactor.ts';
+import { queuePatienceMs } from '../../../src/worker/patience.ts';
+import { WorkerReactor } from '../../../src/worker/reactor.ts';
+import { reportEveryMs } from '../../../src/worker/reports.ts';
 
 const id = (number: number): TaskId => formatTaskId({ atMs: 1, slot: 1, random: number });
 const shard = 3;
