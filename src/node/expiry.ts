@@ -1,7 +1,7 @@
 /**
  * Keeps the history within its rules (`history-rules.ts`): for every shard that this node leads,
- * settled tasks that are older than their tenant keeps them, and the oldest ones beyond a count, are
- * proposed to expire. What must never go is held by apply.
+ * settled tasks that are older than their tenant keeps them, and the oldest ones beyond a count,
+ * are proposed to expire. What must never go is held by apply.
  *
  * A walk goes through the stored rows of a shard in the order of their IDs, that is of their
  * submits, a page at a time, and ends at the first task that is too young. It says when the next

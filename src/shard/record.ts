@@ -2,7 +2,8 @@
  * A task as it is stored: one row per task, written behind the log, final once the task settled.
  *
  * The head has fixed offsets, so that loading reads state, ID, digest, key hash and, behind them,
- * the tenant of a settled task without decoding the rest. Numbers are varints, texts UTF-8 behind their length:
+ * the tenant of a settled task without decoding the rest. Numbers are varints, texts UTF-8 behind
+ * their length:
  *
  *   0 version u8 · 1 state u8 · 2 flags u8 (1 keyed, 2 backed off) · 3 ID, four u32 of 25 bits ·
  *   19 digest, 16 bytes · 35 key hash, two u32, where keyed ·

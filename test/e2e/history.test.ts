@@ -52,7 +52,9 @@ test('an export has every task once although a node is killed, and tenants keep 
       120_000,
     );
     const [victim] = cluster.nodes;
-    const exporting = cluster.ok(['export', '--since', '1h', '--to', file, '-q']);
+    const everywhere = cluster.nodes.map(({ address }) => address).join(',');
+    const flags = ['--to', file, '-q', '--addr', everywhere];
+    const exporting = cluster.ok(['export', '--since', '1h', ...flags]);
     await victim!.kill();
     await exporting;
     expect((await readFile(file, 'utf8')).trim().split('\n').sort()).toEqual(ids);
