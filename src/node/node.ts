@@ -16,6 +16,7 @@ import { DriveLoop } from './drive-loop.ts';
 import { EventsFeed } from './events-feed.ts';
 import { Expiry } from './expiry.ts';
 import { campaignWhereAlone } from './failover.ts';
+import { historyRulesOf } from './history-rules.ts';
 import { IdDraw } from './id-draw.ts';
 import { LeaderBalance } from './leader-balance.ts';
 import { LeaderDirectory } from './leader-directory.ts';
@@ -195,7 +196,7 @@ export class TschedNode {
     this.#expiry = new Expiry({
       ...shared,
       leaders: () => this.scheduler.leaders(),
-      rules: () => this.registry.historyRules(),
+      rules: () => historyRulesOf(this.registry),
     });
     const start = new StartRecord(image, random, (key, value) => this.loop.record(key, value));
     this.#ownStanding = new OwnStanding({
@@ -298,6 +299,7 @@ export class TschedNode {
           diskFreeBytes: this.#disk?.room.freeBytes,
           counters: { ...this.#counters, elections: this.#leaderships.taken },
           expired: this.#expiry.expired,
+          gate: this.#tenants.gate,
         }),
     });
     this.#registration = new Registration({

@@ -105,7 +105,7 @@ export class ShardState extends ShardNumbers {
     table.setReadySince(row, this.readyBaseMs);
     this.specs.use(spec);
     this.specs.copyDigest(spec, this.#digestWords);
-    this.specUses.add(this.#digestWords);
+    this.specUses.add(this.#digestWords, this.specs.traits(spec).tenant);
     if (item.retryOf !== undefined || item.arrayId !== undefined || item.arrayIndex !== undefined) {
       const detail = table.ensureDetail(row);
       detail.retryOf = item.retryOf;
