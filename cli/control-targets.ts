@@ -31,7 +31,10 @@ export function chooseTasks(ids: readonly string[], verb: string): readonly Chos
   return ids.map(id => ({ word: 'task', name: id, path: targets[0]!.path(id) }));
 }
 
-/** Reads `ID...`, `task ID...`, `workflow ID...`, `tenant NAME...`, `cluster`. `verb` is for what is said of it. */
+/**
+ * Reads `ID...`, `task ID...`, `workflow ID...`, `tenant NAME...`, `cluster`. `verb` is for what is
+ * said of it.
+ */
 export function chooseTargets(words: readonly string[], verb: string): readonly Chosen[] {
   const [first, ...rest] = words;
   const named = targets.find(({ word }) => word === first);

@@ -222,7 +222,7 @@ export const resultSchema: JsonSchema = {
 
 export const resultsSchema = object({ results: listOf(resultSchema) });
 
-const resources = object(Object.fromEntries(resourceNames.map(name => [name, whole])));
+export const resources = object(Object.fromEntries(resourceNames.map(name => [name, whole])));
 
 export const explainedNode = object({
   node: text,
@@ -392,24 +392,6 @@ export const tiersSchema = object({
     }),
   ),
 });
-
-export const reservationSchema = object({
-  name: text,
-  tenant: text,
-  by: described(text, 'Name of the token that made it.'),
-  createdAtMs: instant,
-  untilMs: instant,
-  amount: described(resources, 'Held on each of its nodes.'),
-  parts: listOf(
-    object({
-      node: text,
-      nodeName: text,
-      held: described(flag, 'False once the node is draining, dead or removed.'),
-      'used?': described(resources, 'By tasks that name it, where the node was heard of lately.'),
-    }),
-  ),
-});
-export const reservationsSchema = object({ reservations: listOf(reservationSchema) });
 
 export const joinTokenSchema = object({ token: text });
 export const emptySchema = object({ 'accepted?': flag });

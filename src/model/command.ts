@@ -199,12 +199,7 @@ export function encodeShardCommand(command: ShardCommand): Uint8Array {
     case 'submit':
     case 'replay':
       writer.list(command.specs, writeSpecEntry);
-      writer.list(command.items, (w, item) => {
-        w.text(item.id).varint(item.spec);
-        w.optional(item.retryOf, (b, id) => b.text(id));
-        w.optional(item.arrayId, (b, id) => b.text(id));
-        w.optional(item.arrayIndex, (b, index) => b.varint(index));
-      });
+      writer.list(command.items, writeSubmit);
       break;
     case 'assign':
       writer.list(command.items, writePlacement);
@@ -244,10 +239,7 @@ export function encodeShardCommand(command: ShardCommand): Uint8Array {
       writer.list(command.items, (w, item) => w.text(item.taskId));
       break;
     case 'expire':
-      writer.list(command.items, (w, item) => {
-        w.text(item.taskId).u8(taskStates.indexOf(item.state)).raw(item.digest);
-        w.optional(item.keyHash, (b, key) => b.u32(key.high).u32(key.low));
-      });
+      writer.list(command.items, writeExpire);
       break;
     case 'deliver':
     case 'acknowledge':
@@ -268,6 +260,18 @@ export function encodeShardCommand(command: ShardCommand): Uint8Array {
       writeScheduleCommand(writer, command);
   }
   return writer.finish();
+}
+
+function writeSubmit(writer: ByteWriter, item: SubmitItem): void {
+  writer.text(item.id).varint(item.spec);
+  writer.optional(item.retryOf, (w, id) => w.text(id));
+  writer.optional(item.arrayId, (w, id) => w.text(id));
+  writer.optional(item.arrayIndex, (w, index) => w.varint(index));
+}
+
+function writeExpire(writer: ByteWriter, item: ExpireItem): void {
+  writer.text(item.taskId).u8(taskStates.indexOf(item.state)).raw(item.digest);
+  writer.optional(item.keyHash, (w, key) => w.u32(key.high).u32(key.low));
 }
 
 const writePlacement = (writer: ByteWriter, item: PlacementItem): ByteWriter =>

@@ -110,6 +110,10 @@ export const limits = {
   /** Messages, and bytes of them, that are delivered together. */
   deliveryMax: 256,
   deliveryBytesMax: mib,
+  /** Nor by the plan of its tenant sooner than this: see `node/history-rules.ts`. */
+  historyOwnMsMin: 600_000,
+  historyMsMax: 3_660 * 86_400_000,
+  historyCountMax: 1_000_000_000,
   /** Events kept of one shard. */
   eventsPerShard: 2_000,
   /** Frames between two nodes. */
@@ -199,6 +203,7 @@ export const limits = {
   budgetWaitingMax: 10_000,
 } as const;
 
+assert(limits.historyMsMin <= limits.historyOwnMsMin, 'a plan cannot forget what apply keeps');
 assert(limits.scriptBytesMax < limits.specBytesMax, 'a script fits its spec');
 assert(limits.gangMax <= limits.batchItemsMax, 'a gang fits a batch');
 assert(limits.specBytesMax < limits.rpcBytesMax, 'a spec fits a request between nodes');

@@ -130,15 +130,15 @@ export type FromWorker =
     };
 
 const version = 1;
-const toWorkerKinds = ['dispatch', 'end', 'reportAck', 'renewAck', 'control', 'go'] as const;
+const toWorkerKinds = ['dispatch', 'end', 'reportAck', 'renewAck', 'go', 'control'] as const;
 const fromWorkerKinds = [
   'accepted',
   'refused',
   'started',
   'ended',
   'renew',
-  'controlled',
   'ready',
+  'controlled',
 ] as const;
 
 function writeRef(writer: ByteWriter, ref: AttemptRef): void {

@@ -15,6 +15,7 @@ import type { NodeContext } from './context.ts';
 import { controlTasks } from './control-tasks.ts';
 import { DeadLetterDesk } from './dead-letter-desk.ts';
 import type { EventsFeed } from './events-feed.ts';
+import { HistoryExport } from './history-export.ts';
 import type { IdDraw } from './id-draw.ts';
 import type { NodePorts, NodeSettings } from './node-parts.ts';
 import { placementVerbs } from './placement-verbs.ts';
@@ -62,6 +63,7 @@ export interface ApiParts {
 export function createApi(parts: ApiParts): NodeApi {
   const { context, access, ports, shards, writes, reads, feed, cluster } = parts;
   const list = new TaskList({ context, access, store: ports.store, shards });
+  const history = new HistoryExport({ context, access, store: ports.store, shards });
   const output = new TaskOutput({
     context,
     runner: ports.runner,
@@ -86,6 +88,7 @@ export function createApi(parts: ApiParts): NodeApi {
     get: (id, consistency) => reads.get(id, consistency),
     spec: id => reads.spec(id),
     list: query => list.list(query),
+    history: query => history.page(query),
     cancel: (ids, reason, actor) => writes.change(ids, { kind: 'cancel', reason }, actor),
     control: (ids, asked, actor) => controlTasks({ ...parts, gate }, ids, asked, actor),
     plan: tasks => {

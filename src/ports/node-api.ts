@@ -13,6 +13,7 @@ import type { Consistency, TaskEvent, TaskState, TaskSummary, TaskView } from '.
 import type { TaskControl } from '../model/task-change.ts';
 import type { TierBundles, TierChange } from '../model/tiers.ts';
 import type { ControlApi, NodeVerdict } from './control-api.ts';
+import type { HistoryPage, HistoryQuery, TaskFilter } from './history.ts';
 import type { SchedulesApi } from './schedules-api.ts';
 import type { SubmitReply } from './submit-reply.ts';
 import type { TenantApi } from './tenant-api.ts';
@@ -27,10 +28,7 @@ export interface SubmitRequest {
   readonly arrayIndex?: number | undefined;
 }
 
-export interface ListQuery {
-  readonly states?: readonly TaskState[] | undefined;
-  readonly tenant?: string | undefined;
-  readonly namePrefix?: string | undefined;
+export interface ListQuery extends TaskFilter {
   /** Only tasks that failed and were neither replayed nor purged. */
   readonly deadLetters?: boolean | undefined;
   readonly limit: number;
@@ -240,6 +238,8 @@ export interface NodeApi extends ControlApi {
   get(id: TaskId, consistency?: Consistency | undefined): Promise<TaskView>;
   spec(id: TaskId): Promise<TaskSpec>;
   list(query: ListQuery): Promise<ListPage>;
+  /** One page of what the cluster keeps of settled tasks. */
+  history(query: HistoryQuery): Promise<HistoryPage>;
   cancel(ids: readonly TaskId[], reason: string, actor: Actor): Promise<SubmitReply[]>;
   /** Pauses, resumes or changes tasks. */
   control(ids: readonly TaskId[], asked: TaskControl, actor: Actor): Promise<SubmitReply[]>;

@@ -10,12 +10,7 @@ import { ByteReader, ByteWriter, DecodeError } from '../model/bytes.ts';
 import type { Actor } from '../model/command.ts';
 import { TschedError } from '../model/errors.ts';
 import type { GroupId, NodeId } from '../model/ids.ts';
-import {
-  type ControlBody,
-  controlKindNumbers,
-  readControl,
-  writeControl,
-} from './command-control.ts';
+import { controlKindNumbers } from './command-control.ts';
 import {
   numberOf,
   readRegistration,
@@ -120,7 +115,6 @@ export type RegistryCommand = Stamped &
         readonly starts: KnownStarts;
       }
     | LaterBody
-    | ControlBody
   );
 
 export type RegistryCommandKind = RegistryCommand['kind'];
@@ -147,9 +141,9 @@ const kindNumbers: Readonly<Record<RegistryCommandKind, number>> = {
   setTier: 12,
   putTenant: 24,
   putPlan: 25,
+  ...controlKindNumbers,
   putReservation: 15,
   dropReservation: 16,
-  ...controlKindNumbers,
 };
 
 export const registryCommandKinds = Object.keys(kindNumbers) as RegistryCommandKind[];
@@ -217,11 +211,6 @@ export function encodeRegistryCommand(command: RegistryCommand): Uint8Array {
       writer.optional(command.joinSecret, (w, hex) => w.text(hex));
       writer.varint(command.starts.confirmedCount);
       writer.list(command.starts.ids, (w, id) => w.text(id));
-      break;
-    case 'pausePlacement':
-    case 'putTemplate':
-    case 'dropTemplate':
-      writeControl(writer, command);
       break;
     default:
       writeLaterBody(writer, command);
@@ -328,10 +317,6 @@ function readBody(
         ...readRegistering(reader),
         starts: { confirmedCount: reader.varint(), ids: reader.list(r => r.text()) },
       };
-    case 'pausePlacement':
-    case 'putTemplate':
-    case 'dropTemplate':
-      return { ...stamp, ...readControl(reader, kind) };
     case undefined:
       throw new DecodeError('registry command of an unknown kind: written by a newer version');
     default:

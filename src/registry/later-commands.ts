@@ -5,6 +5,7 @@ import type { PlanValues } from '../model/plan.ts';
 import type { ReservationAsk } from '../model/reservation.ts';
 import { type Tier, tiers } from '../model/resources.ts';
 import type { TierChange } from '../model/tiers.ts';
+import { type ControlBody, readControl, writeControl } from './command-control.ts';
 import { numberOf, readAsk, readTierChanges, writeAsk, writeTierChanges } from './fields.ts';
 
 export type LaterBody =
@@ -34,7 +35,8 @@ export type LaterBody =
       readonly kind: 'dropReservation';
       readonly name: string;
       readonly over: boolean;
-    };
+    }
+  | ControlBody;
 
 export function writeLaterBody(writer: ByteWriter, command: LaterBody): void {
   switch (command.kind) {
@@ -54,6 +56,11 @@ export function writeLaterBody(writer: ByteWriter, command: LaterBody): void {
     case 'dropReservation':
       writer.text(command.name).bool(command.over);
       break;
+    case 'pausePlacement':
+    case 'putTemplate':
+    case 'dropTemplate':
+      writeControl(writer, command);
+      break;
   }
 }
 
@@ -72,5 +79,9 @@ export function readLaterBody(reader: ByteReader, kind: LaterBody['kind']): Late
       return { kind, ask: readAsk(reader) };
     case 'dropReservation':
       return { kind, name: reader.text(), over: reader.bool() };
+    case 'pausePlacement':
+    case 'putTemplate':
+    case 'dropTemplate':
+      return readControl(reader, kind);
   }
 }

@@ -14,10 +14,8 @@
 import type { AdvertisedShare } from '../model/advertisement.ts';
 import { assert } from '../model/assert.ts';
 import { type Outcome, systemOutcome } from '../model/attempt.ts';
-import { DecodeError } from '../model/bytes.ts';
 import type { NodeId, ShardId } from '../model/ids.ts';
 import type { Resources } from '../model/resources.ts';
-import { decodeSpec, type TaskSpec } from '../model/spec.ts';
 import type {
   AttemptControl,
   AttemptRef,
@@ -27,17 +25,17 @@ import type {
 } from '../model/worker-protocol.ts';
 import type { AttemptKey, FoundAttempt, RunnerHello } from '../ports/runner.ts';
 import type { WorkerAction, WorkerOptions } from './action.ts';
-import { type Attempt, AttemptLedger, attemptKey } from './attempt-ledger.ts';
+import { type Attempt, AttemptLedger } from './attempt-ledger.ts';
+import { confirmStep } from './confirm-step.ts';
 import { type ControlStep, controlledStep, controlStep } from './control-step.ts';
 import { FenceMemory } from './fence-memory.ts';
+import { launchOf } from './launch-of.ts';
 import { lapseOf, waitsForGang } from './patience.ts';
 import { repeatsDue, reportOf } from './reports.ts';
 import { ShardLeases } from './shard-leases.ts';
 import type { NodeShare } from './shares.ts';
 
-/**
- * Ended attempts that wait for an acknowledgement; beyond it an unknown one is answered once only.
- */
+/** Ended attempts that wait for an answer; beyond it an unknown one is answered once only. */
 const endedMax = 8_192;
 
 export class WorkerReactor {
@@ -238,24 +236,18 @@ export class WorkerReactor {
   }
 
   #consider(ref: AttemptRef, message: Extract<ToWorker, { kind: 'dispatch' }>): void {
-    let spec: TaskSpec;
-    try {
-      spec = decodeSpec(message.spec);
-    } catch (error) {
-      if (!(error instanceof DecodeError)) throw error;
-      const outcome = systemOutcome('startFailed', 0, `cannot read the spec: ${error.message}`);
-      this.#report(this.#ledger.addEnded(ref, outcome, this.#nowMs));
+    const asked = launchOf(ref, message);
+    if ('outcome' in asked) {
+      this.#report(this.#ledger.addEnded(ref, asked.outcome, this.#nowMs));
       return;
     }
-    const why = this.#draining ? 'draining' : this.#ledger.objection(ref.taskId, spec);
+    const { launch } = asked;
+    const why = this.#draining ? 'draining' : this.#ledger.objection(ref.taskId, launch.spec);
     if (why !== undefined) {
       this.#memory.remember(ref.taskId, ref.fence, why);
       this.#send(ref.shard, { kind: 'refused', ...ref, why });
       return;
     }
-    const key = attemptKey(ref.taskId, ref.fence);
-    const { run, arrayIndex, inputs, boundInMs } = message;
-    const launch = { ...ref, key, run, arrayIndex, ports: [], inputs, spec, boundInMs };
     this.#endLower(ref);
     const attempt = this.#ledger.enqueue(ref, launch, this.#nowMs);
     // From now on lower fences of the task are refused.
@@ -286,11 +278,10 @@ export class WorkerReactor {
 
   /** A higher fence says that lower ones are over for the shard; here they have to be. */
   #endLower(ref: AttemptRef): void {
-    for (const waiting of this.#ledger.waiting()) {
-      if (waiting.ref.taskId === ref.taskId && waiting.ref.fence < ref.fence) {
-        this.#refuse(waiting, 'noLease');
-      }
-    }
+    const isLower = (own: AttemptRef): boolean =>
+      own.taskId === ref.taskId && own.fence < ref.fence;
+    const waiting = this.#ledger.waiting().filter(attempt => isLower(attempt.ref));
+    for (const attempt of waiting) this.#refuse(attempt, 'noLease');
     const lower = this.#ledger.live(ref.taskId);
     if (lower !== undefined && lower.ref.fence < ref.fence) this.#askEnd(lower, 'lost');
   }
@@ -329,13 +320,12 @@ export class WorkerReactor {
     }
   }
 
-  #onReportAck(ref: AttemptRef, ended: boolean): void {
-    const attempt = this.#ledger.get(ref.taskId, ref.fence);
-    if (attempt === undefined) return;
-    if (!ended) attempt.startedAcked = true;
-    else if (attempt.phase === 'ended') {
+  #onReportAck({ taskId, fence }: AttemptRef, ended: boolean): void {
+    const attempt = this.#ledger.get(taskId, fence);
+    if (attempt !== undefined && !ended) attempt.startedAcked = true;
+    else if (attempt?.phase === 'ended') {
       this.#ledger.remove(attempt);
-      this.#memory.remember(ref.taskId, ref.fence, 'settled');
+      this.#memory.remember(taskId, fence, 'settled');
       this.#actions.push({ kind: 'acknowledge', key: attempt.key });
     }
   }
@@ -346,15 +336,9 @@ export class WorkerReactor {
     if (renewal === undefined) return;
     const shards = [{ shard: message.shard, sentBootMs: renewal.sentBootMs }];
     this.#actions.push({ kind: 'renewRunner', shards });
-    const confirmed = new Set(message.confirmed.map(name => attemptKey(name.taskId, name.fence)));
-    for (const name of renewal.asks) {
-      const attempt = this.#ledger.get(name.taskId, name.fence);
-      if (attempt === undefined || attempt.confirmed) continue;
-      if (attempt.phase !== 'queued' && attempt.phase !== 'held') continue;
-      const { launch } = attempt;
-      if (!confirmed.has(attempt.key)) this.#refuse(attempt, 'noLease');
-      else if (launch !== undefined && this.#leases.live(launch, this.#nowMs))
-        attempt.confirmed = true;
+    const about = { asks: renewal.asks, confirmed: message.confirmed };
+    for (const attempt of confirmStep(this.#ledger, this.#leases, about, this.#nowMs)) {
+      this.#refuse(attempt, 'noLease');
     }
     if (this.#leases.hasUnconfirmed(message.shard)) this.#renewForHeld(message.shard);
   }
@@ -364,9 +348,7 @@ export class WorkerReactor {
     if (renewal !== undefined) this.#send(shard, renewal);
   }
 
-  /**
-   * Gives resources to the queue in order, then starts what has resources and the leader's word.
-   */
+  /** Gives resources to the queue in order, then starts what has them and the leader's word. */
   #pump(): void {
     this.#ledger.allocate(this.#nowMs);
     for (const attempt of this.#ledger.held()) {
@@ -385,12 +367,9 @@ export class WorkerReactor {
 
   #adopt(found: FoundAttempt): void {
     const { outcome } = found;
-    const attempt =
-      outcome === undefined
-        ? this.#ledger.adopt(found, this.#nowMs)
-        : this.#ledger.addEnded(found, outcome, this.#nowMs);
     this.#memory.remember(found.taskId, found.fence, 'settled');
-    this.#report(attempt);
+    if (outcome === undefined) this.#report(this.#ledger.adopt(found, this.#nowMs));
+    else this.#report(this.#ledger.addEnded(found, outcome, this.#nowMs));
   }
 
   /** The attempt is over: frees what it held and reports until the shard has recorded it. */

@@ -3,8 +3,9 @@ import { limits } from '../../model/limits.ts';
 import { boundTenant, tokenIn } from '../access.ts';
 import { ProblemError, problemOfDocument } from '../problem.ts';
 import { readReservationDocument, reservationFields } from '../reservation-document.ts';
+import { reservationSchema, reservationsSchema } from '../reservation-schemas.ts';
 import { identityOf, paramOf, type Route } from '../route.ts';
-import { emptySchema, problemSchema, reservationSchema, reservationsSchema } from '../schemas.ts';
+import { emptySchema, problemSchema } from '../schemas.ts';
 
 export const reservationsRoute: Route = {
   method: 'GET',

@@ -334,7 +334,10 @@ export const sharing: Advertisement = {
 };
 
 const count = fc.maxSafeNat();
-const short = fc.string({ unit: 'grapheme', maxLength: 12 });
+/** Few graphemes may be many bytes: as many as the narrowest field takes. */
+const short = fc
+  .string({ unit: 'grapheme', maxLength: 12 })
+  .filter(text => Buffer.byteLength(text) <= 64);
 const pairs = fc.array(fc.tuple(short, short), { maxLength: 4 });
 const tier = fc.constantFrom(...tiers);
 const resources: fc.Arbitrary<Resources> = fc.record({

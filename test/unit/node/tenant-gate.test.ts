@@ -110,7 +110,11 @@ describe('the gate', () => {
       code: 'notInPlan',
       message: expect.stringMatching(/^task dear: tenant acme: the plan allows tier /),
     });
-    expect(gate.refused.get('acme')).toBe(3);
+    expect([...gate.refused.get('acme')!]).toEqual([
+      ['rateLimited', 1],
+      ['tooLarge', 1],
+      ['notInPlan', 1],
+    ]);
     expect(await gate.whole('a workflow', [])).toEqual({ ok: true, specs: [] });
   });
 
