@@ -3,10 +3,11 @@
  * nodes send (`ports/node-api.ts`), which this folder must not import.
  */
 import type { ErrorCode } from '../src/model/errors.ts';
+import type { Decision, ExplainReason, StartEstimate } from '../src/model/explanation.ts';
 import type { Verdict } from '../src/model/planning.ts';
 import type { Resources, Tier } from '../src/model/resources.ts';
 import type { Role } from '../src/model/role.ts';
-import type { TaskState, TaskSummary } from '../src/model/task.ts';
+import type { BoundView, TaskState, TaskSummary } from '../src/model/task.ts';
 
 /** Answer to the submit of one document. */
 export interface Submitted {
@@ -181,13 +182,15 @@ export interface ClusterState {
   readonly problems: readonly string[];
 }
 
-export interface TaskExplanation {
+export interface TaskExplanation extends BoundView {
   readonly id: string;
   readonly state: TaskState;
-  readonly reason?: string | undefined;
+  readonly reason: ExplainReason;
   readonly message: string;
   readonly position?: number | undefined;
   readonly readyInShard?: number | undefined;
+  readonly estimate?: StartEstimate | undefined;
+  readonly decisions: readonly Decision[];
   readonly nodes: readonly {
     readonly node: string;
     readonly name: string;

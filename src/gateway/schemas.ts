@@ -4,12 +4,14 @@
  */
 import { outcomeKinds } from '../model/attempt.ts';
 import { errorTable } from '../model/errors.ts';
+import { estimateBases, explainReasons } from '../model/explanation.ts';
 import { limits } from '../model/limits.ts';
 import { resourceNames, tiers } from '../model/resources.ts';
 import type { JsonSchema } from '../model/spec-fields.ts';
 import { priorities } from '../model/spec-scheduling.ts';
 import { taskClasses } from '../model/start-bound.ts';
 import { eventKinds, taskStates, waitingReasons } from '../model/task.ts';
+import { refusals } from '../model/worker-protocol.ts';
 
 export const text: JsonSchema = { type: 'string' };
 const flag: JsonSchema = { type: 'boolean' };
@@ -206,13 +208,34 @@ const explainedNode = object({
   sentence: text,
 });
 
+const explained = object({
+  atMs: instant,
+  kind: { enum: eventKinds },
+  'attempt?': whole,
+  'node?': text,
+  'outcome?': { enum: outcomeKinds },
+  'why?': { enum: refusals },
+  sentence: text,
+});
+
 export const explanationSchema = object({
   id: taskIdSchema,
   state,
-  'reason?': reason,
+  reason: { enum: explainReasons },
   message: text,
   'position?': described(whole, 'Place among the ready tasks of its shard, from 1.'),
   'readyInShard?': whole,
+  'startBoundMs?': described(instant, 'Until when it is to have started, while it has not.'),
+  'boundMissed?': flag,
+  'class?': { enum: taskClasses },
+  'priority?': { enum: priorities },
+  'expiresAtMs?': instant,
+  'estimate?': object({
+    basis: { enum: estimateBases },
+    'startAtMs?': instant,
+    sentence: described(text, 'What it was reckoned from, or why there is none.'),
+  }),
+  decisions: described(listOf(explained), 'What was decided so far, oldest first.'),
   nodes: listOf(explainedNode),
 });
 
@@ -227,6 +250,7 @@ export const eventSchema = object({
   'attempt?': whole,
   'node?': text,
   'outcome?': { enum: outcomeKinds },
+  'why?': { enum: refusals },
 });
 
 const drainView = object({

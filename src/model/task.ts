@@ -7,6 +7,7 @@ import type { TaskId } from './ids.ts';
 import type { Tier } from './resources.ts';
 import type { Priority } from './spec-scheduling.ts';
 import type { TaskClass } from './start-bound.ts';
+import type { Refusal } from './worker-protocol.ts';
 
 /** Append-only: the number on disk is the position. */
 export const taskStates = [
@@ -85,7 +86,21 @@ export interface AttemptView {
   readonly outcome?: Outcome | undefined;
 }
 
-export interface TaskView {
+/** The start that a task waits for. */
+export interface BoundView {
+  /** Until it started: the instant by which it should, by its delay tolerance. */
+  readonly startBoundMs?: number | undefined;
+  /** That instant passed before it had started. */
+  readonly boundMissed?: boolean | undefined;
+  /** Until it started: it is dropped then. */
+  readonly expiresAtMs?: number | undefined;
+  /** While it waits: what its start bound makes of it now. */
+  readonly class?: TaskClass | undefined;
+  /** Where it is not `normal`. */
+  readonly priority?: Priority | undefined;
+}
+
+export interface TaskView extends BoundView {
   readonly id: TaskId;
   readonly tenant: string;
   readonly owner: string;
@@ -112,16 +127,6 @@ export interface TaskView {
   readonly settledAtMs?: number | undefined;
   /** Not before this instant: the back-off of a retry. */
   readonly notBeforeMs?: number | undefined;
-  /** Until it started: the instant by which it should, by its delay tolerance. */
-  readonly startBoundMs?: number | undefined;
-  /** That instant passed before it had started. */
-  readonly boundMissed?: boolean | undefined;
-  /** Until it started: it is dropped then. */
-  readonly expiresAtMs?: number | undefined;
-  /** While it waits: what its start bound makes of it now. */
-  readonly class?: TaskClass | undefined;
-  /** Where it is not `normal`. */
-  readonly priority?: Priority | undefined;
   readonly shard: number;
   readonly retryOf?: TaskId | undefined;
   readonly arrayId?: TaskId | undefined;
@@ -192,4 +197,6 @@ export interface TaskEvent {
   readonly attempt?: number | undefined;
   readonly node?: string | undefined;
   readonly outcome?: Outcome['kind'] | undefined;
+  /** Of `unassigned`: why its node refused it. */
+  readonly why?: Refusal | undefined;
 }

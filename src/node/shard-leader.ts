@@ -41,6 +41,7 @@ import type { PlacementDesk } from './placement-desk.ts';
 import { overCodes, type QueuedReport } from './queued-report.ts';
 import { Renewals } from './renewals.ts';
 import type { Replica } from './replica.ts';
+import { StartRate } from './start-rate.ts';
 import { itemsMax, type SubmitBatch, SubmitQueue } from './submit-queue.ts';
 
 /** A dispatch or an end that was not answered is repeated this often. */
@@ -66,6 +67,8 @@ export class ShardLeader {
   #scannedMs: number;
   readonly #live = new Map<string, Live>();
   readonly #renewals = new Renewals();
+  /** Tasks that were given to a node. */
+  readonly starts: StartRate;
   readonly #submits: SubmitQueue;
   #reports: QueuedReport[] = [];
   /** Reports that are on their way through the log: repeats of them are dropped. */
@@ -92,6 +95,7 @@ export class ShardLeader {
       this.ask({ kind: 'adopt', rules }),
     );
     this.#beganMs = options.context.clock.bootMs();
+    this.starts = new StartRate(options.context.clock.nowMs());
     this.#scannedMs = this.#beganMs;
     this.#submits = new SubmitQueue(command => this.#propose(command));
     for (const attempt of this.machine.liveAttempts()) {
@@ -293,6 +297,7 @@ export class ShardLeader {
       switch (effect.kind) {
         case 'assigned':
           this.#track(effect.taskId, effect.fence);
+          this.starts.note(this.#context.clock.nowMs());
           break;
         case 'cancelling':
           this.#repeat(this.#live.get(keyOf(effect.taskId, effect.fence)));

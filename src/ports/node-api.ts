@@ -5,12 +5,20 @@
  */
 import type { Actor } from '../model/command.ts';
 import type { ErrorCode } from '../model/errors.ts';
+import type { Decision, ExplainReason, StartEstimate } from '../model/explanation.ts';
 import type { TaskId } from '../model/ids.ts';
 import type { Verdict } from '../model/planning.ts';
 import type { Resources, Tier } from '../model/resources.ts';
 import type { Role } from '../model/role.ts';
 import type { TaskSpec } from '../model/spec.ts';
-import type { Consistency, TaskEvent, TaskState, TaskSummary, TaskView } from '../model/task.ts';
+import type {
+  BoundView,
+  Consistency,
+  TaskEvent,
+  TaskState,
+  TaskSummary,
+  TaskView,
+} from '../model/task.ts';
 import type { TierBundles, TierChange } from '../model/tiers.ts';
 import type { TenantApi } from './tenant-api.ts';
 
@@ -221,14 +229,18 @@ export interface ClusterHealth {
   readonly problems: readonly string[];
 }
 
-export interface Explanation {
+export interface Explanation extends BoundView {
   readonly id: TaskId;
   readonly state: TaskState;
-  readonly reason?: string | undefined;
+  readonly reason: ExplainReason;
   readonly message: string;
   /** Place among the ready tasks of its shard, from 1. */
   readonly position?: number | undefined;
   readonly readyInShard?: number | undefined;
+  /** Of a waiting task. */
+  readonly estimate?: StartEstimate | undefined;
+  /** Oldest first. */
+  readonly decisions: readonly Decision[];
   readonly nodes: readonly {
     readonly node: string;
     readonly name: string;

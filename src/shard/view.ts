@@ -4,6 +4,7 @@ import type { Run, TaskSpec } from '../model/spec.ts';
 import { classOf, toleranceOf } from '../model/start-bound.ts';
 import {
   type AttemptView,
+  type BoundView,
   isSettled,
   reasonOfHolds,
   type TaskSummary,
@@ -63,11 +64,11 @@ function outcomeOf(record: TaskRecord): Outcome | undefined {
 }
 
 /** What the view says of the start that a task waits for. */
-function boundView(
+export function boundView(
   record: TaskRecord,
   spec: TaskSpec,
   nowMs: number | undefined,
-): Pick<TaskView, 'startBoundMs' | 'boundMissed' | 'expiresAtMs' | 'class' | 'priority'> {
+): BoundView {
   const boundMs = record.readySinceMs + toleranceOf(spec);
   const isFirst = record.runs === 0 && record.lost === 0 && record.holds === 0;
   const isUnstarted = isFirst && (record.state === 'waiting' || record.state === 'assigned');
