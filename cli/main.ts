@@ -46,6 +46,7 @@ export function oclifOptions(): Interfaces.Options {
         additionalHelpFlags: ['-h'],
         additionalVersionFlags: ['-v'],
         topics: {
+          schedule: { description: 'Run tasks again and again, at times of day or by cron.' },
           cluster: { description: 'Make a cluster, look at its health, let nodes join.' },
           chaos: { description: 'Break a cluster of real nodes under load, and tell what held.' },
           dlq: { description: 'Tasks that failed: look at them, run them again, put them aside.' },

@@ -5,7 +5,7 @@ import { BaseCommand } from '../base-command.ts';
 import { type CliError, usageError } from '../cli-error.ts';
 import type { Client } from '../client.ts';
 import { exitCodeText } from '../exit-codes.ts';
-import { documentOfFlags, specFlags, type TaskDocument } from '../input/spec-flags.ts';
+import { documentOfFlags, specFlags } from '../input/spec-flags.ts';
 import type { PreparedTask, TaskInput } from '../input/tasks.ts';
 import { readDuration } from '../input/values.ts';
 import type { BatchResult, Submitted } from '../wire.ts';
@@ -98,23 +98,15 @@ export default class Submit extends BaseCommand {
         source,
       }));
     }
-    const [script, ...args] = words;
-    if (script !== undefined) {
-      const { readScript } = await import('../input/read-input.ts');
-      const all = [...args, ...(tail ?? [])];
-      const document: TaskDocument = {
-        ...readScript(script),
-        ...(all.length > 0 ? { args: all } : {}),
-      };
-      return [{ value: document }];
-    }
-    if (tail === undefined || tail.length === 0) {
+    const { documentOfWords } = await import('../input/command-line.ts');
+    const document = documentOfWords(words, tail);
+    if (document === undefined) {
       throw usageError(
         'there is nothing to run',
         'tsched submit -- echo hello, tsched submit script.sh, or tsched submit -f tasks.yaml',
       );
     }
-    return [{ value: { command: tail } }];
+    return [{ value: document }];
   }
 
   async #send(client: Client, tasks: readonly PreparedTask[]): Promise<SubmitOutcome> {

@@ -30,21 +30,30 @@ export interface TaskInput {
 const keyPart = (problem: SpecProblem): 'key' | 'value' =>
   problem.code === 'notYet' || problem.message.includes('unknown field') ? 'key' : 'value';
 
-function placeProblem(problem: SpecProblem, input: TaskInput, flags: TaskDocument): PlacedProblem {
+/** A problem with the flag or the place in the file that it is about. */
+export function placeProblem(
+  problem: SpecProblem,
+  input: TaskInput,
+  flags: TaskDocument,
+  flagOf = flagOfPointer,
+): PlacedProblem {
   const { pointer, message } = problem;
   const field = pointer.split('/')[1];
   if (field !== undefined && Object.hasOwn(flags, field)) {
-    return { place: flagOfPointer(pointer) ?? pointer, pointer, message };
+    return { place: flagOf(pointer) ?? pointer, pointer, message };
   }
   const place = input.source?.locate(pointer, keyPart(problem));
   if (place !== undefined) return { ...place, pointer, message };
-  return { place: flagOfPointer(pointer) ?? pointer.slice(1), pointer, message };
+  return { place: flagOf(pointer) ?? pointer.slice(1), pointer, message };
 }
 
 /** Over this many problems in one file the rest is counted only. */
 const problemsToldMax = 20;
 
-function refusal(found: readonly (PlacedProblem & { code: SpecProblem['code'] })[]): CliError {
+/** The one error that tells all of them. */
+export function refusal(
+  found: readonly (PlacedProblem & { code: SpecProblem['code'] })[],
+): CliError {
   const [first] = found;
   const code = found.every(problem => problem.code === first!.code) ? first!.code : 'badSpec';
   if (found.length === 1) {

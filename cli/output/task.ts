@@ -1,5 +1,6 @@
 /** One task: `tsched status ID` and the lines that `wait` prints. */
 import { shortId } from '../../src/model/ids.ts';
+import { formatInstant } from '../../src/model/instant.ts';
 import { formatSize } from '../../src/model/resources.ts';
 import {
   type AttemptView,
@@ -109,7 +110,8 @@ function facts(task: TaskView, screen: Screen): [string, string][] {
   const lost = task.lost === 0 ? '' : `, ${task.lost} more lost with a node${under}`;
   lines.push(['runs', `${task.runs} of ${task.attemptsMax}${lost}`]);
   if (task.notBeforeMs !== undefined && task.notBeforeMs > screen.nowMs) {
-    lines.push(['next run', ago(task.notBeforeMs, screen.nowMs)]);
+    const what = task.runs === 0 ? 'begins' : 'next run';
+    lines.push([what, ago(task.notBeforeMs, screen.nowMs)]);
   }
   lines.push(...startFacts(task, screen));
   const settled =
@@ -120,6 +122,10 @@ function facts(task: TaskView, screen: Screen): [string, string][] {
   if (task.orderKey !== undefined) lines.push(['order key', oneLine(task.orderKey)]);
   if (task.deadLetter === true) lines.push(['dlq', 'a dead letter: neither replayed nor purged']);
   if (task.retryOf !== undefined) lines.push(['retry of', task.retryOf]);
+  if (task.schedule !== undefined) {
+    const occurrence = formatInstant(task.occurrenceAtMs ?? 0);
+    lines.push(['schedule', `${oneLine(task.schedule)}, occurrence ${occurrence}`]);
+  }
   if (task.arrayId !== undefined) lines.push(['array', `${task.arrayId} [${task.arrayIndex}]`]);
   return lines;
 }

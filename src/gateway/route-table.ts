@@ -22,6 +22,18 @@ import {
   stopNodeRoute,
   undrainNodeRoute,
 } from './routes/nodes.ts';
+import {
+  backfillRoute,
+  createScheduleRoute,
+  deleteScheduleRoute,
+  nextOfScheduleRoute,
+  nextOfTimingRoute,
+  pauseScheduleRoute,
+  resumeScheduleRoute,
+  scheduleRoute,
+  schedulesRoute,
+  triggerScheduleRoute,
+} from './routes/schedules.ts';
 import { submitRoute } from './routes/submit.ts';
 import { submitBatchRoute } from './routes/submit-batch.ts';
 import { submitStreamRoute } from './routes/submit-stream.ts';
@@ -69,6 +81,16 @@ export const routes: readonly Route[] = [
   tokensRoute,
   createTokenRoute,
   revokeTokenRoute,
+  createScheduleRoute,
+  schedulesRoute,
+  scheduleRoute,
+  pauseScheduleRoute,
+  resumeScheduleRoute,
+  triggerScheduleRoute,
+  backfillRoute,
+  deleteScheduleRoute,
+  nextOfScheduleRoute,
+  nextOfTimingRoute,
   nodesRoute,
   nodeRoute,
   drainNodeRoute,

@@ -14,7 +14,7 @@ import { eventKinds, taskStates, waitingReasons } from '../model/task.ts';
 import { refusals } from '../model/worker-protocol.ts';
 
 export const text: JsonSchema = { type: 'string' };
-const flag: JsonSchema = { type: 'boolean' };
+export const flag: JsonSchema = { type: 'boolean' };
 export const whole: JsonSchema = { type: 'integer' };
 export const described = (schema: JsonSchema, description: string): JsonSchema => ({
   ...schema,
@@ -36,7 +36,7 @@ export function object(properties: Readonly<Record<string, JsonSchema>>): JsonSc
   };
 }
 
-const taskIdSchema = described(text, 'Task ID, 20 characters.');
+export const taskIdSchema = described(text, 'Task ID, 20 characters.');
 
 export const idParams = object({
   id: described(text, 'Task ID, its last 4 or more characters, or `last`.'),
@@ -50,7 +50,7 @@ export const idListSchema: JsonSchema = {
 
 const specProblem = object({
   pointer: described(text, 'JSON pointer into the document.'),
-  code: { enum: ['badSpec', 'notYet', 'tooLarge'] },
+  code: { enum: ['badSpec', 'badSchedule', 'notYet', 'tooLarge'] },
   message: text,
 });
 
@@ -140,6 +140,8 @@ export const taskViewSchema = object({
   'retryOf?': taskIdSchema,
   'arrayId?': taskIdSchema,
   'arrayIndex?': whole,
+  'schedule?': described(text, 'Name of the schedule that made it.'),
+  'occurrenceAtMs?': described(instant, 'Which occurrence of that schedule it is.'),
   'cancelRequested?': object({ reason: text, by: text }),
   stale: described(flag, 'Read from a replica that could not confirm it with a majority.'),
   'staleMs?': described(whole, 'Since that replica last heard of a leader, where it did.'),

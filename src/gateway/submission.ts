@@ -60,7 +60,8 @@ export function arrayTaskId(arrayId: TaskId, position: number): TaskId {
   });
 }
 
-const drawArrayId = (): TaskId =>
+/** An ID that nobody else draws. */
+export const drawId = (): TaskId =>
   formatTaskId({ atMs: Date.now(), slot: randomInt(slotCount), random: randomInt(randomMax) });
 
 /**
@@ -80,7 +81,7 @@ export function prepare(document: unknown, identity: Identity, tiers: TierBundle
   if (array === undefined) {
     return { ok: true, requests: [{ id: id && intoKeySlot(id, spec), spec }] };
   }
-  const arrayId = id ?? drawArrayId();
+  const arrayId = id ?? drawId();
   if (spec.spread !== undefined) spec = { ...spec, spread: { ...spec.spread, group: arrayId } };
   const requests: SubmitRequest[] = [];
   for (let index = array.from; index <= array.to; index++) {

@@ -8,6 +8,12 @@ import { ByteReader, ByteWriter, DecodeError } from './bytes.ts';
 import type { ErrorCode } from './errors.ts';
 import type { NodeId, TaskId } from './ids.ts';
 import { limits } from './limits.ts';
+import {
+  readScheduleCommand,
+  type ScheduleCommand,
+  scheduleKindNumbers,
+  writeScheduleCommand,
+} from './schedule-command.ts';
 import { type TaskState, taskStates } from './task.ts';
 import { type Refusal, refusals } from './worker-protocol.ts';
 
@@ -101,6 +107,7 @@ export type ShardCommand = Stamped &
     | ({ readonly kind: 'replay' } & SubmitBody)
     /** Nobody wants to hear of these dead letters any more. */
     | { readonly kind: 'purge'; readonly items: readonly { readonly taskId: TaskId }[] }
+    | ScheduleCommand
   );
 
 /** A command without its stamp. */
@@ -128,6 +135,7 @@ const kindNumbers: Readonly<Record<ShardCommandKind, number>> = {
   adopt: 35,
   replay: 36,
   purge: 37,
+  ...scheduleKindNumbers,
 };
 
 export const shardCommandKinds = Object.keys(kindNumbers) as ShardCommandKind[];
@@ -224,6 +232,8 @@ export function encodeShardCommand(command: ShardCommand): Uint8Array {
     case 'charge':
       writer.list(command.items, (w, item) => w.text(item.tenant).varint(item.count));
       break;
+    default:
+      writeScheduleCommand(writer, command);
   }
   return writer.finish();
 }
@@ -291,7 +301,7 @@ function readCommand(reader: ByteReader): ShardCommand {
     case 'purge':
       return { kind, ...stamp, items: reader.list(r => ({ taskId: readId(r) })) };
     default:
-      throw new DecodeError('shard command of an unknown kind: written by a newer version');
+      return { ...stamp, ...readScheduleCommand(kind, reader) };
   }
 }
 

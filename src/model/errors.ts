@@ -89,6 +89,31 @@ export const errorTable = {
     'The idempotency key belongs to a task with a different specification',
     'Use another key, or submit the same specification.',
   ),
+  badSchedule: row(
+    400,
+    2,
+    'The schedule is not valid',
+    'Correct the field that the message names; `tsched schedule create --help` lists them.',
+  ),
+  unknownSchedule: row(404, 1, 'No such schedule', 'Check the name with `tsched schedule list`.'),
+  scheduleExists: row(
+    409,
+    1,
+    'Another schedule has this name',
+    'Use another name, or delete that one first: `tsched schedule delete NAME`.',
+  ),
+  scheduleBusy: row(
+    409,
+    1,
+    'A task of the schedule has not settled, and its overlap policy is skip',
+    'Wait for that task or cancel it; `tsched schedule show NAME` names it.',
+  ),
+  tooManySchedules: row(
+    429,
+    7,
+    'The shard holds as many schedules as it may',
+    'Delete some, or give this one another name, so that it lives in another shard.',
+  ),
   alreadySettled: row(
     409,
     1,

@@ -24,6 +24,8 @@ export const limits = {
   httpBytesInFlightMax: 128 * mib,
   batchItemsMax: 1_000,
   capMsMax: 30 * 86_400_000,
+  /** How long after its submit a task may be told to begin. */
+  delayMsMax: 3_660 * 86_400_000,
   /** Delay tolerance: of a task that says none, and what one may say. */
   toleranceMsDefault: 86_400_000,
   toleranceMsMin: 1_000,
@@ -60,6 +62,25 @@ export const limits = {
   retriedTailMax: 256,
   /** Waiting tasks of one shard. */
   waitingPerShardMax: 1_000_000,
+  /** Schedules of one shard, and bytes of their task specifications together. */
+  schedulesPerShardMax: 1_000,
+  scheduleBytesPerShardMax: 32 * mib,
+  /** Name of a schedule. */
+  scheduleNameBytesMax: 63,
+  /** Text of a cron pattern. */
+  cronBytesMax: 256,
+  /** Tasks of one schedule that have not settled. */
+  scheduleActiveMax: 1_000,
+  /** Occurrences of one schedule that wait for the task before them. */
+  scheduleQueueMax: 1_000,
+  /** Firings that a schedule remembers. */
+  scheduleRecentMax: 10,
+  /** Occurrences that one request may fire again. */
+  backfillMax: 1_000,
+  /** Occurrences told at once of what is to come. */
+  nextOccurrencesMax: 1_000,
+  /** No firing is later than this by chance. */
+  jitterMsMax: 86_400_000,
   /** No task leaves the history sooner than this after it was submitted and settled. */
   historyMsMin: 10_000,
   /** Events kept of one shard. */

@@ -8,6 +8,7 @@
  */
 import { checkCauses } from './failure-readers.ts';
 import { slotOfId, type TaskId } from './ids.ts';
+import { formatInstant } from './instant.ts';
 import { limits } from './limits.ts';
 import { type ResourceName, type Resources, resourceNames } from './resources.ts';
 import { keySlot } from './slots.ts';
@@ -155,6 +156,9 @@ function checkTogether(draft: SpecDraft, run: Run | undefined, problems: Problem
     }
   }
   checkCauses(problems, draft);
+  if (draft.notBeforeMs !== undefined && draft.delayMs !== undefined) {
+    problems.add('/in', 'only one of `at` and `in` may be given');
+  }
   if (run === undefined) return;
   const bytes = specBytesBound(draft, run);
   if (bytes > limits.specBytesMax) {
@@ -228,6 +232,8 @@ export function readSpecDocument(document: unknown, defaults: SpecDefaults): Spe
     retryOn: undefined,
     noRetryOn: undefined,
     outputBytesMax: limits.outputBytesDefault,
+    notBeforeMs: undefined,
+    delayMs: undefined,
     ...emptyWaiting(),
     tenant: defaults.tenant,
     owner: defaults.owner,
@@ -350,6 +356,8 @@ export function writeSpecDocument(spec: TaskSpec): Record<string, unknown> {
   }
   if (spec.retryOn !== undefined) document['retryOn'] = spec.retryOn;
   if (spec.noRetryOn !== undefined) document['noRetryOn'] = spec.noRetryOn;
+  if (spec.notBeforeMs !== undefined) document['at'] = formatInstant(spec.notBeforeMs);
+  if (spec.delayMs !== undefined) document['in'] = formatDuration(spec.delayMs);
   document['output'] = writeSize(spec.outputBytesMax);
   document['tenant'] = spec.tenant;
   document['owner'] = spec.owner;

@@ -18,6 +18,7 @@ import {
   readCount,
   readCpu,
   readDuration,
+  readInstant,
   readPairMap,
   readSize,
   readText,
@@ -62,6 +63,8 @@ export interface SpecDraft extends WaitingDraft {
   maxRunningPer: { readonly key: string; readonly max: number } | undefined;
   retryOn: readonly string[] | undefined;
   noRetryOn: readonly string[] | undefined;
+  notBeforeMs: number | undefined;
+  delayMs: number | undefined;
   outputBytesMax: number;
   tenant: string;
   owner: string;
@@ -349,6 +352,13 @@ export const fieldReaders: { readonly [Name in SpecFieldName]: FieldReader } = {
   },
   array: (draft, value, pointer, problems) => {
     draft.array = readArrayRange(problems, pointer, value);
+  },
+  at: (draft, value, pointer, problems) => {
+    draft.notBeforeMs = readInstant(problems, pointer, value);
+  },
+  in: (draft, value, pointer, problems) => {
+    const range = { min: 0, max: limits.delayMsMax };
+    draft.delayMs = readDuration(problems, pointer, value, range) || undefined;
   },
   output: (draft, value, pointer, problems) => {
     const range = { min: 1, max: limits.outputBytesMax };

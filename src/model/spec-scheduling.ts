@@ -111,7 +111,7 @@ export const schedulingFields = {
   }),
   /** A task that could not start for so long is dropped. */
   expireMs: duration(37),
-  /** Of a firing of a schedule: the time to the next one. */
+  /** Of a firing of a schedule: the shortest time between two of them. */
   periodMs: duration(38),
   /** Failures after which it is run again, as `readCause` spells them; all where there are none. */
   retryOn: field<readonly string[]>({ tag: 41, ...causes, isTerm: true }),
@@ -124,6 +124,20 @@ export const schedulingFields = {
       w.text(key).varint(max);
     },
     read: r => ({ key: r.text(keyBytesMax), max: r.varint() }),
+    isTerm: true,
+  }),
+  /** Not to start before this instant. */
+  notBeforeMs: field<number>({
+    tag: 31,
+    write: (w, instant) => w.varint(instant),
+    read: r => r.varint(),
+    isTerm: true,
+  }),
+  /** Not to start before this long after it was submitted. */
+  delayMs: field<number>({
+    tag: 32,
+    write: (w, delay) => w.varint(delay),
+    read: r => r.varint(),
     isTerm: true,
   }),
 } as const;

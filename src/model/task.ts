@@ -125,12 +125,16 @@ export interface TaskView extends BoundView {
   readonly command: string;
   readonly submittedAtMs: number;
   readonly settledAtMs?: number | undefined;
-  /** Not before this instant: the back-off of a retry. */
+  /** Not before this instant: what was asked for, or the back-off of a retry. */
   readonly notBeforeMs?: number | undefined;
   readonly shard: number;
   readonly retryOf?: TaskId | undefined;
   readonly arrayId?: TaskId | undefined;
   readonly arrayIndex?: number | undefined;
+  /** Name of the schedule that made it. */
+  readonly schedule?: string | undefined;
+  /** Which occurrence of it. */
+  readonly occurrenceAtMs?: number | undefined;
   readonly cancelRequested?: { readonly reason: string; readonly by: string } | undefined;
   /** Read from a replica that could not confirm with a majority that this is the newest. */
   readonly stale: boolean;
@@ -181,6 +185,8 @@ export const eventKinds = [
   'boundMissed',
   /** After `settled`, of a task that failed: it waits to be replayed or purged. */
   'deadLettered',
+  /** A schedule made it. */
+  'fired',
 ] as const;
 export type EventKind = (typeof eventKinds)[number];
 

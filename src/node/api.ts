@@ -14,8 +14,11 @@ import type { EventsFeed } from './events-feed.ts';
 import type { IdDraw } from './id-draw.ts';
 import type { NodePorts, NodeSettings } from './node-parts.ts';
 import type { RegistryClient } from './registry-client.ts';
+import { Schedules } from './schedules.ts';
 import { sha256Hex } from './sha256.ts';
 import type { ShardAccess } from './shard-access.ts';
+import type { ShardLeaders } from './shard-leaders.ts';
+import { askedAgain } from './submit-parts.ts';
 import { TaskList } from './task-list.ts';
 import { TaskOutput } from './task-output.ts';
 import type { TaskReads } from './task-reads.ts';
@@ -31,6 +34,7 @@ export interface ApiParts {
   readonly clusterId: string;
   readonly registry: RegistryClient;
   readonly writes: TaskWrites;
+  readonly leaders: ShardLeaders;
   readonly access: ShardAccess;
   readonly draw: IdDraw;
   readonly reads: TaskReads;
@@ -65,6 +69,7 @@ export function createApi(parts: ApiParts): NodeApi {
   };
   return {
     submit,
+    schedules: new Schedules(parts),
     metrics: parts.metrics,
     authenticate: token => authenticate(parts, token),
     resolve: (text, tenant, purpose) => list.resolve(text, tenant, purpose),
@@ -124,8 +129,7 @@ async function retry(
   if (view.settledAtMs === undefined) {
     throw new TschedError('notSettled', `task ${id} is ${view.state}`);
   }
-  // The key belongs to the first task; the new one is told apart by what it retries.
-  const { idempotencyKey: _, ...spec } = await reads.spec(id);
+  const spec = askedAgain(await reads.spec(id));
   const { arrayId, arrayIndex } = view;
   const [reply] = await submit([{ spec, retryOf: id, arrayId, arrayIndex }], actor);
   assert(reply !== undefined, 'a submit has a reply');

@@ -52,6 +52,8 @@ function sentenceOf({ kind, attempt, node, outcome, why }: Told, reason: string)
       return 'not started by its start bound';
     case 'deadLettered':
       return 'put with the dead letters';
+    case 'fired':
+      return 'made by its schedule';
   }
 }
 

@@ -2,6 +2,7 @@
 import { attemptOf } from '../model/attempt.ts';
 import { explainReason } from '../model/explanation.ts';
 import type { NodeId } from '../model/ids.ts';
+import { formatInstant } from '../model/instant.ts';
 import type { NodeView } from '../model/planning.ts';
 import type { TaskSpec } from '../model/spec.ts';
 import type { TaskEvent, WaitingReason } from '../model/task.ts';
@@ -76,7 +77,9 @@ function explainState(
   const where = last === undefined ? '' : ` on node ${about.nodeOf(last.node)}`;
   switch (record.state) {
     case 'waiting':
-      return waitingSentence(reason, about.ahead);
+      return reason === 'BeginTime'
+        ? `waits for the time before which it is not to start: ${formatInstant(record.readySinceMs)}`
+        : waitingSentence(reason, about.ahead);
     case 'assigned':
       return `assigned to attempt ${attemptOf(record.fence)}${where}; it has not started yet`;
     case 'running':

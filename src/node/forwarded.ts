@@ -1,4 +1,4 @@
-/** Submits and cancels on their way from the node that took them to the leader of their shard. */
+/** Changes on their way from the node that took them to the leader of their shard. */
 import { ByteReader, ByteWriter, DecodeError } from '../model/bytes.ts';
 import {
   type Actor,
@@ -31,7 +31,7 @@ export function encodeCancel(
 
 export function decodeForwarded(payload: Uint8Array): {
   shard: ShardId;
-  command: ReturnType<typeof decodeShardCommand>;
+  command: ShardCommand;
 } {
   const reader = new ByteReader(payload);
   return { shard: reader.varint(), command: decodeShardCommand(reader.bytes(limits.rpcBytesMax)) };

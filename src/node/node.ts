@@ -34,6 +34,7 @@ import { RegistryClient } from './registry-client.ts';
 import type { Replica } from './replica.ts';
 import { Scheduler } from './scheduler.ts';
 import { ShardAccess } from './shard-access.ts';
+import { ShardLeaders } from './shard-leaders.ts';
 import { Snapshots } from './snapshots.ts';
 import { standingOf } from './standing-of.ts';
 import { StartRecord } from './start-record.ts';
@@ -188,6 +189,7 @@ export class TschedNode {
       context: this.context,
       scheduler: this.scheduler,
       store,
+      gate: () => this.#tenants.scheduleGate,
       changed: () => this.#advertiser.soon(),
     });
     this.#duties = new LeaderDuties(this.context, store, this.registry, this.scheduler);
@@ -215,12 +217,9 @@ export class TschedNode {
       duties: this.#duties,
     });
     const table = () => this.registry.machine()?.slotTable() ?? [];
-    const draw = new IdDraw({
-      clock,
-      random,
-      table,
-      writable: () => this.#directory.writableShards(),
-    });
+    const writable = () => this.#directory.writableShards();
+    const draw = new IdDraw({ clock, random, table, writable });
+    const leaders = new ShardLeaders(this.context, this.scheduler);
     this.#cluster = new ClusterReads({
       context: this.context,
       registry: this.registry,
@@ -231,7 +230,7 @@ export class TschedNode {
     });
     this.#writes = new TaskWrites({
       context: this.context,
-      scheduler: this.scheduler,
+      leaders,
       draw,
       table,
       inFlightMax: settings.submitsInFlightMax,
@@ -250,11 +249,7 @@ export class TschedNode {
     const { context, registry, scheduler } = this;
     this.#tenants = new TenantDesk({ context, registry, scheduler, access });
     this.#reads = new TaskReads({ context, scheduler, access, nodeOf });
-    this.#feed = new EventsFeed({
-      context: this.context,
-      shards,
-      shardOf: id => access.shardOf(id),
-    });
+    this.#feed = new EventsFeed({ context, shards, shardOf: id => access.shardOf(id) });
     this.api = createApi({
       context: this.context,
       settings,
@@ -266,6 +261,7 @@ export class TschedNode {
       reads: this.#reads,
       ports,
       shards,
+      leaders,
       tenants: this.#tenants,
       feed: this.#feed,
       cluster: this.#cluster,
@@ -350,7 +346,7 @@ export class TschedNode {
       this.#reads.settled(effect.taskId);
     }
     this.#feed.changed();
-    if (replica.leading) this.scheduler.leader(replica.group)?.onEffects(mine);
+    if (replica.leading) this.#leaderships.onEffects(replica.group, mine);
   }
 
   #roleChanged(replica: Replica): void {

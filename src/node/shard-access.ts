@@ -18,7 +18,7 @@ import { specKey, taskKey } from '../shard/keys.ts';
 import type { ShardMachine } from '../shard/machine.ts';
 import { laneOf } from '../shard/memory/traits.ts';
 import { decodeTaskRow, type TaskRecord } from '../shard/record.ts';
-import { toView } from '../shard/view.ts';
+import { reasonOfPause, toView } from '../shard/view.ts';
 import type { NodeContext } from './context.ts';
 import type { Replica } from './replica.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -69,7 +69,7 @@ export class ShardAccess {
   async fromShard<T>(
     shard: ShardId,
     method: string,
-    body: { id: TaskId },
+    body: object,
     consistency?: Consistency,
   ): Promise<T> {
     if (consistency !== 'local') {
@@ -106,11 +106,7 @@ export class ShardAccess {
   }
 
   /** The answer of a leader that a majority confirms; `undefined` where there is none in time. */
-  async #fromLeader<T>(
-    shard: ShardId,
-    method: string,
-    body: { id: TaskId },
-  ): Promise<T | undefined> {
+  async #fromLeader<T>(shard: ShardId, method: string, body: object): Promise<T | undefined> {
     const { peers, clock } = this.#context;
     const deadlineMs = clock.nowMs() + readTimeoutMs;
     let asked = false;
@@ -235,7 +231,9 @@ export class ShardAccess {
     if (leaderless) return 'ShardNoQuorum';
     const held = reasonOfHolds(record.holds);
     if (held !== undefined) return held;
-    if (record.backedOff && record.readySinceMs > this.#context.clock.wallMs()) return 'BackOff';
+    if (record.backedOff && record.readySinceMs > this.#context.clock.wallMs()) {
+      return reasonOfPause(record);
+    }
     if (this.#scheduler.rooms?.holdsBack(record.tenant) === true) return 'Quota';
     return this.#scheduler.reasonFor(laneOf(spec));
   }

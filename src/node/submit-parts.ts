@@ -33,6 +33,11 @@ export function encodeWithDigest(spec: TaskSpec): Encoded {
   return { digest: digestOf(bytes), bytes };
 }
 
+/** What a task asks for that is run again: its key stays with the first, its delay is over. */
+export function askedAgain({ idempotencyKey: _, delayMs: __, ...spec }: TaskSpec): TaskSpec {
+  return spec;
+}
+
 /**
  * A specification that cannot be read stops every replica that applies it: one of a newer program,
  * for example, which has to go to a newer leader; or one that asks for what not every node of the

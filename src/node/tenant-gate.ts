@@ -4,7 +4,7 @@
  * in together.
  */
 import type { Actor } from '../model/command.ts';
-import type { ErrorCode } from '../model/errors.ts';
+import { type ErrorCode, TschedError } from '../model/errors.ts';
 import { burstOf, isMetered, type Plan } from '../model/plan.ts';
 import { formatSize } from '../model/resources.ts';
 import type { TaskSpec } from '../model/spec.ts';
@@ -19,6 +19,15 @@ import { planOfTenant } from './tenancy.ts';
 type Judged =
   | { readonly ok: true; readonly spec: TaskSpec; readonly plan: Plan }
   | { readonly ok: false; readonly code: ErrorCode; readonly message: string };
+
+/** Why something is not let in. */
+export type Refusal = Omit<SubmitReply & { readonly ok: false }, 'ok' | 'id'>;
+
+/** What is said of a task that is to be let in. */
+interface Asking {
+  readonly spec: TaskSpec;
+  readonly arrayId?: string | undefined;
+}
 
 /** Requests that are let in together: the tasks of an array, or one. */
 interface Unit {
@@ -46,18 +55,66 @@ export class TenantGate {
     actor: Actor,
     admit: (requests: readonly SubmitRequest[], actor: Actor) => Promise<SubmitReply[]>,
   ): Promise<SubmitReply[]> {
-    const judged = new Map<TaskSpec, Judged>();
-    for (const { spec } of requests) if (!judged.has(spec)) judged.set(spec, this.#judge(spec));
+    const judged = this.#judgeAll(requests);
     const everything = [...judged].every(
       ([spec, verdict]) => verdict.ok && verdict.spec === spec && !isMetered(verdict.plan),
     );
     if (everything) return admit(requests, actor);
-    const replies: SubmitReply[] = new Array(requests.length);
+    const refusals = await this.#refusals(requests, judged);
+    const open = [...requests.keys()].filter(position => refusals[position] === undefined);
+    const allowed = open.map((position): SubmitRequest => {
+      const request = requests[position]!;
+      const verdict = judged.get(request.spec);
+      return verdict?.ok === true ? { ...request, spec: verdict.spec } : request;
+    });
+    const admitted = allowed.length === 0 ? [] : await admit(allowed, actor);
+    const replies = refusals.map((refusal, position): SubmitReply | undefined => {
+      return refusal && { ok: false, id: requests[position]!.id, ...refusal };
+    });
+    open.forEach((position, place) => {
+      replies[position] = admitted[place];
+    });
+    return replies as SubmitReply[];
+  }
+
+  /**
+   * Why tasks whose specs are fixed already are not let in, each at its place; those that are count
+   * as submitted.
+   */
+  async refusals(requests: readonly Asking[]): Promise<(Refusal | undefined)[]> {
+    const judged = this.#judgeAll(requests);
+    for (const [spec, verdict] of judged) {
+      if (!verdict.ok || verdict.spec === spec) continue;
+      const most = formatDuration(verdict.spec.capMs);
+      const message = `tenant ${spec.tenant}: the plan allows a cap of ${most} at most, the task has none`;
+      judged.set(spec, { ok: false, code: 'notInPlan', message });
+    }
+    return this.#refusals(requests, judged);
+  }
+
+  /** A spec as its plan lets it in; nothing is counted. Throws where the plan does not. */
+  check(spec: TaskSpec): TaskSpec {
+    const verdict = this.#judge(spec);
+    if (!verdict.ok) throw new TschedError(verdict.code, verdict.message);
+    return verdict.spec;
+  }
+
+  #judgeAll(requests: readonly Asking[]): Map<TaskSpec, Judged> {
+    const judged = new Map<TaskSpec, Judged>();
+    for (const { spec } of requests) if (!judged.has(spec)) judged.set(spec, this.#judge(spec));
+    return judged;
+  }
+
+  async #refusals(
+    requests: readonly Asking[],
+    judged: ReadonlyMap<TaskSpec, Judged>,
+  ): Promise<(Refusal | undefined)[]> {
+    const refusals: (Refusal | undefined)[] = new Array(requests.length).fill(undefined);
     const units = new Map<string, Unit[]>();
-    requests.forEach(({ id, spec, arrayId }, position) => {
+    requests.forEach(({ spec, arrayId }, position) => {
       const verdict = judged.get(spec)!;
       if (!verdict.ok) {
-        replies[position] = { ok: false, id, code: verdict.code, message: verdict.message };
+        refusals[position] = { code: verdict.code, message: verdict.message };
         this.#count(spec.tenant);
         return;
       }
@@ -67,33 +124,20 @@ export class TenantGate {
       if (arrayId !== undefined && last?.arrayId === arrayId) last.positions.push(position);
       else mine.push({ positions: [position], arrayId, plan: verdict.plan });
     });
-    await Promise.all(
-      [...units].map(([tenant, mine]) => this.#limit(tenant, mine, requests, replies)),
-    );
-    const open = [...requests.keys()].filter(position => replies[position] === undefined);
-    const allowed = open.map((position): SubmitRequest => {
-      const request = requests[position]!;
-      const verdict = judged.get(request.spec);
-      return verdict?.ok === true ? { ...request, spec: verdict.spec } : request;
-    });
-    const admitted = allowed.length === 0 ? [] : await admit(allowed, actor);
-    open.forEach((position, place) => {
-      replies[position] = admitted[place]!;
-    });
-    return replies;
+    await Promise.all([...units].map(([tenant, mine]) => this.#limit(tenant, mine, refusals)));
+    return refusals;
   }
 
   async #limit(
     tenant: string,
     units: readonly Unit[],
-    requests: readonly SubmitRequest[],
-    replies: SubmitReply[],
+    refusals: (Refusal | undefined)[],
   ): Promise<void> {
     const { plan } = units[0]!;
     if (!isMetered(plan)) return;
-    const refuse = (unit: Unit, reply: Omit<SubmitReply & { ok: false }, 'ok' | 'id'>): void => {
+    const refuse = (unit: Unit, refusal: Refusal): void => {
       for (const position of unit.positions) {
-        replies[position] = { ok: false, id: requests[position]!.id, ...reply };
+        refusals[position] = refusal;
         this.#count(tenant);
       }
     };
@@ -166,11 +210,7 @@ function neverAtOnce(count: number, tenant: string, plan: Plan): string | undefi
   return `${what} more than tenant ${tenant} may have ${over[0]}: ${over[1]}`;
 }
 
-function refusalOf(
-  { limit, retryMs }: Refused,
-  tenant: string,
-  plan: Plan,
-): Omit<SubmitReply & { ok: false }, 'ok' | 'id'> {
+function refusalOf({ limit, retryMs }: Refused, tenant: string, plan: Plan): Refusal {
   const seconds = Math.max(1, Math.ceil(retryMs / 1_000));
   const again = `try again in ${formatDuration(seconds * 1_000)}`;
   switch (limit) {

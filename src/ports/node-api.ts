@@ -20,6 +20,7 @@ import type {
   TaskView,
 } from '../model/task.ts';
 import type { TierBundles, TierChange } from '../model/tiers.ts';
+import type { SchedulesApi } from './schedules-api.ts';
 import type { TenantApi } from './tenant-api.ts';
 
 export interface SubmitRequest {
@@ -339,6 +340,7 @@ export interface NodeApi {
   joinToken(): Promise<string>;
   /** Ends this node: hands leaderships away, then stops. With `endTasks`, its attempts too. */
   stopNode(options: { readonly endTasks: boolean }): Promise<void>;
+  readonly schedules: SchedulesApi;
   /** Gauges and counters by name, for /metrics. */
   metrics(): readonly {
     readonly name: string;

@@ -19,6 +19,8 @@ export type Effect =
       readonly node: NodeId;
     }
   | { readonly kind: 'settled'; readonly taskId: TaskId; readonly state: TaskState }
+  /** The leader has a schedule to look after. */
+  | { readonly kind: 'scheduleCreated' }
   /** Some task began to wait, ready or backing off. At most once per apply. */
   | { readonly kind: 'readyChanged' };
 

@@ -7,6 +7,7 @@ import { attemptOf } from '../model/attempt.ts';
 import { limits } from '../model/limits.ts';
 import { resourceNames } from '../model/resources.ts';
 import { holdBit } from '../model/task.ts';
+import { checkSchedules } from './firing.ts';
 import { idWordCount } from './memory/id-words.ts';
 import { isSettledCode, none, stateCode } from './memory/task-table.ts';
 import { type TenantUse, TenantUses } from './memory/tenant-use.ts';
@@ -58,6 +59,7 @@ export function checkState(state: ShardState): void {
   checkLive(state);
   checkLines(state);
   assert(state.deadLetters.size <= state.counts[stateCode.failed]!, 'a dead letter failed');
+  checkSchedules(state);
   for (const row of state.flush.dirtyRows()) {
     assert(table.isTask(row) && table.isDirty(row), 'what is to be written is in memory');
   }
@@ -170,7 +172,7 @@ function checkLines({ table, specs, lines }: ShardState): void {
 }
 
 function checkLive(state: ShardState): void {
-  const live = state.liveRows();
+  const live = state.attempts.rows();
   const wanted = state.counts[stateCode.assigned]! + state.counts[stateCode.running]!;
   assert(live.length === wanted, 'every live attempt is indexed by its node');
   for (const row of live) assert(state.live(row) !== undefined, 'what is indexed is live');

@@ -8,6 +8,8 @@
  *   3 spec      digest, 16 bytes              `encodeSpec` bytes
  *   4 outbox    target slot u16, sequence u48 reserved: messages to other shards (DESIGN 4)
  *   5 inbox     source shard u16, sequence u48 reserved: messages from other shards
+ *   8 schedule  tenant, 0, name               what a schedule is (`schedule-rows.ts`)
+ *   9 standing  tenant, 0, name               how far it is
  *  11 budget    tenant, UTF-8                what was handed out of its hourly budget
  *  12 dead      ID, 20 characters             a task that failed, while it is a dead letter
  */
@@ -22,6 +24,8 @@ export const rowKind = {
   spec: 3,
   outbox: 4,
   inbox: 5,
+  schedule: 8,
+  standing: 9,
   hourBudget: 11,
   deadLetter: 12,
 } as const;

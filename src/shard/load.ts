@@ -40,6 +40,8 @@ export class RowLoader {
       if (kind === rowKind.meta) this.#meta = decodeMeta(value);
       else if (kind === rowKind.task) this.#loadTask(value);
       else if (kind === rowKind.spec) loadSpec(state, key, value);
+      else if (kind === rowKind.schedule) state.schedules.loadOrigin(value);
+      else if (kind === rowKind.standing) state.schedules.loadStanding(key, value);
       else if (kind === rowKind.hourBudget) state.hourBudgets.load(key, value);
       else if (kind === rowKind.deadLetter) state.deadLetters.load(key, value);
       else throw new DecodeError(`state row of an unknown kind ${kind}`);
@@ -108,12 +110,14 @@ function loadUnsettled(
     record.attempts.length === 0 &&
     record.retryOf === undefined &&
     record.arrayId === undefined &&
-    record.arrayIndex === undefined;
+    record.arrayIndex === undefined &&
+    record.firing === undefined;
   if (isPlain) return;
   const detail = table.ensureDetail(row);
   detail.retryOf = record.retryOf;
   detail.arrayId = record.arrayId;
   detail.arrayIndex = record.arrayIndex;
+  detail.firing = record.firing;
   detail.cancelRequested = record.cancelRequested;
   detail.avoid = record.avoid;
   detail.supervisorsLost = record.supervisorsLost ?? 0;

@@ -7,29 +7,19 @@
  * committed command, `takeFlush` when it wants to write, `flushed` once that is durable. Queries
  * answer for `applied`. What the driver reads from the store it decodes with `decodeTaskRow`.
  */
-import { assert, unreachable } from '../model/assert.ts';
-import { decodeShardCommand, type ItemReply, type ShardCommand } from '../model/command.ts';
+import { assert } from '../model/assert.ts';
+import { decodeShardCommand, type ItemReply } from '../model/command.ts';
 import type { Minutes } from '../model/hour.ts';
 import type { NodeId, TaskId } from '../model/ids.ts';
 import type { ReadyBatch } from '../model/planning.ts';
 import { hashText } from '../model/slots.ts';
 import type { TaskEvent, TaskState } from '../model/task.ts';
-import { applyAdopt, checkRules } from './commands/adopt.ts';
-import { applyAssign } from './commands/assign.ts';
-import { applyCancel } from './commands/cancel.ts';
-import { applyCharge } from './commands/charge.ts';
-import { applyExpire } from './commands/expire.ts';
-import { applyFinish } from './commands/finish.ts';
-import { applyLose } from './commands/lose.ts';
-import { applyOverdue } from './commands/overdue.ts';
-import { applyPurge } from './commands/purge.ts';
-import { applyRecover } from './commands/recover.ts';
-import { applyReplay } from './commands/replay.ts';
-import { applyStart } from './commands/start.ts';
-import { applySubmit, type PreparedSpec, prepareSpecs } from './commands/submit.ts';
-import { applyUnassign } from './commands/unassign.ts';
+import { applyCommand } from './apply-command.ts';
+import { checkRules } from './commands/adopt.ts';
+import { prepareSpecs } from './commands/submit.ts';
 import type { Applied } from './effects.ts';
 import { encodeRows } from './encode-rows.ts';
+import { startQueued } from './firing.ts';
 import { checkState } from './invariants.ts';
 import { digestBytes, digestWords, metaKey, specKey, taskKey } from './keys.ts';
 import { type LiveAttempt, liveAttempt } from './live-attempt.ts';
@@ -41,6 +31,7 @@ import type { ReadableUses } from './memory/tenant-use.ts';
 import { encodeMeta } from './meta.ts';
 import type { TaskRecord } from './record.ts';
 import { recordOf } from './record-of.ts';
+import type { ScheduleBook } from './schedules.ts';
 import { lookup, ShardState } from './state.ts';
 import type { Turn } from './turn.ts';
 
@@ -110,6 +101,7 @@ export class ShardMachine {
     state.beginCommand(index, command.atMs);
     const turn: Turn = { state, actor: command.actor, effects: [], readyChanged: false };
     const replies = applyCommand(turn, command, specs);
+    startQueued(turn);
     for (const reply of replies) foldReply(state, reply);
     if (turn.readyChanged || state.released !== released)
       turn.effects.push({ kind: 'readyChanged' });
@@ -118,7 +110,8 @@ export class ShardMachine {
   }
 
   get dirtyRows(): number {
-    return this.#state.flush.rowCount + this.#state.hourBudgets.dirtyRows;
+    const { flush, hourBudgets, schedules } = this.#state;
+    return flush.rowCount + hourBudgets.dirtyRows + schedules.dirtyRows;
   }
 
   /** An estimate. */
@@ -141,6 +134,7 @@ export class ShardMachine {
       rows.push([specKey(state.specs.digestHex(spec)), bytes]);
     }
     for (const row of encodeRows(state, taken.rows)) rows.push(row);
+    for (const row of state.schedules.takeRows()) rows.push(row);
     for (const row of state.hourBudgets.take()) rows.push(row);
     rows.push(...taken.others);
     return { applied: this.#applied, rows, token: taken.token };
@@ -234,11 +228,11 @@ export class ShardMachine {
 
   /** Every attempt that is assigned or running, in ID order. */
   liveAttempts(): LiveAttempt[] {
-    return this.#state.liveRows().map(row => liveAttempt(this.#state, row));
+    return this.#state.attempts.rows().map(row => liveAttempt(this.#state, row));
   }
 
   liveAttemptsOn(node: NodeId): LiveAttempt[] {
-    return this.#state.liveRows(node).map(row => liveAttempt(this.#state, row));
+    return this.#state.attempts.rows(node).map(row => liveAttempt(this.#state, row));
   }
 
   /** The live attempt with exactly this fence. */
@@ -319,6 +313,11 @@ export class ShardMachine {
     return this.#state.hourBudgets.of(tenant);
   }
 
+  /** To be read only; what changes is replaced. */
+  get schedules(): ScheduleBook {
+    return this.#state.schedules;
+  }
+
   /** Events after `seq`, oldest first, at most `limit`; `expired` where some of them are gone. */
   eventsAfter(seq: number, limit: number): TaskEvent[] | 'expired' {
     return this.#state.events.after(seq, limit);
@@ -352,41 +351,6 @@ export class ShardMachine {
   /** Throws `AssertionError` where the state contradicts itself. O(tasks). */
   checkInvariants(): void {
     checkState(this.#state);
-  }
-}
-
-function applyCommand(turn: Turn, command: ShardCommand, specs: PreparedSpec[]): ItemReply[] {
-  switch (command.kind) {
-    case 'submit':
-      return applySubmit(turn, command, specs);
-    case 'assign':
-      return applyAssign(turn, command);
-    case 'unassign':
-      return applyUnassign(turn, command);
-    case 'start':
-      return applyStart(turn, command);
-    case 'finish':
-      return applyFinish(turn, command);
-    case 'lose':
-      return applyLose(turn, command);
-    case 'cancel':
-      return applyCancel(turn, command);
-    case 'recover':
-      return applyRecover(turn, command);
-    case 'expire':
-      return applyExpire(turn, command);
-    case 'overdue':
-      return applyOverdue(turn, command);
-    case 'charge':
-      return applyCharge(turn, command);
-    case 'adopt':
-      return applyAdopt(turn, command);
-    case 'replay':
-      return applyReplay(turn, command, specs);
-    case 'purge':
-      return applyPurge(turn, command);
-    default:
-      return unreachable(command, 'shard command');
   }
 }
 

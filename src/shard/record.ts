@@ -20,7 +20,7 @@ import { limits } from '../model/limits.ts';
 import { type TaskState, taskStates } from '../model/task.ts';
 import { digestBytes, digestHex, digestLength, digestWords } from './keys.ts';
 import { idWordCount, idWordMask, packId, unpackId } from './memory/id-words.ts';
-import type { AttemptRecord, CancelRequest } from './memory/task-detail.ts';
+import type { AttemptRecord, CancelRequest, FiringOf } from './memory/task-detail.ts';
 
 export interface TaskRecord {
   readonly id: TaskId;
@@ -52,6 +52,7 @@ export interface TaskRecord {
   readonly retryOf?: TaskId | undefined;
   readonly arrayId?: TaskId | undefined;
   readonly arrayIndex?: number | undefined;
+  readonly firing?: FiringOf | undefined;
   readonly cancelRequested?: CancelRequest | undefined;
   readonly avoid: readonly NodeId[];
   /** Oldest first; the last is live while the task is assigned or running. */
@@ -66,7 +67,13 @@ const plainVersion = 1;
 const extendedVersion = 2;
 
 /** Tags of the fields of version 2: append-only; a retired one stays listed. */
-const extra = { holds: 1, boundMissed: 16, lineNumber: 21, supervisorsLost: 22 } as const;
+const extra = {
+  holds: 1,
+  firing: 12,
+  boundMissed: 16,
+  lineNumber: 21,
+  supervisorsLost: 22,
+} as const;
 
 const keyedFlag = 1;
 const backedOffFlag = 2;
@@ -146,10 +153,14 @@ const noExtras: readonly Extra[] = [];
 
 /** What a task has beyond version 1, by ascending tag. */
 function extrasOf(record: TaskRecordBody): readonly Extra[] {
-  const { holds, boundMissed, lineNumber, supervisorsLost } = record;
-  if (holds === 0 && !boundMissed && lineNumber === undefined && !supervisorsLost) return noExtras;
+  const { holds, firing, boundMissed, lineNumber, supervisorsLost } = record;
+  const isPlain = holds === 0 && !firing && !boundMissed;
+  if (isPlain && lineNumber === undefined && !supervisorsLost) return noExtras;
   const extras: Extra[] = [];
   if (holds !== 0) extras.push([extra.holds, w => w.varint(holds)]);
+  if (firing !== undefined) {
+    extras.push([extra.firing, w => w.text(firing.schedule).varint(firing.occurrenceMs)]);
+  }
   if (boundMissed) extras.push([extra.boundMissed, () => undefined]);
   if (lineNumber !== undefined) extras.push([extra.lineNumber, w => w.varint(lineNumber)]);
   if (supervisorsLost) extras.push([extra.supervisorsLost, w => w.varint(supervisorsLost)]);
@@ -158,6 +169,7 @@ function extrasOf(record: TaskRecordBody): readonly Extra[] {
 
 interface Extras {
   holds: number;
+  firing?: FiringOf;
   boundMissed: boolean;
   lineNumber?: number;
   supervisorsLost?: number;
@@ -173,6 +185,9 @@ function readExtras(reader: ByteReader): Extras {
     switch (tag) {
       case extra.holds:
         extras.holds = body.varint();
+        break;
+      case extra.firing:
+        extras.firing = { schedule: body.text(textBytesMax), occurrenceMs: body.varint() };
         break;
       case extra.boundMissed:
         extras.boundMissed = true;

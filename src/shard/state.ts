@@ -34,10 +34,8 @@ import { TenantUses } from './memory/tenant-use.ts';
 import type { Expired, Meta } from './meta.ts';
 import { ReadyQueue } from './ready.ts';
 import { failureRules, firstRules } from './rules.ts';
-import { stateTimeAfter, timeJumpMaxMs } from './state-time.ts';
-
-/** No instant in the state is later: the year 10889, the last a task ID can say. */
-export const instantMaxMs = 2 ** 48 - 1;
+import { ScheduleBook } from './schedules.ts';
+import { beginOf, instantMaxMs, stateTimeAfter, timeJumpMaxMs } from './state-time.ts';
 
 /** What `lookUp` answers where the ID is not that of an unsettled task. */
 export const lookup = { settled: -1, unknown: -2, malformed: -3 } as const;
@@ -50,6 +48,7 @@ export class ShardState {
   readonly attempts = new LiveIndex(this.table);
   readonly settled = new SettledIds();
   readonly keys = new KnownKeys();
+  readonly schedules = new ScheduleBook();
   readonly specUses = new SpecUses();
   readonly uses = new TenantUses();
   readonly hourBudgets = new HourBudgets();
@@ -173,7 +172,9 @@ export class ShardState {
     const row = table.insert(this.words);
     table.setSpec(row, spec);
     table.setSubmittedAt(row, this.#stampMs);
-    table.setReadySince(row, this.readyBaseMs);
+    const beginMs = beginOf(this.specs.traits(spec), this.readyBaseMs);
+    table.setReadySince(row, beginMs);
+    table.setBackedOff(row, beginMs > this.readyBaseMs);
     this.specs.use(spec);
     this.specs.copyDigest(spec, this.#digestWords);
     this.specUses.add(this.#digestWords);
@@ -359,11 +360,6 @@ export class ShardState {
     this.fold((eventKinds.indexOf(kind) << 8) | state);
     for (let word = 0; word < idWordCount; word++) this.fold(words[word]!);
     this.fold(attempt);
-  }
-
-  /** Rows with a live attempt, of one node or of all, in ID order. */
-  liveRows(node?: NodeId): number[] {
-    return this.attempts.rows(node);
   }
 
   /** A settled task whose row is stored leaves memory; what remains is its ID and its key. */

@@ -9,6 +9,7 @@ import {
   reasonOfHolds,
   type TaskSummary,
   type TaskView,
+  type WaitingReason,
 } from '../model/task.ts';
 import type { AttemptRecord } from './memory/task-detail.ts';
 import type { TaskRecord } from './record.ts';
@@ -41,8 +42,12 @@ function reasonOf(record: TaskRecord, planned: string | undefined): string | und
   const held = reasonOfHolds(record.holds);
   if (held !== undefined) return held;
   if (planned !== undefined) return planned;
-  return record.backedOff ? 'BackOff' : 'Queued';
+  return record.backedOff ? reasonOfPause(record) : 'Queued';
 }
+
+/** Why a task is not ready before its time: it never was, or it ran and failed. */
+export const reasonOfPause = ({ runs }: TaskRecord): WaitingReason =>
+  runs === 0 ? 'BeginTime' : 'BackOff';
 
 function attemptView(attempt: AttemptRecord): AttemptView {
   return {
@@ -109,6 +114,8 @@ export function toView(record: TaskRecord, spec: TaskSpec, options: ViewOptions)
     retryOf: record.retryOf,
     arrayId: record.arrayId,
     arrayIndex: record.arrayIndex,
+    schedule: record.firing?.schedule,
+    occurrenceAtMs: record.firing?.occurrenceMs,
     cancelRequested: record.cancelRequested,
     stale: options.stale,
   };

@@ -118,6 +118,9 @@ export class ShardModel {
         );
       case 'purge':
         return command.items.map(item => this.#purge(item.taskId));
+      default:
+        // Schedules have tests of their own: `unit/shard/schedules.test.ts`.
+        throw new Error(`the model does not know ${command.kind}`);
     }
   }
 

@@ -47,6 +47,7 @@ import type {
   SubmitReply,
   SubmitRequest,
 } from '../../src/ports/node-api.ts';
+import { FakeSchedules } from './fake-schedules.ts';
 import { FakeTenancy } from './fake-tenancy.ts';
 
 type Identity = Actor & { readonly role: Role };
@@ -92,6 +93,7 @@ const joinBytes = (left: Uint8Array, right: Uint8Array): Uint8Array => {
 };
 
 export class FakeNodeApi implements NodeApi {
+  readonly schedules = new FakeSchedules();
   /** What `submit` was called with, newest last. */
   readonly submitCalls: { readonly requests: readonly SubmitRequest[]; readonly actor: Actor }[] =
     [];

@@ -50,7 +50,9 @@ function showReply(reply: ItemReply): string {
 }
 
 function showEffect(effect: Effect): string {
-  if (effect.kind === 'readyChanged') return '  > readyChanged';
+  if (effect.kind === 'readyChanged' || effect.kind === 'scheduleCreated') {
+    return `  > ${effect.kind}`;
+  }
   const name = nameOf(effect.taskId);
   if (effect.kind === 'settled') return `  > settled ${name} ${effect.state}`;
   const node = effect.kind === 'attemptEnded' ? ` ${effect.node}` : '';

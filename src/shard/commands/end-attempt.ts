@@ -23,7 +23,8 @@ import { hashWords } from '../memory/id-words.ts';
 import type { AttemptRecord } from '../memory/task-detail.ts';
 import { stateCode } from '../memory/task-table.ts';
 import { failureRules } from '../rules.ts';
-import { instantMaxMs, type ShardState } from '../state.ts';
+import type { ShardState } from '../state.ts';
+import { instantMaxMs } from '../state-time.ts';
 import type { Turn } from '../turn.ts';
 
 /** Doublings after which no back-off grows: 2^40 ms are 34 years. */

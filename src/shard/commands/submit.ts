@@ -28,6 +28,7 @@ import { decodeSpecTerms } from '../../model/spec.ts';
 import { digestWords } from '../keys.ts';
 import { idWordCount, unpackId } from '../memory/id-words.ts';
 import { type KeyHash, keyOf, type LineKey, lineOf } from '../memory/key-hash.ts';
+import type { FiringOf } from '../memory/task-detail.ts';
 import { stateCode } from '../memory/task-table.ts';
 import type { Traits } from '../memory/traits.ts';
 import { lookup, type ShardState } from '../state.ts';
@@ -49,18 +50,24 @@ export interface PreparedSpec {
  * while the state is still as it was.
  */
 export function prepareSpecs(state: ShardState, command: Pick<Submit, 'specs'>): PreparedSpec[] {
-  return command.specs.map(({ digest: digestBytes, bytes }) => {
-    const digest = digestWords(digestBytes);
-    const known = state.specs.find(digest);
-    if (known >= 0) {
-      const { specs } = state;
-      const [traits, key, line] = [specs.traits(known), specs.key(known), specs.line(known)];
-      return { digest, bytes, traits, key, line };
-    }
-    const spec = decodeSpecTerms(bytes);
-    const traits = state.specs.internTraits(spec);
-    return { digest, bytes, traits, key: keyOf(spec), line: lineOf(spec) };
-  });
+  return command.specs.map(({ digest, bytes }) => prepareSpec(state, digest, bytes));
+}
+
+export function prepareSpec(
+  state: ShardState,
+  digestBytes: Uint8Array,
+  bytes: Uint8Array,
+): PreparedSpec {
+  const digest = digestWords(digestBytes);
+  const known = state.specs.find(digest);
+  if (known >= 0) {
+    const { specs } = state;
+    const [traits, key, line] = [specs.traits(known), specs.key(known), specs.line(known)];
+    return { digest, bytes, traits, key, line };
+  }
+  const spec = decodeSpecTerms(bytes);
+  const traits = state.specs.internTraits(spec);
+  return { digest, bytes, traits, key: keyOf(spec), line: lineOf(spec) };
 }
 
 export function applySubmit(turn: Turn, command: Submit, specs: PreparedSpec[]): ItemReply[] {
@@ -69,8 +76,13 @@ export function applySubmit(turn: Turn, command: Submit, specs: PreparedSpec[]):
   return replies;
 }
 
-/** Takes one task in, or says why not. */
-export function submitOne(turn: Turn, item: SubmitItem, spec: PreparedSpec | undefined): ItemReply {
+/** Takes one task in, or says why not; `firing` says which schedule makes it. */
+export function submitOne(
+  turn: Turn,
+  item: SubmitItem,
+  spec: PreparedSpec | undefined,
+  firing?: FiringOf,
+): ItemReply {
   const { state } = turn;
   if (spec === undefined) return refuse(item.id, 'badSpec', 'the command has no such spec');
   const found = state.lookUp(item.id);
@@ -107,7 +119,11 @@ export function submitOne(turn: Turn, item: SubmitItem, spec: PreparedSpec | und
     state.lookUp(item.id);
     state.keys.add(spec.key.high, spec.key.low, state.words);
   }
-  state.admit(item, takeSpec(state, spec));
+  const row = state.admit(item, takeSpec(state, spec));
+  if (firing !== undefined) {
+    state.table.ensureDetail(row).firing = firing;
+    state.note('fired', row);
+  }
   turn.readyChanged = true;
   return accept(item.id);
 }

@@ -172,10 +172,11 @@ export class SpecTable {
   #internByText(spec: SpecTerms): Traits {
     const wanted = demandOf(spec);
     const { attempts, backoff, leaseMs, tenant, capMs, expireMs = 0 } = spec;
+    const { notBeforeMs = 0, delayMs = 0 } = spec;
     const toleranceMs = toleranceOf(spec);
     const retry = retryOf(spec);
     const runs = `${attempts},${backoff.initialMs},${backoff.maxMs}`;
-    const times = `${toleranceMs},${expireMs},${capMs},${leaseMs}`;
+    const times = `${notBeforeMs},${delayMs},${toleranceMs},${expireMs},${capMs},${leaseMs}`;
     const causes = `${joined(retry.on)}/${joined(retry.not)}`;
     const wantedLane = laneOf(spec, wanted);
     const text = `${runs},${times}|${causes}|${wantedLane.key}`;
@@ -204,6 +205,8 @@ export class SpecTable {
       backoff,
       leaseMs,
       retry,
+      notBeforeMs,
+      delayMs,
       uses: 0,
       text,
     };

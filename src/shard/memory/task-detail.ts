@@ -17,6 +17,12 @@ export interface AttemptRecord {
   readonly outcome?: Outcome | undefined;
 }
 
+/** Which occurrence of which schedule a task is; of a run by hand, when that was asked for. */
+export interface FiringOf {
+  readonly schedule: string;
+  readonly occurrenceMs: number;
+}
+
 export interface CancelRequest {
   readonly reason: string;
   readonly by: string;
@@ -26,6 +32,8 @@ export interface TaskDetail {
   retryOf: TaskId | undefined;
   arrayId: TaskId | undefined;
   arrayIndex: number | undefined;
+  /** What made it, where that was a schedule. */
+  firing: FiringOf | undefined;
   cancelRequested: CancelRequest | undefined;
   /** Nodes where a run that counted failed, oldest first, at most `limits.avoidMax`. */
   avoid: readonly NodeId[];
@@ -50,6 +58,7 @@ export function emptyDetail(): TaskDetail {
     retryOf: undefined,
     arrayId: undefined,
     arrayIndex: undefined,
+    firing: undefined,
     cancelRequested: undefined,
     avoid: nothing,
     ended: nothing,

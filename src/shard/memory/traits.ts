@@ -23,6 +23,10 @@ export interface Traits {
   readonly backoff: Backoff;
   readonly leaseMs: number;
   readonly retry: RetryRule;
+  /** Not to start before; 0 where that was not asked for. */
+  readonly notBeforeMs: number;
+  /** The same from the submit on. */
+  readonly delayMs: number;
   /** Number of specs in memory that have them. */
   uses: number;
   readonly text: string;
@@ -83,6 +87,8 @@ export const hasTraits = (spec: SpecTerms, traits: Traits): boolean =>
   spec.leaseMs === traits.leaseMs &&
   spec.capMs === traits.capMs &&
   (spec.expireMs ?? 0) === traits.expireMs &&
+  (spec.notBeforeMs ?? 0) === traits.notBeforeMs &&
+  (spec.delayMs ?? 0) === traits.delayMs &&
   toleranceOf(spec) === traits.toleranceMs &&
   priorities.indexOf(spec.priority ?? 'normal') === traits.lane.priority &&
   spec.offPeak === undefined &&
@@ -107,6 +113,8 @@ export function unknownTraits(): Traits {
     backoff: { initialMs: 0, maxMs: 0 },
     leaseMs: 0,
     retry: everyFailure,
+    notBeforeMs: 0,
+    delayMs: 0,
     uses: 0,
     text: '',
   };

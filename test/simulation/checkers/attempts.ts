@@ -7,6 +7,7 @@ import type { ShardCommand } from '../../../src/model/command.ts';
 import { type Resources, resourceNames } from '../../../src/model/resources.ts';
 import { decodeSpec } from '../../../src/model/spec.ts';
 import type { Effect } from '../../../src/shard/effects.ts';
+import type { ShardMachine } from '../../../src/shard/machine.ts';
 import type { SimCluster } from '../cluster.ts';
 import type { AttemptInterval } from '../sim-runner.ts';
 import type { Trace } from '../trace.ts';
@@ -116,7 +117,12 @@ export class AttemptsChecker implements CommittedListener {
     }
   }
 
-  applied(group: number, command: ShardCommand, effects: readonly Effect[]): void {
+  applied(
+    group: number,
+    command: ShardCommand,
+    effects: readonly Effect[],
+    machine: ShardMachine,
+  ): void {
     if (command.kind === 'submit' || command.kind === 'replay') {
       const specs = command.specs.map(({ bytes }) => decodeSpec(bytes));
       for (const { id, spec: place } of command.items) {
@@ -127,8 +133,14 @@ export class AttemptsChecker implements CommittedListener {
       }
     }
     for (const effect of effects) {
-      if (effect.kind === 'assigned') this.#onAssigned(group, command, effect);
-      else if (effect.kind === 'settled') {
+      if (effect.kind === 'assigned') {
+        this.#onAssigned(group, command, effect);
+        // Made by no submit: by a schedule.
+        const made = machine.attempt(effect.taskId, effect.fence);
+        if (made !== undefined && !this.#requests.has(effect.taskId)) {
+          this.#requests.set(effect.taskId, made.demand.request);
+        }
+      } else if (effect.kind === 'settled') {
         const before = this.#settled.get(effect.taskId);
         check(
           before === undefined,

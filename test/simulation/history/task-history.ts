@@ -121,6 +121,8 @@ export class TaskHistory implements CommittedListener {
     for (const effect of effects) {
       if (effect.kind !== 'assigned' && effect.kind !== 'attemptEnded') continue;
       const { taskId, fence } = effect;
+      // Made by no submit: by a schedule.
+      if (!this.#created.has(taskId)) this.#created.set(taskId, this.now());
       if (effect.kind === 'assigned') this.#live.set(taskId, { fence, started: false });
       else this.#live.delete(taskId);
       if (effect.kind === 'assigned') this.#happens(taskId, { kind: 'assign', fence });

@@ -8,7 +8,13 @@ import type { ShardCommand } from '../../../src/model/command.ts';
 import { formatTaskId, slotCount, type TaskId } from '../../../src/model/ids.ts';
 import { limits } from '../../../src/model/limits.ts';
 import { noResources, type Resources, tierDefaults, tiers } from '../../../src/model/resources.ts';
-import type { Run, TaskSpec } from '../../../src/model/spec.ts';
+import {
+  catchUpPolicies,
+  overlapPolicies,
+  type ScheduleDefinition,
+  type Timing,
+} from '../../../src/model/schedule.ts';
+import { encodeSpec, type Run, type TaskSpec } from '../../../src/model/spec.ts';
 import { taskStates } from '../../../src/model/task.ts';
 import { type FromWorker, refusals, type ToWorker } from '../../../src/model/worker-protocol.ts';
 
@@ -81,6 +87,32 @@ export const fullOutcome: Outcome = {
 
 const stamp = { atMs: 1_700_000_000_000, actor: { name: 'admin', tenant: 'default' } };
 
+const scheduleName = { tenant: 'acme', name: 'nightly' };
+
+const plainSchedule: ScheduleDefinition = {
+  ...scheduleName,
+  timing: { kind: 'cron', pattern: '0 2 * * *' },
+  zone: 'UTC',
+  overlap: 'skip',
+  catchUp: 'skip',
+  withinMs: undefined,
+  jitterMs: 0,
+  untilMs: undefined,
+  count: undefined,
+};
+
+export const weeklySchedule: ScheduleDefinition = {
+  ...scheduleName,
+  timing: { kind: 'weekly', minute: 150, weekdays: [0, 4] },
+  zone: 'Europe/Berlin',
+  overlap: 'allow',
+  catchUp: 'all',
+  withinMs: 3_600_000,
+  jitterMs: 300,
+  untilMs: 1_800_000_000_000,
+  count: 10,
+};
+
 export const commands: Readonly<Record<string, ShardCommand>> = {
   submit: {
     kind: 'submit',
@@ -137,6 +169,50 @@ export const commands: Readonly<Record<string, ShardCommand>> = {
     items: [{ id: otherId, spec: 0, retryOf: sampleId, arrayId: undefined, arrayIndex: undefined }],
   },
   purge: { kind: 'purge', ...stamp, items: [{ taskId: sampleId }] },
+  createSchedule: {
+    kind: 'createSchedule',
+    ...stamp,
+    items: [
+      {
+        definition: weeklySchedule,
+        digest: new Uint8Array(16).fill(7),
+        spec: encodeSpec(smallSpec),
+      },
+      {
+        definition: plainSchedule,
+        digest: new Uint8Array(16).fill(8),
+        spec: encodeSpec(smallSpec),
+      },
+    ],
+  },
+  fire: {
+    kind: 'fire',
+    ...stamp,
+    items: [
+      { ...scheduleName, createdMs: 1, occurrenceMs: 1_700_000_000_000, fires: true, missed: 0 },
+      { ...scheduleName, createdMs: 1, occurrenceMs: 1_700_000_060_000, fires: false, missed: 300 },
+    ],
+  },
+  triggerSchedule: {
+    kind: 'triggerSchedule',
+    ...stamp,
+    items: [{ ...scheduleName, id: sampleId }],
+  },
+  backfill: {
+    kind: 'backfill',
+    ...stamp,
+    items: [{ ...scheduleName, request: 'again', occurrences: [1, 1_700_000_000_000] }],
+  },
+  pauseSchedule: {
+    kind: 'pauseSchedule',
+    ...stamp,
+    items: [
+      { ...scheduleName, paused: true },
+      { ...scheduleName, paused: false },
+    ],
+    reason: 'näh',
+  },
+  deleteSchedule: { kind: 'deleteSchedule', ...stamp, items: [scheduleName] },
 };
 
 const ref = { shard: 5, taskId: sampleId, fence: 300 };
@@ -286,6 +362,42 @@ const submitBody = {
   ),
 };
 
+const word8 = fc.string({ maxLength: 8 });
+const named = { tenant: word8, name: word8 };
+const minuteOfDay = fc.nat(1_439);
+const dayOfMonth = fc.integer({ min: 1, max: 32 });
+const maybe = fc.option(count, { nil: undefined });
+
+const anyTiming: fc.Arbitrary<Timing> = fc.oneof(
+  fc.record({ kind: kind('once'), at: fc.constant('2027-01-31T09:30:00') }),
+  fc.record({ kind: kind('daily'), minute: minuteOfDay }),
+  fc.record({
+    kind: kind('weekly'),
+    minute: minuteOfDay,
+    weekdays: fc.uniqueArray(fc.nat(6), { maxLength: 7 }),
+  }),
+  fc.record({ kind: kind('monthly'), minute: minuteOfDay, day: dayOfMonth }),
+  fc.record({
+    kind: kind('annually'),
+    minute: minuteOfDay,
+    month: fc.integer({ min: 1, max: 12 }),
+    day: dayOfMonth,
+  }),
+  fc.record({ kind: kind('cron'), pattern: word8 }),
+);
+
+const anyDefinition: fc.Arbitrary<ScheduleDefinition> = fc.record({
+  ...named,
+  timing: anyTiming,
+  zone: word8,
+  overlap: fc.constantFrom(...overlapPolicies),
+  catchUp: fc.constantFrom(...catchUpPolicies),
+  withinMs: maybe,
+  jitterMs: count,
+  untilMs: maybe,
+  count: maybe,
+});
+
 export const anyCommand: fc.Arbitrary<ShardCommand> = fc.oneof(
   fc.record({ kind: kind('submit'), ...submitBody }),
   fc.record({ kind: kind('replay'), ...submitBody }),
@@ -341,6 +453,47 @@ export const anyCommand: fc.Arbitrary<ShardCommand> = fc.oneof(
     ...stamped,
     items: items(fc.record({ tenant: short, count })),
   }),
+  fc.record({
+    kind: kind('createSchedule'),
+    ...stamped,
+    items: items(
+      fc.record({
+        definition: anyDefinition,
+        digest: fc.uint8Array({ minLength: 16, maxLength: 16 }),
+        spec: fc.constant(encodeSpec(smallSpec)),
+      }),
+    ),
+  }),
+  fc.record({
+    kind: kind('fire'),
+    ...stamped,
+    items: items(
+      fc.record({
+        ...named,
+        createdMs: count,
+        occurrenceMs: count,
+        fires: fc.boolean(),
+        missed: count,
+      }),
+    ),
+  }),
+  fc.record({
+    kind: kind('triggerSchedule'),
+    ...stamped,
+    items: items(fc.record({ ...named, id: anyId })),
+  }),
+  fc.record({
+    kind: kind('backfill'),
+    ...stamped,
+    items: items(fc.record({ ...named, request: word8, occurrences: items(count) })),
+  }),
+  fc.record({
+    kind: kind('pauseSchedule'),
+    ...stamped,
+    items: items(fc.record({ ...named, paused: fc.boolean() })),
+    reason: short,
+  }),
+  fc.record({ kind: kind('deleteSchedule'), ...stamped, items: items(fc.record(named)) }),
 );
 
 const anyRef = { shard: count, ...fenced };

@@ -12,6 +12,8 @@ function gateOf(left: number) {
   const feed = cluster();
   feed.ask({ kind: 'putPlan', name: 'own', values: [['submitsPerSecond', '5']] });
   feed.ask({ kind: 'putTenant', name: 'acme', plan: 'own', isNew: true });
+  feed.ask({ kind: 'putPlan', name: 'short', values: [['cap', '1h']] });
+  feed.ask({ kind: 'putTenant', name: 'brief', plan: 'short', isNew: true });
   const asked: (readonly number[])[] = [];
   let permits = left;
   const take: RateLimiter['take'] = async (_tenant, _plan, units) => {
@@ -29,7 +31,7 @@ function gateOf(left: number) {
       admitted.push(...allowed);
       return allowed.map(request => ({ ok: true, id: request.id!, shard: 1, repeated: false }));
     });
-  return { submit, asked, admitted };
+  return { gate, submit, asked, admitted };
 }
 
 describe('the gate', () => {
@@ -80,5 +82,24 @@ describe('the gate', () => {
     const { submit } = gateOf(1);
     const spec = someSpec({ tenant: 'nobody' });
     expect(await submit([{ id: id(1), spec }])).toMatchObject([{ code: 'unknownTenant' }]);
+  });
+
+  test('judges tasks that are made already: all of a unit or none, and no cap where one is due', async () => {
+    const { gate } = gateOf(3);
+    const spec = someSpec({ tenant: 'acme' });
+    const unit = (count: number) => Array.from({ length: count }, () => ({ spec, arrayId: 'one' }));
+    expect(await gate.refusals(unit(2))).toEqual([undefined, undefined]);
+    expect(await gate.refusals(unit(2))).toMatchObject([
+      { code: 'rateLimited', retryAfterMs: 1_200 },
+      { code: 'rateLimited', retryAfterMs: 1_200 },
+    ]);
+    expect(await gate.refusals([{ spec: someSpec({ tenant: 'nobody' }) }])).toMatchObject([
+      { code: 'unknownTenant' },
+    ]);
+    const endless = someSpec({ tenant: 'brief', capMs: 0 });
+    expect(gate.check(endless).capMs).toBe(3_600_000);
+    expect(await gate.refusals([{ spec: endless }])).toMatchObject([{ code: 'notInPlan' }]);
+    expect(await gate.refusals([{ spec: gate.check(endless) }])).toEqual([undefined]);
+    expect(() => gate.check({ ...endless, capMs: 7_200_000 })).toThrow('allows a cap of 1h');
   });
 });

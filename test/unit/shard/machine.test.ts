@@ -410,7 +410,7 @@ describe('loading', () => {
     expect(load(rows.slice(0, -1))).toThrow('the spec of an unsettled task is stored');
     expect(load(rows.slice(1))).toThrow('come with a meta row');
     expect(load(rows.toReversed())).toThrow('key order');
-    expect(load([[Uint8Array.of(9), Uint8Array.of(1)]])).toThrow('unknown kind 9');
+    expect(load([[Uint8Array.of(99), Uint8Array.of(1)]])).toThrow('unknown kind 99');
     expect(load([])).not.toThrow();
   });
 
