@@ -4,11 +4,12 @@
  */
 
 import type { ErrorCode } from '../src/model/errors.ts';
+import type { Decision, ExplainReason, StartEstimate } from '../src/model/explanation.ts';
 import type { Verdict } from '../src/model/planning.ts';
 import type { ReservationView } from '../src/model/reservation.ts';
 import type { Resources, Tier } from '../src/model/resources.ts';
 import type { Role } from '../src/model/role.ts';
-import type { TaskState, TaskSummary } from '../src/model/task.ts';
+import type { BoundView, TaskState, TaskSummary } from '../src/model/task.ts';
 
 /** Answer to the submit of one document. */
 export interface Submitted {
@@ -186,13 +187,15 @@ export interface ClusterState {
   readonly problems: readonly string[];
 }
 
-export interface TaskExplanation {
+export interface TaskExplanation extends BoundView {
   readonly id: string;
   readonly state: TaskState;
-  readonly reason?: string | undefined;
+  readonly reason: ExplainReason;
   readonly message: string;
   readonly position?: number | undefined;
   readonly readyInShard?: number | undefined;
+  readonly estimate?: StartEstimate | undefined;
+  readonly decisions: readonly Decision[];
   readonly nodes: readonly {
     readonly node: string;
     readonly name: string;

@@ -2,7 +2,12 @@
 import { shortId } from '../../src/model/ids.ts';
 import { formatInstant } from '../../src/model/instant.ts';
 import { formatSize } from '../../src/model/resources.ts';
-import { type AttemptView, isSettled, type TaskView } from '../../src/model/task.ts';
+import {
+  type AttemptView,
+  type BoundView,
+  isSettled,
+  type TaskView,
+} from '../../src/model/task.ts';
 import { ago, boundText, span } from './age.ts';
 import { describeOutcome, statePaint } from './outcome.ts';
 import { paint, type Screen } from './screen.ts';
@@ -77,7 +82,7 @@ const attemptColumns = (screen: Screen): readonly Column<AttemptView>[] => [
 ];
 
 /** By when it should start, and what becomes of it else. */
-function startFacts(task: TaskView, screen: Screen): [string, string][] {
+export function startFacts(task: BoundView, screen: Screen): [string, string][] {
   const lines: [string, string][] = [];
   const { startBoundMs, boundMissed, expiresAtMs } = task;
   if (startBoundMs !== undefined) {

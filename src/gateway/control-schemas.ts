@@ -1,10 +1,10 @@
 /** JSON schemas of plans, templates and pauses of placement; see `schemas.ts`. */
 import type { JsonSchema } from '../model/spec-fields.ts';
 import { waitingReasons } from '../model/task.ts';
+import { explainedNode } from './explanation-schema.ts';
 import {
   described,
   errorCode,
-  explainedNode,
   instant,
   listOf,
   object,

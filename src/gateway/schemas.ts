@@ -11,6 +11,7 @@ import { priorities } from '../model/spec-scheduling.ts';
 import { taskClasses } from '../model/start-bound.ts';
 import { eventKinds, taskStates, waitingReasons } from '../model/task.ts';
 import { whens } from '../model/when.ts';
+import { refusals } from '../model/worker-protocol.ts';
 
 export const text: JsonSchema = { type: 'string' };
 export const flag: JsonSchema = { type: 'boolean' };
@@ -113,7 +114,7 @@ export const pauseFields = {
   suspend: described(flag, 'What runs is to stand still too.'),
 };
 
-const state: JsonSchema = { enum: taskStates };
+export const state: JsonSchema = { enum: taskStates };
 export const reason = described(
   text,
   `Of a waiting task one of ${waitingReasons.join(', ')}; else a sentence where there is one.`,
@@ -224,25 +225,6 @@ export const resultsSchema = object({ results: listOf(resultSchema) });
 
 export const resources = object(Object.fromEntries(resourceNames.map(name => [name, whole])));
 
-export const explainedNode = object({
-  node: text,
-  name: text,
-  tier: { enum: tiers },
-  advertAgeMs: whole,
-  verdict: { type: 'object', additionalProperties: true },
-  sentence: text,
-});
-
-export const explanationSchema = object({
-  id: taskIdSchema,
-  state,
-  'reason?': reason,
-  message: text,
-  'position?': described(whole, 'Place among the ready tasks of its shard, from 1.'),
-  'readyInShard?': whole,
-  nodes: listOf(explainedNode),
-});
-
 export const eventSchema = object({
   shard: whole,
   seq: described(whole, 'Position in the sequence of the shard.'),
@@ -254,6 +236,7 @@ export const eventSchema = object({
   'attempt?': whole,
   'node?': text,
   'outcome?': { enum: outcomeKinds },
+  'why?': { enum: refusals },
 });
 
 const drainView = object({

@@ -6,6 +6,7 @@
  * Validation is code rather than a schema library: this is on the path of every submit, and the
  * messages are read by people.
  */
+import { backoffDefault } from './backoff-field.ts';
 import { checkCauses } from './failure-readers.ts';
 import { slotOfId, type TaskId } from './ids.ts';
 import { formatInstant } from './instant.ts';
@@ -15,7 +16,6 @@ import { keySlot } from './slots.ts';
 import type { Run, TaskSpec } from './spec.ts';
 import {
   amountReaders,
-  backoffDefault,
   type FieldReader,
   fieldReaders,
   type SpecDraft,

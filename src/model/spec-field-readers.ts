@@ -2,6 +2,7 @@
  * How each field of a task document is read into a draft (`spec-document.ts` makes the spec of it).
  * One reader for each field of `spec-fields.ts`: the compiler holds the two tables together.
  */
+import { backoffDefault, readBackoff } from './backoff-field.ts';
 import { readCauses, readMaxRunningPer } from './failure-readers.ts';
 import { type TaskId, toTaskId } from './ids.ts';
 import { limits } from './limits.ts';
@@ -28,11 +29,7 @@ import {
 import type { TemplateUse } from './spec-scheduling.ts';
 import { type WaitingDraft, waitingReaders } from './spec-waiting.ts';
 import { parseTemplateUse } from './template-use.ts';
-import { formatDuration } from './time.ts';
 import type { When } from './when.ts';
-
-const dayMs = 86_400_000;
-export const backoffDefault: Backoff = { initialMs: 1_000, maxMs: 60_000 };
 
 type Amounts = { -readonly [Name in ResourceName]?: number | undefined };
 
@@ -156,36 +153,6 @@ function readCommand(
   if (argv === undefined) return;
   if (argv.length === 0 || argv[0] === '') problems.add(pointer, 'must name a program');
   else draft.run = { kind: 'command', argv };
-}
-
-function readBackoff(problems: ProblemList, pointer: string, value: unknown): Backoff | undefined {
-  const range = { min: 0, max: dayMs };
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    const initialMs = readDuration(problems, pointer, value, range);
-    if (initialMs === undefined) return undefined;
-    return { initialMs, maxMs: Math.max(initialMs, backoffDefault.maxMs) };
-  }
-  const given = value as Record<string, unknown>;
-  for (const name of Object.keys(given)) {
-    if (name !== 'initial' && name !== 'max') {
-      addUnknownField(problems, pointer, name, ['initial', 'max']);
-    }
-  }
-  const part = (name: string, missing: number): number | undefined =>
-    given[name] === undefined
-      ? missing
-      : readDuration(problems, pointer + pointerStep(name), given[name], range);
-  const initialMs = part('initial', backoffDefault.initialMs);
-  if (initialMs === undefined) return undefined;
-  const maxMs = part('max', Math.max(initialMs, backoffDefault.maxMs));
-  if (maxMs === undefined) return undefined;
-  if (maxMs < initialMs) {
-    return problems.add(
-      `${pointer}/max`,
-      `${formatDuration(maxMs)} is below the first pause of ${formatDuration(initialMs)}`,
-    );
-  }
-  return { initialMs, maxMs };
 }
 
 /** Amounts by the name they have in the document. */

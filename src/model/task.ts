@@ -8,6 +8,7 @@ import type { Tier } from './resources.ts';
 import type { Priority } from './spec-scheduling.ts';
 import type { TaskClass } from './start-bound.ts';
 import type { When } from './when.ts';
+import type { Refusal } from './worker-protocol.ts';
 
 /** Append-only: the number on disk is the position. */
 export const taskStates = [
@@ -110,7 +111,21 @@ export interface UpdateView {
   readonly set: Readonly<Record<string, unknown>>;
 }
 
-export interface TaskView {
+/** The start that a task waits for. */
+export interface BoundView {
+  /** Until it started: the instant by which it should, by its delay tolerance. */
+  readonly startBoundMs?: number | undefined;
+  /** That instant passed before it had started. */
+  readonly boundMissed?: boolean | undefined;
+  /** Until it started: it is dropped then. */
+  readonly expiresAtMs?: number | undefined;
+  /** While it waits: what its start bound makes of it now. */
+  readonly class?: TaskClass | undefined;
+  /** Where it is not `normal`. */
+  readonly priority?: Priority | undefined;
+}
+
+export interface TaskView extends BoundView {
   readonly id: TaskId;
   readonly tenant: string;
   readonly owner: string;
@@ -137,16 +152,6 @@ export interface TaskView {
   readonly settledAtMs?: number | undefined;
   /** Not before this instant: what was asked for, or the back-off of a retry. */
   readonly notBeforeMs?: number | undefined;
-  /** Until it started: the instant by which it should, by its delay tolerance. */
-  readonly startBoundMs?: number | undefined;
-  /** That instant passed before it had started. */
-  readonly boundMissed?: boolean | undefined;
-  /** Until it started: it is dropped then. */
-  readonly expiresAtMs?: number | undefined;
-  /** While it waits: what its start bound makes of it now. */
-  readonly class?: TaskClass | undefined;
-  /** Where it is not `normal`. */
-  readonly priority?: Priority | undefined;
   readonly shard: number;
   readonly retryOf?: TaskId | undefined;
   readonly arrayId?: TaskId | undefined;
@@ -240,4 +245,6 @@ export interface TaskEvent {
   readonly attempt?: number | undefined;
   readonly node?: string | undefined;
   readonly outcome?: Outcome['kind'] | undefined;
+  /** Of `unassigned`: why its node refused it. */
+  readonly why?: Refusal | undefined;
 }

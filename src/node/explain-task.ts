@@ -1,13 +1,18 @@
 /** Why a task is where it is: in a sentence, with what each node says to it. */
 import { attemptOf } from '../model/attempt.ts';
+import { explainReason } from '../model/explanation.ts';
 import type { NodeId } from '../model/ids.ts';
 import { formatInstant } from '../model/instant.ts';
 import type { NodeView } from '../model/planning.ts';
 import type { TaskSpec } from '../model/spec.ts';
+import type { TaskEvent, WaitingReason } from '../model/task.ts';
 import { sentence, verdicts } from '../placement/explain.ts';
 import type { Explanation } from '../ports/node-api.ts';
 import { demandOf } from '../shard/memory/traits.ts';
 import type { TaskRecord } from '../shard/record.ts';
+import { boundView } from '../shard/view.ts';
+import { decisionsOf } from './decisions.ts';
+import { estimateStart } from './estimate.ts';
 
 /** Tasks named in one sentence. */
 const shownMax = 3;
@@ -15,23 +20,46 @@ const shownMax = 3;
 export function explainTask(input: {
   readonly record: TaskRecord;
   readonly spec: TaskSpec;
-  readonly reason: string | undefined;
+  /** While it waits. */
+  readonly reason: WaitingReason | undefined;
   readonly views: readonly NodeView[];
   readonly nowMs: number;
+  readonly wallMs: number;
   readonly place: { readonly position: number; readonly ready: number } | undefined;
   /** Tasks before it in the line of its order key. */
   readonly ahead: number | undefined;
   readonly nodeOf: (id: NodeId) => string;
+  /** Events of the task that its shard still holds. */
+  readonly events: readonly TaskEvent[];
+  /** Starts in its shard, where this node leads it. */
+  readonly lately: { readonly starts: number; readonly overMs: number } | undefined;
 }): Explanation {
-  const { record, reason, views, place } = input;
-  const judged = verdicts(demandOf(input.spec), record.avoid, views, input.nowMs);
+  const { record, spec, reason, views, place, wallMs } = input;
+  const judged = verdicts(demandOf(spec), record.avoid, views, input.nowMs);
   return {
     id: record.id,
     state: record.state,
-    reason,
+    reason: explainReason({
+      state: record.state,
+      cancelling: record.cancelRequested !== undefined,
+      outcome: (record.outcome ?? record.attempts.at(-1)?.outcome)?.kind,
+      waiting: reason,
+    }),
     message: explainState(record, reason, input),
     position: place?.position,
     readyInShard: place?.ready,
+    ...boundView(record, spec, wallMs),
+    estimate:
+      reason === undefined
+        ? undefined
+        : estimateStart({
+            reason,
+            nowMs: wallMs,
+            readyAtMs: record.readySinceMs,
+            place,
+            lately: input.lately,
+          }),
+    decisions: decisionsOf(record, input.events, input.nodeOf),
     nodes: views.map((view, position) => ({
       node: view.advertisement.node,
       name: view.advertisement.name,
@@ -45,7 +73,7 @@ export function explainTask(input: {
 
 function explainState(
   record: TaskRecord,
-  reason: string | undefined,
+  reason: WaitingReason | undefined,
   about: { readonly nodeOf: (id: NodeId) => string; readonly ahead: number | undefined },
 ): string {
   const last = record.attempts[record.attempts.length - 1];
@@ -82,7 +110,7 @@ function dependencySentence({ dependency, workflow }: TaskRecord): string {
   return `waits for others to settle first: ${parts.join('; ')}`;
 }
 
-function waitingSentence(record: TaskRecord, reason: string | undefined, ahead = 0): string {
+function waitingSentence(record: TaskRecord, reason: WaitingReason | undefined, ahead = 0): string {
   switch (reason) {
     case 'Dependency':
       return dependencySentence(record);

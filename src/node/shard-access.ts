@@ -7,7 +7,12 @@ import { type ErrorCode, TschedError } from '../model/errors.ts';
 import { type NodeId, type ShardId, slotOfId, type TaskId, timeOfId } from '../model/ids.ts';
 import type { SlotTable } from '../model/slots.ts';
 import { decodeSpec, type TaskSpec } from '../model/spec.ts';
-import { type Consistency, reasonOfHolds, type TaskView } from '../model/task.ts';
+import {
+  type Consistency,
+  reasonOfHolds,
+  type TaskView,
+  type WaitingReason,
+} from '../model/task.ts';
 import type { Store } from '../ports/store.ts';
 import { specKey, taskKey } from '../shard/keys.ts';
 import type { ShardMachine } from '../shard/machine.ts';
@@ -227,7 +232,7 @@ export class ShardAccess {
     return Math.max(0, Math.round(this.#context.clock.nowMs() - replica.heardMs));
   }
 
-  reason(record: TaskRecord, spec: TaskSpec, leaderless: boolean): string {
+  reason(record: TaskRecord, spec: TaskSpec, leaderless: boolean): WaitingReason {
     if (leaderless) return 'ShardNoQuorum';
     const held = reasonOfHolds(record.holds);
     if (held !== undefined) return held;

@@ -48,6 +48,7 @@ import type { PlacementDesk } from './placement-desk.ts';
 import { type QueuedReport, ReportQueue } from './queued-report.ts';
 import { Renewals } from './renewals.ts';
 import type { Replica } from './replica.ts';
+import { StartRate } from './start-rate.ts';
 import { itemsMax, type SubmitBatch, SubmitQueue } from './submit-queue.ts';
 import { inputsOf } from './task-inputs.ts';
 import type { RowReader } from './workflow-graph.ts';
@@ -69,6 +70,8 @@ export class ShardLeader {
   readonly #live = new Map<string, Live>();
   readonly #renewals = new Renewals();
   readonly #gangs: GangDesk;
+  /** Tasks that were given to a node. */
+  readonly starts: StartRate;
   readonly #submits: SubmitQueue;
   readonly #reports: ReportQueue;
   readonly #losing = new Set<string>();
@@ -93,6 +96,7 @@ export class ShardLeader {
       this.ask({ kind: 'adopt', rules }),
     );
     this.#beganMs = options.context.clock.bootMs();
+    this.starts = new StartRate(options.context.clock.nowMs());
     this.#scannedMs = this.#beganMs;
     this.#submits = new SubmitQueue(command => this.#propose(command));
     this.#reports = new ReportQueue({
@@ -107,9 +111,7 @@ export class ShardLeader {
       hostOf: node => options.desk.hostOf(node),
       tell: (node, message) => this.#tell(node, message),
     });
-    for (const attempt of this.machine.liveAttempts()) {
-      this.#track(attempt.taskId, attempt.fence, 1);
-    }
+    for (const { taskId, fence } of this.machine.liveAttempts()) this.#track(taskId, fence, 1);
     const scan = (): void => {
       if (this.#stopped) return;
       this.#scan();
@@ -284,6 +286,7 @@ export class ShardLeader {
       switch (effect.kind) {
         case 'assigned':
           this.#track(effect.taskId, effect.fence);
+          this.starts.note(this.#context.clock.nowMs());
           break;
         case 'cancelling':
         case 'controlled':
@@ -381,10 +384,8 @@ export class ShardLeader {
       this.#losing.add(key);
       lost.push({ taskId: live.ref.taskId, fence: live.ref.fence });
     }
-    if (lost.length > 0) {
-      const message = 'its node was not heard of until its lease had ended';
-      background(this.#context, 'lose', this.#lose(lost, message));
-    }
+    const why = 'its node was not heard of until its lease had ended';
+    if (lost.length > 0) background(this.#context, 'lose', this.#lose(lost, why));
     this.#renewals.trim(this.#live.values());
     background(this.#context, 'adopt', this.#rules.round());
   }

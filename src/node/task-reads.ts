@@ -100,9 +100,12 @@ export class TaskReads {
         : undefined,
       views: this.#scheduler.views(),
       nowMs: clock.nowMs(),
+      wallMs: clock.wallMs(),
       place: waiting ? machine.position(id, clock.wallMs()) : undefined,
       ahead: waiting ? machine.aheadInLine(id) : undefined,
       nodeOf: this.#nodeOf,
+      events: machine.eventsOf(id),
+      lately: this.#scheduler.leader(shard)?.starts.lately(clock.nowMs()),
     });
   }
 

@@ -4,12 +4,20 @@
  * `TschedError`s.
  */
 import type { Actor } from '../model/command.ts';
+import type { Decision, ExplainReason, StartEstimate } from '../model/explanation.ts';
 import type { TaskId } from '../model/ids.ts';
 import type { ReservationAsk, ReservationView } from '../model/reservation.ts';
 import type { Resources, Tier } from '../model/resources.ts';
 import type { Role } from '../model/role.ts';
 import type { TaskSpec } from '../model/spec.ts';
-import type { Consistency, TaskEvent, TaskState, TaskSummary, TaskView } from '../model/task.ts';
+import type {
+  BoundView,
+  Consistency,
+  TaskEvent,
+  TaskState,
+  TaskSummary,
+  TaskView,
+} from '../model/task.ts';
 import type { TaskControl } from '../model/task-change.ts';
 import type { TierBundles, TierChange } from '../model/tiers.ts';
 import type { ControlApi, NodeVerdict } from './control-api.ts';
@@ -205,14 +213,18 @@ export interface ClusterHealth {
   readonly problems: readonly string[];
 }
 
-export interface Explanation {
+export interface Explanation extends BoundView {
   readonly id: TaskId;
   readonly state: TaskState;
-  readonly reason?: string | undefined;
+  readonly reason: ExplainReason;
   readonly message: string;
   /** Place among the ready tasks of its shard, from 1. */
   readonly position?: number | undefined;
   readonly readyInShard?: number | undefined;
+  /** Of a waiting task. */
+  readonly estimate?: StartEstimate | undefined;
+  /** Oldest first. */
+  readonly decisions: readonly Decision[];
   readonly nodes: readonly NodeVerdict[];
 }
 

@@ -349,6 +349,11 @@ export class ShardMachine {
     return this.#state.events.after(seq, limit);
   }
 
+  /** Events of one task that are still held, oldest first. O(held). */
+  eventsOf(id: TaskId): TaskEvent[] {
+    return this.#state.events.of(id);
+  }
+
   get lastSeq(): number {
     return this.#state.events.lastSeq;
   }

@@ -16,7 +16,7 @@ import { limits } from '../model/limits.ts';
 import { type EventKind, eventKinds, type HoldKind, holdBit, taskStates } from '../model/task.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { DueTasks } from './due.ts';
-import { EventRing } from './events.ts';
+import { type EventAbout, EventRing } from './events.ts';
 import { FlushTracker } from './flush.ts';
 import { Gangs } from './gangs.ts';
 import { Lines } from './lines.ts';
@@ -295,11 +295,7 @@ export class ShardState extends ShardNumbers {
   }
 
   /** Appends an event about a task as it is now, and takes it into the digest. */
-  note(
-    kind: EventKind,
-    row: number,
-    about: { attempt?: number; node?: NodeId; outcome?: Outcome['kind'] | undefined } = {},
-  ): void {
+  note(kind: EventKind, row: number, about: EventAbout = {}): void {
     const { table } = this;
     const words = this.#eventWords;
     table.copyWords(row, words);

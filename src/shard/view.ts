@@ -6,6 +6,7 @@ import { writeUpdateDocument } from '../model/spec-update.ts';
 import { classOf, toleranceOf } from '../model/start-bound.ts';
 import {
   type AttemptView,
+  type BoundView,
   isSettled,
   reasonOfHolds,
   type TaskSummary,
@@ -74,11 +75,11 @@ function outcomeOf(record: TaskRecord): Outcome | undefined {
 }
 
 /** What the view says of the start that a task waits for. */
-function boundView(
+export function boundView(
   record: TaskRecord,
   spec: TaskSpec,
   nowMs: number | undefined,
-): Pick<TaskView, 'startBoundMs' | 'boundMissed' | 'expiresAtMs' | 'class' | 'priority'> {
+): BoundView {
   const boundMs = record.readySinceMs + toleranceOf(spec);
   const isFirst = record.runs === 0 && record.lost === 0 && record.holds === 0;
   const isUnstarted = isFirst && (record.state === 'waiting' || record.state === 'assigned');

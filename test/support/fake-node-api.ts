@@ -557,8 +557,10 @@ export class FakeNodeApi implements NodeApi {
     return {
       id,
       state: view.state,
-      reason: view.reason,
+      reason: waiting ? 'Resources' : 'Running',
       message: waiting ? 'No node has room for it now.' : `The task is ${view.state}.`,
+      estimate: waiting ? { basis: 'none', sentence: 'nobody can say' } : undefined,
+      decisions: [{ atMs: view.submittedAtMs, kind: 'submitted', sentence: 'taken' }],
       position: waiting ? 1 : undefined,
       readyInShard: waiting ? 1 : undefined,
       nodes: names.map(name => ({

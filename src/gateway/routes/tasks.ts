@@ -2,14 +2,9 @@
 
 import { specDocumentSchema, writeSpecDocument } from '../../model/spec-document.ts';
 import type { Consistency } from '../../model/task.ts';
+import { explanationSchema } from '../explanation-schema.ts';
 import { identityOf, queryOf, type Route, viewOf, visibleId } from '../route.ts';
-import {
-  explanationSchema,
-  idParams,
-  listPageSchema,
-  problemSchema,
-  taskViewSchema,
-} from '../schemas.ts';
+import { idParams, listPageSchema, problemSchema, taskViewSchema } from '../schemas.ts';
 import {
   consistencySchema,
   cursorSchema,
