@@ -509,7 +509,7 @@ export class ShardModel {
   #awaitsStart(task: ModelTask): boolean {
     if (task.state !== 'waiting' && task.state !== 'assigned') return false;
     if (task.runs > 0 || task.lost > 0 || task.cancelled || task.isBehind) return false;
-    return task.gang === undefined || this.queued().includes(task);
+    return task.gang === undefined || this.#isQueued(task);
   }
 
   count(state: TaskState): number {
@@ -518,11 +518,13 @@ export class ShardModel {
 
   /** Those that wait, of gangs only the first, and only if all that is left of the gang waits. */
   queued(): ModelTask[] {
-    return [...this.tasks.values()].filter(task => {
-      const gang = this.#gangOf(task);
-      const stands = gang.length === 0 || gang[0] === task;
-      return task.state === 'waiting' && stands && gang.every(({ state }) => state === 'waiting');
-    });
+    return [...this.tasks.values()].filter(task => this.#isQueued(task));
+  }
+
+  #isQueued(task: ModelTask): boolean {
+    if (task.state !== 'waiting') return false;
+    const gang = this.#gangOf(task);
+    return gang.length === 0 || (gang[0] === task && gang.every(({ state }) => state === 'waiting'));
   }
 
   /** IDs of the tasks that are ready at an instant, in the order of the queue. */
