@@ -524,7 +524,9 @@ export class ShardModel {
   #isQueued(task: ModelTask): boolean {
     if (task.state !== 'waiting') return false;
     const gang = this.#gangOf(task);
-    return gang.length === 0 || (gang[0] === task && gang.every(({ state }) => state === 'waiting'));
+    return (
+      gang.length === 0 || (gang[0] === task && gang.every(({ state }) => state === 'waiting'))
+    );
   }
 
   /** IDs of the tasks that are ready at an instant, in the order of the queue. */
