@@ -12,6 +12,7 @@ import {
 } from './routes/cluster.ts';
 import { deadLettersRoute, purgeRoute, replayRoute } from './routes/dead-letters.ts';
 import { eventsRoute } from './routes/events.ts';
+import { historyRoute } from './routes/history.ts';
 import { logsRoute } from './routes/logs.ts';
 import { healthRoute, metricsRoute, openapiRoute } from './routes/node-state.ts';
 import {
@@ -60,6 +61,7 @@ export const routes: readonly Route[] = [
   submitBatchRoute,
   submitStreamRoute,
   listTasksRoute,
+  historyRoute,
   getTaskRoute,
   getSpecRoute,
   waitRoute,

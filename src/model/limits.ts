@@ -91,6 +91,10 @@ export const limits = {
   jitterMsMax: 86_400_000,
   /** No task leaves the history sooner than this after it was submitted and settled. */
   historyMsMin: 10_000,
+  /** Nor by the plan of its tenant sooner than this: see `node/history-rules.ts`. */
+  historyOwnMsMin: 600_000,
+  historyMsMax: 3_660 * 86_400_000,
+  historyCountMax: 1_000_000_000,
   /** Events kept of one shard. */
   eventsPerShard: 2_000,
   /** Frames between two nodes. */
@@ -162,6 +166,7 @@ export const limits = {
   budgetWaitingMax: 10_000,
 } as const;
 
+assert(limits.historyMsMin <= limits.historyOwnMsMin, 'a plan cannot forget what apply keeps');
 assert(limits.scriptBytesMax < limits.specBytesMax, 'a script fits its spec');
 assert(limits.gangMax <= limits.batchItemsMax, 'a gang fits a batch');
 assert(limits.specBytesMax < limits.rpcBytesMax, 'a spec fits a request between nodes');

@@ -11,6 +11,7 @@ import type { ClusterReads } from './cluster-reads.ts';
 import type { NodeContext } from './context.ts';
 import { DeadLetterDesk } from './dead-letter-desk.ts';
 import type { EventsFeed } from './events-feed.ts';
+import { HistoryExport } from './history-export.ts';
 import type { IdDraw } from './id-draw.ts';
 import type { NodePorts, NodeSettings } from './node-parts.ts';
 import type { RegistryClient } from './registry-client.ts';
@@ -55,6 +56,7 @@ export interface ApiParts {
 export function createApi(parts: ApiParts): NodeApi {
   const { context, access, ports, shards, writes, reads, feed, cluster } = parts;
   const list = new TaskList({ context, access, store: ports.store, shards });
+  const history = new HistoryExport({ context, access, store: ports.store, shards });
   const output = new TaskOutput({
     context,
     runner: ports.runner,
@@ -78,6 +80,7 @@ export function createApi(parts: ApiParts): NodeApi {
     get: (id, consistency) => reads.get(id, consistency),
     spec: id => reads.spec(id),
     list: query => list.list(query),
+    history: query => history.page(query),
     cancel: (ids, reason, actor) => writes.cancel(ids, reason, actor),
     wait: (id, timeoutMs, signal) => reads.wait(id, timeoutMs, signal),
     replay: (ids, actor) => deadLetters.replay(ids, actor),

@@ -292,6 +292,7 @@ export class TschedNode {
           diskFreeBytes: this.#disk?.room.freeBytes,
           counters: { ...this.#counters, elections: this.#leaderships.taken },
           duties: this.#duties,
+          gate: this.#tenants.gate,
         }),
     });
     this.#registration = new Registration({

@@ -22,7 +22,6 @@ import type { NodeRegistration, RegistryNode, RegistryReply } from '../registry/
 import { bearerOf } from './bearer.ts';
 import { ClusterVersion } from './cluster-version.ts';
 import type { NodeContext } from './context.ts';
-import { type HistoryRules, mayExpire } from './expiry.ts';
 import { within } from './within.ts';
 
 type Unstamped = RegistryCommand extends infer C
@@ -107,14 +106,6 @@ export class RegistryClient {
   /** What the tiers give, as far as this node knows. */
   tiers(): TierBundles {
     return tierBundles(tier => this.machine()?.tier(tier));
-  }
-
-  /** How much each shard keeps of its history; `undefined` while nothing may expire. */
-  historyRules(): HistoryRules | undefined {
-    const cluster = this.machine()?.cluster();
-    if (cluster === undefined || !mayExpire(this.#context)) return undefined;
-    const maxCount = Math.ceil(this.setting('history.maxCount') / cluster.shards);
-    return { maxAgeMs: this.setting('history.maxAge'), maxCount };
   }
 
   /** The registry's machine here; `undefined` until this node holds a replica of group 0. */

@@ -42,8 +42,8 @@ const cpus = (milli: number): string => String(milli / 1_000);
 export class TenantGate {
   readonly #machine: () => RegistryMachine | undefined;
   readonly #limiter: RateLimiter;
-  /** Submits that were refused here, by tenant and code, for the metrics. */
-  readonly refused = new Map<string, number>();
+  /** Submits that were refused here, by tenant ('' for one that there is not) and code. */
+  readonly refused = new Map<string, Map<ErrorCode, number>>();
 
   constructor(machine: () => RegistryMachine | undefined, limiter: RateLimiter) {
     this.#machine = machine;
@@ -116,7 +116,7 @@ export class TenantGate {
       const verdict = judged.get(spec)!;
       if (!verdict.ok) {
         refusals[position] = { code: verdict.code, message: verdict.message };
-        this.#count(spec.tenant);
+        this.#count(verdict.code === 'unknownTenant' ? '' : spec.tenant, verdict.code);
         return;
       }
       const mine = units.get(spec.tenant) ?? [];
@@ -142,7 +142,7 @@ export class TenantGate {
     const refuse = (unit: Unit, refusal: Refusal): void => {
       for (const position of unit.positions) {
         refusals[position] = refusal;
-        this.#count(tenant);
+        this.#count(tenant, refusal.code);
       }
     };
     const possible = units.filter(unit => {
@@ -158,8 +158,9 @@ export class TenantGate {
     });
   }
 
-  #count(tenant: string): void {
-    this.refused.set(tenant, (this.refused.get(tenant) ?? 0) + 1);
+  #count(tenant: string, code: ErrorCode): void {
+    const counts = this.refused.get(tenant) ?? new Map<ErrorCode, number>();
+    this.refused.set(tenant, counts.set(code, (counts.get(code) ?? 0) + 1));
   }
 
   #judge(spec: TaskSpec): Judged {

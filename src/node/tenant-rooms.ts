@@ -46,6 +46,16 @@ interface Room {
   readonly wantedMs: number;
   /** What the first task needs that was held back. */
   next: Bounded | undefined;
+  /** A report is under way: see `UseReport.goesBy`. */
+  asking: boolean;
+}
+
+/** One tenant of a report to a home. */
+interface Entry {
+  readonly tenant: string;
+  readonly shard: number;
+  readonly room: Room;
+  readonly report: UseReport;
 }
 
 /** Of so many tasks that start together. */
@@ -76,6 +86,8 @@ export class TenantRooms implements PlacementRooms {
   readonly #rooms = new Map<string, Room>();
   /** Tasks of bounded tenants that the planner was offered and that may be on their way. */
   readonly #offered = new Map<TaskId, { readonly tenant: string; readonly needs: Bounded }>();
+  /** Tasks whose assignment is on its way through the log. */
+  #placing: { has(id: TaskId): boolean } = new Set();
   /** Tenants whose tasks were held back at the last plan. */
   #held = new Set<string>();
   #reportedMs = Number.NEGATIVE_INFINITY;
@@ -117,7 +129,8 @@ export class TenantRooms implements PlacementRooms {
     batches: readonly ReadyBatch[],
     placing: { has(id: TaskId): boolean },
   ): readonly ReadyBatch[] {
-    for (const id of this.#offered.keys()) if (!placing.has(id)) this.#offered.delete(id);
+    this.#placing = placing;
+    this.#forgetPlaced();
     const held = new Set<string>();
     const spent = new Map<string, Bounded>();
     const plans = new Map<string, Plan | undefined>();
@@ -164,6 +177,10 @@ export class TenantRooms implements PlacementRooms {
       .filter(({ tasks }) => tasks.length > 0);
   }
 
+  #forgetPlaced(): void {
+    for (const id of this.#offered.keys()) if (!this.#placing.has(id)) this.#offered.delete(id);
+  }
+
   #useWithOffered(tenant: string): Bounded {
     let use: Bounded = this.useHere(tenant);
     for (const offered of this.#offered.values()) {
@@ -176,7 +193,7 @@ export class TenantRooms implements PlacementRooms {
     let room = this.#rooms.get(tenant);
     if (room === undefined) {
       const wantedMs = this.#context.clock.nowMs();
-      room = { ceiling: undefined, untilMs: 0, wantedMs, next: undefined };
+      room = { ceiling: undefined, untilMs: 0, wantedMs, next: undefined, asking: false };
       this.#rooms.set(tenant, room);
     }
     return room;
@@ -217,17 +234,22 @@ export class TenantRooms implements PlacementRooms {
     for (const tenant of this.#rooms.keys()) {
       if (!uses.has(tenant)) this.#rooms.delete(tenant);
     }
-    const byNode = new Map<NodeId, { tenant: string; shard: number; report: UseReport }[]>();
-    for (const [tenant, use] of uses) {
+    this.#forgetPlaced();
+    const byNode = new Map<NodeId, Entry[]>();
+    for (const [tenant, { waiting }] of uses) {
       const plan = this.#planOf(tenant);
       if (plan === undefined || !(boundsUse(plan) || plan.waiting !== undefined)) continue;
       const shard = this.#table()[tenantSlot(tenant)];
       const home = shard === undefined ? undefined : this.#context.leaderOf(shard);
       if (shard === undefined || home === undefined) continue;
-      const { waiting, ...held } = use;
       const room = this.#room(tenant);
-      const entry = { tenant, shard, report: { use: held, waiting, next: room.next } };
+      if (room.asking) continue;
+      const { running, cpuMilli, memoryBytes } = this.#useWithOffered(tenant);
+      const use = { running, cpuMilli, memoryBytes };
+      const goesBy = clock.nowMs() < room.untilMs ? room.ceiling : undefined;
+      const entry = { tenant, shard, room, report: { use, waiting, next: room.next, goesBy } };
       room.next = undefined;
+      room.asking = true;
       byNode.set(home, [...(byNode.get(home) ?? []), entry]);
     }
     for (const [home, entries] of byNode) {
@@ -235,10 +257,7 @@ export class TenantRooms implements PlacementRooms {
     }
   }
 
-  async #tell(
-    home: NodeId,
-    entries: readonly { tenant: string; shard: number; report: UseReport }[],
-  ): Promise<void> {
+  async #tell(home: NodeId, entries: readonly Entry[]): Promise<void> {
     const { clock, peers } = this.#context;
     const askedMs = clock.nowMs();
     const body: UseReports = {
@@ -250,12 +269,13 @@ export class TenantRooms implements PlacementRooms {
     } catch (error) {
       if (!(error instanceof TschedError)) throw error;
       return;
+    } finally {
+      for (const { room } of entries) room.asking = false;
     }
     let grew = false;
-    entries.forEach(({ tenant }, position) => {
+    entries.forEach(({ tenant, room }, position) => {
       const ceiling = told[position];
-      const room = this.#rooms.get(tenant);
-      if (ceiling === undefined || ceiling === null || room === undefined) return;
+      if (ceiling === undefined || ceiling === null) return;
       room.ceiling = ceiling;
       room.untilMs = askedMs + ceilingMs;
       grew ||= this.#held.has(tenant);

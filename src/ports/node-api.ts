@@ -13,6 +13,7 @@ import type { Role } from '../model/role.ts';
 import type { TaskSpec } from '../model/spec.ts';
 import type { Consistency, TaskEvent, TaskState, TaskSummary, TaskView } from '../model/task.ts';
 import type { TierBundles, TierChange } from '../model/tiers.ts';
+import type { HistoryPage, HistoryQuery, TaskFilter } from './history.ts';
 import type { SchedulesApi } from './schedules-api.ts';
 import type { TenantApi } from './tenant-api.ts';
 
@@ -43,10 +44,7 @@ export type SubmitReply =
       readonly retryAfterMs?: number | undefined;
     };
 
-export interface ListQuery {
-  readonly states?: readonly TaskState[] | undefined;
-  readonly tenant?: string | undefined;
-  readonly namePrefix?: string | undefined;
+export interface ListQuery extends TaskFilter {
   /** Only tasks that failed and were neither replayed nor purged. */
   readonly deadLetters?: boolean | undefined;
   readonly limit: number;
@@ -263,6 +261,8 @@ export interface NodeApi {
   get(id: TaskId, consistency?: Consistency | undefined): Promise<TaskView>;
   spec(id: TaskId): Promise<TaskSpec>;
   list(query: ListQuery): Promise<ListPage>;
+  /** One page of what the cluster keeps of settled tasks. */
+  history(query: HistoryQuery): Promise<HistoryPage>;
   cancel(ids: readonly TaskId[], reason: string, actor: Actor): Promise<SubmitReply[]>;
   /** The settled task, or its present view once `timeoutMs` have passed. */
   wait(id: TaskId, timeoutMs: number, signal: AbortSignal): Promise<TaskView>;

@@ -73,7 +73,7 @@ export class RowLoader {
     const state = this.#state;
     const head = decodeTaskHead(value);
     state.counts[head.state]!++;
-    state.specUses.add(head.digest);
+    state.specUses.add(head.digest, head.tenant);
     if (head.keyHash) state.keys.add(head.keyHash.high, head.keyHash.low, head.words);
     if (isSettledCode(head.state)) {
       state.settled.add(head.words, head.digest[0]!);

@@ -309,6 +309,14 @@ export class ShardMachine {
     };
   }
 
+  /** Settled tasks of each tenant that has some, those that left memory included. */
+  *settledByTenant(): Generator<[tenant: string, tasks: number]> {
+    for (const [tenant, tasks] of this.#state.specUses.byTenant()) {
+      const { waiting, running } = this.#state.uses.of(tenant);
+      if (tasks > waiting + running) yield [tenant, tasks - waiting - running];
+    }
+  }
+
   /** What the unsettled tasks of each tenant hold here. */
   get uses(): ReadableUses {
     return this.#state.uses;

@@ -1,8 +1,9 @@
 /**
  * A task as it is stored: one row per task, written behind the log, final once the task settled.
  *
- * The head has fixed offsets, so that loading reads state, ID, digest and key hash of a settled
- * task without decoding the rest. Numbers are varints, texts UTF-8 behind their length:
+ * The head has fixed offsets, so that loading reads state, ID, digest, key hash and, behind them,
+ * the tenant of a settled task without decoding the rest. Numbers are varints, texts UTF-8 behind
+ * their length:
  *
  *   0 version u8 · 1 state u8 · 2 flags u8 (1 keyed, 2 backed off) · 3 ID, four u32 of 25 bits ·
  *   19 digest, 16 bytes · 35 key hash, two u32, where keyed ·
@@ -241,6 +242,7 @@ export interface TaskRowHead {
   readonly digest: Uint32Array;
   readonly keyHash: { readonly high: number; readonly low: number } | undefined;
   readonly backedOff: boolean;
+  readonly tenant: string;
 }
 
 function readHead(reader: ByteReader): TaskRowHead {
@@ -262,7 +264,9 @@ function readHead(reader: ByteReader): TaskRowHead {
   const keyed = (flags & keyedFlag) !== 0;
   const keyHash = keyed ? { high: reader.u32(), low: reader.u32() } : undefined;
   const backedOff = (flags & backedOffFlag) !== 0;
-  return { isExtended: version === extendedVersion, state, words, digest, keyHash, backedOff };
+  const isExtended = version === extendedVersion;
+  const tenant = reader.text(textBytesMax);
+  return { isExtended, state, words, digest, keyHash, backedOff, tenant };
 }
 
 /** Throws `DecodeError` for another version or malformed bytes. */
@@ -283,7 +287,7 @@ export function decodeTaskRow(bytes: Uint8Array): TaskRecord {
     keyHash: head.keyHash,
     state: taskStates[head.state]!,
     backedOff: head.backedOff,
-    tenant: reader.text(textBytesMax),
+    tenant: head.tenant,
     fence: reader.varint(),
     runs: reader.varint(),
     lost: reader.varint(),

@@ -175,7 +175,7 @@ export class ShardState {
     table.setBackedOff(row, beginMs > this.readyBaseMs);
     this.specs.use(spec);
     this.specs.copyDigest(spec, this.#digestWords);
-    this.specUses.add(this.#digestWords);
+    this.specUses.add(this.#digestWords, this.specs.traits(spec).tenant);
     if (item.retryOf !== undefined || item.arrayId !== undefined || item.arrayIndex !== undefined) {
       const detail = table.ensureDetail(row);
       detail.retryOf = item.retryOf;

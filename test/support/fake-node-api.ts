@@ -29,6 +29,8 @@ import {
   type TierValues,
   tierBundles,
 } from '../../src/model/tiers.ts';
+import { idsOf, matches } from '../../src/node/task-filter.ts';
+import type { HistoryPage, HistoryQuery, TaskFilter } from '../../src/ports/history.ts';
 import type {
   ClusterHealth,
   DrainView,
@@ -110,6 +112,12 @@ export class FakeNodeApi implements NodeApi {
   readonly consistencies: (Consistency | undefined)[] = [];
   /** Where there is none to ask, reads are stale and linearizable ones refused. */
   majority = true;
+  /** What pages of the history were asked for. */
+  readonly historyQueries: HistoryQuery[] = [];
+  /** The page, counted from 1, at which the node fails once. */
+  historyBreaksAt = 0;
+  /** A shard that the first page is without. */
+  historyMissing: number | undefined;
   /** Refuses every submit, cancel and retry with this, where set. */
   refusal: { code: ErrorCode; message: string; retryAfterMs?: number } | undefined;
   /** Thrown by every read, where set. */
@@ -281,17 +289,34 @@ export class FakeNodeApi implements NodeApi {
     return this.#task(id).spec;
   }
 
+  #matching(filter: TaskFilter): TaskView[] {
+    const { from = '', to = '~' } = idsOf(filter);
+    return [...this.#tasks.values()]
+      .filter(({ view, spec }) => matches(filter, view, () => spec))
+      .map(({ view }) => view)
+      .filter(({ id }) => id >= from && id < to);
+  }
+
+  /** Pages of two tasks; the cursor is the last ID. */
+  async history(query: HistoryQuery): Promise<HistoryPage> {
+    this.#mayFail();
+    this.historyQueries.push(query);
+    if (this.historyQueries.length === this.historyBreaksAt) throw new Error('broken by the test');
+    const left = this.#matching(query)
+      .filter(({ id, state }) => isSettled(state) && id > (query.cursor ?? ''))
+      .sort((one, other) => (one.id < other.id ? -1 : 1));
+    const tasks = left.slice(0, 2);
+    const missingShard = this.historyQueries.length === 1 ? this.historyMissing : undefined;
+    return { tasks, cursor: left.length > 2 ? tasks.at(-1)?.id : undefined, missingShard };
+  }
+
   async list(query: ListQuery): Promise<ListPage> {
     this.#mayFail();
     const staleShards = this.#isStale(query.consistency) ? [1] : [];
-    const all = [...this.#tasks.values()]
-      .map(task => task.view)
+    const all = this.#matching(query)
       .filter(
         view =>
-          (query.tenant === undefined || view.tenant === query.tenant) &&
-          (query.states === undefined || query.states.includes(view.state)) &&
           (query.deadLetters !== true || view.deadLetter === true) &&
-          (query.namePrefix === undefined || view.name.startsWith(query.namePrefix)) &&
           (query.cursor === undefined || view.id < query.cursor),
       )
       .sort((left, right) => (left.id < right.id ? 1 : -1));
