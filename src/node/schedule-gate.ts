@@ -47,7 +47,7 @@ export class ScheduleGate {
     return this.#gate.refusals(requests);
   }
 
-  /** The same of occurrences that are due: those of a schedule that was refused wait for a while. */
+  /** The same of occurrences that are due: a schedule that was refused waits for a while. */
   async refusalsOfDue(schedules: readonly Schedule[]): Promise<readonly (Refusal | undefined)[]> {
     const refusals = await this.refusals(schedules);
     schedules.forEach((schedule, place) => {

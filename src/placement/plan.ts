@@ -8,9 +8,9 @@
  * to a node that has room now (`rank.ts`); when no node has, a small one may be queued at a full
  * node, so that the next attempt there starts without a round trip. Nodes where the task failed
  * before are taken only when no other node of the cluster could ever run it, or when it has waited
- * `avoidMsMax` for one. Off-peak tasks are left while the cluster is busy (`off-peak.ts`). The tasks
- * of a gang are placed all at once or not at all, and room is kept for none of them alone; a task
- * that names a reservation sees of each node what is kept for that.
+ * `avoidMsMax` for one. Off-peak tasks are left while the cluster is busy (`off-peak.ts`). The
+ * tasks of a gang are placed all at once or not at all, and room is kept for none of them alone; a
+ * task that names a reservation sees of each node what is kept for that.
  *
  * Cost: one look at every node per demand, and one at the demand's candidates per placement.
  */

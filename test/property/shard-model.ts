@@ -540,7 +540,7 @@ export class ShardModel {
   #awaitsStart(task: ModelTask): boolean {
     if (task.state !== 'waiting' && task.state !== 'assigned') return false;
     if (task.runs > 0 || task.lost > 0 || task.cancelled || task.isBehind) return false;
-    return task.gang === undefined || this.queued().includes(task);
+    return task.gang === undefined || this.#isQueued(task);
   }
 
   /** The spec with what was changed of it. */
@@ -600,12 +600,14 @@ export class ShardModel {
 
   /** Those that wait, of gangs only the first, and only if all that is left of the gang waits. */
   queued(): ModelTask[] {
-    return [...this.tasks.values()].filter(task => {
-      const gang = this.#gangOf(task);
-      const stands = gang.length === 0 || gang[0] === task;
-      const mayGo = (one: ModelTask): boolean => one.state === 'waiting' && !isHeld(one);
-      return task.state === 'waiting' && stands && gang.every(mayGo);
-    });
+    return [...this.tasks.values()].filter(task => this.#isQueued(task));
+  }
+
+  #isQueued(task: ModelTask): boolean {
+    const mayGo = (one: ModelTask): boolean => one.state === 'waiting' && !isHeld(one);
+    if (task.state !== 'waiting') return false;
+    const gang = this.#gangOf(task);
+    return gang.length === 0 || (gang[0] === task && gang.every(mayGo));
   }
 
   /** IDs of the tasks that are ready at an instant, in the order of the queue. */
