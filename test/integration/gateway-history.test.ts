@@ -127,3 +127,24 @@ describe('the history', () => {
     expect(pages).toBeLessThanOrEqual(20);
   });
 });
+
+test('metrics of a tenant are for it and for administrators', async () => {
+  const { metrics } = client.api;
+  client.api.metrics = () => [
+    ...metrics.call(client.api),
+    ...['other', 'third', ''].map(tenant => ({
+      name: 'tsched_refused_total',
+      help: 'Refused.',
+      kind: 'counter' as const,
+      value: 1,
+      labels: { tenant },
+    })),
+  ];
+  const all = (await client.get('/metrics')).text;
+  expect(all).toContain('tsched_refused_total{tenant="third"} 1');
+  const own = (await client.get('/metrics', { token: 'other-token' })).text;
+  expect(own.match(/^tsched_refused_total.*$/gm)).toEqual([
+    'tsched_refused_total{tenant="other"} 1',
+  ]);
+  expect(own).toContain('tsched_tasks');
+});

@@ -69,6 +69,17 @@ describe('the gate', () => {
     expect(admitted.map(request => request.id)).toEqual([id(1), id(2), id(5)]);
   });
 
+  test('counts what it refused by tenant and code, and those of nobody as one', async () => {
+    const { gate, submit } = gateOf(1);
+    const spec = someSpec({ tenant: 'acme' });
+    await submit([1, 2, 3].map(number => ({ id: id(number), spec })));
+    for (const tenant of ['some', 'other']) await submit([{ spec: someSpec({ tenant }) }]);
+    expect([...gate.refused].map(([tenant, counts]) => [tenant, ...counts])).toEqual([
+      ['acme', ['rateLimited', 2]],
+      ['', ['unknownTenant', 2]],
+    ]);
+  });
+
   test('lets the tasks of an array in together or not at all', async () => {
     const { submit, asked, admitted } = gateOf(3);
     const spec = someSpec({ tenant: 'acme' });
