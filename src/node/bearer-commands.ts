@@ -18,6 +18,8 @@ export function mayAsk(bearer: TokenRecord, command: RegistryCommand): boolean {
     case 'putTenant':
     case 'putPlan':
     case 'pausePlacement':
+    case 'putReservation':
+    case 'dropReservation':
       return isAdmin;
     case 'setSetting':
       return isAdmin && isSettingName(command.name);
@@ -40,6 +42,8 @@ const ofVersion3: ReadonlySet<RegistryCommandKind> = new Set([
   'pausePlacement',
   'putTemplate',
   'dropTemplate',
+  'putReservation',
+  'dropReservation',
 ]);
 
 /** The cluster version whose programs read a command of this kind. */

@@ -9,6 +9,8 @@ const unknowable: Partial<Record<WaitingReason, string>> = {
   Paused: 'it stays until it is resumed',
   OrderKey: 'it starts after the tasks of its order key before it, however long these take',
   MaxRunning: 'it starts when a task of its key has ended, however long that takes',
+  Gang: 'it starts when all of its gang can, and one of them cannot yet',
+  Reservation: 'it starts when the reservation that it names has room',
   Quota: 'it starts when its tenant holds less than its plan allows',
   RateLimit: 'it starts when its tenant may take more',
   OffPeak: 'it starts when the load or a window lets it go, at the latest near its start bound',

@@ -220,8 +220,8 @@ export class Scheduler implements PlacementDesk {
    * Views of the nodes that a plan counts on. What is placed on a node that just died waits for the
    * end of its lease: a closed connection tells sooner than an advertisement that grows old.
    */
-  placeable(): NodeView[] {
-    return this.views().filter(view => this.#connected(view.advertisement.node));
+  placeable(views = this.views()): NodeView[] {
+    return views.filter(view => this.#connected(view.advertisement.node));
   }
 
   /**
@@ -339,7 +339,7 @@ export class Scheduler implements PlacementDesk {
     const views = this.views();
     return plan({
       batches,
-      nodes: this.placeable(),
+      nodes: this.placeable(views),
       nowMs,
       stateNowMs: wallMs,
       spread: spreadCounts(batches, leaders.values(), this.#placing.values()),

@@ -26,7 +26,7 @@ export function recordBodyOf(state: ShardState, row: number): TaskRecordBody {
     readySinceMs: table.readySince(row),
     backedOff: table.isBackedOff(row),
     holds: table.holds(row),
-    boundMissed: table.hasMissedBound(row),
+    boundMissed: table.hasMissedBound(row) || undefined,
     lineNumber: lines.number(row),
     supervisorsLost: detail?.supervisorsLost || undefined,
     settledAtMs: detail?.settledAtMs || undefined,

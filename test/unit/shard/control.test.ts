@@ -171,7 +171,10 @@ test('tasks of a tenant that is passed over leave those of others in their order
     shard.machine
       .readyBatches(limit, epochMs + 1_000, mayPlace)
       .map(({ count, tasks }) => [count, ...tasks.map(task => task.id)]);
-  expect(offered(2)).toEqual([[4, idOf(1), idOf(2)]]);
+  expect(offered(2)).toEqual([
+    [3, idOf(1), idOf(2)],
+    [1, idOf(4)],
+  ]);
   expect(offered(2, tenant => tenant !== 'big')).toEqual([[1, idOf(4)]]);
   expect(offered(2, () => false)).toEqual([]);
 });

@@ -50,7 +50,6 @@ const plain: TaskRecord = {
   readySinceMs: 1_700_000_000_002,
   backedOff: false,
   holds: 0,
-  boundMissed: false,
   settledAtMs: undefined,
   retryOf: undefined,
   arrayId: undefined,

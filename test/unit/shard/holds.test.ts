@@ -90,7 +90,7 @@ describe('a task that is held', () => {
 
 describe('the start bound of a task that was held', () => {
   test('counts from when the last hold was gone, also where a node had it meanwhile', () => {
-    const { state, rows } = stateWith(holdBit('dependency'), 0);
+    const { state, rows } = stateWith(holdBit('permit'), 0);
     const [held, free] = rows as [number, number];
     expect(state.due.hasBound(held)).toBe(false);
     state.assign(free, { node: 'n1', nodeName: 'one', incarnation: 'i' });
@@ -98,7 +98,7 @@ describe('the start bound of a task that was held', () => {
     checkState(state);
     state.beginCommand(2, epochMs + 5_000);
     for (const [row, kind] of [
-      [held, 'dependency'],
+      [held, 'permit'],
       [free, 'paused'],
     ] as const) {
       state.release(row, kind);
