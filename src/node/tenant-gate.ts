@@ -228,7 +228,7 @@ function notInPlan({ tier, capMs, request, gang = 1 }: TaskSpec, plan: Plan): st
     const [most, asked] = [formatDuration(plan.capMs), formatDuration(capMs)];
     return `the plan allows a cap of ${most} at most, the task asks for ${asked}`;
   }
-  if (gang > (plan.running ?? gang)) {
+  if (gang > 1 && gang > (plan.running ?? gang)) {
     return `the plan allows ${plan.running} running tasks, ${what} would be more`;
   }
   if (cpuMilli > (plan.cpuMilli ?? cpuMilli)) {

@@ -358,7 +358,8 @@ export class ShardModel {
     const asked = members.map(member => this.tasks.get(member.taskId)!);
     const gang = this.#gangOf(asked[0]!);
     const isAll = asked.length === gang.length && gang.every(task => asked.includes(task));
-    if (gang.length === 0 || !isAll || gang.some(task => task.state !== 'waiting')) {
+    const mayGo = gang.every(task => task.state === 'waiting' && !isHeld(task));
+    if (gang.length === 0 || !isAll || !mayGo) {
       return { said: 'badRequest', taskId };
     }
     members.forEach(({ node }, place) => void this.#place(asked[place]!, node));
@@ -539,7 +540,7 @@ export class ShardModel {
   /** Whether its start is still waited for; of a gang by the one that stands for it. */
   #awaitsStart(task: ModelTask): boolean {
     if (task.state !== 'waiting' && task.state !== 'assigned') return false;
-    if (task.runs > 0 || task.lost > 0 || task.cancelled || task.isBehind) return false;
+    if (task.runs > 0 || task.lost > 0 || task.cancelled || isHeld(task)) return false;
     return task.gang === undefined || this.#isQueued(task);
   }
 
