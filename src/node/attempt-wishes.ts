@@ -21,6 +21,25 @@ export function pausesIn(context: Pick<NodeContext, 'loop'>): Pauses {
   return (machine as unknown as RegistryMachine | undefined)?.pauses() ?? noPauses;
 }
 
+/** Notices that somebody paused or resumed a tenant, or all of the cluster. */
+export class PauseWatch {
+  readonly #context: NodeContext;
+  #seen = '';
+
+  constructor(context: NodeContext) {
+    this.#context = context;
+  }
+
+  /** Whether that happened since it was asked last. */
+  changed(): boolean {
+    const paused = [...pausesIn(this.#context)];
+    const seen = paused.map(([tenant, { suspend }]) => `${tenant} ${suspend}`).join();
+    const isNews = seen !== this.#seen;
+    this.#seen = seen;
+    return isNews;
+  }
+}
+
 /** Whether nothing of a tenant is to be placed. */
 export const isTenantPaused = (pauses: Pauses, tenant: string): boolean =>
   pauses.size > 0 && (pauses.has(everyTenant) || pauses.has(tenant));

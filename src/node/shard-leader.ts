@@ -39,9 +39,10 @@ import type { Effect } from '../shard/effects.ts';
 import type { LiveAttempt } from '../shard/live-attempt.ts';
 import type { ShardMachine } from '../shard/machine.ts';
 import { RulesAdoption } from './adopt-rules.ts';
-import { isTenantPaused, isUntold, pausesIn, specBytesWith, wishFor } from './attempt-wishes.ts';
-import { background, boundInMs, type NodeContext } from './context.ts';
+import { isTenantPaused, isUntold, PauseWatch, pausesIn, wishFor } from './attempt-wishes.ts';
+import { background, type NodeContext } from './context.ts';
 import { diskFull } from './disk-room.ts';
+import { dispatchOf } from './dispatch.ts';
 import { GangDesk } from './gang-desk.ts';
 import { keyOf, type Live, mayHaveRun, repeatAcceptedMs, repeatMs } from './live.ts';
 import type { PlacementDesk } from './placement-desk.ts';
@@ -69,6 +70,7 @@ export class ShardLeader {
   #scannedMs: number;
   readonly #live = new Map<string, Live>();
   readonly #renewals = new Renewals();
+  readonly #pauses: PauseWatch;
   readonly #gangs: GangDesk;
   /** Tasks that were given to a node. */
   readonly starts: StartRate;
@@ -96,6 +98,7 @@ export class ShardLeader {
       this.ask({ kind: 'adopt', rules }),
     );
     this.#beganMs = options.context.clock.bootMs();
+    this.#pauses = new PauseWatch(options.context);
     this.starts = new StartRate(options.context.clock.nowMs());
     this.#scannedMs = this.#beganMs;
     this.#submits = new SubmitQueue(command => this.#propose(command));
@@ -351,22 +354,14 @@ export class ShardLeader {
     const { taskId, digest } = attempt;
     const spec = this.machine.specBytes(digest) ?? this.#readRow(this.machine.specKey(digest));
     if (spec === undefined) {
-      const { taskId } = attempt;
       this.#context.log.error('the spec of a task is missing', { task: taskId, shard: this.shard });
       return;
     }
     live.dispatches++;
-    this.#tell(live.node, {
-      kind: 'dispatch',
-      ...live.ref,
-      incarnation: live.incarnation,
-      renewed: this.#renewals.sequence(live),
-      run: attempt.run,
-      arrayIndex: attempt.arrayIndex,
-      spec: specBytesWith(spec, attempt.overrides),
-      boundInMs: boundInMs(this.#context, attempt.boundMs),
-      inputs: inputsOf(this.machine, this.#readRow, taskId),
-    });
+    const renewed = this.#renewals.sequence(live);
+    const inputs = inputsOf(this.machine, this.#readRow, taskId);
+    const dispatch = dispatchOf(this.#context, live, attempt, { renewed, spec, inputs });
+    this.#tell(live.node, dispatch);
   }
 
   #scan(): void {
@@ -375,9 +370,11 @@ export class ShardLeader {
     if (nowMs - this.#scannedMs >= scanLateMs) this.#beganMs = nowMs;
     this.#scannedMs = nowMs;
     const lost: FenceItem[] = [];
+    // An attempt that is to stand still, or to go on, hears of it now.
+    const paused = this.#pauses.changed();
     for (const [key, live] of this.#live) {
       const patience = live.accepted && !live.untold ? repeatAcceptedMs : repeatMs;
-      if (nowMs - live.sentMs >= patience) this.#repeat(live);
+      if (paused || nowMs - live.sentMs >= patience) this.#repeat(live);
       const fromMs = Math.max(this.#renewals.receivedMs(live), live.sinceMs, this.#beganMs);
       if (nowMs - fromMs <= live.leaseMs * 1.1 + 1_000) continue;
       if (this.#losing.has(key) || lost.length >= itemsMax) continue;
