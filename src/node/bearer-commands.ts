@@ -17,6 +17,8 @@ export function mayAsk(bearer: TokenRecord, command: RegistryCommand): boolean {
     case 'dropToken':
     case 'putTenant':
     case 'putPlan':
+    case 'putReservation':
+    case 'dropReservation':
     case 'pausePlacement':
       return isAdmin;
     case 'setSetting':
@@ -37,6 +39,8 @@ const ofVersion3: ReadonlySet<RegistryCommandKind> = new Set([
   'setTier',
   'putTenant',
   'putPlan',
+  'putReservation',
+  'dropReservation',
   'pausePlacement',
   'putTemplate',
   'dropTemplate',
