@@ -53,6 +53,9 @@ export interface ModelTask {
 /** Whether anything keeps it from being placed. */
 export const isHeld = ({ isBehind, paused }: ModelTask): boolean => isBehind || paused !== 'no';
 
+/** Whether it could be placed, but for its back-off. */
+const mayGo = (task: ModelTask): boolean => task.state === 'waiting' && !isHeld(task);
+
 /** A reply without its message. */
 export interface ModelReply {
   readonly said: string;
@@ -353,7 +356,7 @@ export class ShardModel {
     const asked = members.map(member => this.tasks.get(member.taskId)!);
     const gang = this.#gangOf(asked[0]!);
     const isAll = asked.length === gang.length && gang.every(task => asked.includes(task));
-    if (gang.length === 0 || !isAll || gang.some(task => task.state !== 'waiting')) {
+    if (gang.length === 0 || !isAll || !gang.every(mayGo)) {
       return { said: 'badRequest', taskId };
     }
     members.forEach(({ node }, place) => void this.#place(asked[place]!, node));
@@ -577,7 +580,6 @@ export class ShardModel {
     return [...this.tasks.values()].filter(task => {
       const gang = this.#gangOf(task);
       const stands = gang.length === 0 || gang[0] === task;
-      const mayGo = (one: ModelTask): boolean => one.state === 'waiting' && !isHeld(one);
       return task.state === 'waiting' && stands && gang.every(mayGo);
     });
   }
