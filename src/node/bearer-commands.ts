@@ -17,6 +17,8 @@ export function mayAsk(bearer: TokenRecord, command: RegistryCommand): boolean {
     case 'dropToken':
     case 'putTenant':
     case 'putPlan':
+    case 'putReservation':
+    case 'dropReservation':
     case 'pausePlacement':
     case 'putReservation':
     case 'dropReservation':
@@ -39,6 +41,8 @@ const ofVersion3: ReadonlySet<RegistryCommandKind> = new Set([
   'setTier',
   'putTenant',
   'putPlan',
+  'putReservation',
+  'dropReservation',
   'pausePlacement',
   'putTemplate',
   'dropTemplate',

@@ -151,7 +151,7 @@ describe('a workflow', () => {
   test('may be made of templates, and says in which task one is used wrongly', async () => {
     const made = await client.post('/v1/templates', {
       name: 'greet',
-      parameters: { whom: { type: 'text' } },
+      parameters: { whom: 'string' },
       task: { command: ['echo', '${whom}'], tier: 'basic' },
     });
     expect(made.status, made.text).toBe(201);

@@ -55,6 +55,9 @@ export interface ModelTask {
 /** Whether anything keeps it from being placed. */
 export const isHeld = ({ isBehind, paused }: ModelTask): boolean => isBehind || paused !== 'no';
 
+/** Whether it could be placed, but for its back-off. */
+const mayGo = (task: ModelTask): boolean => task.state === 'waiting' && !isHeld(task);
+
 /** A reply without its message. */
 export interface ModelReply {
   readonly said: string;
@@ -358,8 +361,7 @@ export class ShardModel {
     const asked = members.map(member => this.tasks.get(member.taskId)!);
     const gang = this.#gangOf(asked[0]!);
     const isAll = asked.length === gang.length && gang.every(task => asked.includes(task));
-    const mayGo = gang.every(task => task.state === 'waiting' && !isHeld(task));
-    if (gang.length === 0 || !isAll || !mayGo) {
+    if (gang.length === 0 || !isAll || !gang.every(mayGo)) {
       return { said: 'badRequest', taskId };
     }
     members.forEach(({ node }, place) => void this.#place(asked[place]!, node));
@@ -605,7 +607,6 @@ export class ShardModel {
   }
 
   #isQueued(task: ModelTask): boolean {
-    const mayGo = (one: ModelTask): boolean => one.state === 'waiting' && !isHeld(one);
     if (task.state !== 'waiting') return false;
     const gang = this.#gangOf(task);
     return gang.length === 0 || (gang[0] === task && gang.every(mayGo));
