@@ -20,8 +20,6 @@ export function mayAsk(bearer: TokenRecord, command: RegistryCommand): boolean {
     case 'putReservation':
     case 'dropReservation':
     case 'pausePlacement':
-    case 'putReservation':
-    case 'dropReservation':
       return isAdmin;
     case 'setSetting':
       return isAdmin && isSettingName(command.name);
@@ -46,8 +44,6 @@ const ofVersion3: ReadonlySet<RegistryCommandKind> = new Set([
   'pausePlacement',
   'putTemplate',
   'dropTemplate',
-  'putReservation',
-  'dropReservation',
 ]);
 
 /** The cluster version whose programs read a command of this kind. */
