@@ -22,6 +22,7 @@ import {
   type TaskState,
   type TaskSummary,
   type TaskView,
+  type WaitingReason,
 } from '../../src/model/task.ts';
 import type { TaskControl } from '../../src/model/task-change.ts';
 import {
@@ -557,7 +558,7 @@ export class FakeNodeApi implements NodeApi {
     return {
       id,
       state: view.state,
-      reason: waiting ? 'Resources' : 'Running',
+      reason: waiting ? ((view.reason ?? 'Queued') as WaitingReason) : 'Running',
       message: waiting ? 'No node has room for it now.' : `The task is ${view.state}.`,
       estimate: waiting ? { basis: 'none', sentence: 'nobody can say' } : undefined,
       decisions: [{ atMs: view.submittedAtMs, kind: 'submitted', sentence: 'taken' }],
