@@ -63,8 +63,9 @@ export function renderExplanation(explanation: TaskExplanation, screen: Screen):
   for (const [name, value] of startFacts(explanation, screen)) {
     lines.push(`  ${name.padEnd(9)}  ${value}`);
   }
-  // Nodes have nothing to say to a task that does not wait.
-  if (explanation.state === 'waiting' && nodes.length > 0) {
+  // To a task that has started nodes have nothing to say.
+  const isUnstarted = explanation.state === 'waiting' || explanation.state === 'assigned';
+  if (isUnstarted && nodes.length > 0) {
     lines.push('', verdictTable(explanation, screen));
   }
   if (decisions.length > 0) {

@@ -51,10 +51,11 @@ export function pauseOf(request: Parameters<Route['run']>[0]): {
 async function controlTask(
   request: Parameters<Route['run']>[0],
   gateway: GatewayContext,
-  asked: TaskControl,
+  asked: () => TaskControl,
 ): Promise<unknown> {
+  // Nothing is said of the body to somebody for whom there is no such task.
   const id = await visibleId(request, gateway, 'change');
-  const [reply] = await gateway.api.control([id], asked, identityOf(request));
+  const [reply] = await gateway.api.control([id], asked(), identityOf(request));
   if (reply === undefined) return refuse('internal', 'The node gave no answer.');
   if (!reply.ok) throw new ProblemError(problemOfReply(reply));
   return { id: reply.id, shard: reply.shard, repeated: reply.repeated };
@@ -74,7 +75,7 @@ export const pauseTaskRoute: Route = {
     'it survives a restart of the node. Pausing a paused task changes nothing.',
   schema: { params: idParams, body: pauseBody, response: answers },
   run: (request, _reply, gateway) =>
-    controlTask(request, gateway, { kind: 'pause', ...pauseOf(request) }),
+    controlTask(request, gateway, () => ({ kind: 'pause', ...pauseOf(request) })),
 };
 
 export const resumeTaskRoute: Route = {
@@ -85,7 +86,7 @@ export const resumeTaskRoute: Route = {
   summary: 'Resume a paused task',
   description: 'It may be placed again; what was suspended goes on where it was.',
   schema: { params: idParams, response: answers },
-  run: (request, _reply, gateway) => controlTask(request, gateway, { kind: 'resume' }),
+  run: (request, _reply, gateway) => controlTask(request, gateway, () => ({ kind: 'resume' })),
 };
 
 export const updateTaskRoute: Route = {
@@ -110,11 +111,12 @@ export const updateTaskRoute: Route = {
     response: { ...answers, 400: problemSchema },
   },
   validation: 'own',
-  run(request, _reply, gateway) {
-    const reading = readUpdateDocument(request.body);
-    if (!reading.ok) throw new ProblemError(problemOfDocument(reading.problems));
-    return controlTask(request, gateway, { kind: 'update', overrides: reading.overrides });
-  },
+  run: (request, _reply, gateway) =>
+    controlTask(request, gateway, () => {
+      const reading = readUpdateDocument(request.body);
+      if (!reading.ok) throw new ProblemError(problemOfDocument(reading.problems));
+      return { kind: 'update', overrides: reading.overrides };
+    }),
 };
 
 export const pausesRoute: Route = {
