@@ -108,7 +108,7 @@ export function problemOf(answer: Answer): CliError {
         ? retryAfter * 1_000
         : undefined;
   const detail = text(found.detail);
-  const full = code === 'overloaded' || code === 'tooManyTasks';
+  const full = ['overloaded', 'tooManyTasks', 'rateLimited', 'quotaExceeded'].includes(code);
   const later =
     full && retryAfterMs !== undefined
       ? `Try again in ${Math.max(1, Math.ceil(retryAfterMs / 1_000))} s, or with fewer at a time.`

@@ -21,7 +21,7 @@ export interface NodeOptions {
   iops?: number;
   /** Bytes a second. */
   bandwidth?: number;
-  ports?: { from: number; to: number };
+  ports?: { from: number; to: number } | 'none';
   labels: [string, string][];
   acceptDataLoss?: boolean;
   autoRebuild?: boolean;

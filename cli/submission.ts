@@ -9,10 +9,11 @@ import type { PreparedTask } from './input/tasks.ts';
 import type { BatchResult, Submitted } from './wire.ts';
 import { listIn } from './wire-lists.ts';
 
-const howToRepeat = (task: PreparedTask): string =>
-  task.id === undefined
-    ? 'Repeat it as it was: its idempotency key makes that safe.'
-    : `Repeat it with --id ${task.id}: that is safe. Or look: tsched status ${task.id}`;
+function howToRepeat({ id, ordered }: PreparedTask): string {
+  if (id === undefined) return 'Repeat it as it was: its idempotency key makes that safe.';
+  const look = ordered ? '' : ` Or look: tsched status ${id}`;
+  return `Repeat it with --id ${id}: that is safe.${look}`;
+}
 
 /**
  * Submits one task or one array. Throws `outcomeUnknown` with the ID where nothing more is known.

@@ -27,7 +27,7 @@ import { codeOf, type Source, scan } from './support/tidy/scan.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-const pure = ['model', 'raft', 'shard', 'registry', 'placement', 'routing'];
+const pure = ['model', 'raft', 'shard', 'registry', 'placement', 'routing', 'quota'];
 const outer = ['storage', 'net', 'worker', 'gateway'];
 const rooms = [...pure, 'ports', ...outer, 'node'];
 const everyRoom = [...rooms, 'dashboard', 'chaos'];
@@ -40,6 +40,7 @@ const house: House = {
     registry: ['model'],
     placement: ['model'],
     routing: ['model'],
+    quota: ['model'],
     ports: ['model'],
     storage: ['model', 'ports'],
     net: ['model', 'ports'],
@@ -79,6 +80,7 @@ const house: House = {
     '@libp2p/yamux': ['net', 'test'],
     '@multiformats/multiaddr': ['net', 'test'],
     level: ['storage', 'test'],
+    croner: ['node'],
     execa: ['worker', 'test'],
     fastify: ['gateway', 'test'],
     '@fastify/swagger': ['gateway'],

@@ -1,7 +1,11 @@
 /** The flags of `submit` that say something about the task, and the document they stand for. */
-import { string } from '@oclif/core/flags';
+import { boolean, string } from '@oclif/core/flags';
+import { type DocumentMap, isMap, joinDocuments } from '../../src/model/document.ts';
+import { causeHelp } from '../../src/model/failure-causes.ts';
 import { limits } from '../../src/model/limits.ts';
 import { tiers } from '../../src/model/resources.ts';
+import { limitFieldNames } from '../../src/model/spec-fields.ts';
+import { priorities } from '../../src/model/spec-scheduling.ts';
 import { usageError } from '../cli-error.ts';
 
 const many = { multiple: true, multipleNonGreedy: true } as const;
@@ -12,12 +16,18 @@ export const specFlags = {
     description: `least tier of node: ${tiers.join(', ')}; gives default amounts`,
     helpValue: 'TIER',
   }),
-  cpu: string({ description: 'CPUs held: 2, 0.5, 500m', helpValue: 'CPUS' }),
-  memory: string({ description: 'memory held: 512MiB, 4GiB', helpValue: 'SIZE' }),
-  disk: string({ description: 'disk held', helpValue: 'SIZE' }),
-  iops: string({ description: 'disk operations a second held', helpValue: 'N' }),
-  bandwidth: string({ description: 'network bytes a second held', helpValue: 'SIZE' }),
-  ports: string({ description: 'how many TCP ports the task is given', helpValue: 'N' }),
+  cpu: string({
+    description: 'CPUs held: 2, 0.5, 500m; 1:4 may use up to 4, :4 holds what the tier gives',
+    helpValue: 'CPUS[:MAX]',
+  }),
+  memory: string({ description: 'memory held: 512MiB, 1GiB:4GiB', helpValue: 'SIZE[:MAX]' }),
+  disk: string({ description: 'disk held', helpValue: 'SIZE[:MAX]' }),
+  iops: string({ description: 'disk operations a second held', helpValue: 'N[:MAX]' }),
+  bandwidth: string({ description: 'network bytes a second held', helpValue: 'SIZE[:MAX]' }),
+  ports: string({
+    description: 'how many TCP ports the task is given, as TSCHED_PORT and TSCHED_PORTS',
+    helpValue: 'N',
+  }),
   env: string({
     description: 'environment variable; repeatable',
     helpValue: 'K=V',
@@ -37,9 +47,65 @@ export const specFlags = {
     description: 'a later submit with the same key and task is the same task',
     helpValue: 'KEY',
   }),
+  after: string({
+    description: 'task that has to settle first, anywhere in the cluster; repeatable',
+    helpValue: 'ID',
+    ...many,
+  }),
+  when: string({
+    description: 'with --after: success (unless given), failure or always',
+    helpValue: 'WHEN',
+  }),
+  'order-key': string({
+    description: 'tasks of one key run one at a time, in the order in which they were taken',
+    helpValue: 'KEY',
+  }),
+  'max-running-per': string({
+    description: 'at most so many tasks of one key run at a time',
+    helpValue: 'KEY=N',
+    ...many,
+  }),
+  'retry-on': string({
+    description: `only these failures are run again, commas or repeated: ${causeHelp}`,
+    helpValue: 'CAUSES',
+    ...many,
+  }),
+  'no-retry-on': string({
+    description: 'these failures are not run again; as for --retry-on',
+    helpValue: 'CAUSES',
+    ...many,
+  }),
   array: string({
     description: `one task for each index, at most ${limits.arrayMax}`,
     helpValue: 'FROM-TO',
+  }),
+  tolerance: string({
+    description: 'how long it may wait for its start; 1d unless given',
+    helpValue: 'DURATION',
+  }),
+  expire: string({
+    description: 'dropped where it could not start for so long',
+    helpValue: 'DURATION',
+  }),
+  priority: string({
+    description: `before or after others of its tenant: ${priorities.join(', ')}`,
+    helpValue: 'WORD',
+  }),
+  'off-peak': boolean({
+    description: 'held while the cluster is busy, until its start bound is near',
+  }),
+  window: string({
+    description: 'held outside of it, until its start bound is near: 22:00-06:00 (UTC); repeatable',
+    helpValue: 'WINDOW',
+    ...many,
+  }),
+  gang: string({
+    description: `so many tasks that start together or not at all, at most ${limits.gangMax}`,
+    helpValue: 'N',
+  }),
+  reservation: string({
+    description: 'run in the room of this reservation; see `tsched reserve`',
+    helpValue: 'NAME',
   }),
   label: string({ description: 'label of the task; repeatable', helpValue: 'K=V', ...many }),
   require: string({
@@ -47,13 +113,39 @@ export const specFlags = {
     helpValue: 'K=V',
     ...many,
   }),
+  prefer: string({
+    description: 'label a node had better have; repeatable',
+    helpValue: 'K=V',
+    ...many,
+  }),
+  spread: string({
+    description: 'label over whose values the tasks of the array, or of the name, are spread',
+    helpValue: 'LABEL',
+  }),
+  'hold-if-unfit': boolean({
+    description: 'keep it waiting where no node could ever run it, instead of refusing it',
+  }),
   'lost-after': string({
     description: 'how long the node of an attempt may be out of reach: 5s to 1h',
     helpValue: 'DURATION',
   }),
+  at: string({
+    description: 'not to start before: 2027-01-31T09:30:00Z, or with an offset; UTC without one',
+    helpValue: 'INSTANT',
+  }),
+  in: string({ description: 'not to start before so long from now: 10m', helpValue: 'DURATION' }),
   grace: string({ description: 'time between SIGTERM and SIGKILL', helpValue: 'DURATION' }),
   'output-limit': string({ description: 'output kept of one attempt', helpValue: 'SIZE' }),
   owner: string({ description: 'who wants it; the name of the token unless given' }),
+  template: string({
+    description: 'template that makes the task; other flags stand over what it says',
+    helpValue: 'NAME[@REVISION]',
+  }),
+  set: string({
+    description: 'value of a parameter of the template; repeatable',
+    helpValue: 'K=V',
+    ...many,
+  }),
   id: string({
     description: 'ID of the task, to repeat a submit whose outcome is unknown',
     helpValue: 'ID',
@@ -62,7 +154,7 @@ export const specFlags = {
 
 export type SpecFlagName = keyof typeof specFlags;
 export type SpecFlagValues = {
-  readonly [Name in SpecFlagName]?: string | readonly string[] | undefined;
+  readonly [Name in SpecFlagName]?: string | boolean | readonly string[] | undefined;
 };
 
 /** Field of the document for each flag. */
@@ -81,17 +173,41 @@ const fieldOf: Record<SpecFlagName, string> = {
   attempts: 'attempts',
   backoff: 'backoff',
   'idempotency-key': 'idempotencyKey',
+  after: 'after',
+  when: 'when',
+  'order-key': 'orderKey',
+  'max-running-per': 'maxRunningPer',
+  'retry-on': 'retryOn',
+  'no-retry-on': 'noRetryOn',
   array: 'array',
+  tolerance: 'tolerance',
+  expire: 'expire',
+  priority: 'priority',
+  'off-peak': 'offPeak',
+  window: 'window',
+  gang: 'gang',
+  reservation: 'reservation',
   label: 'labels',
   require: 'require',
+  prefer: 'prefer',
+  spread: 'spread',
+  'hold-if-unfit': 'holdIfUnfit',
   'lost-after': 'lostAfter',
+  at: 'at',
+  in: 'in',
   grace: 'grace',
   'output-limit': 'output',
   owner: 'owner',
+  template: 'template',
+  set: 'set',
   id: 'id',
 };
 
-const counts: ReadonlySet<SpecFlagName> = new Set(['iops', 'ports', 'attempts']);
+/** Flags whose values are a list as they stand. */
+const lists: ReadonlySet<SpecFlagName> = new Set(['after', 'retry-on', 'no-retry-on', 'window']);
+const counts: ReadonlySet<SpecFlagName> = new Set(['iops', 'ports', 'attempts', 'gang']);
+/** Take `HELD:MAX`. */
+const amounts: ReadonlySet<SpecFlagName> = new Set<SpecFlagName>(limitFieldNames);
 
 function toMap(flag: string, pairs: readonly string[]): Record<string, string> {
   const map: Record<string, string> = {};
@@ -105,38 +221,37 @@ function toMap(flag: string, pairs: readonly string[]): Record<string, string> {
   return map;
 }
 
-export type TaskDocument = Readonly<Record<string, unknown>>;
+export type TaskDocument = DocumentMap;
 
 /** The part of a document that the flags make. */
 export function documentOfFlags(flags: SpecFlagValues): TaskDocument {
   const document: Record<string, unknown> = {};
+  const most: Record<string, unknown> = {};
   for (const name of Object.keys(fieldOf) as SpecFlagName[]) {
     const value = flags[name];
     if (value === undefined) continue;
-    if (typeof value !== 'string') document[fieldOf[name]] = toMap(name, value);
-    else if (counts.has(name) && /^\d{1,15}$/.test(value)) document[fieldOf[name]] = Number(value);
-    else document[fieldOf[name]] = value;
+    if (typeof value === 'boolean' || lists.has(name)) document[fieldOf[name]] = value;
+    else if (typeof value !== 'string') document[fieldOf[name]] = toMap(name, value);
+    else if (amounts.has(name) && value.includes(':')) {
+      const at = value.indexOf(':');
+      if (at > 0) document[fieldOf[name]] = ofText(name, value.slice(0, at));
+      most[fieldOf[name]] = ofText(name, value.slice(at + 1));
+    } else document[fieldOf[name]] = ofText(name, value);
   }
-  return document;
+  return Object.keys(most).length === 0 ? document : { ...document, limits: most };
 }
 
-const isMap = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+const ofText = (name: SpecFlagName, value: string): string | number =>
+  counts.has(name) && /^\d{1,15}$/.test(value) ? Number(value) : value;
 
-/** `base` with the flags over it: maps are joined name by name, everything else is replaced. */
-export function overrideDocument(base: unknown, flags: TaskDocument): unknown {
-  if (!isMap(base)) return base;
-  const document: Record<string, unknown> = { ...base };
-  for (const [field, value] of Object.entries(flags)) {
-    const before = document[field];
-    document[field] = isMap(before) && isMap(value) ? { ...before, ...value } : value;
-  }
-  return document;
-}
+/** `base` with the flags over it; what is no map is left for whoever reads it to refuse. */
+export const overrideDocument = (base: unknown, flags: TaskDocument): unknown =>
+  isMap(base) ? joinDocuments(base, flags) : base;
 
 /** `--cpu` for `/cpu`, `--env` for `/env/PATH`; `undefined` where no flag says this. */
 export function flagOfPointer(pointer: string): string | undefined {
-  const field = pointer.split('/')[1];
+  const [, first, second] = pointer.split('/');
+  const field = first === 'limits' ? second : first;
   const found = (Object.keys(fieldOf) as SpecFlagName[]).find(name => fieldOf[name] === field);
   return found === undefined ? undefined : `--${found}`;
 }

@@ -23,3 +23,11 @@ export function ago(atMs: number, nowMs: number): string {
   if (age < -1_000) return `in ${span(-age)}`;
   return age < 1_000 ? 'now' : `${span(age)} ago`;
 }
+
+/** `14:32:10 UTC, in 30m`; with the date where that is not today. */
+export function boundText(atMs: number, nowMs: number): string {
+  const instant = new Date(atMs).toISOString();
+  const isToday = instant.slice(0, 10) === new Date(nowMs).toISOString().slice(0, 10);
+  const shown = instant.slice(isToday ? 11 : 0, 19).replace('T', ' ');
+  return `${shown} UTC, ${ago(atMs, nowMs)}`;
+}

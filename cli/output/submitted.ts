@@ -1,6 +1,7 @@
 /** What `submit` prints once tasks are accepted. */
 import { shortId } from '../../src/model/ids.ts';
 import type { Submitted } from '../wire.ts';
+import { boundText } from './age.ts';
 import { paint, type Screen } from './screen.ts';
 import { plural } from './text.ts';
 
@@ -29,8 +30,12 @@ export function renderSubmitted(
     return [`${plural(replies.length, 'task')} accepted`, ...lines].join('\n');
   }
   const short = shortId(first.ids?.[0] ?? first.id);
+  const bound =
+    first.startBoundMs === undefined
+      ? ''
+      : `\n  start by ${boundText(first.startBoundMs, screen.nowMs)}`;
   const hint = first.ids
     ? `tsched list · tsched status ${short}`
     : `tsched wait ${short} · tsched logs ${short} -f`;
-  return `${renderOne(first, screen)}\n  ${paint(screen, 'dim', `try: ${hint}`)}`;
+  return `${renderOne(first, screen)}${bound}\n  ${paint(screen, 'dim', `try: ${hint}`)}`;
 }

@@ -40,8 +40,8 @@ interface Seen {
 }
 
 const casesMax = 20;
-/** An attempt that was lost so often ends its task as aborted: see `docs/ARCHITECTURE.md`. */
-const lostMax = 5;
+/** After so many lost attempts, or ended supervisors, a task is given up: `shard/DESIGN.md`. */
+const [lostMax, supervisorsLostMax] = [5, 2];
 const settledStates = ['succeeded', 'failed', 'cancelled', 'aborted'];
 
 const checks: readonly Check[] = [
@@ -140,7 +140,9 @@ function outcomeFaults(
 ): string[] {
   if (!settledStates.includes(task.state)) return [];
   const kinds = task.attempts.map(attempt => attempt.outcome?.kind);
-  if (task.state === 'aborted' && task.lost >= lostMax) return [];
+  const supervisors = task.supervisorsLost ?? 0;
+  const isGivenUp = task.lost >= lostMax || supervisors >= supervisorsLostMax;
+  if (kinds.at(-1) === 'lost' && isGivenUp && task.state !== 'cancelled') return [];
   if (task.state !== 'succeeded') return [`settled as ${task.state}`];
   const faults: string[] = [];
   const [last] = task.attempts.slice(-1);

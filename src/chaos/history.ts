@@ -22,6 +22,7 @@ export interface TaskRecord {
   readonly id: string;
   readonly state: string;
   readonly lost: number;
+  readonly supervisorsLost?: number | undefined;
   readonly attempts: readonly {
     readonly attempt: number;
     readonly nodeName: string;

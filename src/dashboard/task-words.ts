@@ -28,6 +28,9 @@ const reasons: Readonly<Record<string, string>> = {
   OrderKey: 'one before it in order',
   OffPeak: 'held for a quieter time',
   Priority: 'others are more urgent',
+  MaxRunning: 'as many of its key run as may',
+  Gang: 'waits for the others of its gang',
+  Reservation: 'its reservation is over, or not its own',
 };
 
 /** Why a task waits, or what there is to say about how it settled. */

@@ -9,10 +9,10 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import type { Actor } from '../model/command.ts';
+import type { Role } from '../model/role.ts';
 import type { NodeApi } from '../ports/node-api.ts';
 import { refuse } from './problem.ts';
 
-export type Role = 'admin' | 'submitter' | 'reader';
 export type Identity = Actor & { readonly role: Role };
 
 const roleRank: Record<Role, number> = { reader: 0, submitter: 1, admin: 2 };

@@ -4,10 +4,11 @@
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type TaskId, toTaskId } from '../model/ids.ts';
+import type { Role } from '../model/role.ts';
 import type { JsonSchema } from '../model/spec-fields.ts';
 import type { Consistency, TaskView } from '../model/task.ts';
 import { parseDuration } from '../model/time.ts';
-import { boundTenant, type Identity, type Role, seesTenant } from './access.ts';
+import { boundTenant, type Identity, seesTenant } from './access.ts';
 import type { GatewayContext } from './context.ts';
 import { refuse } from './problem.ts';
 
@@ -35,7 +36,7 @@ export interface Route {
   readonly path: string;
   /** `none` is for health alone. */
   readonly role: Role | 'none';
-  readonly tag: 'tasks' | 'cluster' | 'node';
+  readonly tag: 'tasks' | 'schedules' | 'workflows' | 'templates' | 'tenants' | 'cluster' | 'node';
   readonly summary: string;
   readonly description: string;
   readonly schema: RouteSchema;

@@ -4,24 +4,29 @@
  */
 import { outcomeKinds } from '../model/attempt.ts';
 import { errorTable } from '../model/errors.ts';
+import { limits } from '../model/limits.ts';
 import { resourceNames, tiers } from '../model/resources.ts';
 import type { JsonSchema } from '../model/spec-fields.ts';
+import { priorities } from '../model/spec-scheduling.ts';
+import { taskClasses } from '../model/start-bound.ts';
 import { eventKinds, taskStates, waitingReasons } from '../model/task.ts';
+import { whens } from '../model/when.ts';
+import { refusals } from '../model/worker-protocol.ts';
 
-const text: JsonSchema = { type: 'string' };
-const flag: JsonSchema = { type: 'boolean' };
-const whole: JsonSchema = { type: 'integer' };
-const described = (schema: JsonSchema, description: string): JsonSchema => ({
+export const text: JsonSchema = { type: 'string' };
+export const flag: JsonSchema = { type: 'boolean' };
+export const whole: JsonSchema = { type: 'integer' };
+export const described = (schema: JsonSchema, description: string): JsonSchema => ({
   ...schema,
   description,
 });
-const instant = described(whole, 'Milliseconds since 1970-01-01 UTC.');
-const texts: JsonSchema = { type: 'array', items: text };
+export const instant = described(whole, 'Milliseconds since 1970-01-01 UTC.');
+export const texts: JsonSchema = { type: 'array', items: text };
 const textMap: JsonSchema = { type: 'object', additionalProperties: text };
-const listOf = (items: JsonSchema): JsonSchema => ({ type: 'array', items });
+export const listOf = (items: JsonSchema): JsonSchema => ({ type: 'array', items });
 
 /** An object; names that end with `?` may be missing. */
-function object(properties: Readonly<Record<string, JsonSchema>>): JsonSchema {
+export function object(properties: Readonly<Record<string, JsonSchema>>): JsonSchema {
   const plain = Object.entries(properties).map(([name, schema]) => [name.replace('?', ''), schema]);
   return {
     type: 'object',
@@ -31,19 +36,25 @@ function object(properties: Readonly<Record<string, JsonSchema>>): JsonSchema {
   };
 }
 
-const taskIdSchema = described(text, 'Task ID, 20 characters.');
+export const taskIdSchema = described(text, 'Task ID, 20 characters.');
 
 export const idParams = object({
   id: described(text, 'Task ID, its last 4 or more characters, or `last`.'),
 });
 
-const specProblem = object({
+export const idListSchema: JsonSchema = {
+  type: 'array',
+  items: { type: 'string' },
+  maxItems: limits.batchItemsMax,
+};
+
+export const specProblem = object({
   pointer: described(text, 'JSON pointer into the document.'),
-  code: { enum: ['badSpec', 'notYet', 'tooLarge'] },
+  code: { enum: ['badSpec', 'badSchedule', 'notYet', 'tooLarge'] },
   message: text,
 });
 
-const errorCode: JsonSchema = { enum: Object.keys(errorTable) };
+export const errorCode: JsonSchema = { enum: Object.keys(errorTable) };
 
 export const problemSchema: JsonSchema = {
   description: 'A problem document (RFC 9457). Programs match on `code`.',
@@ -78,7 +89,9 @@ const outcome = object({
   stderrBytes: whole,
   outputTruncated: flag,
   tail: described(text, 'Last bytes of the output.'),
+  'output?': described(text, 'What it handed on in its TSCHED_OUTPUT file.'),
   message: text,
+  'supervisorLost?': described(flag, 'Of a lost one: its supervisor ended while it ran under it.'),
 });
 
 const attempt = object({
@@ -91,10 +104,18 @@ const attempt = object({
   'startedAtMs?': instant,
   'endedAtMs?': instant,
   'outcome?': outcome,
+  'suspended?': described(flag, 'Its processes are stopped where they were.'),
 });
 
-const state: JsonSchema = { enum: taskStates };
-const reason = described(
+export const pauseFields = {
+  by: text,
+  atMs: instant,
+  reason: text,
+  suspend: described(flag, 'What runs is to stand still too.'),
+};
+
+export const state: JsonSchema = { enum: taskStates };
+export const reason = described(
   text,
   `Of a waiting task one of ${waitingReasons.join(', ')}; else a sentence where there is one.`,
 );
@@ -111,16 +132,41 @@ export const taskViewSchema = object({
   runs: whole,
   attemptsMax: whole,
   lost: described(whole, 'Attempts that ended with their node; they do not count.'),
+  'supervisorsLost?': described(whole, 'How many of these ended because their supervisor did.'),
+  'deadLetter?': described(flag, 'It failed, and was neither replayed nor purged since.'),
+  'orderKey?': text,
   tier: { enum: tiers },
   command: text,
   submittedAtMs: instant,
   'settledAtMs?': instant,
   'notBeforeMs?': instant,
+  'startBoundMs?': described(instant, 'Until it started: by when it should.'),
+  'boundMissed?': described(flag, 'It had not started by then.'),
+  'expiresAtMs?': described(instant, 'Until it started: it is dropped then.'),
+  'class?': described({ enum: taskClasses }, 'While it waits, by what is left to its bound.'),
+  'priority?': { enum: priorities },
   shard: whole,
   'retryOf?': taskIdSchema,
   'arrayId?': taskIdSchema,
   'arrayIndex?': whole,
+  'schedule?': described(text, 'Name of the schedule that made it.'),
+  'occurrenceAtMs?': described(instant, 'Which occurrence of that schedule it is.'),
+  'workflowId?': described(taskIdSchema, 'Workflow that it is a task of.'),
+  'after?': described(listOf(taskIdSchema), 'Tasks by ID that it waited for.'),
+  'when?': { enum: whens },
+  'gang?': described(whole, 'How many tasks its gang has: those with its `arrayId`.'),
+  'reservation?': described(text, 'In whose room it runs.'),
   'cancelRequested?': object({ reason: text, by: text }),
+  'paused?': object(pauseFields),
+  'updated?': object({
+    by: text,
+    atMs: instant,
+    set: described(
+      { type: 'object', additionalProperties: true },
+      'Fields of its document that were changed since, with what holds now.',
+    ),
+  }),
+  'template?': described(text, 'Template and revision that it was made from: `nightly@3`.'),
   stale: described(flag, 'Read from a replica that could not confirm it with a majority.'),
   'staleMs?': described(whole, 'Since that replica last heard of a leader, where it did.'),
 });
@@ -139,6 +185,7 @@ const taskSummary = object({
   attemptsMax: whole,
   shard: whole,
   'nodeName?': text,
+  'outcome?': described(outcome, 'Of a dead letter, in a listing of those; without its output.'),
 });
 
 export const listPageSchema = object({
@@ -153,6 +200,7 @@ export const submittedSchema = object({
   'shard?': whole,
   'state?': described(state, 'Of a task that was made by this request.'),
   'repeated?': described(flag, 'It had been submitted before, with this ID or key.'),
+  'startBoundMs?': described(instant, 'By when it should start; of an array, its last task.'),
   'retryOf?': taskIdSchema,
   'ids?': described(listOf(taskIdSchema), 'Of an array: its tasks, in order of their indices.'),
 });
@@ -164,6 +212,7 @@ export const resultSchema: JsonSchema = {
     'id?': taskIdSchema,
     'shard?': whole,
     'repeated?': flag,
+    'startBoundMs?': instant,
     'ids?': listOf(taskIdSchema),
     'code?': errorCode,
     'message?': text,
@@ -174,26 +223,7 @@ export const resultSchema: JsonSchema = {
 
 export const resultsSchema = object({ results: listOf(resultSchema) });
 
-const resources = object(Object.fromEntries(resourceNames.map(name => [name, whole])));
-
-const explainedNode = object({
-  node: text,
-  name: text,
-  tier: { enum: tiers },
-  advertAgeMs: whole,
-  verdict: { type: 'object', additionalProperties: true },
-  sentence: text,
-});
-
-export const explanationSchema = object({
-  id: taskIdSchema,
-  state,
-  'reason?': reason,
-  message: text,
-  'position?': described(whole, 'Place among the ready tasks of its shard, from 1.'),
-  'readyInShard?': whole,
-  nodes: listOf(explainedNode),
-});
+export const resources = object(Object.fromEntries(resourceNames.map(name => [name, whole])));
 
 export const eventSchema = object({
   shard: whole,
@@ -206,6 +236,7 @@ export const eventSchema = object({
   'attempt?': whole,
   'node?': text,
   'outcome?': { enum: outcomeKinds },
+  'why?': { enum: refusals },
 });
 
 const drainView = object({
@@ -331,6 +362,16 @@ export const settingsSchema = object({
       value: described(text, 'What holds now.'),
       default: text,
       meaning: text,
+    }),
+  ),
+});
+
+export const tiersSchema = object({
+  tiers: listOf(
+    object({
+      tier: { enum: tiers },
+      amounts: described(resources, 'What a task is given that names no amounts of its own.'),
+      'capMsMax?': described(whole, 'Longest execution cap of its tasks; missing for none.'),
     }),
   ),
 });

@@ -2,8 +2,38 @@
 import { ByteReader, ByteWriter, DecodeError } from './bytes.ts';
 import type { NodeId } from './ids.ts';
 import { limits } from './limits.ts';
+import { readPairs, writePairs } from './pairs.ts';
 import { type Resources, type Tier, tiers } from './resources.ts';
-import { readPairs, readResources, writePairs, writeResources } from './spec.ts';
+import { readResources, writeResources } from './spec.ts';
+
+/** Room that is kept on a node for a task that waits for it, against those that come after it. */
+export interface Claim {
+  readonly node: NodeId;
+  readonly request: Resources;
+  readonly urgent: boolean;
+  readonly boundMs: number;
+}
+
+/** The ready tasks of the shards that a node leads. */
+export interface AdvertisedDemand {
+  /** Close to their start bound; of very many, those that the planner looks at. */
+  readonly urgent: number;
+  readonly others: number;
+  /** The earliest start bound of all. */
+  readonly boundMs?: number | undefined;
+  /** Room that the other leaders are to leave to them. */
+  readonly claims: readonly Claim[];
+}
+
+/** What a node keeps for one reservation. */
+export interface AdvertisedShare {
+  readonly name: string;
+  readonly tenant: string;
+  /** Taken by attempts that name it. */
+  readonly used: Resources;
+  /** What another attempt may take of it now. */
+  readonly left: Resources;
+}
 
 export interface Advertisement {
   readonly node: NodeId;
@@ -16,8 +46,10 @@ export interface Advertisement {
   readonly incarnation: string;
   readonly tier: Tier;
   readonly total: Resources;
-  /** Total less what is allocated to attempts that run or are queued here. */
+  /** Total less what is allocated to attempts that run or are queued here, or kept for others. */
   readonly free: Resources;
+  /** What it keeps for reservations is not free; missing where there are none. */
+  readonly shares?: readonly AdvertisedShare[] | undefined;
   readonly labels: readonly (readonly [string, string])[];
   readonly running: number;
   readonly queued: number;
@@ -29,12 +61,90 @@ export interface Advertisement {
   readonly httpAddress: string;
   /** Version of the registry this node has applied. */
   readonly registryIndex: number;
+  /** Told from cluster version 3 on. */
+  readonly demand?: AdvertisedDemand | undefined;
 }
 
-const version = 1;
+/** Without what later programs brought: written where a node has none of it. */
+const plainVersion = 1;
+const version = 2;
+
+/** Tags of the fields of version 2: append-only; a retired one stays listed. */
+const extra = { demand: 1, shares: 2 } as const;
+
+function writeDemand(writer: ByteWriter, demand: AdvertisedDemand): void {
+  writer.varint(demand.urgent).varint(demand.others);
+  writer.optional(demand.boundMs, (w, boundMs) => w.varint(boundMs));
+  writer.list(demand.claims, (w, { node, request, urgent, boundMs }) => {
+    writeResources(w.text(node), request);
+    w.bool(urgent).varint(boundMs);
+  });
+}
+
+const readClaim = (reader: ByteReader): Claim => ({
+  node: reader.text(128),
+  request: readResources(reader),
+  urgent: reader.bool(),
+  boundMs: reader.varint(),
+});
+
+const readDemand = (reader: ByteReader): AdvertisedDemand => ({
+  urgent: reader.varint(),
+  others: reader.varint(),
+  boundMs: reader.optional(r => r.varint()),
+  claims: reader.list(readClaim, limits.claimsMax),
+});
+
+function writeShare(writer: ByteWriter, share: AdvertisedShare): void {
+  writer.text(share.name).text(share.tenant);
+  writeResources(writer, share.used);
+  writeResources(writer, share.left);
+}
+
+const readShare = (reader: ByteReader): AdvertisedShare => ({
+  name: reader.text(limits.nameBytesMax),
+  tenant: reader.text(limits.nameBytesMax),
+  used: readResources(reader),
+  left: readResources(reader),
+});
+
+type Extra = readonly [tag: number, write: (body: ByteWriter) => void];
+
+function extrasOf({ demand, shares = [] }: Advertisement): readonly Extra[] {
+  const extras: Extra[] = [];
+  if (demand !== undefined) extras.push([extra.demand, w => writeDemand(w, demand)]);
+  if (shares.length > 0) extras.push([extra.shares, w => w.list(shares, writeShare)]);
+  return extras;
+}
+
+interface Extras {
+  demand?: AdvertisedDemand;
+  shares?: readonly AdvertisedShare[];
+}
+
+function readExtras(reader: ByteReader): Extras {
+  const extras: Extras = {};
+  reader.list(r => {
+    const tag = r.varint();
+    const body = new ByteReader(r.bytes(limits.gossipBytesMax));
+    switch (tag) {
+      case extra.demand:
+        extras.demand = readDemand(body);
+        break;
+      case extra.shares:
+        extras.shares = body.list(readShare, limits.reservationsPerNodeMax);
+        break;
+      default:
+        throw new DecodeError(`advertisement: unknown field ${tag}`);
+    }
+    body.end(`field ${tag} of an advertisement`);
+  });
+  return extras;
+}
 
 export function encodeAdvertisement(advertisement: Advertisement): Uint8Array {
-  const writer = new ByteWriter(256).u8(version);
+  const extras = extrasOf(advertisement);
+  const writer = new ByteWriter(256).u8(extras.length === 0 ? plainVersion : version);
   writer.text(advertisement.node).text(advertisement.name);
   writer.varint(advertisement.boot).varint(advertisement.sequence).text(advertisement.incarnation);
   writer.u8(tiers.indexOf(advertisement.tier));
@@ -44,6 +154,7 @@ export function encodeAdvertisement(advertisement: Advertisement): Uint8Array {
   writer.varint(advertisement.running).varint(advertisement.queued).varint(advertisement.queueRoom);
   writer.list(advertisement.leads, (w, shard) => w.varint(shard)).bool(advertisement.draining);
   writer.text(advertisement.httpAddress).varint(advertisement.registryIndex);
+  if (extras.length > 0) writer.list(extras, (w, [tag, write]) => w.varint(tag).nested(write));
   return writer.finish();
 }
 
@@ -51,7 +162,10 @@ export function encodeAdvertisement(advertisement: Advertisement): Uint8Array {
 export function decodeAdvertisement(bytes: Uint8Array): Advertisement {
   if (bytes.length > limits.gossipBytesMax) throw new DecodeError('advertisement too large');
   const reader = new ByteReader(bytes);
-  reader.version(version, 'advertisement');
+  const found = reader.u8();
+  if (found !== plainVersion && found !== version) {
+    throw new DecodeError(`advertisement: version ${found}, this program reads ${version}`);
+  }
   const node = reader.text(128);
   const name = reader.text(limits.nameBytesMax);
   const boot = reader.varint();
@@ -76,6 +190,7 @@ export function decodeAdvertisement(bytes: Uint8Array): Advertisement {
     draining: reader.bool(),
     httpAddress: reader.text(256),
     registryIndex: reader.varint(),
+    ...(found === plainVersion ? {} : readExtras(reader)),
   };
   reader.end('advertisement');
   if (advertisement.labels.length > limits.labelsMax) throw new DecodeError('too many labels');

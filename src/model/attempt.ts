@@ -50,9 +50,17 @@ export interface Outcome {
   readonly outputTruncated: boolean;
   /** Last bytes of the output, at most `limits.outcomeTailBytes`, as text. */
   readonly tail: string;
+  /** What it left in its TSCHED_OUTPUT file for the tasks that wait for it, as text. */
+  readonly output?: string | undefined;
   /** One sentence for a person, where the kind does not say it all. */
   readonly message: string;
+  /** Of a `lost` one: its node says that the supervisor ended while the process ran under it. */
+  readonly supervisorLost?: boolean | undefined;
 }
+
+/** Without what cluster version 3 brought; an outcome that has none of it is written so. */
+const plainVersion = 1;
+const markedVersion = 2;
 
 /** An outcome told by the shard, not by the node: what it used is not known. */
 export function systemOutcome(kind: OutcomeKind, atMs: number, message: string): Outcome {
@@ -71,21 +79,31 @@ export function systemOutcome(kind: OutcomeKind, atMs: number, message: string):
   };
 }
 
+/** Three bytes for each that is no UTF-8. */
+const outputTextMax = 3 * limits.handedOnBytesMax;
+
 export function writeOutcome(writer: ByteWriter, outcome: Outcome): void {
-  writer.u8(1).u8(outcomeKinds.indexOf(outcome.kind));
+  // Version 2 is written only where it says more: programs without it read all others.
+  const { supervisorLost, output } = outcome;
+  const isMarked = supervisorLost === true || output !== undefined;
+  writer.u8(isMarked ? markedVersion : plainVersion).u8(outcomeKinds.indexOf(outcome.kind));
   writer.optional(outcome.exitCode, (w, code) => w.u8(code & 0xff));
   writer.optional(outcome.signal, (w, signal) => w.text(signal));
   writer.varint(outcome.startedAtMs).varint(outcome.endedAtMs);
   writer.varint(outcome.userCpuMs).varint(outcome.systemCpuMs).varint(outcome.peakMemoryBytes);
   writer.varint(outcome.stdoutBytes).varint(outcome.stderrBytes).bool(outcome.outputTruncated);
   writer.text(outcome.tail).text(outcome.message);
+  if (isMarked) writer.bool(supervisorLost === true).optional(output, (w, text) => w.text(text));
 }
 
 export function readOutcome(reader: ByteReader): Outcome {
-  reader.version(1, 'outcome');
+  const version = reader.u8();
+  if (version !== plainVersion && version !== markedVersion) {
+    throw new DecodeError(`outcome: version ${version}, this program reads ${markedVersion}`);
+  }
   const kind = outcomeKinds[reader.u8()];
   if (kind === undefined) throw new DecodeError('unknown outcome');
-  return {
+  const outcome = {
     kind,
     exitCode: reader.optional(r => r.u8()),
     signal: reader.optional(r => r.text(32)),
@@ -100,4 +118,7 @@ export function readOutcome(reader: ByteReader): Outcome {
     tail: reader.text(limits.outcomeTailBytes * 4),
     message: reader.text(4_096),
   };
+  if (version === plainVersion) return outcome;
+  const supervisorLost = reader.bool() || undefined;
+  return { ...outcome, supervisorLost, output: reader.optional(r => r.text(outputTextMax)) };
 }

@@ -8,6 +8,7 @@
 export const clusterVersions = [
   'all that the first program reads',
   'the cluster version; starts of a store by their ids; epochs of recoveries; tasks that expire',
+  'what a task asks of time, order, place and fairness; rows of tasks with more fields',
 ] as const;
 
 /** Newest version that this program reads. */

@@ -13,6 +13,12 @@ export interface Resources {
   readonly ports: number;
 }
 
+/** TCP ports that a node offers to tasks, both ends included. */
+export interface PortRange {
+  readonly from: number;
+  readonly to: number;
+}
+
 export const resourceNames = [
   'cpuMilli',
   'memoryBytes',

@@ -3,7 +3,7 @@
  * and key, so that repeats of a key meet in one shard; a keyless task may carry any slot, drawn at
  * random by whoever draws the ID.
  */
-import { type Slot, slotCount } from './ids.ts';
+import { formatTaskId, parseTaskId, type Slot, slotCount, type TaskId } from './ids.ts';
 
 /** 32-bit FNV-1a over UTF-16 code units, each as two bytes, with a final mix. */
 export function hashText(text: string, seed = 0x811c9dc5): number {
@@ -24,15 +24,28 @@ export function mix32(value: number): number {
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 
-/** Slot of a task with an order key, else an idempotency key; `undefined` for a keyless task. */
-export function keySlot(key: {
+/** The keys of a task, of which the first decides its slot. */
+interface Keys {
   readonly tenant: string;
   readonly orderKey?: string | undefined;
+  readonly maxRunningPer?: { readonly key: string } | undefined;
   readonly idempotencyKey?: string | undefined;
-}): Slot | undefined {
-  const text = key.orderKey ?? key.idempotencyKey;
+}
+
+/** Slot of a task that has a key; `undefined` for a keyless one. */
+export function keySlot(key: Keys): Slot | undefined {
+  const text = key.orderKey ?? key.maxRunningPer?.key ?? key.idempotencyKey;
   if (text === undefined) return undefined;
   return hashText(`${key.tenant}\u0000${text}`) % slotCount;
+}
+
+/** Slot whose shard keeps the budget of a tenant: its home. */
+export const tenantSlot = (tenant: string): Slot => hashText(tenant) % slotCount;
+/** The ID in the slot of the line that its task stands in; an ID drawn without knowing that. */
+export function intoKeySlot(id: TaskId, key: Keys): TaskId {
+  if (key.orderKey === undefined && key.maxRunningPer === undefined) return id;
+  const { atMs, random } = parseTaskId(id)!;
+  return formatTaskId({ atMs, slot: keySlot(key)!, random });
 }
 
 /** Shard of every slot, `slotCount` long. Replicated by the registry, read by whoever routes. */

@@ -6,14 +6,16 @@
  * Validation is code rather than a schema library: this is on the path of every submit, and the
  * messages are read by people.
  */
+import { backoffDefault } from './backoff-field.ts';
+import { checkCauses } from './failure-readers.ts';
 import { slotOfId, type TaskId } from './ids.ts';
+import { formatInstant } from './instant.ts';
 import { limits } from './limits.ts';
-import { type ResourceName, type Resources, resourceNames, tierDefaults } from './resources.ts';
+import { type ResourceName, type Resources, resourceNames } from './resources.ts';
 import { keySlot } from './slots.ts';
 import type { Run, TaskSpec } from './spec.ts';
 import {
   amountReaders,
-  backoffDefault,
   type FieldReader,
   fieldReaders,
   type SpecDraft,
@@ -27,6 +29,9 @@ import {
   type SpecProblem,
   utf8Length,
 } from './spec-reading.ts';
+import { checkWaiting, emptyWaiting, waitingOf, writeWaiting } from './spec-waiting.ts';
+import { formatTemplateUse } from './template-use.ts';
+import { overCeiling, type TierBundles, tierBundleDefaults } from './tiers.ts';
 import { formatDuration } from './time.ts';
 
 export type SpecReading =
@@ -85,8 +90,9 @@ const pairBytes = (pairs: readonly (readonly [string, string])[]): number =>
 
 /** At most this many bytes: each part is in bounds by itself, all of them together may not be. */
 function specBytesBound(draft: SpecDraft, run: Run): number {
-  let bytes = 2_048 + limits.keyBytesMax + utf8Length(draft.cwd);
+  let bytes = 4_096 + 3 * limits.keyBytesMax + utf8Length(draft.cwd);
   bytes += pairBytes(draft.env) + pairBytes(draft.labels) + pairBytes(draft.require);
+  bytes += pairBytes(draft.prefer ?? []);
   const texts = run.kind === 'command' ? run.argv : run.kind === 'script' ? run.args : [];
   for (const text of texts) bytes += utf8Length(text) + 3;
   return run.kind === 'script' ? bytes + run.bytes.length : bytes;
@@ -95,16 +101,17 @@ function specBytesBound(draft: SpecDraft, run: Run): number {
 /** What the tier gives, with the explicit amounts over it; limits follow the amounts. */
 function amountsOf(
   draft: SpecDraft,
+  tiers: TierBundles,
   problems: ProblemList,
 ): { request: Resources; limit: Resources } {
-  const request = { ...tierDefaults[draft.tier] };
+  const request = { ...tiers[draft.tier].amounts };
   const limit: { -readonly [Name in ResourceName]: number } = { ...request };
   for (const name of resourceNames) {
     request[name] = draft.request[name] ?? request[name];
     limit[name] = draft.limit[name] ?? request[name];
     if (limit[name] >= request[name]) continue;
     const field = Object.entries(amountReaders).find(([, [resource]]) => resource === name)![0];
-    const source = draft.request[name] === undefined ? `the default of tier ${draft.tier}` : 'held';
+    const source = draft.request[name] === undefined ? `given by tier ${draft.tier}` : 'held';
     const shown = (amount: number): string => String(writeAmount(name, amount));
     problems.add(
       `/limits/${field}`,
@@ -115,16 +122,45 @@ function amountsOf(
   return { request, limit };
 }
 
+/**
+ * The execution cap under the ceiling of the tier: a task that asks for none gets the ceiling, one
+ * that asks for more is refused rather than ended sooner than it was told.
+ */
+function cappedMs({ tier, capMs }: SpecDraft, tiers: TierBundles, problems: ProblemList): number {
+  const over = overCeiling(tier, capMs, tiers);
+  if (over !== undefined) problems.add('/cap', `${over}; ask for less, or for a higher tier`);
+  return capMs === 0 ? tiers[tier].capMsMax : capMs;
+}
+
 function checkTogether(draft: SpecDraft, run: Run | undefined, problems: ProblemList): void {
+  if (draft.gang !== undefined && draft.array !== undefined) {
+    problems.add('/gang', 'cannot go with `array`: a gang is one, of tasks that start together');
+  }
+  for (const name of ['orderKey', 'maxRunningPer', 'after'] as const) {
+    if (draft.gang === undefined || draft[name] === undefined) continue;
+    problems.add(`/${name}`, 'cannot go with `gang`: its tasks start together, not one by one');
+  }
   if (draft.idempotencyKey !== undefined) {
-    if (draft.array !== undefined) {
+    if (draft.gang !== undefined) {
+      problems.add('/idempotencyKey', 'cannot go with `gang`: all its tasks would be one');
+    } else if (draft.array !== undefined) {
       problems.add('/idempotencyKey', 'cannot go with `array`: all its tasks would be one');
-    } else if (draft.id !== undefined && slotOfId(draft.id) !== keySlot(keyOf(draft))) {
+    } else if (
+      draft.id !== undefined &&
+      // Of a task in a line the node puts the ID into its slot.
+      draft.orderKey === undefined &&
+      draft.maxRunningPer === undefined &&
+      slotOfId(draft.id) !== keySlot(draft)
+    ) {
       problems.add(
         '/id',
         'is not in the slot of the idempotency key; leave it out: the key makes a repeat safe',
       );
     }
+  }
+  checkCauses(problems, draft);
+  if (draft.notBeforeMs !== undefined && draft.delayMs !== undefined) {
+    problems.add('/in', 'only one of `at` and `in` may be given');
   }
   if (run === undefined) return;
   const bytes = specBytesBound(draft, run);
@@ -137,11 +173,6 @@ function checkTogether(draft: SpecDraft, run: Run | undefined, problems: Problem
     );
   }
 }
-
-const keyOf = (draft: SpecDraft): { tenant: string; idempotencyKey: string | undefined } => ({
-  tenant: draft.tenant,
-  idempotencyKey: draft.idempotencyKey,
-});
 
 function readField(draft: SpecDraft, name: string, value: unknown, problems: ProblemList): void {
   const known = readerOf.get(name);
@@ -157,13 +188,23 @@ function readField(draft: SpecDraft, name: string, value: unknown, problems: Pro
   } else addUnknownField(problems, '', name, fieldNames);
 }
 
+export interface SpecDefaults {
+  /** From the token of whoever asks. */
+  readonly tenant: string;
+  readonly owner: string;
+  /** Of the cluster; those of the program where nothing is known of it. */
+  readonly tiers?: TierBundles | undefined;
+}
+
 /**
  * Reads one document. Fields set to `undefined` count as left out. At most 20 problems are told.
- * `defaults` come from the token of whoever asks.
+ * What the tier gives is resolved here: the task keeps it, whatever becomes of the tier. `within`
+ * is what a workflow says of its task.
  */
 export function readSpecDocument(
   document: unknown,
-  defaults: { readonly tenant: string; readonly owner: string },
+  defaults: SpecDefaults,
+  within: { readonly hasParents: boolean } = { hasParents: false },
 ): SpecReading {
   const problems = new ProblemList();
   if (typeof document !== 'object' || document === null || Array.isArray(document)) {
@@ -190,8 +231,23 @@ export function readSpecDocument(
     leaseMs: limits.leaseMsDefault,
     labels: [],
     require: [],
+    prefer: undefined,
+    spread: undefined,
+    holdIfUnfit: undefined,
     idempotencyKey: undefined,
+    orderKey: undefined,
+    maxRunningPer: undefined,
+    retryOn: undefined,
+    noRetryOn: undefined,
+    after: undefined,
+    when: undefined,
+    gang: undefined,
+    reservation: undefined,
     outputBytesMax: limits.outputBytesDefault,
+    notBeforeMs: undefined,
+    delayMs: undefined,
+    ...emptyWaiting(),
+    template: undefined,
     tenant: defaults.tenant,
     owner: defaults.owner,
   };
@@ -201,12 +257,30 @@ export function readSpecDocument(
     if (problems.full) return { ok: false, problems: problems.found };
   }
   const run = runOf(draft, problems);
-  const { request, limit } = amountsOf(draft, problems);
+  const tiers = defaults.tiers ?? tierBundleDefaults;
+  const amounts = amountsOf(draft, tiers, problems);
+  const capMs = cappedMs(draft, tiers, problems);
   checkTogether(draft, run, problems);
+  checkWaiting(draft, problems);
+  if (draft.when !== undefined && draft.after === undefined && !within.hasParents) {
+    problems.add('/when', 'goes with `after`, which says what is waited for');
+  }
   if (problems.found.length > 0 || run === undefined)
     return { ok: false, problems: problems.found };
-  const { id, array, ways: _ways, scriptName: _name, args: _args, ...rest } = draft;
-  return { ok: true, spec: { ...rest, run, request, limit }, id, array };
+  const {
+    id,
+    array,
+    ways: _ways,
+    scriptName: _name,
+    args: _args,
+    windows: _windows,
+    spread: label,
+    ...rest
+  } = draft;
+  const spread = label === undefined ? undefined : { label, group: draft.name };
+  const { request, limit } = amounts;
+  const spec = { ...rest, ...waitingOf(draft), run, request, limit, capMs, spread };
+  return { ok: true, spec, id, array };
 }
 
 const exactUnits = [
@@ -268,9 +342,8 @@ export function writeSpecDocument(spec: TaskSpec): Record<string, unknown> {
   Object.assign(document, writeRun(spec.run), { tier: spec.tier });
   const limitOver: Record<string, unknown> = {};
   for (const [field, [name]] of Object.entries(amountReaders)) {
-    if (spec.request[name] !== 0 || tierDefaults[spec.tier][name] !== 0) {
-      document[field] = writeAmount(name, spec.request[name]);
-    }
+    // All of them: what the tier gives may be another by the time this is read.
+    document[field] = writeAmount(name, spec.request[name]);
     if (spec.limit[name] !== spec.request[name]) {
       limitOver[field] = writeAmount(name, spec.limit[name]);
     }
@@ -286,10 +359,28 @@ export function writeSpecDocument(spec: TaskSpec): Record<string, unknown> {
   if (spec.capMs > 0) document['cap'] = formatDuration(spec.capMs);
   document['grace'] = formatDuration(spec.graceMs);
   document['lostAfter'] = formatDuration(spec.leaseMs);
+  Object.assign(document, writeWaiting(spec));
   if (spec.labels.length > 0) document['labels'] = Object.fromEntries(spec.labels);
   if (spec.require.length > 0) document['require'] = Object.fromEntries(spec.require);
+  if (spec.prefer !== undefined) document['prefer'] = Object.fromEntries(spec.prefer);
+  if (spec.spread !== undefined) document['spread'] = spec.spread.label;
+  if (spec.holdIfUnfit === true) document['holdIfUnfit'] = true;
   if (spec.idempotencyKey !== undefined) document['idempotencyKey'] = spec.idempotencyKey;
+  if (spec.orderKey !== undefined) document['orderKey'] = spec.orderKey;
+  if (spec.maxRunningPer !== undefined) {
+    document['maxRunningPer'] = { [spec.maxRunningPer.key]: spec.maxRunningPer.max };
+  }
+  if (spec.retryOn !== undefined) document['retryOn'] = spec.retryOn;
+  if (spec.noRetryOn !== undefined) document['noRetryOn'] = spec.noRetryOn;
+  if (spec.notBeforeMs !== undefined) document['at'] = formatInstant(spec.notBeforeMs);
+  if (spec.delayMs !== undefined) document['in'] = formatDuration(spec.delayMs);
+  if (spec.after !== undefined) document['after'] = spec.after;
+  if (spec.when !== undefined) document['when'] = spec.when;
+  if (spec.gang !== undefined) document['gang'] = spec.gang;
+  if (spec.reservation !== undefined) document['reservation'] = spec.reservation;
   document['output'] = writeSize(spec.outputBytesMax);
+  const { template } = spec;
+  if (template !== undefined) document['template'] = formatTemplateUse(template);
   document['tenant'] = spec.tenant;
   document['owner'] = spec.owner;
   return document;

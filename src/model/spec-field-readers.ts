@@ -2,10 +2,13 @@
  * How each field of a task document is read into a draft (`spec-document.ts` makes the spec of it).
  * One reader for each field of `spec-fields.ts`: the compiler holds the two tables together.
  */
+import { backoffDefault, readBackoff } from './backoff-field.ts';
+import { readCauses, readMaxRunningPer } from './failure-readers.ts';
 import { type TaskId, toTaskId } from './ids.ts';
 import { limits } from './limits.ts';
 import { type ResourceName, tiers } from './resources.ts';
 import type { Backoff, Run } from './spec.ts';
+import { readAfter, readWhen } from './spec-after.ts';
 import { limitFieldNames, type SpecFieldName } from './spec-fields.ts';
 import {
   addUnknownField,
@@ -17,20 +20,21 @@ import {
   readCount,
   readCpu,
   readDuration,
+  readInstant,
   readPairMap,
   readSize,
   readText,
   readTextList,
 } from './spec-reading.ts';
-import { formatDuration } from './time.ts';
-
-const dayMs = 86_400_000;
-export const backoffDefault: Backoff = { initialMs: 1_000, maxMs: 60_000 };
+import type { TemplateUse } from './spec-scheduling.ts';
+import { type WaitingDraft, waitingReaders } from './spec-waiting.ts';
+import { parseTemplateUse } from './template-use.ts';
+import type { When } from './when.ts';
 
 type Amounts = { -readonly [Name in ResourceName]?: number | undefined };
 
 /** A document half read: what each field said, or its default. */
-export interface SpecDraft {
+export interface SpecDraft extends WaitingDraft {
   id: TaskId | undefined;
   array: { from: number; to: number } | undefined;
   name: string;
@@ -51,8 +55,23 @@ export interface SpecDraft {
   leaseMs: number;
   labels: [string, string][];
   require: [string, string][];
+  prefer: [string, string][] | undefined;
+  /** Label. */
+  spread: string | undefined;
+  holdIfUnfit: true | undefined;
   idempotencyKey: string | undefined;
+  orderKey: string | undefined;
+  maxRunningPer: { readonly key: string; readonly max: number } | undefined;
+  retryOn: readonly string[] | undefined;
+  noRetryOn: readonly string[] | undefined;
+  notBeforeMs: number | undefined;
+  delayMs: number | undefined;
+  after: readonly TaskId[] | undefined;
+  when: When | undefined;
+  gang: number | undefined;
+  reservation: string | undefined;
   outputBytesMax: number;
+  template: TemplateUse | undefined;
   tenant: string;
   owner: string;
 }
@@ -65,7 +84,8 @@ export type FieldReader = (
 ) => void;
 
 const shortText = { bytesMax: limits.nameBytesMax, bytesMin: 1, oneLine: true } as const;
-const tenantText = /^[a-z0-9][a-z0-9._-]{0,62}$/;
+const keyText = { bytesMax: limits.keyBytesMax, bytesMin: 1, oneLine: true } as const;
+export const tenantText = /^[a-z0-9][a-z0-9._-]{0,62}$/;
 const base64Text = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 const envRule: PairRule = {
@@ -135,36 +155,6 @@ function readCommand(
   else draft.run = { kind: 'command', argv };
 }
 
-function readBackoff(problems: ProblemList, pointer: string, value: unknown): Backoff | undefined {
-  const range = { min: 0, max: dayMs };
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    const initialMs = readDuration(problems, pointer, value, range);
-    if (initialMs === undefined) return undefined;
-    return { initialMs, maxMs: Math.max(initialMs, backoffDefault.maxMs) };
-  }
-  const given = value as Record<string, unknown>;
-  for (const name of Object.keys(given)) {
-    if (name !== 'initial' && name !== 'max') {
-      addUnknownField(problems, pointer, name, ['initial', 'max']);
-    }
-  }
-  const part = (name: string, missing: number): number | undefined =>
-    given[name] === undefined
-      ? missing
-      : readDuration(problems, pointer + pointerStep(name), given[name], range);
-  const initialMs = part('initial', backoffDefault.initialMs);
-  if (initialMs === undefined) return undefined;
-  const maxMs = part('max', Math.max(initialMs, backoffDefault.maxMs));
-  if (maxMs === undefined) return undefined;
-  if (maxMs < initialMs) {
-    return problems.add(
-      `${pointer}/max`,
-      `${formatDuration(maxMs)} is below the first pause of ${formatDuration(initialMs)}`,
-    );
-  }
-  return { initialMs, maxMs };
-}
-
 /** Amounts by the name they have in the document. */
 export const amountReaders = {
   cpu: ['cpuMilli', readCpu],
@@ -172,7 +162,10 @@ export const amountReaders = {
   disk: ['diskBytes', readSize],
   iops: ['iops', (problems, pointer, value) => readCount(problems, pointer, value, upTo(1e9))],
   bandwidth: ['bandwidth', readSize],
-  ports: ['ports', (problems, pointer, value) => readCount(problems, pointer, value, upTo(1_000))],
+  ports: [
+    'ports',
+    (problems, pointer, value) => readCount(problems, pointer, value, upTo(limits.portsMax)),
+  ],
 } as const satisfies Partial<
   Record<
     SpecFieldName,
@@ -299,22 +292,74 @@ export const fieldReaders: { readonly [Name in SpecFieldName]: FieldReader } = {
     const range = { min: limits.leaseMsMin, max: limits.leaseMsMax };
     draft.leaseMs = readDuration(problems, pointer, value, range) ?? limits.leaseMsDefault;
   },
+  ...waitingReaders,
   labels: (draft, value, pointer, problems) => {
     draft.labels = readPairMap(problems, pointer, value, labelRule) ?? [];
   },
   require: (draft, value, pointer, problems) => {
     draft.require = readPairMap(problems, pointer, value, labelRule) ?? [];
   },
+  prefer: (draft, value, pointer, problems) => {
+    const prefer = readPairMap(problems, pointer, value, labelRule) ?? [];
+    draft.prefer = prefer.length === 0 ? undefined : prefer;
+  },
+  spread: (draft, value, pointer, problems) => {
+    const rule = { bytesMax: limits.labelBytesMax, bytesMin: 1, oneLine: true };
+    draft.spread = readText(problems, pointer, value, rule);
+  },
+  holdIfUnfit: (draft, value, pointer, problems) => {
+    if (typeof value === 'boolean') draft.holdIfUnfit = value || undefined;
+    else problems.add(pointer, `must be true or false, not ${describeValue(value)}`);
+  },
   idempotencyKey: (draft, value, pointer, problems) => {
-    const rule = { bytesMax: limits.keyBytesMax, bytesMin: 1, oneLine: true };
-    draft.idempotencyKey = readText(problems, pointer, value, rule);
+    draft.idempotencyKey = readText(problems, pointer, value, keyText);
+  },
+  orderKey: (draft, value, pointer, problems) => {
+    draft.orderKey = readText(problems, pointer, value, keyText);
+  },
+  maxRunningPer: (draft, value, pointer, problems) => {
+    draft.maxRunningPer = readMaxRunningPer(problems, pointer, value);
+  },
+  retryOn: (draft, value, pointer, problems) => {
+    draft.retryOn = readCauses(problems, pointer, value);
+  },
+  noRetryOn: (draft, value, pointer, problems) => {
+    draft.noRetryOn = readCauses(problems, pointer, value);
+  },
+  after: (draft, value, pointer, problems) => {
+    draft.after = readAfter(problems, pointer, value);
+  },
+  when: (draft, value, pointer, problems) => {
+    draft.when = readWhen(problems, pointer, value);
   },
   array: (draft, value, pointer, problems) => {
     draft.array = readArrayRange(problems, pointer, value);
   },
+  at: (draft, value, pointer, problems) => {
+    draft.notBeforeMs = readInstant(problems, pointer, value);
+  },
+  in: (draft, value, pointer, problems) => {
+    const range = { min: 0, max: limits.delayMsMax };
+    draft.delayMs = readDuration(problems, pointer, value, range) || undefined;
+  },
+  gang: (draft, value, pointer, problems) => {
+    draft.gang = readCount(problems, pointer, value, { min: 2, max: limits.gangMax });
+  },
+  reservation: (draft, value, pointer, problems) => {
+    draft.reservation = readText(problems, pointer, value, shortText);
+  },
   output: (draft, value, pointer, problems) => {
     const range = { min: 1, max: limits.outputBytesMax };
     draft.outputBytesMax = readSize(problems, pointer, value, range) ?? limits.outputBytesDefault;
+  },
+  // A node has put what the template makes in the place of its use before it reads the document.
+  template: (draft, value, pointer, problems) => {
+    const { name, revision } = parseTemplateUse(value) ?? {};
+    if (name !== undefined && revision !== undefined) draft.template = { name, revision };
+    else problems.add(pointer, `must be NAME or NAME@REVISION, not ${describeValue(value)}`);
+  },
+  set: (_draft, _value, pointer, problems) => {
+    problems.add(pointer, 'goes with `template`');
   },
   tenant: (draft, value, pointer, problems) => {
     if (typeof value === 'string' && tenantText.test(value)) draft.tenant = value;

@@ -3,8 +3,11 @@
  * an example. `spec-document.ts` reads and writes such documents; the OpenAPI document, the
  * reference of the fields and the suggestion for a misspelt field are made from this table.
  */
+import { causeHelp } from './failure-causes.ts';
 import { limits } from './limits.ts';
 import { tiers } from './resources.ts';
+import { priorities } from './spec-scheduling.ts';
+import { whens } from './when.ts';
 
 /** A JSON schema, as plain data. */
 export interface JsonSchema {
@@ -21,6 +24,14 @@ const count = (minimum: number, maximum: number): JsonSchema => ({
 });
 const textMap: JsonSchema = { type: 'object', additionalProperties: { type: 'string' } };
 const textList: JsonSchema = { type: 'array', items: { type: 'string' } };
+
+const causeList: JsonSchema = {
+  anyOf: [
+    { type: 'string' },
+    { type: 'integer' },
+    { type: 'array', items: { anyOf: [{ type: 'string' }, { type: 'integer' }] } },
+  ],
+};
 
 const field = (schema: JsonSchema, description: string, example: unknown): JsonSchema => ({
   ...schema,
@@ -80,7 +91,7 @@ export const specFields = {
   disk: field(amount, 'Disk held while an attempt runs.', '1GiB'),
   iops: field(count(0, 1e9), 'Disk operations a second held while an attempt runs.', 100),
   bandwidth: field(amount, 'Network bytes a second held while an attempt runs.', '5MB'),
-  ports: field(count(0, 1_000), 'How many TCP ports an attempt is given.', 1),
+  ports: field(count(0, limits.portsMax), 'How many TCP ports an attempt is given.', 1),
   limits: field(
     { type: 'object', additionalProperties: false, properties: limitFields },
     'What an attempt may use at most; the amounts held where it is left out.',
@@ -114,19 +125,115 @@ export const specFields = {
     'Length of the lease of an attempt: how long its node may be out of reach, 5s to 1h.',
     '20s',
   ),
+  tolerance: field(
+    duration,
+    'How long it may wait for its start: 1s to 366d. The answer to the submit says until when that ' +
+      'is. 1d where it is left out, or `expire` where that is less.',
+    '30m',
+  ),
+  expire: field(
+    duration,
+    'It is dropped (aborted) where it could not start for so long; not before its tolerance.',
+    '2h',
+  ),
+  priority: field(
+    { enum: priorities },
+    'Goes before or after other tasks of its tenant and class. normal where it is left out.',
+    'high',
+  ),
+  offPeak: field(
+    { type: 'boolean' },
+    'Held while the load of the cluster is above the setting `offPeak.load`, until a minute ' +
+      'before its start bound at most.',
+    true,
+  ),
+  window: field(
+    { anyOf: [{ type: 'string' }, { ...textList, minItems: 1, maxItems: limits.windowsMax }] },
+    'Held outside of these windows (UTC), until a minute before its start bound at most; with ' +
+      '`offPeak`, until either lets it go.',
+    'mon-fri 22:00-06:00',
+  ),
   labels: field(textMap, 'Labels of the task.', { team: 'search' }),
-  require: field(textMap, 'Labels a node must have.', { zone: 'a' }),
+  require: field(textMap, 'Labels a node must have.', { os: 'linux' }),
+  prefer: field(
+    textMap,
+    'Labels a node had better have: of nodes of one tier with room, those with most of them.',
+    { zone: 'a' },
+  ),
+  spread: field(
+    text(limits.labelBytesMax),
+    'Label over whose values tasks are spread: those of the array, or those with the same name.',
+    'zone',
+  ),
+  holdIfUnfit: field(
+    { type: 'boolean' },
+    'Where no node could ever run it, it waits for one that can instead of being refused.',
+    true,
+  ),
   idempotencyKey: field(
     text(limits.keyBytesMax),
     'A later submit with the same key and the same specification is the same task.',
     'invoice-2024-07-31',
+  ),
+  orderKey: field(
+    text(limits.keyBytesMax),
+    'Tasks of one tenant with the same key run one at a time, in the order in which they were taken.',
+    'account-4711',
+  ),
+  maxRunningPer: field(
+    { type: 'object', additionalProperties: count(1, limits.maxRunningPerMax), maxProperties: 1 },
+    'One key, and how many tasks of one tenant with that key may run at a time.',
+    { db: 3 },
+  ),
+  retryOn: field(
+    causeList,
+    `Failures after which it is run again, while runs are left: each ${causeHelp}. All where it is left out.`,
+    [75, 'SIGTERM', 'timeout', 'oom'],
+  ),
+  noRetryOn: field(causeList, 'Failures after which it is not run again, in the same words.', [2]),
+  after: field(
+    { anyOf: [{ ...textList, minItems: 1, maxItems: limits.afterMax }, { type: 'string' }] },
+    'Tasks that have to settle first, anywhere in the cluster, by their whole IDs; in a workflow ' +
+      'also by their names.',
+    ['06fq3v8k2a7d1m9x4t0c'],
+  ),
+  when: field(
+    { enum: whens },
+    'With `after`: success of all (as a rule), failure of one, or always, once all settled.',
+    'success',
   ),
   array: field(
     text(32),
     `Makes one task of this specification for each index, at most ${limits.arrayMax}.`,
     '1-1000',
   ),
+  at: field(
+    text(40),
+    'Not to start before this instant, ISO 8601 with an offset; UTC where it has none.',
+    '2027-01-31T09:30:00Z',
+  ),
+  in: field(duration, 'Not to start before this long after it was submitted.', '10m'),
+  gang: field(
+    count(2, limits.gangMax),
+    'So many tasks of this specification, all started together or none; each is told of the others.',
+    3,
+  ),
+  reservation: field(
+    text(limits.nameBytesMax),
+    'Name of the reservation in whose room it runs.',
+    'nightly',
+  ),
   output: field(amount, 'Output kept of one attempt, both streams together.', '16MiB'),
+  template: field(
+    text(limits.nameBytesMax),
+    'Template that makes the task, as NAME or NAME@REVISION; other fields stand over what it says.',
+    'nightly@3',
+  ),
+  set: field(
+    { type: 'object', additionalProperties: { type: ['string', 'number', 'boolean'] } },
+    'Values of the parameters of the template.',
+    { day: '2024-07-31' },
+  ),
   tenant: field(text(63), "Tenant of the task; the token's where it is left out.", 'default'),
   owner: field(text(limits.nameBytesMax), 'Who wants it; the name of the token.', 'ada'),
 } as const satisfies Record<string, JsonSchema>;
@@ -142,33 +249,12 @@ export const notYetFields: readonly string[] = [
   'network',
   'isolation',
   'sandbox',
-  'after',
-  'when',
-  'workflow',
-  'tasks',
   'schedule',
-  'at',
-  'in',
   'timezone',
-  'tolerance',
-  'expire',
-  'priority',
-  'offPeak',
-  'window',
-  'orderKey',
-  'gang',
-  'reservation',
-  'spread',
-  'prefer',
-  'maxRunningPer',
-  'retryOn',
-  'noRetryOn',
   'checkpoint',
   'stages',
-  'template',
   'notify',
   'scriptSha256',
-  'holdIfUnfit',
 ];
 
 /** What people write who come from other tools. */
@@ -188,8 +274,14 @@ const aliases: Record<string, SpecFieldName> = {
   workingdirectory: 'cwd',
   dir: 'cwd',
   key: 'idempotencyKey',
+  partitionkey: 'orderKey',
   count: 'array',
   lease: 'lostAfter',
+  delaytolerance: 'tolerance',
+  deadline: 'tolerance',
+  ttl: 'expire',
+  expires: 'expire',
+  windows: 'window',
   nodelabels: 'require',
 };
 

@@ -7,7 +7,15 @@
  */
 import { ByteReader, ByteWriter, DecodeError } from './bytes.ts';
 import { limits } from './limits.ts';
+import { readPairs, writePairs } from './pairs.ts';
 import { noResources, type Resources, resourceNames, type Tier, tiers } from './resources.ts';
+import {
+  readScheduling,
+  type SpecScheduling,
+  schedulingNotTerms,
+  versionOfField,
+  writeScheduling,
+} from './spec-scheduling.ts';
 
 export type Run =
   | { readonly kind: 'command'; readonly argv: readonly string[] }
@@ -26,7 +34,7 @@ export interface Backoff {
   readonly maxMs: number;
 }
 
-export interface TaskSpec {
+export interface TaskSpec extends SpecScheduling {
   readonly tenant: string;
   readonly owner: string;
   readonly name: string;
@@ -98,16 +106,6 @@ export function readResources(reader: ByteReader): Resources {
 const sameResources = (left: Resources, right: Resources): boolean =>
   resourceNames.every(name => left[name] === right[name]);
 
-type Pairs = readonly (readonly [string, string])[];
-
-export function writePairs(writer: ByteWriter, pairs: Pairs): void {
-  writer.list(pairs, (w, [key, value]) => w.text(key).text(value));
-}
-
-export function readPairs(reader: ByteReader): [string, string][] {
-  return reader.list(r => [r.text(limits.envBytesMax), r.text(limits.envBytesMax)], 10_000);
-}
-
 /** Used by every encoding in turn: a new buffer for each costs more than what is written to it. */
 let specWriter = new ByteWriter(4_096);
 const specWriterKeptMax = 64 * 1024;
@@ -148,6 +146,7 @@ export function encodeSpec(spec: TaskSpec): Uint8Array {
   put(field.graceMs, w => w.varint(spec.graceMs));
   put(field.leaseMs, w => w.varint(spec.leaseMs));
   put(field.outputBytesMax, w => w.varint(spec.outputBytesMax));
+  writeScheduling(spec, put);
   return writer.finish();
 }
 
@@ -231,7 +230,7 @@ function readNumber(tag: number, body: ByteReader, draft: Draft): boolean {
   else if (tag === field.graceMs) draft.graceMs = body.varint();
   else if (tag === field.leaseMs) draft.leaseMs = body.varint();
   else if (tag === field.outputBytesMax) draft.outputBytesMax = body.varint();
-  else return false;
+  else return readScheduling(tag, body, draft);
   return true;
 }
 
@@ -284,15 +283,37 @@ export function decodeSpec(bytes: Uint8Array): TaskSpec {
   return { ...draft, limit: draft.limit ?? draft.request };
 }
 
+/** The cluster version whose programs read all fields of an encoded spec. */
+export function clusterVersionOfSpec(bytes: Uint8Array): number {
+  const reader = new ByteReader(bytes);
+  reader.version(formatVersion, 'task spec');
+  let version = 1;
+  while (reader.remaining > 0) {
+    version = Math.max(version, versionOfField(reader.varint()));
+    reader.skip(reader.varint());
+  }
+  return version;
+}
+
 /** What a shard decides from. The rest of a spec is for the node that runs it. */
-export type SpecTerms = Pick<
-  TaskSpec,
-  'tenant' | 'tier' | 'request' | 'require' | 'idempotencyKey' | 'attempts' | 'backoff' | 'leaseMs'
->;
+export type SpecTerms = SpecScheduling &
+  Pick<
+    TaskSpec,
+    | 'tenant'
+    | 'tier'
+    | 'request'
+    | 'require'
+    | 'idempotencyKey'
+    | 'attempts'
+    | 'backoff'
+    | 'capMs'
+    | 'leaseMs'
+  >;
 
 const notTerms: ReadonlySet<number> = new Set([
   ...[field.owner, field.name, field.command, field.script, field.nullRun, field.env, field.cwd],
-  ...[field.limit, field.labels, field.capMs, field.graceMs, field.outputBytesMax],
+  ...[field.limit, field.labels, field.graceMs, field.outputBytesMax],
+  ...schedulingNotTerms,
 ]);
 
 /**

@@ -1,7 +1,7 @@
 /**
  * What an administrator does to nodes, draining one, taking that back, removing it, and to the
- * settings of the cluster. The registry decides; here names are found and the change is waited for,
- * so that what is answered shows it.
+ * settings and tiers of the cluster. The registry decides; here names are found and the change is
+ * waited for, so that what is answered shows it.
  */
 import {
   clusterSettings,
@@ -12,15 +12,21 @@ import {
 } from '../model/cluster-settings.ts';
 import { TschedError } from '../model/errors.ts';
 import type { NodeId } from '../model/ids.ts';
+import type { Tier } from '../model/resources.ts';
+import { tierFieldName } from '../model/tier-document.ts';
+import {
+  changeTier,
+  disorderOf,
+  type TierBundles,
+  type TierValues,
+  tierBundles,
+} from '../model/tiers.ts';
 import type { NodeApi, SettingView } from '../ports/node-api.ts';
 import type { NodeState } from '../registry/state.ts';
 import type { ClusterReads } from './cluster-reads.ts';
 import type { NodeContext } from './context.ts';
 import type { RegistryClient } from './registry-client.ts';
-
-/** This node's copy of the registry shows a change within this, as a rule. */
-const shownMs = 2_000;
-const lookMs = 20;
+import { untilShown } from './until-shown.ts';
 
 export class Administration {
   readonly #context: NodeContext;
@@ -83,6 +89,19 @@ export class Administration {
     return this.settings();
   }
 
+  async setTier(...[tier, changes, token]: Parameters<NodeApi['setTier']>): Promise<TierBundles> {
+    const registry = this.#registry;
+    if (this.#context.clusterVersion() < 3) {
+      throw new TschedError('notYet', 'tiers can be changed once every node runs a newer program');
+    }
+    const valuesOf = (name: Tier): TierValues => registry.machine()?.tier(name) ?? {};
+    const wanted = changeTier(valuesOf(tier), changes);
+    refuseDisorder(tierBundles(name => (name === tier ? wanted : valuesOf(name))));
+    await registry.administer({ kind: 'setTier', tier, changes }, token);
+    await this.#until(() => changes.every(({ field, value }) => valuesOf(tier)[field] === value));
+    return registry.tiers();
+  }
+
   #shown(node: NodeId, states: readonly NodeState[]): Promise<void> {
     return this.#until(() => {
       const state = this.#registry.machine()?.node(node)?.state;
@@ -90,14 +109,22 @@ export class Administration {
     });
   }
 
-  async #until(shows: () => boolean): Promise<void> {
-    const { clock } = this.#context;
-    const deadlineMs = clock.nowMs() + shownMs;
-    while (clock.nowMs() < deadlineMs) {
-      if (shows()) return;
-      await new Promise<void>(resolve => clock.after(lookMs, resolve));
-    }
+  #until(shows: () => boolean): Promise<void> {
+    return untilShown(this.#context.clock, shows);
   }
+}
+
+/** Who asks for a higher tier must not get less by it. */
+function refuseDisorder(bundles: TierBundles): void {
+  const found = disorderOf(bundles);
+  if (found === undefined) return;
+  const { field, lower, higher } = found;
+  throw new TschedError(
+    'badRequest',
+    `${higher} has to give at least as much ${tierFieldName(field)} as ${lower}: change the other ` +
+      'of them first',
+    { field: `/${tierFieldName(field)}` },
+  );
 }
 
 /** A setting and its value, spelled in one way; no value brings the default back. */

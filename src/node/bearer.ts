@@ -3,6 +3,10 @@ import type { RegistryMachine } from '../registry/machine.ts';
 import type { TokenRecord } from '../registry/state.ts';
 import { sha256Hex } from './sha256.ts';
 
+/** A new token: `secret` is drawn at random. */
+export const bearerText = (secret: Uint8Array): string =>
+  `tsched_${Buffer.from(secret).toString('base64url')}`;
+
 /** The record of a token that is known and has not expired. */
 export function bearerOf(
   machine: RegistryMachine,

@@ -35,3 +35,7 @@ export function background(
     });
   });
 }
+
+/** What a worker is told of a start bound; nothing while some node could not read it. */
+export const boundInMs = (context: NodeContext, boundMs: number): number | undefined =>
+  context.clusterVersion() < 3 ? undefined : Math.max(0, boundMs - context.clock.wallMs());

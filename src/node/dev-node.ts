@@ -23,6 +23,13 @@ export interface DevNode {
 }
 
 const startMs = 60_000;
+const portsPerNode = 100;
+
+/** Each node gives its tasks ports of its own. */
+function portsOf(number: number): string {
+  const from = 20_000 + (number - 1) * portsPerNode;
+  return `${from}-${from + portsPerNode - 1}`;
+}
 
 export const devNodeDir = (options: DevOptions, number: number): string =>
   join(options.dir, `node-${number}`);
@@ -41,7 +48,7 @@ export function spawnDevNode(
     process.argv[1]!,
     ...['node', 'start', '--data-dir', dir, '--name', name],
     ...['--listen', '/ip4/127.0.0.1/tcp/0', '--http', `127.0.0.1:${http}`, '--tier', 'premium'],
-    ...['--ballast', '0'],
+    ...['--ballast', '0', '--ports', portsOf(number)],
   ];
   const logFile = join(options.dir, `${name}.log`);
   // A group of its own: Ctrl-C in a terminal reaches this process only, which ends them in order.

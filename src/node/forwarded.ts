@@ -1,61 +1,68 @@
-/** Submits and cancels on their way from the node that took them to the leader of their shard. */
-import { ByteReader, ByteWriter } from '../model/bytes.ts';
+/** Submits and changes on their way from the node that took them to the leader of their shard. */
+import { ByteReader, ByteWriter, DecodeError } from '../model/bytes.ts';
 import {
   type Actor,
   decodeShardCommand,
   encodeShardCommand,
   type ItemReply,
+  type ShardCommand,
 } from '../model/command.ts';
 import { type ErrorCode, isErrorCode } from '../model/errors.ts';
 import type { ShardId, TaskId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
+import type { TaskChange } from '../model/task-change.ts';
 import type { SubmitBatch } from './submit-queue.ts';
 
-export function encodeSubmit(shard: ShardId, batch: SubmitBatch, actor: Actor): Uint8Array {
-  return new ByteWriter(512)
-    .varint(shard)
-    .bytes(encodeShardCommand({ kind: 'submit', atMs: 0, actor, ...batch }))
-    .finish();
-}
+/** The leader stamps it anew. */
+export const encodeForwarded = (shard: ShardId, command: ShardCommand): Uint8Array =>
+  new ByteWriter(512).varint(shard).bytes(encodeShardCommand(command)).finish();
 
-export function encodeCancel(
-  shard: ShardId,
-  ids: readonly TaskId[],
-  reason: string,
-  actor: Actor,
-): Uint8Array {
-  const items = ids.map(taskId => ({ taskId }));
-  return new ByteWriter(256)
-    .varint(shard)
-    .bytes(encodeShardCommand({ kind: 'cancel', atMs: 0, actor, items, reason }))
-    .finish();
-}
+export const encodeSubmit = (shard: ShardId, batch: SubmitBatch, actor: Actor): Uint8Array =>
+  encodeForwarded(shard, { kind: 'submit', atMs: 0, actor, ...batch });
+
+export const encodeChange = (shard: ShardId, change: TaskChange, actor: Actor): Uint8Array =>
+  encodeForwarded(shard, { ...change, atMs: 0, actor });
 
 export function decodeForwarded(payload: Uint8Array): {
   shard: ShardId;
-  command: ReturnType<typeof decodeShardCommand>;
+  command: ShardCommand;
 } {
   const reader = new ByteReader(payload);
   return { shard: reader.varint(), command: decodeShardCommand(reader.bytes(limits.rpcBytesMax)) };
 }
 
-export function encodeReplies(replies: readonly ItemReply[]): Uint8Array {
-  const writer = new ByteWriter(64 + replies.length * 24).u8(1);
+/** 2 says when what was taken should start; it is read from cluster version 3 on. */
+const repliesVersion = { plain: 1, bounds: 2 } as const;
+
+export function encodeReplies(replies: readonly ItemReply[], clusterVersion: number): Uint8Array {
+  const version = clusterVersion < 3 ? repliesVersion.plain : repliesVersion.bounds;
+  const writer = new ByteWriter(64 + replies.length * 32).u8(version);
   writer.list(replies, (w, reply) => {
     w.bool(reply.ok).text(reply.taskId);
-    if (reply.ok) w.bool(reply.repeated);
-    else w.text(reply.code).text(reply.message);
+    if (!reply.ok) {
+      w.text(reply.code).text(reply.message);
+      return;
+    }
+    w.bool(reply.repeated);
+    if (version === repliesVersion.bounds) w.varint(reply.startBoundMs ?? 0);
   });
   return writer.finish();
 }
 
 export function decodeReplies(bytes: Uint8Array): ItemReply[] {
   const reader = new ByteReader(bytes);
-  reader.version(1, 'replies');
+  const version = reader.u8();
+  if (version !== repliesVersion.plain && version !== repliesVersion.bounds) {
+    throw new DecodeError(`replies of version ${version}: written by a newer program`);
+  }
   return reader.list(r => {
     const ok = r.bool();
     const taskId = r.text(32) as TaskId;
-    if (ok) return { ok: true as const, taskId, repeated: r.bool() };
+    if (ok) {
+      const repeated = r.bool();
+      const startBoundMs = version === repliesVersion.bounds ? r.varint() || undefined : undefined;
+      return { ok: true as const, taskId, repeated, startBoundMs };
+    }
     return { ok: false as const, taskId, code: knownCode(r.text(64)), message: r.text(4_096) };
   });
 }

@@ -20,7 +20,14 @@ import { TschedNode } from './node.ts';
 import { mayLoseData, openStore } from './open-store.ts';
 import { PeersFile } from './peers-file.ts';
 import { createLog } from './pino-log.ts';
-import { type Offer, type Prepared, prepareNode, totalsOf } from './prepare-node.ts';
+import {
+  labelsOf,
+  type Offer,
+  type Prepared,
+  portsOf,
+  prepareNode,
+  totalsOf,
+} from './prepare-node.ts';
 import { realClock, realRandom } from './real-clock.ts';
 import { rebuildFile, setAside } from './rebuild.ts';
 import type { Replica } from './replica.ts';
@@ -249,7 +256,8 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
       version: programVersion,
       tier: options.tier,
       total: await totalsOf(options, options.dataDir),
-      labels: options.labels,
+      ports: portsOf(options),
+      labels: labelsOf(options.labels),
       zone: options.labels.find(([key]) => key === 'zone')?.[1] ?? '',
       httpAddress,
       submitsInFlightMax: options.submitsInFlightMax,

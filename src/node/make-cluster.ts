@@ -15,6 +15,7 @@ import type { Entry } from '../raft/message.ts';
 import { encodeRegistryCommand } from '../registry/command.ts';
 import { bootstrapReplicaId } from '../registry/commands/bootstrap.ts';
 import { createLevelStore } from '../storage/level-store.ts';
+import { bearerText } from './bearer.ts';
 import { DataDir } from './data-dir.ts';
 import { encodeDescriptor, encodeMembers, noConf } from './descriptor.ts';
 import { deadAfterMsMin, deadAfterSetting } from './node-watch.ts';
@@ -158,7 +159,7 @@ async function fill(
   const nodeId = await nodeIdOf(privateKey);
   const clusterId = randomBytes(16).toString('hex');
   const storeId = randomBytes(16).toString('hex');
-  const token = `tsched_${randomBytes(32).toString('base64url')}`;
+  const token = bearerText(randomBytes(32));
   const ops = bootstrapOps({
     clusterId,
     clusterName: options.name ?? 'tsched',

@@ -17,8 +17,8 @@ import type { RegistryNode } from '../registry/state.ts';
 import type { Target } from '../routing/rendezvous.ts';
 import { background, type NodeContext } from './context.ts';
 import { encodeMembers, type Member } from './descriptor.ts';
-import type { Expiry } from './expiry.ts';
 import type { LeaderBalance } from './leader-balance.ts';
+import type { LeaderDuties } from './leader-duties.ts';
 import { caughtUp, groupsToMove, type LedGroup } from './move-brake.ts';
 import { NodeWatch } from './node-watch.ts';
 import type { OwnStanding } from './own-standing.ts';
@@ -44,7 +44,7 @@ export class Membership {
   readonly #standing: OwnStanding;
   readonly #watch: NodeWatch;
   readonly #unfitNodes: UnfitNodes;
-  readonly #expiry: Expiry;
+  readonly #duties: LeaderDuties;
   #stopped = false;
   #cancel: () => void = () => undefined;
 
@@ -54,7 +54,7 @@ export class Membership {
     readonly balance: LeaderBalance;
     readonly standing: OwnStanding;
     readonly unfitNodes: UnfitNodes;
-    readonly expiry: Expiry;
+    readonly duties: LeaderDuties;
   }) {
     this.#context = options.context;
     this.#registry = options.registry;
@@ -62,7 +62,7 @@ export class Membership {
     this.#standing = options.standing;
     this.#watch = new NodeWatch(options.context, options.registry);
     this.#unfitNodes = options.unfitNodes;
-    this.#expiry = options.expiry;
+    this.#duties = options.duties;
   }
 
   start(): void {
@@ -118,7 +118,7 @@ export class Membership {
     this.#unfitNodes.round(machine.nodes().map(node => node.id));
     // Who leads a group that is changing is decided by what changes.
     this.#balance.round(moving);
-    this.#expiry.round();
+    this.#duties.round();
   }
 
   /**

@@ -3,9 +3,11 @@ import type { NodeApi } from '../ports/node-api.ts';
 import type { Gossip, Transport } from '../ports/transport.ts';
 import type { ClusterVersion } from './cluster-version.ts';
 import type { DriveLoop } from './drive-loop.ts';
+import type { LeaderDuties } from './leader-duties.ts';
 import type { Peers } from './peers.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { SnapshotCounters } from './snapshots.ts';
+import type { TenantGate } from './tenant-gate.ts';
 import type { WorkerHost } from './worker-host.ts';
 
 export interface MetricSources {
@@ -20,8 +22,8 @@ export interface MetricSources {
   readonly submitsInFlight: number;
   readonly nowMs: number;
   readonly diskFreeBytes: number | undefined;
-  /** Tasks that left the history by proposals of this node. */
-  readonly expired: number;
+  readonly duties: LeaderDuties;
+  readonly gate: Pick<TenantGate, 'refused'>;
   readonly counters: {
     readonly submitted: number;
     readonly settled: number;
@@ -50,22 +52,25 @@ const snake = (name: string): string =>
   name.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`);
 
 export function metricsOf(sources: MetricSources): Metrics {
-  const { loop, scheduler, worker, peers, version, counters } = sources;
+  const { loop, scheduler, worker, peers, version, counters, duties } = sources;
   const vitals = loop.vitals.report(sources.nowMs);
   const { running, queued, free } = worker.reactor;
   let led = 0;
   let waiting = 0;
   let live = 0;
   let settled = 0;
+  let deadLetters = 0;
   for (const leader of scheduler.leaders()) {
     const counts = leader.machine.counts();
     led++;
     waiting += counts.waiting;
     live += counts.assigned + counts.running;
+    deadLetters += leader.machine.deadLetters;
     settled += counts.succeeded + counts.failed + counts.cancelled + counts.aborted;
   }
   const metrics = [
     ...logMetrics(sources),
+    ...refusals(sources),
     counter('loop_turns', 'Turns of the drive loop.', loop.counters.turns),
     counter('loop_stalls', 'Turns that came more than a second late.', loop.counters.stalls),
     counter('loop_dropped', 'Messages dropped because the loop was behind.', loop.counters.dropped),
@@ -73,7 +78,9 @@ export function metricsOf(sources: MetricSources): Metrics {
     counter('elections_won', 'Shard leaderships taken.', counters.elections),
     counter('submits', 'Submits acknowledged through this node.', counters.submitted),
     counter('settled', 'Tasks seen to settle in replicas here.', counters.settled),
-    counter('expired', 'Tasks that left the history by leaders here.', sources.expired),
+    counter('expired', 'Tasks that left the history by leaders here.', duties.expiry.expired),
+    counter('start_bounds_missed', 'Start bounds missed, by leaders here.', duties.bounds.missed),
+    counter('start_expired', 'Tasks dropped unstarted by leaders here.', duties.bounds.dropped),
     counter('plans', 'Plans made.', scheduler.plans),
     counter('bad_frames', 'Frames that could not be read.', peers.badFrames),
     counter('bad_adverts', 'Advertisements that were not believed.', scheduler.badAdverts),
@@ -89,8 +96,10 @@ export function metricsOf(sources: MetricSources): Metrics {
     gauge('shards_led', 'Shards this node leads.', led),
     gauge('submits_in_flight', 'Submits that wait for consensus.', sources.submitsInFlight),
     gauge('tasks_waiting', 'Waiting tasks of shards led here.', waiting),
+    gauge('tasks_urgent', 'Ready tasks close to their start bound.', scheduler.demand.urgent),
     gauge('tasks_live', 'Assigned and running tasks of shards led here.', live),
     gauge('tasks_settled', 'Settled tasks in the history of shards led here.', settled),
+    gauge('dead_letters', 'Failed tasks that wait to be replayed or purged.', deadLetters),
     gauge('attempts_running', 'Attempts that hold resources on this node.', running),
     gauge('attempts_queued', 'Attempts queued on this node.', queued),
     gauge('cpu_free', 'Free CPUs of this node.', free.cpuMilli / 1_000),
@@ -105,6 +114,17 @@ export function metricsOf(sources: MetricSources): Metrics {
     }
   }
   return metrics;
+}
+
+/** What tenants were refused before admission. */
+function refusals({ gate }: Pick<MetricSources, 'gate'>): Metric[] {
+  const help = 'Submits that tenants were refused here, by what their plans say.';
+  return [...gate.refused].flatMap(([tenant, counts]) =>
+    [...counts].map(([code, value]) => ({
+      ...counter('submits_refused', help, value),
+      labels: { tenant, code },
+    })),
+  );
 }
 
 function logMetrics({ loop, snapshots }: MetricSources): Metric[] {

@@ -1,5 +1,5 @@
 /** What a node is made of: its settings, its ports, and how it tells that it ends. */
-import type { Resources, Tier } from '../model/resources.ts';
+import type { PortRange, Resources, Tier } from '../model/resources.ts';
 import type { BulkTransport } from '../ports/bulk.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { Disk } from '../ports/disk.ts';
@@ -17,6 +17,8 @@ export interface NodeSettings {
   readonly version: string;
   readonly tier: Tier;
   readonly total: Resources;
+  /** TCP ports that tasks are given; as many as `total` says. */
+  readonly ports?: PortRange | undefined;
   readonly labels: readonly (readonly [string, string])[];
   readonly zone: string;
   readonly httpAddress: string;

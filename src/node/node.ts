@@ -4,7 +4,6 @@
  * needs from outside comes in as a port, so that the simulator runs the same code.
  */
 import { type NodeId, registryGroup } from '../model/ids.ts';
-import { limits } from '../model/limits.ts';
 import type { NodeApi } from '../ports/node-api.ts';
 import type { StoreImage } from '../ports/store.ts';
 import type { Effect } from '../shard/effects.ts';
@@ -15,11 +14,11 @@ import { background, type NodeContext } from './context.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { DriveLoop } from './drive-loop.ts';
 import { EventsFeed } from './events-feed.ts';
-import { Expiry } from './expiry.ts';
-import { campaignAlone } from './failover.ts';
+import { campaignWhereAlone } from './failover.ts';
 import { IdDraw } from './id-draw.ts';
 import { LeaderBalance } from './leader-balance.ts';
 import { LeaderDirectory } from './leader-directory.ts';
+import { LeaderDuties } from './leader-duties.ts';
 import { Leaderships } from './leaderships.ts';
 import { standardLog } from './log-policy.ts';
 import { machineFor } from './machine-for.ts';
@@ -27,22 +26,28 @@ import { Membership } from './membership.ts';
 import { metricsOf } from './metrics.ts';
 import type { NodeEnd, NodePorts, NodeSettings } from './node-parts.ts';
 import { OwnStanding } from './own-standing.ts';
+import { peerHandlers } from './peer-handlers.ts';
 import { Peers, type Standing } from './peers.ts';
+import { placementPolicy } from './placement-policy.ts';
+import { ledHere } from './ready-work.ts';
 import { Registration } from './registration.ts';
 import { RegistryClient } from './registry-client.ts';
 import type { Replica } from './replica.ts';
+import { Reservations } from './reservations.ts';
 import { Scheduler } from './scheduler.ts';
 import { ShardAccess } from './shard-access.ts';
+import { ShardLeaders } from './shard-leaders.ts';
+import { ShardMessages } from './shard-messages.ts';
 import { Snapshots } from './snapshots.ts';
-import { standingOf } from './standing-of.ts';
+import { hostOf, mayHold, standingOf, takesWork } from './standing-of.ts';
 import { StartRecord } from './start-record.ts';
-import { TaskList } from './task-list.ts';
-import { TaskOutput } from './task-output.ts';
 import { TaskReads } from './task-reads.ts';
 import { TaskWrites } from './task-writes.ts';
+import { TenantDesk } from './tenant-desk.ts';
 import { UnfitNodes } from './unfit-nodes.ts';
-import { prefetchMaxOf, WorkerHost } from './worker-host.ts';
+import { WorkerHost, workerSettingsOf } from './worker-host.ts';
 import { WorkerWire } from './worker-wire.ts';
+import { Workflows } from './workflows.ts';
 
 export class TschedNode {
   /** The verbs behind the HTTP API. */
@@ -70,8 +75,10 @@ export class TschedNode {
   readonly #cluster: ClusterReads;
   readonly #feed: EventsFeed;
   readonly #leaderships: Leaderships;
-  readonly #expiry: Expiry;
+  readonly #duties: LeaderDuties;
+  readonly #tenants: TenantDesk;
   readonly #registration: Registration;
+  readonly #reservations: Reservations;
   readonly #counters = { submitted: 0, settled: 0 };
   #stopping = false;
 
@@ -129,26 +136,31 @@ export class TschedNode {
       clusterId: image.header.clusterId,
       machineFor,
       connected: node => this.#peers.connected(node),
-      mayTell: (node, group) => {
-        const standing = standingOf(this.registry.machine(), node);
-        return standing === 'member' || (standing === 'unknown' && group === registryGroup);
-      },
+      mayTell: (node, group) => mayHold(standingOf(this.registry.machine(), node), group),
     });
-    const wire = new WorkerWire({
+    this.#wire = new WorkerWire({
       context: this.context,
       worker: () => this.worker,
       scheduler: () => this.scheduler,
     });
-    this.#wire = wire;
     this.scheduler = new Scheduler({
       clock,
       random,
       log,
-      send: (node, message, encode) => wire.tellWorker(node, message, encode),
-      // The node says itself that it is draining; the registry knows where it cannot.
-      connected: node =>
-        this.#peers.connected(node) &&
-        !['draining', 'removed'].includes(this.registry.machine()?.node(node)?.state ?? ''),
+      send: (node, message, encode) => this.#wire.tellWorker(node, message, encode),
+      policy: placementPolicy(
+        transport.self,
+        () => this.registry,
+        tenant => this.#tenants.weightOf(tenant),
+      ),
+      connected: node => this.#peers.connected(node) && takesWork(this.registry.machine(), node),
+      hostOf: node => hostOf(this.registry.machine(), node),
+    });
+    this.#reservations = new Reservations({
+      context: this.context,
+      registry: this.registry,
+      scheduler: () => this.scheduler,
+      cluster: () => this.#cluster,
     });
     this.#directory = new LeaderDirectory({
       loop: this.loop,
@@ -166,37 +178,30 @@ export class TschedNode {
     this.worker = new WorkerHost({
       context: this.context,
       runner: ports.runner,
-      settings: {
-        tier: settings.tier,
-        total: settings.total,
-        labels: settings.labels,
-        prefetchMax: prefetchMaxOf(settings.total),
-        runningMax: limits.runningMax,
-      },
+      settings: workerSettingsOf(settings),
       deliverHere: (from, message) =>
-        void clock.after(0, () => wire.leaderFor(message.shard)?.onWorker(from, message)),
+        void clock.after(0, () => this.#wire.leaderFor(message.shard)?.onWorker(from, message)),
       describe: () => ({
-        leads: [...this.scheduler.leaders()].map(leader => leader.shard),
+        ...ledHere(this.scheduler, this.context),
         httpAddress: settings.httpAddress,
         registryIndex: this.registry.appliedIndex,
       }),
+      shares: () => this.#reservations.here(),
       changed: advertisement => {
         this.scheduler.know(advertisement);
         this.#advertiser.soon();
       },
     });
+    const table = () => this.registry.machine()?.slotTable() ?? [];
+    const shared = { context: this.context, scheduler: this.scheduler, store, table };
+    const leaders = new ShardLeaders(this.context, this.scheduler);
     this.#leaderships = new Leaderships({
-      context: this.context,
-      scheduler: this.scheduler,
-      store,
+      ...shared,
+      messages: new ShardMessages({ ...shared, leaders }),
+      gate: () => this.#tenants.scheduleGate,
       changed: () => this.#advertiser.soon(),
     });
-    this.#expiry = new Expiry({
-      context: this.context,
-      store,
-      leaders: () => this.scheduler.leaders(),
-      rules: () => this.registry.historyRules(),
-    });
+    this.#duties = new LeaderDuties(this.context, store, this.registry, this.scheduler);
     const start = new StartRecord(image, random, (key, value) => this.loop.record(key, value));
     this.#ownStanding = new OwnStanding({
       context: this.context,
@@ -218,73 +223,70 @@ export class TschedNode {
       balance: this.#balance,
       standing: this.#ownStanding,
       unfitNodes,
-      expiry: this.#expiry,
+      duties: this.#duties,
     });
-    const table = () => this.registry.machine()?.slotTable() ?? [];
-    const draw = new IdDraw({
-      clock,
-      random,
-      table,
-      writable: () => this.#directory.writableShards(),
-    });
+    const writable = () => this.#directory.writableShards();
+    const draw = new IdDraw({ clock, random, table, writable });
     this.#cluster = new ClusterReads({
-      context: this.context,
+      ...shared,
       registry: this.registry,
-      scheduler: this.scheduler,
       membership: this.#membership,
       isolation: () => this.worker.isolation,
       unfitNodes,
     });
     this.#writes = new TaskWrites({
-      context: this.context,
-      scheduler: this.scheduler,
+      ...shared,
+      leaders,
       draw,
-      table,
       inFlightMax: settings.submitsInFlightMax,
       totals: () => this.registry.members(),
+      admit: spec => this.#reservations.admit(spec),
     });
     const shards = () => this.registry.machine()?.cluster()?.shards ?? 0;
     const nodeOf = (id: NodeId): string => this.#cluster.nodeName(id);
     const access = new ShardAccess({
-      context: this.context,
-      scheduler: this.scheduler,
-      store,
-      table,
+      ...shared,
       reported: shard => this.registry.seatsOf(shard),
       setting: name => this.registry.setting(name),
     });
-    this.#reads = new TaskReads({
-      context: this.context,
-      scheduler: this.scheduler,
+    const submitted = (count: number): void => {
+      this.#counters.submitted += count;
+    };
+    const { context, registry, scheduler } = this;
+    this.#tenants = new TenantDesk({ context, registry, scheduler, access });
+    this.#reads = new TaskReads({ ...shared, access, nodeOf });
+    const workflows = new Workflows({
+      ...shared,
       access,
-      nodeOf,
-    });
-    this.#feed = new EventsFeed({
-      context: this.context,
+      draw,
       shards,
-      shardOf: id => access.shardOf(id),
+      reads: this.#reads,
+      writes: this.#writes,
+      leaders,
+      gate: this.#tenants.gate,
+      submitted,
     });
+    this.#feed = new EventsFeed({ context, shards, shardOf: id => access.shardOf(id) });
     this.api = createApi({
       context: this.context,
       settings,
       clusterId: image.header.clusterId,
       registry: this.registry,
       writes: this.#writes,
+      access,
+      draw,
       reads: this.#reads,
-      list: new TaskList({ context: this.context, access, store, shards }),
-      output: new TaskOutput({
-        context: this.context,
-        runner: ports.runner,
-        get: id => this.#reads.get(id),
-        nodeOf,
-      }),
+      ports,
+      shards,
+      leaders,
+      tenants: this.#tenants,
       feed: this.#feed,
+      workflows,
       cluster: this.#cluster,
+      reservations: this.#reservations,
       ready: () => this.ready,
       stopAsked: how => this.#end.stopAsked(how),
-      submitted: count => {
-        this.#counters.submitted += count;
-      },
+      submitted,
       metrics: () =>
         metricsOf({
           loop: this.loop,
@@ -299,7 +301,8 @@ export class TschedNode {
           nowMs: clock.nowMs(),
           diskFreeBytes: this.#disk?.room.freeBytes,
           counters: { ...this.#counters, elections: this.#leaderships.taken },
-          expired: this.#expiry.expired,
+          duties: this.#duties,
+          gate: this.#tenants.gate,
         }),
     });
     this.#registration = new Registration({
@@ -319,19 +322,13 @@ export class TschedNode {
     this.#end.recovered?.();
     await this.#disk?.start();
     await this.#peers.start(
-      {
-        raft: (from, group, toStore, message) => {
-          if (this.#ownStanding.hears(group)) this.loop.receive(from, group, toStore, message);
-        },
-        toWorker: (from, bytes) => this.#wire.onToWorker(from, bytes),
-        fromWorker: (from, bytes) => this.#wire.onFromWorker(from, bytes),
-        advert: (from, bytes) => void this.scheduler.advertised(from, bytes),
-        up: peer => log.info('connected', { peer }),
-        down: (peer, refused) => {
-          log.info('connection closed', { peer, refused });
-          this.loop.peerDown(peer, refused);
-        },
-      },
+      peerHandlers({
+        log,
+        loop: this.loop,
+        wire: this.#wire,
+        scheduler: this.scheduler,
+        hears: group => this.#ownStanding.hears(group),
+      }),
       standing,
     );
     await this.#snapshots.start();
@@ -342,12 +339,11 @@ export class TschedNode {
     );
     await this.worker.start(this.#image.bootCount);
     this.loop.start();
-    for (const replica of this.loop.replicas()) {
-      if (campaignAlone(replica)) this.loop.touch(replica);
-    }
+    campaignWhereAlone(this.loop);
     for (const { node, addresses } of this.#settings.bootstrap)
       this.#peers.connect(node, addresses);
     this.#membership.start();
+    this.#reservations.start();
     background(this.context, 'register', this.#registration.register());
     this.#advertiser.start();
   }
@@ -356,12 +352,13 @@ export class TschedNode {
     if (replica.group === registryGroup) return;
     const mine = effects as readonly Effect[];
     for (const effect of mine) {
+      if (effect.kind === 'workflowSettled') this.#reads.settled(effect.workflowId);
       if (effect.kind !== 'settled') continue;
       this.#counters.settled++;
       this.#reads.settled(effect.taskId);
     }
     this.#feed.changed();
-    if (replica.leading) this.scheduler.leader(replica.group)?.onEffects(mine);
+    if (replica.leading) this.#leaderships.applied(replica, mine);
   }
 
   #roleChanged(replica: Replica): void {
@@ -384,7 +381,9 @@ export class TschedNode {
     this.#disk?.stop();
     this.#registration.stop();
     this.#advertiser.stop();
-    this.#expiry.stop();
+    this.#tenants.stop();
+    this.#duties.stop();
+    this.#reservations.stop();
     if (options.handOver !== false) await this.#balance.handOver();
     this.#membership.stop();
     this.scheduler.stop();

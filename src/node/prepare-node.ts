@@ -1,9 +1,10 @@
 /** What a start of a node needs before it can be built: keys, a store, and what it offers. */
 import { randomBytes } from 'node:crypto';
 import { statfs } from 'node:fs/promises';
-import { availableParallelism, totalmem } from 'node:os';
+import { arch, availableParallelism, hostname, platform, totalmem } from 'node:os';
 import { TschedError } from '../model/errors.ts';
-import type { Resources } from '../model/resources.ts';
+import { limits } from '../model/limits.ts';
+import type { PortRange, Resources } from '../model/resources.ts';
 import { newPrivateKey, nodeIdOf } from '../net/keys.ts';
 import type { Log } from '../ports/log.ts';
 import type { JoinToken } from '../registry/join-token.ts';
@@ -19,7 +20,7 @@ export interface Offer {
   readonly diskBytes?: number | undefined;
   readonly iops?: number | undefined;
   readonly bandwidth?: number | undefined;
-  readonly ports?: { readonly from: number; readonly to: number } | undefined;
+  readonly ports?: PortRange | 'none' | undefined;
 }
 
 export interface Prepared {
@@ -96,10 +97,21 @@ async function createStore(
   await createLevelStore({ directory: dir.store, log }).create({ clusterId, nodeId, storeId });
 }
 
+/**
+ * Below the ports that Linux gives to outgoing connections (32768 to 60999), so that none of those
+ * takes the port of a task.
+ */
+const portsDefault: PortRange = { from: 20_000, to: 20_999 };
+
+/** The ports that the node gives to tasks. */
+export const portsOf = ({ ports }: Offer): PortRange | undefined =>
+  ports === 'none' ? undefined : (ports ?? portsDefault);
+
 /** What the node offers: what was said, else what the machine has. */
 export async function totalsOf(options: Offer, dataDir: string): Promise<Resources> {
   const disk = await statfs(dataDir);
-  const ports = options.ports === undefined ? 0 : options.ports.to - options.ports.from + 1;
+  const range = portsOf(options);
+  const ports = range === undefined ? 0 : range.to - range.from + 1;
   return {
     cpuMilli: options.cpuMilli ?? availableParallelism() * 1_000,
     // A fifth is left for the system and the node itself.
@@ -110,6 +122,19 @@ export async function totalsOf(options: Offer, dataDir: string): Promise<Resourc
     ports,
   };
 }
+
+/** The labels that were given, and what every node tells of itself where they do not say it. */
+export function labelsOf(given: Labels): Labels {
+  const own: Labels = [
+    ['os', platform()],
+    ['arch', arch()],
+    ['hostname', hostname()],
+  ];
+  const missing = own.filter(([name]) => !given.some(([known]) => known === name));
+  return [...given, ...missing.slice(0, Math.max(0, limits.labelsMax - given.length))];
+}
+
+type Labels = readonly (readonly [string, string])[];
 
 const withoutStore = (dir: DataDir): TschedError =>
   new TschedError(

@@ -3,10 +3,15 @@
  * wakes when something changed, plans at its own pace and proposes the assignments. A plan is only
  * a wish: apply verifies it, and the worker may still refuse.
  */
-import { type Advertisement, decodeAdvertisement } from '../model/advertisement.ts';
+import {
+  type AdvertisedDemand,
+  type Advertisement,
+  type Claim,
+  decodeAdvertisement,
+} from '../model/advertisement.ts';
 import { DecodeError } from '../model/bytes.ts';
 import type { NodeId, TaskId } from '../model/ids.ts';
-import type { Demand, NodeView, ReadyBatch, ReadyTask } from '../model/planning.ts';
+import type { Demand, Lane, NodeView, Plan, ReadyBatch } from '../model/planning.ts';
 import {
   addResources,
   noResources,
@@ -19,8 +24,19 @@ import { coolDownMs } from '../placement/cool-down.ts';
 import { plan } from '../placement/plan.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
-import type { PlacementDesk } from './placement-desk.ts';
+import { propose } from './placed.ts';
+import type { PlacementDesk, PlacementRooms } from './placement-desk.ts';
+import {
+  claimsOfOthers,
+  type PlacementPolicy,
+  type Placing,
+  runningOn,
+  sharesOf,
+} from './placement-policy.ts';
+import { demandOfWork, type ReadyWork, readyWork } from './ready-work.ts';
 import type { ShardLeader } from './shard-leader.ts';
+import { spreadCounts } from './spread-counts.ts';
+import { TakenShares } from './taken-shares.ts';
 
 /** Least time between two plans: events in between are taken together. */
 const paceMs = 3;
@@ -40,13 +56,17 @@ interface Known {
   refusals: number;
   reserved: Resources;
   reservedCount: number;
+  /** The same of what the node keeps for reservations. */
+  readonly taken: TakenShares;
 }
 
 interface Reservation {
   readonly shard: number;
   readonly node: NodeId;
-  readonly request: Resources;
+  readonly demand: Demand;
 }
+
+const noDemand: AdvertisedDemand = { urgent: 0, others: 0, claims: [] };
 
 export class Scheduler implements PlacementDesk {
   readonly #clock: Clock;
@@ -54,17 +74,25 @@ export class Scheduler implements PlacementDesk {
   readonly #log: Log;
   readonly #send: (node: NodeId, message: ToWorker, encode: () => Uint8Array) => void;
   readonly #connected: (node: NodeId) => boolean;
+  readonly #policy: PlacementPolicy;
+  readonly hostOf: (node: NodeId) => string;
   readonly #known = new Map<NodeId, Known>();
   readonly #leaders = new Map<number, ShardLeader>();
+  readonly #leadsSince = new WeakMap<ShardLeader, number>();
   /** Placements that no worker has answered yet, by task. */
   readonly #reservations = new Map<TaskId, Reservation>();
   /** Tasks whose assignment is on its way through the log. */
-  readonly #placing = new Set<TaskId>();
+  readonly #placing = new Map<TaskId, Placing>();
+  /** By key of a demand, or of a lane of it. */
   readonly #blocked = new Map<string, WaitingReason>();
+  #claims: readonly Claim[] = [];
+  #demand: AdvertisedDemand = noDemand;
   #planned = false;
   #lastPlanMs = -1_000;
   #planMs = 0;
   #stopped = false;
+  /** What tenants may still start; given once there is one. */
+  rooms: PlacementRooms | undefined;
   badAdverts = 0;
   plans = 0;
 
@@ -74,12 +102,16 @@ export class Scheduler implements PlacementDesk {
     readonly log: Log;
     readonly send: (node: NodeId, message: ToWorker, encode: () => Uint8Array) => void;
     readonly connected: (node: NodeId) => boolean;
+    readonly policy: PlacementPolicy;
+    readonly hostOf: (node: NodeId) => string;
   }) {
     this.#clock = deps.clock;
     this.#random = deps.random;
     this.#log = deps.log;
     this.#send = deps.send;
     this.#connected = deps.connected;
+    this.#policy = deps.policy;
+    this.hostOf = deps.hostOf;
   }
 
   toWorker(node: NodeId, message: ToWorker, encode: () => Uint8Array): void {
@@ -87,16 +119,26 @@ export class Scheduler implements PlacementDesk {
   }
 
   addLeader(leader: ShardLeader): void {
+    this.#leadsSince.set(leader, this.#clock.nowMs());
     this.#leaders.set(leader.shard, leader);
     this.wake();
   }
 
   dropLeader(shard: number): void {
     this.#leaders.delete(shard);
+    if (this.#leaders.size === 0) {
+      this.#claims = [];
+      this.#demand = noDemand;
+    }
     // Nothing more will be heard here of its placements.
     for (const [taskId, reservation] of this.#reservations) {
       if (reservation.shard === shard) this.answered(taskId);
     }
+  }
+
+  /** On the monotonic clock: since when this node leads the shard. */
+  leadsSinceMs(leader: ShardLeader): number {
+    return this.#leadsSince.get(leader) ?? this.#clock.nowMs();
   }
 
   leader(shard: number): ShardLeader | undefined {
@@ -135,6 +177,7 @@ export class Scheduler implements PlacementDesk {
         refusals: 0,
         reserved: noResources,
         reservedCount: 0,
+        taken: new TakenShares(),
       });
     } else {
       const before = known.advertisement;
@@ -164,12 +207,21 @@ export class Scheduler implements PlacementDesk {
         ageMs,
         reserved: known.reserved,
         reservedCount: known.reservedCount,
+        shares: known.taken.left(known.advertisement.shares),
         coolDownUntilMs: known.coolDownUntilMs,
       });
     }
     return views.sort((left, right) =>
       left.advertisement.node < right.advertisement.node ? -1 : 1,
     );
+  }
+
+  /**
+   * Views of the nodes that a plan counts on. What is placed on a node that just died waits for the
+   * end of its lease: a closed connection tells sooner than an advertisement that grows old.
+   */
+  placeable(views = this.views()): NodeView[] {
+    return views.filter(view => this.#connected(view.advertisement.node));
   }
 
   /**
@@ -184,8 +236,12 @@ export class Scheduler implements PlacementDesk {
     this.#reservations.delete(taskId);
     const known = this.#known.get(reservation.node);
     if (known === undefined) return;
-    known.reserved = subtractResources(known.reserved, reservation.request);
-    known.reservedCount--;
+    const { demand } = reservation;
+    if (demand.reservation) known.taken.give(demand.reservation, demand.request);
+    else {
+      known.reserved = subtractResources(known.reserved, demand.request);
+      known.reservedCount--;
+    }
     this.wake();
   }
 
@@ -196,26 +252,35 @@ export class Scheduler implements PlacementDesk {
 
   refused(node: NodeId, why: Refusal): void {
     const known = this.#known.get(node);
-    // What waited too long says nothing against the next one, which may find room at once.
-    if (known === undefined || why === 'waitedTooLong') return;
+    // What waited too long says nothing against the next one, which may find room at once; what was
+    // paused says nothing at all.
+    if (known === undefined || why === 'waitedTooLong' || why === 'paused') return;
     // Draining and a new supervisor are told by the next advertisement; until then, ask seldom.
     known.refusals += why === 'noRoom' ? 1 : 3;
     const pauseMs = coolDownMs(known.refusals, this.#random.uint32());
     known.coolDownUntilMs = this.#clock.nowMs() + pauseMs;
   }
 
-  #reserve(shard: number, taskId: TaskId, node: NodeId, request: Resources): void {
+  #reserve(shard: number, taskId: TaskId, node: NodeId, demand: Demand): void {
     const known = this.#known.get(node);
     if (known === undefined) return;
     this.answered(taskId);
-    this.#reservations.set(taskId, { shard, node, request });
-    known.reserved = addResources(known.reserved, request);
-    known.reservedCount++;
+    this.#reservations.set(taskId, { shard, node, demand });
+    if (demand.reservation) known.taken.take(demand.reservation, demand.request);
+    else {
+      known.reserved = addResources(known.reserved, demand.request);
+      known.reservedCount++;
+    }
   }
 
-  /** Why a ready task of this demand was not placed at the last plan. */
-  reasonFor(demand: Demand): WaitingReason {
-    return this.#blocked.get(demand.key) ?? 'Queued';
+  /** Why a ready task of this lane was not placed at the last plan. */
+  reasonFor(lane: Lane): WaitingReason {
+    return this.#blocked.get(lane.key) ?? this.#blocked.get(lane.demand.key) ?? 'Queued';
+  }
+
+  /** What the other leaders are told of the tasks that wait here. */
+  get demand(): AdvertisedDemand {
+    return this.#demand;
   }
 
   wake(): void {
@@ -234,118 +299,81 @@ export class Scheduler implements PlacementDesk {
   #plan(): void {
     const nowMs = this.#clock.nowMs();
     this.#lastPlanMs = nowMs;
-    const { batches, shardOf, again } = this.#collect();
+    const { batches: ready, shardOf, againInMs: again } = this.#collect();
+    const batches = this.rooms?.trim(ready, this.#placing) ?? ready;
+    this.#demand = demandOfWork(batches, this.#clock.wallMs());
     if (batches.length === 0) {
       this.#blocked.clear();
+      this.#claims = [];
       if (again !== undefined) this.#wakeIn(again);
       return;
     }
     this.plans++;
-    const result = plan({
-      batches,
-      // What is placed on a node that just died waits for the end of its lease: a closed connection
-      // tells sooner than an advertisement that grows old.
-      nodes: this.views().filter(view => this.#connected(view.advertisement.node)),
-      nowMs,
-      stateNowMs: this.#clock.wallMs(),
-      maxPlacements: placementsMax,
-      seed: this.#random.uint32(),
-    });
+    const result = this.#planFor(batches, nowMs);
     this.#blocked.clear();
-    for (const { demand, reason } of result.blocked) this.#blocked.set(demand.key, reason);
-    const byShard = new Map<
-      ShardLeader,
-      { taskId: TaskId; node: NodeId; nodeName: string; incarnation: string }[]
-    >();
-    for (const placement of result.placements) {
-      const leader = shardOf.get(placement.taskId);
-      if (leader === undefined) continue;
-      const { taskId, node, nodeName, incarnation } = placement;
-      this.#placing.add(taskId);
-      this.#reserve(leader.shard, taskId, node, placement.demand.request);
-      const items = byShard.get(leader);
-      if (items === undefined) byShard.set(leader, [{ taskId, node, nodeName, incarnation }]);
-      else items.push({ taskId, node, nodeName, incarnation });
+    for (const { demand, lane, reason } of result.blocked) {
+      this.#blocked.set(lane?.key ?? demand.key, reason);
     }
-    for (const [leader, items] of byShard) this.#assign(leader, items);
+    this.#claims = result.claims;
+    this.#demand = { ...this.#demand, claims: result.claims };
+    for (const { taskId, tenant, node, demand } of result.placements) {
+      const leader = shardOf.get(taskId);
+      if (leader === undefined) continue;
+      this.#placing.set(taskId, { tenant, node, demand });
+      this.#reserve(leader.shard, taskId, node, demand);
+    }
+    propose(result.placements, shardOf, this.#log, (tasks, holds) => {
+      for (const { taskId } of tasks) {
+        this.#placing.delete(taskId);
+        if (!holds) this.answered(taskId);
+      }
+    });
     if (result.placements.length >= placementsMax) this.wake();
     else if (result.blocked.length > 0) this.#wakeIn(idlePaceMs);
     else if (again !== undefined) this.#wakeIn(again);
   }
 
-  #assign(
-    leader: ShardLeader,
-    items: { taskId: TaskId; node: NodeId; nodeName: string; incarnation: string }[],
-  ): void {
-    leader.assign(items).then(
-      replies => {
-        replies.forEach((reply, position) => {
-          const { taskId } = items[position]!;
-          this.#placing.delete(taskId);
-          if (!reply.ok) this.answered(taskId);
-        });
-      },
-      (error: unknown) => {
-        this.#log.debug('an assignment was not recorded', {
-          shard: leader.shard,
-          why: String(error),
-        });
-        for (const { taskId } of items) {
-          this.#placing.delete(taskId);
-          this.answered(taskId);
-        }
-      },
-    );
+  #planFor(batches: readonly ReadyBatch[], nowMs: number): Plan {
+    const leaders = this.#leaders;
+    const wallMs = this.#clock.wallMs();
+    const views = this.views();
+    return plan({
+      batches,
+      nodes: this.placeable(views),
+      nowMs,
+      stateNowMs: wallMs,
+      spread: spreadCounts(batches, leaders.values(), this.#placing.values()),
+      maxPlacements: placementsMax,
+      seed: this.#random.uint32(),
+      shareOf: sharesOf(leaders.values(), this.#placing.values(), this.#policy),
+      foreignClaims: claimsOfOthers(views, this.#policy.self),
+      claimsBefore: this.#claims,
+      running: node => runningOn(leaders.values(), node, wallMs),
+      offPeakLoadMax: this.#policy.offPeakLoadMax(),
+    });
   }
 
-  /** Ready tasks of all shards led here, those of one demand together, oldest first. */
-  #collect(): {
-    batches: ReadyBatch[];
-    shardOf: Map<TaskId, ShardLeader>;
-    again: number | undefined;
-  } {
-    const shardOf = new Map<TaskId, ShardLeader>();
-    const merged = new Map<string, { demand: Demand; tasks: ReadyTask[]; count: number }>();
-    const wallMs = this.#clock.wallMs();
-    let again: number | undefined;
+  /** Ready tasks of all shards led here, at most the top K of each lane. */
+  #collect(): ReadyWork {
     const perShard = Math.max(1, Math.ceil((2 * this.#room()) / Math.max(1, this.#leaders.size)));
-    let smallestCpu = Number.MAX_SAFE_INTEGER;
-    for (const leader of this.#leaders.values()) {
-      if (!leader.replica.leading) continue;
-      const { machine } = leader;
-      for (const batch of machine.readyBatches(perShard, wallMs)) {
-        const entry = merged.get(batch.demand.key) ?? { demand: batch.demand, tasks: [], count: 0 };
-        merged.set(batch.demand.key, entry);
-        smallestCpu = Math.min(smallestCpu, batch.demand.request.cpuMilli);
-        entry.count += batch.count;
-        for (const task of batch.tasks) {
-          if (this.#placing.has(task.id)) continue;
-          entry.tasks.push(task);
-          shardOf.set(task.id, leader);
-        }
-      }
-      const nextMs = machine.nextReadyAtMs();
-      if (nextMs !== undefined) {
-        const inMs = Math.max(1, nextMs - wallMs);
-        again = again === undefined ? inMs : Math.min(again, inMs);
-      }
-    }
-    this.#smallestCpu = Math.max(10, smallestCpu === Number.MAX_SAFE_INTEGER ? 100 : smallestCpu);
-    const batches = [...merged.values()].filter(entry => entry.tasks.length > 0);
-    for (const batch of batches) {
-      batch.tasks.sort(
-        (left, right) => left.readySinceMs - right.readySinceMs || (left.id < right.id ? -1 : 1),
-      );
-    }
-    return { batches, shardOf, again };
+    const work = readyWork(this.#leaders.values(), {
+      perShard,
+      wallMs: this.#clock.wallMs(),
+      isPlacing: id => this.#placing.has(id),
+    });
+    this.#smallestCpu = Math.max(10, work.smallestCpu ?? 100);
+    return work;
   }
 
   /** About how many tasks could be placed now: the K of the top K that are offered. */
   #room(): number {
     let room = 0;
-    for (const { advertisement, reserved, reservedCount } of this.#known.values()) {
+    for (const { advertisement, reserved, reservedCount, taken } of this.#known.values()) {
       const free = advertisement.free.cpuMilli - reserved.cpuMilli;
       room += Math.max(0, Math.floor(free / this.#smallestCpu));
+      for (const { left } of taken.left(advertisement.shares) ?? []) {
+        room += Math.max(0, Math.floor(left.cpuMilli / this.#smallestCpu));
+      }
       room += Math.max(0, advertisement.queueRoom - reservedCount);
     }
     return Math.min(room, placementsMax);

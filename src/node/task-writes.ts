@@ -1,79 +1,78 @@
 /**
- * Submits and cancels: routed to the leader of each task's shard and repeated there, with the same
+ * Submits and changes: routed to the leader of each task's shard and repeated there, with the same
  * IDs, until the answer is known or the time is up. Repeating is safe: apply knows a task by its
  * ID.
  */
-import { DecodeError } from '../model/bytes.ts';
-import type { Actor, ItemReply, ShardCommand } from '../model/command.ts';
+import type { Actor, ItemReply } from '../model/command.ts';
 import { type ErrorCode, TschedError } from '../model/errors.ts';
 import { type ShardId, slotOfId, type TaskId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
-import type { Resources, Tier } from '../model/resources.ts';
 import { keySlot, type SlotTable } from '../model/slots.ts';
 import type { TaskSpec } from '../model/spec.ts';
-import { neverFits } from '../placement/explain.ts';
-import type { SubmitReply, SubmitRequest } from '../ports/node-api.ts';
+import { isTaskChange, type TaskChangeKind, type TaskRequest } from '../model/task-change.ts';
+import { type NodeTotals, neverFits } from '../placement/explain.ts';
+import type { PlannedTask } from '../ports/control-api.ts';
+import type { SubmitRequest } from '../ports/node-api.ts';
+import type { SubmitReply } from '../ports/submit-reply.ts';
+import { demandOf } from '../shard/memory/traits.ts';
+import { isTenantPaused, pausesIn } from './attempt-wishes.ts';
 import type { NodeContext } from './context.ts';
-import {
-  decodeForwarded,
-  decodeReplies,
-  encodeCancel,
-  encodeReplies,
-  encodeSubmit,
-} from './forwarded.ts';
+import { encodeChange, encodeSubmit } from './forwarded.ts';
 import type { IdDraw } from './id-draw.ts';
+import { type PlanQuestion, planTasks } from './plan-tasks.ts';
+import type { Admission } from './reservations.ts';
 import type { Scheduler } from './scheduler.ts';
+import type { ShardLeaders } from './shard-leaders.ts';
 import {
   type Encoded,
   encodeWithDigest,
   inParts,
   type Routed,
   refuseUnreadable,
+  submitAt,
   toBatch,
+  tooNewFor,
 } from './submit-parts.ts';
-import { within } from './within.ts';
+import { failureOf, notTried, refusalOf, toReply } from './submit-replies.ts';
 
-/** A cluster without a majority has to say so within 5 s, the start of the CLI included. */
-const writeTimeoutMs = 4_200;
-const repeatMs = 40;
-/** `forbidden`: the node asked has not heard yet that this one is a member. */
-const passing: readonly ErrorCode[] = ['notLeader', 'nodeUnreachable', 'starting', 'forbidden'];
+/** Why a task can never run. */
+interface Unfit {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
 
 export class TaskWrites {
   readonly #context: NodeContext;
-  readonly #scheduler: Scheduler;
+  readonly #scheduler: Pick<Scheduler, 'rooms' | 'placeable'>;
   readonly #draw: IdDraw;
   readonly #table: () => SlotTable;
   /** Every node that may run tasks, for telling `neverFits`. */
-  readonly #totals: () => readonly {
-    tier: Tier;
-    total: Resources;
-    labels: readonly (readonly [string, string])[];
-  }[];
+  readonly #totals: () => readonly NodeTotals[];
+  /** Of a task that names a reservation. */
+  readonly #admit: (spec: TaskSpec) => Admission;
   readonly #inFlightMax: number;
+  readonly #leaders: ShardLeaders;
   #inFlight = 0;
-  /** Requests of other nodes that wait for consensus here. */
-  #forwardedBytes = 0;
 
   constructor(deps: {
     readonly context: NodeContext;
-    readonly scheduler: Scheduler;
+    readonly scheduler: Pick<Scheduler, 'rooms' | 'placeable'>;
+    readonly leaders: ShardLeaders;
     readonly draw: IdDraw;
     readonly table: () => SlotTable;
-    readonly totals: () => readonly {
-      tier: Tier;
-      total: Resources;
-      labels: readonly (readonly [string, string])[];
-    }[];
+    readonly totals: () => readonly NodeTotals[];
+    readonly admit: (spec: TaskSpec) => Admission;
     /** Less than `limits.submitsInFlightMax`, for a small machine. */
     readonly inFlightMax?: number | undefined;
   }) {
     this.#inFlightMax = deps.inFlightMax ?? limits.submitsInFlightMax;
     this.#context = deps.context;
     this.#scheduler = deps.scheduler;
+    this.#leaders = deps.leaders;
     this.#draw = deps.draw;
     this.#table = deps.table;
     this.#totals = deps.totals;
+    this.#admit = deps.admit;
     this.#serve();
   }
 
@@ -89,15 +88,27 @@ export class TaskWrites {
   }
 
   async submit(requests: readonly SubmitRequest[], actor: Actor): Promise<SubmitReply[]> {
-    if (this.#inFlight + requests.length > this.#inFlightMax) {
-      const refusal = refusalOf('overloaded', 'too many submits wait for consensus here', 500);
-      return requests.map(() => refusal);
+    return await this.bounded(
+      requests.length,
+      () => this.#submit(requests, actor),
+      refusal => requests.map(() => refusal),
+    );
+  }
+
+  /** Submits so many tasks, unless too many are under way already. */
+  async bounded<Reply>(
+    count: number,
+    submit: () => Promise<Reply>,
+    refused: (refusal: SubmitReply) => Reply,
+  ): Promise<Reply> {
+    if (this.#inFlight + count > this.#inFlightMax) {
+      return refused(refusalOf('overloaded', 'too many submits wait for consensus here', 500));
     }
-    this.#inFlight += requests.length;
+    this.#inFlight += count;
     try {
-      return await this.#submit(requests, actor);
+      return await submit();
     } finally {
-      this.#inFlight -= requests.length;
+      this.#inFlight -= count;
     }
   }
 
@@ -105,14 +116,14 @@ export class TaskWrites {
     const replies: SubmitReply[] = new Array(requests.length);
     const byShard = new Map<ShardId, Routed[]>();
     const encoded = new Map<TaskSpec, Encoded>();
-    const fits = new Map<TaskSpec, string | undefined>();
+    const fits = new Map<TaskSpec, Unfit | undefined>();
     for (let position = 0; position < requests.length; position++) {
       const request = requests[position]!;
       const { spec } = request;
-      if (!fits.has(spec)) fits.set(spec, this.#unfit(spec));
+      if (!fits.has(spec)) fits.set(spec, this.unfit(spec));
       const unfit = fits.get(spec);
       if (unfit !== undefined) {
-        replies[position] = refusalOf('neverFits', unfit);
+        replies[position] = refusalOf(unfit.code, unfit.message);
         continue;
       }
       const id = request.id ?? this.#drawId(spec);
@@ -129,6 +140,11 @@ export class TaskWrites {
         bytes = encodeWithDigest(spec);
         encoded.set(spec, bytes);
       }
+      const tooNew = tooNewFor(bytes.bytes, this.#context.clusterVersion());
+      if (tooNew !== undefined) {
+        replies[position] = refusalOf('notYet', tooNew);
+        continue;
+      }
       const shard = this.shardOf(id);
       const routed = { position, id, spec: bytes, request };
       const items = byShard.get(shard);
@@ -141,14 +157,36 @@ export class TaskWrites {
     return replies;
   }
 
-  #unfit(spec: TaskSpec): string | undefined {
-    const totals = this.#totals();
+  /** What would become of tasks, but those of a `refusal`; nothing is submitted. */
+  plan(tasks: PlanQuestion['tasks'], refusal: PlanQuestion['refusal']): PlannedTask[] {
+    const { clock, random } = this.#context;
+    const pauses = pausesIn(this.#context);
+    return planTasks({
+      tasks,
+      refusal: spec => this.unfit(spec) ?? refusal(spec),
+      heldBack: tenant => {
+        if (isTenantPaused(pauses, tenant)) return 'Paused';
+        return this.#scheduler.rooms?.holdsBack(tenant) === true ? 'Quota' : undefined;
+      },
+      views: this.#scheduler.placeable(),
+      nowMs: clock.nowMs(),
+      wallMs: clock.wallMs(),
+      seed: random.uint32(),
+    });
+  }
+
+  /**
+   * Why no node could ever run it; one that is to be held all the same is looked at only for the
+   * reservation that it names.
+   */
+  unfit(spec: TaskSpec): Unfit | undefined {
+    const admission = spec.reservation === undefined ? undefined : this.#admit(spec);
+    if (admission?.ok === false) return admission;
+    if (spec.holdIfUnfit === true) return undefined;
+    const totals = admission?.nodes ?? this.#totals();
     if (totals.length === 0) return undefined;
-    const verdict = neverFits(
-      { key: '', tier: spec.tier, request: spec.request, require: spec.require },
-      totals,
-    );
-    return verdict.fits ? undefined : verdict.message;
+    const verdict = neverFits(demandOf(spec), totals);
+    return verdict.fits ? undefined : { code: 'neverFits', message: verdict.message };
   }
 
   #drawId(spec: TaskSpec): TaskId | undefined {
@@ -172,9 +210,9 @@ export class TaskWrites {
       const batch = toBatch(part);
       let results: readonly ItemReply[];
       try {
-        results = await this.#atLeader(
+        results = await this.#leaders.ask(
           shard,
-          leader => leader.submit(batch, actor),
+          leader => submitAt(leader, batch, actor),
           () => ({ method: 'submit', payload: encodeSubmit(shard, batch, actor) }),
         );
       } catch (error) {
@@ -191,7 +229,23 @@ export class TaskWrites {
     }
   }
 
-  async cancel(ids: readonly TaskId[], reason: string, actor: Actor): Promise<SubmitReply[]> {
+  /** What somebody asks of tasks, whichever shards they are in; replies in their order. */
+  change(ids: readonly TaskId[], asked: TaskRequest, actor: Actor): Promise<SubmitReply[]> {
+    return this.perShard(ids, (shard, mine) => {
+      const change = { ...asked, items: mine.map(taskId => ({ taskId })) };
+      return this.#leaders.ask(
+        shard,
+        leader => leader.change(change, actor),
+        () => ({ method: methodOf(change.kind), payload: encodeChange(shard, change, actor) }),
+      );
+    });
+  }
+
+  /** Asks every shard of the tasks once; replies in the order of the tasks. */
+  async perShard(
+    ids: readonly TaskId[],
+    ask: (shard: ShardId, ids: readonly TaskId[]) => Promise<readonly ItemReply[]>,
+  ): Promise<SubmitReply[]> {
     const replies: SubmitReply[] = new Array(ids.length);
     const byShard = new Map<ShardId, number[]>();
     ids.forEach((id, position) => {
@@ -202,11 +256,7 @@ export class TaskWrites {
       [...byShard].map(async ([shard, positions]) => {
         const mine = positions.map(position => ids[position]!);
         try {
-          const results = await this.#atLeader(
-            shard,
-            leader => leader.cancel(mine, reason, actor),
-            () => ({ method: 'cancel', payload: encodeCancel(shard, mine, reason, actor) }),
-          );
+          const results = await ask(shard, mine);
           positions.forEach((position, place) => {
             replies[position] = toReply(results[place], shard, ids[position]!);
           });
@@ -218,128 +268,27 @@ export class TaskWrites {
     return replies;
   }
 
-  /** Runs `here` where this node leads the shard, else asks the leader, until the time is up. */
-  async #atLeader(
-    shard: ShardId,
-    here: (leader: NonNullable<ReturnType<Scheduler['leader']>>) => Promise<readonly ItemReply[]>,
-    there: () => { readonly method: string; readonly payload: Uint8Array },
-  ): Promise<readonly ItemReply[]> {
-    const { clock, peers, nodeId } = this.#context;
-    const deadlineMs = clock.nowMs() + writeTimeoutMs;
-    let unknown = false;
-    let request: ReturnType<typeof there> | undefined;
-    const late = (): TschedError =>
-      new TschedError('outcomeUnknown', `shard ${shard} did not confirm in time`);
-    for (;;) {
-      const leftMs = deadlineMs - clock.nowMs();
-      if (leftMs <= 0) {
-        if (unknown) throw late();
-        throw new TschedError('noQuorum', `shard ${shard} has no leader that can be reached`, {
-          retryAfterMs: 1_000,
-        });
-      }
-      const leaderNode = this.#context.leaderOf(shard);
-      try {
-        if (leaderNode === nodeId) {
-          const leader = this.#scheduler.leader(shard);
-          if (leader?.replica.leading === true)
-            return await within(clock, here(leader), leftMs, late);
-        } else if (leaderNode !== undefined) {
-          // Encoded once, however often it is sent.
-          const { method, payload } = (request ??= there());
-          return decodeReplies(
-            await peers.request(leaderNode, method, payload, Math.min(leftMs, 2_500)),
-          );
-        }
-      } catch (error) {
-        const code = codeOf(error);
-        if (code === 'outcomeUnknown') unknown = true;
-        // An earlier attempt may have been taken: no refusal of a later one is the last word then.
-        else if (!unknown && !passing.includes(code)) throw error;
-      }
-      await new Promise<void>(resolve => clock.after(repeatMs, resolve));
-    }
-  }
-
   /** What other nodes forward to this one. */
   #serve(): void {
     const { peers } = this.#context;
     peers.handle('submit', (_from, payload) =>
-      this.#forwarded(payload, async (shard, command) => {
+      this.#leaders.forwarded(payload, async (shard, command) => {
         if (command.kind !== 'submit') throw new TschedError('badRequest', 'not a submit');
-        const leader = this.#leading(shard);
-        refuseUnreadable(command);
-        return await leader.submit(command, command.actor);
+        const leader = this.#leaders.leading(shard);
+        refuseUnreadable(command, this.#context.clusterVersion());
+        return await submitAt(leader, command, command.actor);
       }),
     );
-    peers.handle('cancel', (_from, payload) =>
-      this.#forwarded(payload, async (shard, command) => {
-        if (command.kind !== 'cancel') throw new TschedError('badRequest', 'not a cancel');
-        const ids = command.items.map(item => item.taskId);
-        return await this.#leading(shard).cancel(ids, command.reason, command.actor);
-      }),
-    );
-  }
-
-  async #forwarded(
-    payload: Uint8Array,
-    run: (shard: ShardId, command: ShardCommand) => Promise<readonly ItemReply[]>,
-  ): Promise<Uint8Array> {
-    const bytes = payload.length;
-    if (this.#forwardedBytes + bytes > limits.forwardedBytesInFlightMax) {
-      throw new TschedError('overloaded', 'too much of other nodes waits for consensus here');
-    }
-    this.#forwardedBytes += bytes;
-    try {
-      const { shard, command } = decodeForwarded(payload);
-      return encodeReplies(await run(shard, command));
-    } finally {
-      this.#forwardedBytes -= bytes;
+    for (const method of ['cancel', 'change']) {
+      peers.handle(method, (_from, payload) =>
+        this.#leaders.forwarded(payload, async (shard, command) => {
+          if (!isTaskChange(command)) throw new TschedError('badRequest', 'not a change');
+          return await this.#leaders.leading(shard).change(command, command.actor);
+        }),
+      );
     }
   }
-
-  #leading(shard: ShardId): NonNullable<ReturnType<Scheduler['leader']>> {
-    const leader = this.#scheduler.leader(shard);
-    if (leader?.replica.leading !== true) {
-      throw new TschedError('notLeader', `this node does not lead shard ${shard}`);
-    }
-    return leader;
-  }
 }
 
-function codeOf(error: unknown): ErrorCode {
-  if (error instanceof TschedError) return error.code;
-  // An answer came, but not one that can be read.
-  if (error instanceof DecodeError) return 'outcomeUnknown';
-  throw error;
-}
-
-function refusalOf(code: ErrorCode, message: string, retryAfterMs?: number): SubmitReply {
-  return { ok: false, code, message, retryAfterMs };
-}
-
-const notTried = (shard: ShardId, id: TaskId): SubmitReply => ({
-  ok: false,
-  id,
-  code: 'noQuorum',
-  message: `shard ${shard} did not take what came before this in the same request`,
-  retryAfterMs: 1_000,
-});
-
-function failureOf(error: unknown, id: TaskId): SubmitReply & { readonly ok: false } {
-  if (!(error instanceof TschedError)) throw error;
-  return {
-    ok: false,
-    id,
-    code: error.code,
-    message: error.message,
-    retryAfterMs: error.detail.retryAfterMs,
-  };
-}
-
-function toReply(result: ItemReply | undefined, shard: ShardId, id: TaskId): SubmitReply {
-  if (result === undefined) return { ok: false, id, code: 'internal', message: 'no reply' };
-  return result.ok
-    ? { ok: true, id: result.taskId, shard, repeated: result.repeated }
-    : { ok: false, id, code: result.code, message: result.message };
-}
+/** Nodes of the program before know the one; the others go only where all know them. */
+const methodOf = (kind: TaskChangeKind): string => (kind === 'cancel' ? 'cancel' : 'change');

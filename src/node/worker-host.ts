@@ -2,26 +2,37 @@
  * The worker of this node: turns what its pure reactor asks for into calls of the runner and
  * messages to the shards' leaders, and feeds it what comes back.
  */
-import type { Advertisement } from '../model/advertisement.ts';
+import type { AdvertisedDemand, Advertisement } from '../model/advertisement.ts';
 import { encodeAdvertisement } from '../model/advertisement.ts';
 import { attemptOf } from '../model/attempt.ts';
 import type { NodeId, ShardId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
-import type { Resources, Tier } from '../model/resources.ts';
+import type { PortRange, Resources, Tier } from '../model/resources.ts';
 import { encodeFromWorker, type FromWorker, type ToWorker } from '../model/worker-protocol.ts';
 import type { AttemptOrder, Runner, RunnerHello } from '../ports/runner.ts';
 import type { Launch, WorkerAction } from '../worker/action.ts';
 import { WorkerReactor } from '../worker/reactor.ts';
+import type { NodeShare } from '../worker/shares.ts';
 import type { NodeContext } from './context.ts';
+import type { NodeSettings } from './node-parts.ts';
 
 const reactorTickMs = 100;
 
 export interface WorkerSettings {
   readonly tier: Tier;
   readonly total: Resources;
+  readonly ports?: PortRange | undefined;
   readonly labels: readonly (readonly [string, string])[];
   readonly prefetchMax: number;
   readonly runningMax: number;
+}
+
+/** What a node says of itself that is not the worker's. */
+interface NodeSide {
+  readonly leads: readonly number[];
+  readonly demand: AdvertisedDemand | undefined;
+  readonly httpAddress: string;
+  readonly registryIndex: number;
 }
 
 export class WorkerHost {
@@ -31,17 +42,15 @@ export class WorkerHost {
   readonly #reactor: WorkerReactor;
   readonly #deliverHere: (from: NodeId, message: FromWorker) => void;
   /** The node's side of the advertisement: what it leads and where it listens. */
-  readonly #describe: () => {
-    leads: readonly number[];
-    httpAddress: string;
-    registryIndex: number;
-  };
+  readonly #describe: () => NodeSide;
   #sequence = 0;
   #boot = 0;
   #hello: RunnerHello | undefined;
   #advertised: { bytes: Uint8Array; version: number } | undefined;
   #version = 0;
   readonly #toldPeers = new Map<NodeId, number>();
+  readonly #shares: () => readonly NodeShare[];
+  #kept: readonly NodeShare[] = [];
   #changed: (advertisement: Advertisement) => void;
   #stopped = false;
   #cancelTick: () => void = () => undefined;
@@ -51,11 +60,9 @@ export class WorkerHost {
     readonly runner: Runner;
     readonly settings: WorkerSettings;
     readonly deliverHere: (from: NodeId, message: FromWorker) => void;
-    readonly describe: () => {
-      leads: readonly number[];
-      httpAddress: string;
-      registryIndex: number;
-    };
+    readonly describe: () => NodeSide;
+    /** What this node keeps for reservations now; the same list while nothing has changed. */
+    readonly shares: () => readonly NodeShare[];
     /** Called with a new advertisement whenever the free resources changed. */
     readonly changed: (advertisement: Advertisement) => void;
   }) {
@@ -64,10 +71,12 @@ export class WorkerHost {
     this.#settings = options.settings;
     this.#deliverHere = options.deliverHere;
     this.#describe = options.describe;
+    this.#shares = options.shares;
     this.#changed = options.changed;
     this.#reactor = new WorkerReactor({
       node: options.context.nodeId,
       total: options.settings.total,
+      ports: options.settings.ports,
       prefetchMax: options.settings.prefetchMax,
       runningMax: options.settings.runningMax,
     });
@@ -79,6 +88,7 @@ export class WorkerHost {
     this.#hello = await this.#runner.start({
       onStarted: (key, startedAtMs) =>
         this.#perform(this.#reactor.onStarted(key, startedAtMs, clock.bootMs())),
+      onControlled: (key, control) => this.#perform(this.#reactor.onControlled(key, control)),
       onEnded: (key, outcome) => this.#perform(this.#reactor.onEnded(key, outcome, clock.bootMs())),
       onSupervisor: hello => {
         this.#hello = hello;
@@ -88,10 +98,19 @@ export class WorkerHost {
     this.#perform(this.#reactor.onHello(this.#hello));
     const tick = (): void => {
       if (this.#stopped) return;
+      this.#keepShares();
       this.#perform(this.#reactor.tick(clock.bootMs()));
       this.#cancelTick = clock.after(reactorTickMs, tick);
     };
     tick();
+  }
+
+  #keepShares(): void {
+    const shares = this.#shares();
+    if (shares === this.#kept) return;
+    this.#kept = shares;
+    this.#perform(this.#reactor.keep(shares));
+    this.#tellAll();
   }
 
   get isolation(): Readonly<Record<string, string>> {
@@ -117,8 +136,12 @@ export class WorkerHost {
     const changed = this.#reactor.draining !== on;
     const actions = this.#reactor.drain(on, endRunning);
     this.#perform(actions);
-    if (!changed || actions.length > 0 || this.#stopped) return;
-    // Nothing to do is to be told too: others place by it.
+    if (changed && actions.length === 0) this.#tellAll();
+  }
+
+  /** Nothing to do is to be told too: others place by it. */
+  #tellAll(): void {
+    if (this.#stopped) return;
     this.#version++;
     this.#advertised = undefined;
     this.#changed(this.advertisement());
@@ -132,13 +155,16 @@ export class WorkerHost {
     for (const action of actions) {
       switch (action.kind) {
         case 'send':
-          this.#send(action.shard, action.message);
+          this.#send(action.shard, readableIn(this.#context.clusterVersion(), action.message));
           break;
         case 'launch':
           launches.push(action.launch);
           break;
         case 'end':
           this.#runner.end(action.key, action.outcomeKind);
+          break;
+        case 'control':
+          this.#runner.control(action.key, action.control);
           break;
         case 'renewRunner':
           this.#runner.renew(action.shards);
@@ -153,7 +179,8 @@ export class WorkerHost {
     this.#changed(this.advertisement());
   }
 
-  #send(shard: ShardId, message: FromWorker): void {
+  #send(shard: ShardId, told: FromWorker): void {
+    const message = this.#readable(told);
     const leader = this.#context.leaderOf(shard);
     // Without a known leader it is dropped: the reactor repeats what matters.
     if (leader === undefined) return;
@@ -170,6 +197,12 @@ export class WorkerHost {
     this.#context.peers.to(leader).fromWorker(encodeFromWorker(message));
   }
 
+  /** Leaders of older programs do not read `noPorts`, nor do replicas what they would log. */
+  #readable(message: FromWorker): FromWorker {
+    const isNew = message.kind === 'refused' && message.why === 'noPorts';
+    return isNew && this.#context.clusterVersion() < 3 ? { ...message, why: 'noRoom' } : message;
+  }
+
   #order(launch: Launch): AttemptOrder {
     const { spec } = launch;
     const env: Record<string, string> = {
@@ -182,7 +215,13 @@ export class WorkerHost {
     env['TSCHED_FENCE'] = String(launch.fence);
     env['TSCHED_NODE'] = this.#context.nodeName;
     env['TSCHED_RUN'] = String(launch.run);
+    Object.assign(env, portVariables(launch.ports));
     if (launch.arrayIndex !== undefined) env['TSCHED_ARRAY_INDEX'] = String(launch.arrayIndex);
+    if (spec.gang !== undefined) {
+      env['TSCHED_GANG_SIZE'] = String(spec.gang);
+      env['TSCHED_GANG_RANK'] = String(launch.arrayIndex ?? 0);
+      env['TSCHED_GANG_PEERS'] = (launch.peers ?? []).join(',');
+    }
     return {
       key: launch.key,
       shard: launch.shard,
@@ -194,15 +233,19 @@ export class WorkerHost {
       cwd: spec.cwd,
       limit: spec.limit,
       request: spec.request,
+      ports: launch.ports,
       capMs: spec.capMs,
       graceMs: spec.graceMs,
       leaseMs: spec.leaseMs,
       outputBytesMax: spec.outputBytesMax,
+      inputs: launch.inputs,
+      // Outcomes with an output are bytes of cluster version 3.
+      handsOn: this.#context.clusterVersion() >= 3,
     };
   }
 
   advertisement(): Advertisement {
-    const { leads, httpAddress, registryIndex } = this.#describe();
+    const { leads, demand, httpAddress, registryIndex } = this.#describe();
     return {
       node: this.#context.nodeId,
       name: this.#context.nodeName,
@@ -212,6 +255,7 @@ export class WorkerHost {
       tier: this.#settings.tier,
       total: this.#settings.total,
       free: this.#reactor.free,
+      ...(this.#kept.length === 0 ? {} : { shares: this.#reactor.shares }),
       labels: this.#settings.labels,
       running: this.#reactor.running,
       queued: this.#reactor.queued,
@@ -220,6 +264,7 @@ export class WorkerHost {
       draining: this.#reactor.draining,
       httpAddress,
       registryIndex,
+      demand,
     };
   }
 
@@ -249,6 +294,36 @@ export class WorkerHost {
   }
 }
 
+/** Programs of an earlier cluster version do not read that a supervisor ended. */
+function readableIn(clusterVersion: number, message: FromWorker): FromWorker {
+  if (clusterVersion >= 3 || message.kind !== 'ended') return message;
+  return { ...message, outcome: { ...message.outcome, supervisorLost: undefined } };
+}
+
+/** The settings of a worker, of those of its node. */
+export const workerSettingsOf = (settings: NodeSettings): WorkerSettings => ({
+  tier: settings.tier,
+  total: settings.total,
+  ports: settings.ports,
+  labels: settings.labels,
+  prefetchMax: prefetchMaxOf(settings.total),
+  runningMax: limits.runningMax,
+});
+
+/** How a task hears of its ports: `TSCHED_PORT` the first, `TSCHED_PORTS` all, `TSCHED_PORT_0`.. */
+function portVariables(ports: readonly number[]): Record<string, string> {
+  const [first] = ports;
+  if (first === undefined) return {};
+  const variables: Record<string, string> = {
+    TSCHED_PORT: String(first),
+    TSCHED_PORTS: ports.join(','),
+  };
+  ports.forEach((port, place) => {
+    variables[`TSCHED_PORT_${place}`] = String(port);
+  });
+  return variables;
+}
+
 /** A queue longer than what runs at a time would draw work away from nodes with more room. */
-export const prefetchMaxOf = ({ cpuMilli }: Resources): number =>
+const prefetchMaxOf = ({ cpuMilli }: Resources): number =>
   Math.min(limits.prefetchMax, Math.max(1, Math.floor(cpuMilli / 1_000)));

@@ -3,107 +3,268 @@
  * the same input gives the same plan. A plan is a proposal; apply verifies it, and the worker has
  * the last word (DESIGN 8).
  *
- * Tasks are walked by age over all demands; a demand that cannot be placed is left and younger
- * tasks of others go on. A task goes to a node that has room now (`rank.ts`); when no node has, a
- * small one may be queued at a full node, so that the next attempt there starts without a round
- * trip. Nodes where the task failed before are taken only when no other node of the cluster could
- * ever run it, or when it has waited `avoidMsMax` for one.
+ * Tasks are walked in the order of `order.ts` over all lanes; a demand that cannot be placed is
+ * left, room is kept for it (`claims.ts`), and later tasks of others go on around that. A task goes
+ * to a node that has room now (`rank.ts`); when no node has, a small one may be queued at a full
+ * node, so that the next attempt there starts without a round trip. Nodes where the task failed
+ * before are taken only when no other node of the cluster could ever run it, or when it has waited
+ * `avoidMsMax` for one. Off-peak tasks are left while the cluster is busy (`off-peak.ts`). The
+ * tasks of a gang are placed all at once or not at all, and room is kept for none of them alone; a
+ * task that names a reservation sees of each node what is kept for that.
  *
  * Cost: one look at every node per demand, and one at the demand's candidates per placement.
  */
+import type { Claim } from '../model/advertisement.ts';
 import { assert } from '../model/assert.ts';
-import type { Demand, NodeView, Plan, ReadyBatch, ReadyTask } from '../model/planning.ts';
+import type { TaskId } from '../model/ids.ts';
+import { limits } from '../model/limits.ts';
+import type { Demand, GangMember, Lane, NodeView, Plan, ReadyBatch } from '../model/planning.ts';
+import { shareKey } from '../model/reservation.ts';
 import type { WaitingReason } from '../model/task.ts';
-import { overTotal, unsuited } from './feasible.ts';
+import { Claims, claimAfterMs, type Running } from './claims.ts';
+import { overTotal, unsuited, viewFor } from './feasible.ts';
+import { holdsInAll, takeForGang, unavoided } from './gang.ts';
+import { ClusterLoad, isHeld } from './off-peak.ts';
+import { FairWalk, type Next, type TenantShare } from './order.ts';
 import { createDraw } from './random.ts';
-import { pickFree, pickQueue } from './rank.ts';
-import { type Amounts, amountsOf, Room } from './room.ts';
-import { AgeWalk } from './walk.ts';
+import { pickFree, pickQueue, take, type Wish } from './rank.ts';
+import { amountsOf, Room } from './room.ts';
+import { type SpreadCounts, Tastes } from './taste.ts';
 
 /** How long a task waits for a node where it did not fail before. */
 export const avoidMsMax = 10_000;
+/** Tasks of a demand that are passed by one by one, as others of it may end in time. */
+const passedMax = 32;
 
 export interface PlanInput {
-  /** Ready tasks by demand, each oldest first. */
+  /** Ready tasks by lane, each in the order of the lane. */
   readonly batches: readonly ReadyBatch[];
   /** One view per node, this leader's own reservations counted in. */
   readonly nodes: readonly NodeView[];
   /** The clock of `coolDownUntilMs`. */
   readonly nowMs: number;
-  /** The clock of `readySinceMs`, where that is another one: state time is wall time. */
+  /** The clock of `readySinceMs` and bounds, where that is another one: state time is wall time. */
   readonly stateNowMs?: number | undefined;
+  /** Of the shards of this leader; needed for groups of demands that are to be spread. */
+  readonly spread?: SpreadCounts | undefined;
   readonly maxPlacements: number;
   /** Another for every plan, so that leaders draw differently. */
   readonly seed: number;
+  /** What each tenant holds and is due; nothing and 1 where it is not given. */
+  readonly shareOf?: ((tenant: string) => TenantShare) | undefined;
+  /** Room that other leaders keep. */
+  readonly foreignClaims?: readonly Claim[] | undefined;
+  /** What the plan before this one claimed. */
+  readonly claimsBefore?: readonly Claim[] | undefined;
+  /** What runs on a node for this leader. */
+  readonly running?: ((node: string) => readonly Running[]) | undefined;
+  /** Off-peak tasks are held over this load of the cluster, from 0 to 1. */
+  readonly offPeakLoadMax?: number | undefined;
 }
 
 /** A demand with what does not change while the plan is made. */
-interface Wanted {
+interface Wanted extends Wish {
   readonly demand: Demand;
-  readonly amounts: Amounts;
   /** Nodes that could run it once they have room. */
   readonly rooms: readonly Room[];
+  passed: number;
 }
 
 type Placement = Plan['placements'][number];
 
+const noShare: TenantShare = { held: [], weight: 1 };
+const nothingRuns = (): readonly Running[] => [];
+
 /** Places at most `maxPlacements` tasks, and says why the others of the demands it met wait. */
-export function plan(input: PlanInput): Plan {
-  const draw = createDraw(input.seed);
-  const stateNowMs = input.stateNowMs ?? input.nowMs;
-  const rooms = input.nodes.map(view => new Room(view, input.nowMs));
-  const placements: Placement[] = [];
-  const blocked = new Map<Demand, WaitingReason>();
-  const waitedFor = new Set<Room>();
-  const wantedOf = new Map<Demand, Wanted>();
-  const walk = new AgeWalk(input.batches);
-  while (placements.length < input.maxPlacements) {
-    const { current } = walk;
-    if (current === undefined) break;
-    const { demand, task } = current;
-    let wanted = wantedOf.get(demand);
+export const plan = (input: PlanInput): Plan => new Planning(input).run();
+
+/** One plan while it is made. */
+class Planning {
+  readonly #input: PlanInput;
+  readonly #draw: () => number;
+  readonly #stateNowMs: number;
+  readonly #rooms: readonly Room[];
+  readonly #pools: SharedRooms;
+  readonly #claims: Claims;
+  readonly #load: ClusterLoad;
+  readonly #tastes: Tastes;
+  readonly #walk: FairWalk;
+  readonly #placements: Placement[] = [];
+  readonly #blocked = new Map<Demand, WaitingReason>();
+  readonly #heldLanes = new Set<Lane>();
+  /** Rooms that tasks wait for which were met before. */
+  readonly #waitedFor = new Set<Room>();
+  readonly #wantedOf = new Map<Demand, Wanted>();
+
+  constructor(input: PlanInput) {
+    this.#input = input;
+    this.#draw = createDraw(input.seed);
+    this.#stateNowMs = input.stateNowMs ?? input.nowMs;
+    this.#rooms = input.nodes.map(view => new Room(view, input.nowMs));
+    this.#pools = new SharedRooms(this.#rooms, input.nowMs);
+    this.#claims = new Claims(this.#rooms, input.foreignClaims ?? []);
+    this.#load = new ClusterLoad(this.#rooms);
+    this.#tastes = new Tastes(this.#rooms, input.spread ?? new Map());
+    this.#walk = new FairWalk({
+      batches: input.batches,
+      nowMs: this.#stateNowMs,
+      total: this.#load.total,
+      shareOf: input.shareOf ?? (() => noShare),
+    });
+  }
+
+  run(): Plan {
+    const { maxPlacements, offPeakLoadMax = 1 } = this.#input;
+    while (this.#placements.length < maxPlacements) {
+      const { current } = this.#walk;
+      if (current === undefined) break;
+      if (isHeld(current, this.#load, { offPeakLoadMax, nowMs: this.#stateNowMs })) {
+        this.#heldLanes.add(current.lane);
+        this.#walk.leaveLane();
+      } else this.#place(current);
+    }
+    const held = [...this.#heldLanes].map(lane => ({
+      demand: lane.demand,
+      lane,
+      reason: 'OffPeak' as const,
+    }));
+    return {
+      placements: this.#placements,
+      blocked: [...[...this.#blocked].map(([demand, reason]) => ({ demand, reason })), ...held],
+      claims: this.#claims.made,
+    };
+  }
+
+  #wanted(demand: Demand): Wanted {
+    let wanted = this.#wantedOf.get(demand);
     if (wanted === undefined) {
-      wanted = { demand, amounts: amountsOf(demand), rooms: candidatesFor(demand, rooms) };
-      wantedOf.set(demand, wanted);
+      const rooms = candidatesFor(demand, this.#pools.of(demand));
+      const taste = this.#tastes.of(demand, rooms);
+      wanted = { demand, amounts: amountsOf(demand), taste, rooms, passed: 0 };
+      this.#wantedOf.set(demand, wanted);
     }
-    const room = choose(wanted, task, waitedFor, stateNowMs, draw);
-    if (room !== undefined) {
-      room.take(wanted.amounts);
-      placements.push(toPlacement(task, demand, room));
-      walk.next();
-      continue;
+    return wanted;
+  }
+
+  #place(next: Next): void {
+    const { demand } = next.lane;
+    const wanted = this.#wanted(demand);
+    const { gang } = next.task;
+    const made =
+      gang === undefined ? this.#placeOne(wanted, next) : this.#placeGang(wanted, next, gang);
+    if (made.length > 0) {
+      // What is kept for a reservation counts as taken already.
+      if (!demand.reservation) for (const _ of made) this.#load.take(wanted.amounts);
+      this.#placements.push(...made);
+      this.#walk.placed();
+      return;
     }
-    if (!blocked.has(demand)) blocked.set(demand, reasonFor(wanted, rooms, input.nodes));
+    // Another task of the demand may be too short to delay anybody.
+    const isKept =
+      gang === undefined &&
+      next.task.avoid.length === 0 &&
+      wanted.rooms.some(other => other.open && other.fits(wanted.amounts));
+    if (!this.#blocked.has(demand)) {
+      const reason = reasonFor(wanted, this.#rooms, this.#input.nodes);
+      this.#blocked.set(demand, isKept ? 'Priority' : reason);
+    }
+    this.#claim(wanted, next, isKept);
     // A task that only avoids some nodes does not block the others of its demand.
-    if (task.avoid.length > 0) {
-      walk.next();
-    } else {
-      for (const waited of wanted.rooms) waitedFor.add(waited);
-      walk.leaveDemand();
+    if (avoidsSome(next) || (isKept && ++wanted.passed <= passedMax)) this.#walk.next();
+    else {
+      for (const waited of wanted.rooms) this.#waitedFor.add(waited);
+      this.#walk.leaveDemand();
     }
   }
-  return {
-    placements,
-    blocked: [...blocked].map(([demand, reason]) => ({ demand, reason })),
-  };
+
+  /** The first task that waits in vain has room kept for it, and every urgent one, up to a few. */
+  #claim(wanted: Wanted, next: Next, isKept: boolean): void {
+    const { made } = this.#claims;
+    // Room for one of a gang is no help, and a reservation keeps its room by itself.
+    if (next.task.gang !== undefined || wanted.demand.reservation !== undefined) return;
+    if (isKept || made.length >= limits.claimsMax || wanted.rooms.length === 0) return;
+    const waitedMs = this.#stateNowMs - next.task.readySinceMs;
+    if (!next.urgent && (made.length > 0 || waitedMs < claimAfterMs)) return;
+    this.#claims.make(next, wanted.rooms, wanted.amounts, {
+      before: this.#input.claimsBefore ?? [],
+      running: this.#input.running ?? nothingRuns,
+    });
+  }
+
+  #placeOne(wanted: Wanted, next: Next): Placement[] {
+    const room = this.#choose(wanted, next);
+    if (room === undefined) return [];
+    take(room, wanted);
+    return [toPlacement(next.task.id, next.lane, room)];
+  }
+
+  /** Places all of a gang, or none; not on nodes where room is kept for others. */
+  #placeGang(wanted: Wanted, next: Next, members: readonly GangMember[]): Placement[] {
+    const { task, lane } = next;
+    const rooms = wanted.rooms.filter(room => this.#claims.isFree(room, next));
+    const others = unavoided(rooms, members);
+    let taken = takeForGang(others, wanted, members, this.#draw);
+    const waited = this.#stateNowMs - task.readySinceMs >= avoidMsMax;
+    const held = others.map(room => room.view.advertisement);
+    if (taken === undefined && (waited || holdsInAll(lane.demand, held) < members.length)) {
+      taken = takeForGang(rooms, wanted, members, this.#draw);
+    }
+    const made = taken?.map((room, place) => toPlacement(members[place]!.id, lane, room));
+    return made?.map(placement => ({ ...placement, gang: task.id })) ?? [];
+  }
+
+  #choose(wanted: Wanted, next: Next): Room | undefined {
+    const { rooms } = wanted;
+    const { avoid } = next.task;
+    if (avoid.length === 0) return this.#pick(rooms, wanted, next);
+    const others = rooms.filter(room => !avoid.includes(room.view.advertisement.node));
+    const room = this.#pick(others, wanted, next);
+    if (room !== undefined) return room;
+    const waited = this.#stateNowMs - next.task.readySinceMs >= avoidMsMax;
+    return others.length === 0 || waited ? this.#pickFree(rooms, wanted, next) : undefined;
+  }
+
+  #pick(rooms: readonly Room[], wanted: Wanted, next: Next): Room | undefined {
+    const free = this.#pickFree(rooms, wanted, next);
+    if (free !== undefined) return free;
+    const mayQueue = (room: Room): boolean =>
+      !this.#waitedFor.has(room) && this.#claims.isFree(room, next);
+    return pickQueue(rooms, wanted, mayQueue, this.#draw);
+  }
+
+  #pickFree(rooms: readonly Room[], wanted: Wanted, next: Next): Room | undefined {
+    const admits = (room: Room): boolean =>
+      this.#claims.admits(room, wanted.amounts, next, this.#stateNowMs);
+    return pickFree(rooms, wanted, admits, this.#draw);
+  }
 }
 
-function choose(
-  wanted: Wanted,
-  task: ReadyTask,
-  waitedFor: ReadonlySet<Room>,
-  stateNowMs: number,
-  draw: () => number,
-): Room | undefined {
-  const { amounts, rooms } = wanted;
-  if (task.avoid.length === 0) {
-    return pickFree(rooms, amounts, draw) ?? pickQueue(rooms, amounts, waitedFor, draw);
+const avoidsSome = ({ task: { avoid, gang } }: Next): boolean =>
+  avoid.length > 0 || gang?.some(member => member.avoid.length > 0) === true;
+
+/** The rooms of the nodes, and what they keep for each reservation as rooms of their own. */
+class SharedRooms {
+  readonly #rooms: readonly Room[];
+  readonly #nowMs: number;
+  readonly #ofReservation = new Map<string, readonly Room[]>();
+
+  constructor(rooms: readonly Room[], nowMs: number) {
+    this.#rooms = rooms;
+    this.#nowMs = nowMs;
   }
-  const others = rooms.filter(room => !task.avoid.includes(room.view.advertisement.node));
-  const room = pickFree(others, amounts, draw) ?? pickQueue(others, amounts, waitedFor, draw);
-  if (room !== undefined) return room;
-  const waited = stateNowMs - task.readySinceMs >= avoidMsMax;
-  return others.length === 0 || waited ? pickFree(rooms, amounts, draw) : undefined;
+
+  of(demand: Demand): readonly Room[] {
+    const { reservation } = demand;
+    if (reservation === undefined) return this.#rooms;
+    const key = shareKey(reservation);
+    let rooms = this.#ofReservation.get(key);
+    if (rooms === undefined) {
+      const views = this.#rooms.map(({ view }) => viewFor(demand, view));
+      rooms = views.filter(view => view !== undefined).map(view => new Room(view, this.#nowMs));
+      this.#ofReservation.set(key, rooms);
+    }
+    return rooms;
+  }
 }
 
 function candidatesFor(demand: Demand, rooms: readonly Room[]): Room[] {
@@ -121,9 +282,14 @@ function reasonFor(
   rooms: readonly Room[],
   nodes: readonly NodeView[],
 ): WaitingReason {
+  const { demand } = wanted;
+  if (demand.gang !== undefined) {
+    const held = nodes.map(view => view.advertisement);
+    if (wanted.rooms.length > 0 && holdsInAll(demand, held) < demand.gang) return 'NeverFits';
+  }
   if (wanted.rooms.length > 0) return 'Resources';
   if (!rooms.some(room => room.usable)) return 'NoNodes';
-  const { demand } = wanted;
+  if (!nodes.some(view => viewFor(demand, view) !== undefined)) return 'Reservation';
   const suited = (view: NodeView): boolean => unsuited(demand, view.advertisement) === undefined;
   if (!rooms.some(room => room.usable && suited(room.view))) return 'TierUnavailable';
   // A node that is silent or drains may come back: only if none there is would do, it never fits.
@@ -133,14 +299,15 @@ function reasonFor(
   return everFits ? 'Resources' : 'NeverFits';
 }
 
-function toPlacement(task: ReadyTask, demand: Demand, room: Room): Placement {
+function toPlacement(taskId: TaskId, lane: Lane, room: Room): Placement {
   const { advertisement } = room.view;
   assert(advertisement.incarnation !== '', 'nothing is placed where no supervisor runs');
   return {
-    taskId: task.id,
+    taskId,
     node: advertisement.node,
     nodeName: advertisement.name,
     incarnation: advertisement.incarnation,
-    demand,
+    demand: lane.demand,
+    tenant: lane.tenant,
   };
 }

@@ -1,6 +1,7 @@
 /**
  * Which of the nodes that could take a task does: the lowest sufficient tier with room first, so
- * that good nodes stay free for those who need them; then the lowest load, drawn from the best few.
+ * that good nodes stay free for those who need them; then what the task prefers (`taste.ts`), which
+ * never costs a better node; then the lowest load, drawn from the best few.
  *
  * Many leaders plan from the same advertisements. If each took the single best node they would all
  * take the same one, so one is drawn from all within a small distance of the
@@ -8,21 +9,34 @@
  * their size. Sparrow (SOSP 2013) shows how little such a draw loses against the exact best.
  */
 import type { Amounts, Room } from './room.ts';
+import type { Taste } from './taste.ts';
+
+/** What a task needs of a node, and what it had better have. */
+export interface Wish {
+  readonly amounts: Amounts;
+  readonly taste: Taste | undefined;
+}
+
+/** Counts a placement. */
+export function take(room: Room, { amounts, taste }: Wish): void {
+  room.take(amounts);
+  taste?.placed(room);
+}
 
 /** Nodes this close to the lowest load are as good as it. */
 const loadDistance = 0.1;
 /** A demand that takes more than this share of a node is not queued there behind others. */
 const smallShareMax = 0.5;
 
-/** The node for one task among those with room for it now, or `undefined`. */
+/** The node for one task among those with room for it now that admit it, or `undefined`. */
 export function pickFree(
   rooms: readonly Room[],
-  amounts: Amounts,
+  { amounts, taste }: Wish,
+  admits: (room: Room) => boolean,
   draw: () => number,
 ): Room | undefined {
-  const candidates = rooms.filter(room => room.open && room.fits(amounts));
   return pickBest(
-    candidates,
+    best(rooms, taste, room => room.open && room.fits(amounts) && admits(room)),
     room => room.load,
     room => room.copiesLeft(amounts),
     draw,
@@ -33,23 +47,25 @@ export function pickFree(
  * The node in whose queue a small task waits, for when no node has room. Only full nodes are left
  * then, so the task waits behind nobody it could have passed elsewhere. A queue is filled up to as
  * many as the node holds, so that nodes get work in proportion to their size and a queued task
- * waits about as long as one runs. Not taken: a node of `waitedFor`, on which an older task waits
- * to fit, because what is queued there would take the room that it waits for.
+ * waits about as long as one runs. Not taken: where it may not (`mayQueue`), on which another task
+ * waits to fit that comes first, because what is queued there would take the room it waits for.
  */
 export function pickQueue(
   rooms: readonly Room[],
-  amounts: Amounts,
-  waitedFor: ReadonlySet<Room>,
+  { amounts, taste }: Wish,
+  mayQueue: (room: Room) => boolean,
   draw: () => number,
 ): Room | undefined {
   const held = (room: Room): number => room.copiesInAll(amounts);
-  const candidates = rooms.filter(
+  const candidates = best(
+    rooms,
+    taste,
     room =>
       room.open &&
       room.queueLeft > 0 &&
       room.queued < held(room) &&
       isSmall(room, amounts) &&
-      !waitedFor.has(room),
+      mayQueue(room),
   );
   return pickBest(candidates, room => room.queued / held(room), held, draw);
 }
@@ -60,25 +76,36 @@ function isSmall(room: Room, amounts: Amounts): boolean {
   });
 }
 
-/** Lowest rank, then a weighted draw from those within `loadDistance` of the lowest score. */
+/** Those of the lowest rank that would do, of these those that are most to the task's taste. */
+function best(
+  rooms: readonly Room[],
+  taste: Taste | undefined,
+  wouldDo: (room: Room) => boolean,
+): readonly Room[] {
+  let rank = Number.POSITIVE_INFINITY;
+  let lowest: Room[] = [];
+  for (const room of rooms) {
+    if (room.rank > rank || !wouldDo(room)) continue;
+    if (room.rank < rank) lowest = [];
+    rank = room.rank;
+    lowest.push(room);
+  }
+  return taste === undefined ? lowest : taste.narrow(lowest);
+}
+
+/** A weighted draw from those within `loadDistance` of the lowest score. */
 function pickBest(
   candidates: readonly Room[],
   score: (room: Room) => number,
   weight: (room: Room) => number,
   draw: () => number,
 ): Room | undefined {
-  let rank = Number.POSITIVE_INFINITY;
-  let best = Number.POSITIVE_INFINITY;
-  for (const room of candidates) {
-    if (room.rank > rank) continue;
-    const value = score(room);
-    if (room.rank < rank || value < best) best = value;
-    rank = room.rank;
-  }
+  let lowest = Number.POSITIVE_INFINITY;
+  for (const room of candidates) lowest = Math.min(lowest, score(room));
   let picked: Room | undefined;
   let sum = 0;
   for (const room of candidates) {
-    if (room.rank !== rank || score(room) > best + loadDistance) continue;
+    if (score(room) > lowest + loadDistance) continue;
     const share = Math.max(1, weight(room));
     sum += share;
     // Each stays with probability share / sum so far: one pass, no list.

@@ -10,7 +10,7 @@ import { closedFor, loadOf } from './feasible.ts';
 /** A demand's request as numbers in the order of `resourceNames`. */
 export type Amounts = readonly number[];
 
-export const amountsOf = (demand: Demand): Amounts =>
+export const amountsOf = (demand: Pick<Demand, 'request'>): Amounts =>
   resourceNames.map(name => demand.request[name]);
 
 export class Room {
@@ -62,6 +62,21 @@ export class Room {
       if (wanted > 0 && wanted > (this.#free[position] ?? 0)) return false;
     }
     return true;
+  }
+
+  /** What is left of the resource at a position of `resourceNames`. */
+  freeOf(position: number): number {
+    return this.#free[position] ?? 0;
+  }
+
+  /** The largest share of the node that is missing for the amounts. */
+  lacks(amounts: Amounts): number {
+    let lack = 0;
+    amounts.forEach((wanted, position) => {
+      const total = this.total[position] ?? 0;
+      if (total > 0) lack = Math.max(lack, (wanted - this.freeOf(position)) / total);
+    });
+    return lack;
   }
 
   /** How many of the demand fit into what is left: at least 1 where `fits`. */

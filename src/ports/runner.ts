@@ -7,6 +7,7 @@ import type { Outcome } from '../model/attempt.ts';
 import type { ShardId, TaskId } from '../model/ids.ts';
 import type { Resources } from '../model/resources.ts';
 import type { Run } from '../model/spec.ts';
+import type { AttemptControl, TaskInput } from '../model/worker-protocol.ts';
 
 /** `<task id>.<fence>`: names an attempt on this machine, and its directory. */
 export type AttemptKey = string;
@@ -23,10 +24,16 @@ export interface AttemptOrder {
   readonly cwd: string;
   readonly limit: Resources;
   readonly request: Resources;
+  /** TCP ports of this node that are its own while it lives. */
+  readonly ports: readonly number[];
   readonly capMs: number;
   readonly graceMs: number;
   readonly leaseMs: number;
   readonly outputBytesMax: number;
+  /** What it is given of the tasks that its own waited for. */
+  readonly inputs?: readonly TaskInput[] | undefined;
+  /** It may hand something on in the file that TSCHED_OUTPUT names. */
+  readonly handsOn?: boolean | undefined;
 }
 
 /** What a restarted node finds. */
@@ -36,6 +43,8 @@ export interface FoundAttempt {
   readonly taskId: TaskId;
   readonly fence: number;
   readonly request: Resources;
+  /** Missing where it has none. */
+  readonly ports?: readonly number[] | undefined;
   readonly startedAtMs: number;
   /** Set where it has ended. */
   readonly outcome?: Outcome | undefined;
@@ -45,6 +54,11 @@ export interface RunnerHello {
   /** Names the supervisor; another supervisor has another one. */
   readonly incarnation: string;
   readonly found: readonly FoundAttempt[];
+  /**
+   * It tells which ports an attempt has. A supervisor that an older program started does not: while
+   * it lives, nobody is given any.
+   */
+  readonly keepsPorts?: boolean | undefined;
   /** What was probed and is used here, for `node show`: isolation, cgroup, pidNamespace, init. */
   readonly isolation: Readonly<Record<string, string>>;
 }
@@ -53,6 +67,8 @@ export interface RunnerEvents {
   onStarted(key: AttemptKey, startedAtMs: number): void;
   /** Repeated until `acknowledge`, also after a restart of the node. */
   onEnded(key: AttemptKey, outcome: Outcome): void;
+  /** The attempt goes on as `control` said last: its processes stand still, or run again. */
+  onControlled(key: AttemptKey, control: AttemptControl): void;
   /** The supervisor and all its attempts are gone; a new one has this hello. */
   onSupervisor(hello: RunnerHello): void;
 }
@@ -71,6 +87,12 @@ export interface Runner {
   launch(order: AttemptOrder): void;
   /** Ends the whole process tree: SIGTERM, grace, SIGKILL; reported with this kind. */
   end(key: AttemptKey, kind: 'cancelled' | 'lost'): void;
+  /**
+   * Stops the whole process tree where it is, or lets it go on; with `capMs`, changes its cap. The
+   * cap counts only the time in which it is not stopped; the lease goes on. What is ended goes on
+   * first, so that it can end in order. Told by `onControlled`; holds also when the node restarts.
+   */
+  control(key: AttemptKey, control: AttemptControl): void;
   /**
    * A renewal of these shards was acknowledged that was sent at `sentBootMs` (CLOCK_BOOTTIME). The
    * deadline of each attempt is then sentBootMs + 0.9 leaseMs - graceMs (DESIGN 9).

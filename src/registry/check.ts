@@ -4,6 +4,7 @@
  */
 import { limits } from '../model/limits.ts';
 import { resourceNames } from '../model/resources.ts';
+import type { TierChange } from '../model/tiers.ts';
 import type { KnownStarts } from './starts.ts';
 import {
   type JoinSecret,
@@ -13,6 +14,7 @@ import {
 } from './state.ts';
 
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+const tenantPattern = /^[a-z0-9][a-z0-9._-]{0,62}$/;
 const hexPattern = /^[0-9a-f]{64}$/;
 const idBytesMax = 128;
 
@@ -67,6 +69,15 @@ export function wrongStarts(starts: KnownStarts | undefined): string | undefined
   return bad === undefined ? undefined : 'an id of a start is too long';
 }
 
+/** A tenant is named in lower case, as in task documents. */
+export function wrongTenant(name: string): string | undefined {
+  if (tenantPattern.test(name)) return undefined;
+  return (
+    `tenant "${name.slice(0, 64)}" must be 1 to 63 lower-case letters, digits, ".", "-" and "_", ` +
+    'starting with a letter or digit'
+  );
+}
+
 export function wrongToken(token: TokenRecord): string | undefined {
   return (
     wrongId(token.id, 'token id') ??
@@ -74,6 +85,15 @@ export function wrongToken(token: TokenRecord): string | undefined {
     wrongName(token.tenant, 'tenant') ??
     (hexPattern.test(token.sha256) ? undefined : 'the hash of the token is not hex of a sha256')
   );
+}
+
+/** Judges one change of a tier. */
+export function wrongTierChange({ field, value }: TierChange): string | undefined {
+  if (value === undefined) return undefined;
+  if (!Number.isSafeInteger(value) || value < 0) return `${field} is no whole number`;
+  if (field === 'ports' && value > limits.portsMax) return `at most ${limits.portsMax} ports`;
+  if (field === 'capMsMax' && value > limits.capMsMax) return 'the ceiling of the cap is too long';
+  return undefined;
 }
 
 export function wrongSecret(secret: JoinSecret): string | undefined {

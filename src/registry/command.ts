@@ -10,6 +10,7 @@ import { ByteReader, ByteWriter, DecodeError } from '../model/bytes.ts';
 import type { Actor } from '../model/command.ts';
 import { TschedError } from '../model/errors.ts';
 import type { GroupId, NodeId } from '../model/ids.ts';
+import { controlKindNumbers } from './command-control.ts';
 import {
   numberOf,
   readRegistration,
@@ -21,6 +22,7 @@ import {
   writeSecret,
   writeToken,
 } from './fields.ts';
+import { type LaterBody, readLaterBody, writeLaterBody } from './later-commands.ts';
 import type { KnownStarts } from './starts.ts';
 import {
   type JoinSecret,
@@ -112,6 +114,7 @@ export type RegistryCommand = Stamped &
         readonly joinSecret?: string | undefined;
         readonly starts: KnownStarts;
       }
+    | LaterBody
   );
 
 export type RegistryCommandKind = RegistryCommand['kind'];
@@ -121,21 +124,31 @@ export type RegistryCommandOf<K extends RegistryCommandKind> = Extract<
   { readonly kind: K }
 >;
 
-/** Append-only: the number in the log is the position. */
-export const registryCommandKinds = [
-  'bootstrap',
-  'registerNode',
-  'setNodeState',
-  'allocateReplica',
-  'reportGroup',
-  'putToken',
-  'dropToken',
-  'putJoinSecret',
-  'setSetting',
-  'drainNode',
-  'removeNode',
-  'registerStart',
-] as const satisfies readonly RegistryCommandKind[];
+/** The number of each in the log: never changed, never used again. */
+const kindNumbers: Readonly<Record<RegistryCommandKind, number>> = {
+  bootstrap: 0,
+  registerNode: 1,
+  setNodeState: 2,
+  allocateReplica: 3,
+  reportGroup: 4,
+  putToken: 5,
+  dropToken: 6,
+  putJoinSecret: 7,
+  setSetting: 8,
+  drainNode: 9,
+  removeNode: 10,
+  registerStart: 11,
+  setTier: 12,
+  putTenant: 24,
+  putPlan: 25,
+  ...controlKindNumbers,
+  putReservation: 15,
+  dropReservation: 16,
+};
+
+export const registryCommandKinds = Object.keys(kindNumbers) as RegistryCommandKind[];
+
+const kindsByNumber = new Map(registryCommandKinds.map(kind => [kindNumbers[kind], kind]));
 
 const version = 1;
 
@@ -148,7 +161,7 @@ const commandBytesMax = 256 * 1024;
  */
 export function encodeRegistryCommand(command: RegistryCommand): Uint8Array {
   const writer = new ByteWriter(256).u8(version);
-  writer.u8(numberOf(registryCommandKinds, command.kind, 'registry command'));
+  writer.u8(kindNumbers[command.kind]);
   writer.varint(command.atMs).text(command.actor.name).text(command.actor.tenant);
   switch (command.kind) {
     case 'bootstrap':
@@ -199,6 +212,8 @@ export function encodeRegistryCommand(command: RegistryCommand): Uint8Array {
       writer.varint(command.starts.confirmedCount);
       writer.list(command.starts.ids, (w, id) => w.text(id));
       break;
+    default:
+      writeLaterBody(writer, command);
   }
   if (writer.length > commandBytesMax) {
     throw new TschedError(
@@ -213,7 +228,7 @@ export function encodeRegistryCommand(command: RegistryCommand): Uint8Array {
 export function decodeRegistryCommand(bytes: Uint8Array): RegistryCommand {
   const reader = new ByteReader(bytes);
   reader.version(version, 'registry command');
-  const kind = registryCommandKinds[reader.u8()];
+  const kind = kindsByNumber.get(reader.u8());
   const atMs = reader.varint();
   const actor = { name: reader.text(), tenant: reader.text() };
   const command = readBody(reader, kind, { atMs, actor });
@@ -304,5 +319,7 @@ function readBody(
       };
     case undefined:
       throw new DecodeError('registry command of an unknown kind: written by a newer version');
+    default:
+      return { ...stamp, ...readLaterBody(reader, kind) };
   }
 }

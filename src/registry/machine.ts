@@ -13,20 +13,32 @@
 import { assert } from '../model/assert.ts';
 import { clusterVersionSetting, readClusterVersion } from '../model/cluster-version.ts';
 import type { GroupId, NodeId } from '../model/ids.ts';
+import type { PlanValues } from '../model/plan.ts';
+import type { Tier } from '../model/resources.ts';
 import { hashText, mix32, type SlotTable } from '../model/slots.ts';
+import type { TierValues } from '../model/tiers.ts';
 import { decodeRegistryCommand, type RegistryCommand } from './command.ts';
 import { applyAllocateReplica } from './commands/allocate-replica.ts';
 import { applyBootstrap } from './commands/bootstrap.ts';
 import { applyDrainNode } from './commands/drain-node.ts';
+import { applyDropReservation } from './commands/drop-reservation.ts';
+import { applyDropTemplate } from './commands/drop-template.ts';
 import { applyDropToken } from './commands/drop-token.ts';
+import { applyPausePlacement } from './commands/pause-placement.ts';
 import { applyPutJoinSecret } from './commands/put-join-secret.ts';
+import { applyPutPlan } from './commands/put-plan.ts';
+import { applyPutReservation } from './commands/put-reservation.ts';
+import { applyPutTemplate } from './commands/put-template.ts';
+import { applyPutTenant } from './commands/put-tenant.ts';
 import { applyPutToken } from './commands/put-token.ts';
 import { applyRegisterNode } from './commands/register-node.ts';
 import { applyRemoveNode, seatsOf } from './commands/remove-node.ts';
 import { applyReportGroup } from './commands/report-group.ts';
 import { applySetNodeState } from './commands/set-node-state.ts';
 import { applySetSetting } from './commands/set-setting.ts';
+import { applySetTier } from './commands/set-tier.ts';
 import { checkRegistry } from './invariants.ts';
+import type { Pauses } from './pauses.ts';
 import { encodeRow, loadRow, rowKey } from './rows.ts';
 import {
   type ClusterRecord,
@@ -38,9 +50,13 @@ import {
   type RegistryReply,
   RegistryState,
   type ReplicaRecord,
+  type ReservationRecord,
   refused,
+  type TenantRecord,
   type TokenRecord,
 } from './state.ts';
+import type { Templates } from './templates.ts';
+import { planNames, tenantOf, tenantsByName } from './tenants.ts';
 
 /** Most that one command may move state time. */
 const timeJumpMsMax = 60_000;
@@ -213,6 +229,25 @@ export class RegistryMachine {
     return [...this.#state.tokens.values()].sort((a, b) => (a.sha256 < b.sha256 ? -1 : 1));
   }
 
+  /** Every tenant by name, the default one too. */
+  tenants(): TenantRecord[] {
+    return tenantsByName(this.#state);
+  }
+
+  tenant(name: string): TenantRecord | undefined {
+    return tenantOf(this.#state, name);
+  }
+
+  /** Names of all plans, the built-in ones first. */
+  planNames(): string[] {
+    return planNames(this.#state);
+  }
+
+  /** What is set of a plan, over what is built in. */
+  planValues(name: string): PlanValues | undefined {
+    return this.#state.plans.get(name);
+  }
+
   /** By hex sha256. The caller judges `expiresAtMs` by its own clock. */
   joinSecret(sha256: string): JoinSecret | undefined {
     return this.#state.joinSecrets.get(sha256);
@@ -229,8 +264,31 @@ export class RegistryMachine {
     return this.#state.replicaCounter;
   }
 
+  /** All reservations by name, those too that are over and not dropped yet. */
+  reservations(): ReservationRecord[] {
+    return [...this.#state.reservations.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  reservation(name: string): ReservationRecord | undefined {
+    return this.#state.reservations.get(name);
+  }
+
   setting(name: string): string | undefined {
     return this.#state.settings.get(name);
+  }
+
+  /** What was set of a tier; `undefined` where nothing was. */
+  tier(tier: Tier): TierValues | undefined {
+    return this.#state.tiers.get(tier);
+  }
+
+  /** Whose tasks are not placed. */
+  pauses(): Pauses {
+    return this.#state.pauses;
+  }
+
+  templates(): Pick<Templates, 'newest' | 'revisions'> {
+    return this.#state.templates;
   }
 
   /** What every node can read: newer kinds of commands may not be proposed. Never falls. */
@@ -270,12 +328,28 @@ function applyCommand(
       return applyDropToken(state, command, effects);
     case 'putJoinSecret':
       return applyPutJoinSecret(state, command, effects);
+    case 'putReservation':
+      return applyPutReservation(state, command, effects);
+    case 'dropReservation':
+      return applyDropReservation(state, command, effects);
     case 'setSetting':
       return applySetSetting(state, command, effects);
+    case 'setTier':
+      return applySetTier(state, command, effects);
     case 'drainNode':
       return applyDrainNode(state, command, effects);
     case 'removeNode':
       return applyRemoveNode(state, command, effects);
+    case 'putTenant':
+      return applyPutTenant(state, command, effects);
+    case 'putPlan':
+      return applyPutPlan(state, command, effects);
+    case 'pausePlacement':
+      return applyPausePlacement(state, command, effects);
+    case 'putTemplate':
+      return applyPutTemplate(state, command, effects);
+    case 'dropTemplate':
+      return applyDropTemplate(state, command, effects);
   }
 }
 

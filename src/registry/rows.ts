@@ -4,22 +4,33 @@
  *
  *   m meta · c cluster · n node · r replica id · g group · s slot table · o setting · t token (by
  *   sha256) · j join secret (by sha256) · d drain of a node · x store that was
- *   replaced
+ *   replaced · i tier (by name), where something of it was set · p plan · u tenant · l pause of
+ *   placement · e template (eh head, er revision) · v reservation (by name)
  *
  * Rows stand for the state at one applied index, which the store keeps beside them.
  */
 import { ByteReader, ByteWriter, DecodeError } from '../model/bytes.ts';
 import { slotCount } from '../model/ids.ts';
+import { readPairs, writePairs } from '../model/pairs.ts';
+import { tiers } from '../model/resources.ts';
+import { changeTier, type TierChange, type TierValues, tierFields } from '../model/tiers.ts';
 import {
   readRegistration,
+  readReservation,
   readSeat,
   readSecret,
+  readTenant,
+  readTierChanges,
   readToken,
   writeRegistration,
+  writeReservation,
   writeSeat,
   writeSecret,
+  writeTenant,
+  writeTierChanges,
   writeToken,
 } from './fields.ts';
+import { readPause, writePause } from './pauses.ts';
 import { nodeStates, type RegistryState } from './state.ts';
 
 const version = 1;
@@ -99,6 +110,18 @@ function writeNamedRow(writer: ByteWriter, state: RegistryState, row: string): b
       writeSecret(writer, secret);
       return true;
     }
+    case 'u': {
+      const tenant = state.tenants.get(name);
+      if (tenant === undefined) return false;
+      writeTenant(writer, tenant);
+      return true;
+    }
+    case 'p': {
+      const values = state.plans.get(name);
+      if (values === undefined) return false;
+      writePairs(writer, values);
+      return true;
+    }
     case 'x': {
       const spentMs = state.spentStores.get(name);
       if (spentMs === undefined) return false;
@@ -111,10 +134,37 @@ function writeNamedRow(writer: ByteWriter, state: RegistryState, row: string): b
       writer.optional(drain.deadlineMs, (w, deadlineMs) => w.varint(deadlineMs));
       return true;
     }
+    case 'i': {
+      const tier = tiers.find(known => known === name);
+      const values = tier && state.tiers.get(tier);
+      if (values === undefined) return false;
+      writeTierChanges(writer, changesOf(values));
+      return true;
+    }
+    case 'l': {
+      const pause = state.pauses.get(name);
+      if (pause === undefined) return false;
+      writePause(writer, pause);
+      return true;
+    }
+    case 'e':
+      return state.templates.writeRow(writer, name);
+    case 'v': {
+      const reservation = state.reservations.get(name);
+      if (reservation === undefined) return false;
+      writeReservation(writer, reservation);
+      return true;
+    }
     default:
       throw new DecodeError(`registry row of an unknown kind: ${row}`);
   }
 }
+
+/** What was set, as the changes that set it. */
+const changesOf = (values: TierValues): TierChange[] =>
+  tierFields
+    .map(field => ({ field, value: values[field] }))
+    .filter(({ value }) => value !== undefined);
 
 /** Puts a stored row into the state; throws `DecodeError` for one that it cannot read. */
 export function loadRow(state: RegistryState, key: Uint8Array, value: Uint8Array): void {
@@ -197,11 +247,36 @@ function readNamedRow(state: RegistryState, row: string, reader: ByteReader): vo
       state.joinSecrets.set(secret.sha256, secret);
       return;
     }
+    case 'u': {
+      const tenant = readTenant(reader);
+      state.tenants.set(tenant.name, tenant);
+      return;
+    }
+    case 'p':
+      state.plans.set(row.slice(1), readPairs(reader));
+      return;
+    case 'v': {
+      const reservation = readReservation(reader);
+      state.reservations.set(reservation.name, reservation);
+      return;
+    }
     case 'x':
       state.spentStores.set(row.slice(1), reader.varint());
       return;
     case 'd':
       state.drains.set(row.slice(1), { deadlineMs: reader.optional(r => r.varint()) });
+      return;
+    case 'i': {
+      const tier = tiers.find(known => known === row.slice(1));
+      if (tier === undefined) throw new DecodeError(`unknown tier: ${row}`);
+      state.tiers.set(tier, changeTier({}, readTierChanges(reader)));
+      return;
+    }
+    case 'l':
+      state.pauses.set(row.slice(1), readPause(reader));
+      return;
+    case 'e':
+      state.templates.readRow(row.slice(1), reader);
       return;
     default:
       throw new DecodeError(`registry row of an unknown kind: ${row}`);

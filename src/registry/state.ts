@@ -8,15 +8,17 @@
  */
 import type { ErrorCode } from '../model/errors.ts';
 import type { GroupId, NodeId } from '../model/ids.ts';
+import type { PlanValues } from '../model/plan.ts';
 import type { Resources, Tier } from '../model/resources.ts';
+import type { Role } from '../model/role.ts';
+import type { PauseView } from '../model/task.ts';
+import { type TierValues, tierFields } from '../model/tiers.ts';
+import { byText } from './order.ts';
+import { Templates } from './templates.ts';
 
 /** Append-only: the number on disk is the position. */
 export const nodeStates = ['joining', 'up', 'draining', 'removed', 'dead'] as const;
 export type NodeState = (typeof nodeStates)[number];
-
-/** Append-only: the number on disk is the position. */
-export const tokenRoles = ['admin', 'submitter', 'reader'] as const;
-export type TokenRole = (typeof tokenRoles)[number];
 
 export interface ClusterRecord {
   /** Random, drawn by `cluster init`; shown by every node before it is believed. */
@@ -100,9 +102,32 @@ export interface TokenRecord {
   readonly name: string;
   /** Lower-case hex of the sha256 of the bearer token. */
   readonly sha256: string;
-  readonly role: TokenRole;
+  readonly role: Role;
   readonly tenant: string;
   readonly expiresAtMs?: number | undefined;
+}
+
+/** Whose tasks are told apart, and what they may ask for. */
+export interface TenantRecord {
+  readonly name: string;
+  readonly plan: string;
+  /** State time of when it was made. */
+  readonly createdAtMs: number;
+}
+
+/** Room that is held for a tenant, the same amount on each of its nodes. */
+export interface ReservationRecord {
+  /** Unique among those that are not over. */
+  readonly name: string;
+  readonly tenant: string;
+  /** Name of the token that made it. */
+  readonly by: string;
+  readonly createdAtMs: number;
+  /** It is over from then on, whether its record is still here or not. */
+  readonly untilMs: number;
+  readonly amount: Resources;
+  /** One that left has taken its part along. */
+  readonly nodes: readonly NodeId[];
 }
 
 export interface JoinSecret {
@@ -121,6 +146,8 @@ export type RegistryReply =
       readonly repeated: boolean;
       /** For `allocateReplica`. */
       readonly replicaId?: number | undefined;
+      /** For `putTemplate`. */
+      readonly revision?: number | undefined;
     }
   | { readonly ok: false; readonly code: ErrorCode; readonly message: string };
 
@@ -136,7 +163,12 @@ export type RegistryEffect =
       readonly replicaIds: readonly number[];
     }
   | { readonly kind: 'tokensChanged' }
-  | { readonly kind: 'settingsChanged' };
+  | { readonly kind: 'settingsChanged' }
+  /** A tenant, or a plan. */
+  | { readonly kind: 'tenantsChanged' }
+  | { readonly kind: 'reservationsChanged' }
+  | { readonly kind: 'pausesChanged' }
+  | { readonly kind: 'templatesChanged' };
 
 export const accepted: RegistryReply = { ok: true, repeated: false };
 export const repeated: RegistryReply = { ok: true, repeated: true };
@@ -162,8 +194,6 @@ export const registryLimits = {
   replicationMax: 7,
 } as const;
 
-const byText = (left: string, right: string): number => (left < right ? -1 : left > right ? 1 : 0);
-
 /** The tables, with the names of the rows that changed since they were last taken. */
 export class RegistryState {
   cluster: ClusterRecord | undefined;
@@ -171,6 +201,8 @@ export class RegistryState {
   readonly replicas = new Map<number, ReplicaRecord>();
   readonly groups = new Map<GroupId, GroupRecord>();
   readonly settings = new Map<string, string>();
+  /** What was set of tiers; one of which nothing is set is missing. */
+  readonly tiers = new Map<Tier, TierValues>();
   /** Stores that were replaced by another of the same node, with the state time of that. */
   readonly spentStores = new Map<string, number>();
   /** Of the nodes that are draining. */
@@ -178,6 +210,15 @@ export class RegistryState {
   /** By sha256. */
   readonly tokens = new Map<string, TokenRecord>();
   readonly joinSecrets = new Map<string, JoinSecret>();
+  /** Those that were made or changed; the default one is there without. */
+  readonly tenants = new Map<string, TenantRecord>();
+  /** What was set of plans, over what is built in. */
+  readonly plans = new Map<string, PlanValues>();
+  /** By tenant, or `everyTenant`. */
+  readonly pauses = new Map<string, PauseView>();
+  readonly templates = new Templates(row => this.touch(row));
+  /** By name. */
+  readonly reservations = new Map<string, ReservationRecord>();
   slotTable: Uint16Array = new Uint16Array(0);
   /** Highest replica id handed out. Invariant: never falls, so that no id is used twice. */
   replicaCounter = 0;
@@ -260,6 +301,29 @@ export class RegistryState {
     if (this.joinSecrets.delete(sha256)) this.touch(`j${sha256}`);
   }
 
+  putTenant(tenant: TenantRecord): void {
+    this.tenants.set(tenant.name, tenant);
+    this.touch(`u${tenant.name}`);
+  }
+
+  putPlan(name: string, values: PlanValues): void {
+    this.plans.set(name, values);
+    this.touch(`p${name}`);
+  }
+
+  dropPlan(name: string): void {
+    if (this.plans.delete(name)) this.touch(`p${name}`);
+  }
+
+  putReservation(reservation: ReservationRecord): void {
+    this.reservations.set(reservation.name, reservation);
+    this.touch(`v${reservation.name}`);
+  }
+
+  dropReservation(name: string): void {
+    if (this.reservations.delete(name)) this.touch(`v${name}`);
+  }
+
   putSetting(name: string, value: string): void {
     this.settings.set(name, value);
     this.touch(`o${name}`);
@@ -267,6 +331,21 @@ export class RegistryState {
 
   dropSetting(name: string): void {
     if (this.settings.delete(name)) this.touch(`o${name}`);
+  }
+
+  putTier(tier: Tier, values: TierValues): void {
+    if (tierFields.some(field => values[field] !== undefined)) this.tiers.set(tier, values);
+    else this.tiers.delete(tier);
+    this.touch(`i${tier}`);
+  }
+
+  putPause(scope: string, pause: PauseView): void {
+    this.pauses.set(scope, pause);
+    this.touch(`l${scope}`);
+  }
+
+  dropPause(scope: string): void {
+    if (this.pauses.delete(scope)) this.touch(`l${scope}`);
   }
 
   setCluster(cluster: ClusterRecord): void {

@@ -13,11 +13,13 @@ import { ByteWriter } from '../model/bytes.ts';
 import { specKey, writeTaskKey } from './keys.ts';
 import type { SpecTable } from './memory/spec-table.ts';
 import { isSettledCode, type TaskTable } from './memory/task-table.ts';
+import { type SideRow, SideRows } from './side-rows.ts';
 
 interface Taken {
   readonly token: number;
   readonly rows: readonly number[];
   readonly specs: readonly { readonly spec: number; readonly bytes: Uint8Array }[];
+  readonly side: readonly SideRow[];
   /** Keys of rows to be deleted; none of them is written by the same flush. */
   readonly gone: readonly Uint8Array[];
 }
@@ -29,6 +31,8 @@ const goneBytesGuess = 32;
 export class FlushTracker {
   readonly #table: TaskTable;
   readonly #specs: SpecTable;
+  /** Rows of other kinds. */
+  readonly side = new SideRows();
   #rows: number[] = [];
   #newSpecs: number[] = [];
   #gone: Uint8Array[] = [];
@@ -46,11 +50,11 @@ export class FlushTracker {
 
   get rowCount(): number {
     const changed = this.#rows.length + this.#newSpecs.length + (this.#metaDirty ? 1 : 0);
-    return changed + this.#gone.length + this.#goneSpecs.size;
+    return changed + this.side.size + this.#gone.length + this.#goneSpecs.size;
   }
 
   get byteCount(): number {
-    return this.#bytes;
+    return this.#bytes + this.side.bytes;
   }
 
   markMeta(): void {
@@ -99,7 +103,7 @@ export class FlushTracker {
       return { spec, bytes };
     });
     const gone = [...this.#gone, ...[...this.#goneSpecs].map(digest => specKey(digest))];
-    const taken = { token, rows, specs, gone };
+    const taken = { token, rows, specs, side: this.side.take(), gone };
     this.#rows = [];
     this.#newSpecs = [];
     this.#gone = [];
@@ -126,6 +130,7 @@ export class FlushTracker {
     const taken = this.#taken.shift();
     assert(taken?.token === token, `flush ${token} was not the oldest one under way`);
     for (const { spec, bytes } of taken.specs) this.#specs.stored(spec, bytes);
+    this.side.done(taken.side);
     return taken.rows.filter(
       row =>
         this.#table.isTask(row) &&

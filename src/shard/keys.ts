@@ -6,15 +6,33 @@
  *   1 meta      (nothing)                     one row: state time, counters, digest
  *   2 task      ID, 20 characters             a task with its attempts
  *   3 spec      digest, 16 bytes              `encodeSpec` bytes
- *   4 outbox    target slot u16, sequence u48 reserved: messages to other shards (DESIGN 4)
- *   5 inbox     source shard u16, sequence u48 reserved: messages from other shards
+ *   4 outbox    nothing, or number u64        messages to other shards (`mailbox.ts`)
+ *   5 inbox     source shard u16              what was taken of each shard
+ *   6 workflow  ID, 20 characters             a workflow (`workflows.ts`)
+ *   7 graph     ID, 20 characters, index u16  names and parents of some of its tasks
+ *   8 schedule  tenant, 0, name               what a schedule is (`schedule-rows.ts`)
+ *   9 standing  tenant, 0, name               how far it is
+ *  11 budget    tenant, UTF-8                 what was handed out of its hourly budget
+ *  12 dead      ID, 20 characters             a task that failed, while it is a dead letter
  */
 import { assert } from '../model/assert.ts';
-import type { ByteWriter } from '../model/bytes.ts';
+import { ByteWriter } from '../model/bytes.ts';
 import { idLength, type TaskId } from '../model/ids.ts';
 import { characterCode } from './memory/id-words.ts';
 
-export const rowKind = { meta: 1, task: 2, spec: 3, outbox: 4, inbox: 5 } as const;
+export const rowKind = {
+  meta: 1,
+  task: 2,
+  spec: 3,
+  outbox: 4,
+  inbox: 5,
+  workflow: 6,
+  graph: 7,
+  schedule: 8,
+  standing: 9,
+  hourBudget: 11,
+  deadLetter: 12,
+} as const;
 
 /** Bytes of sha256 that name a spec. */
 export const digestLength = 16;
@@ -35,15 +53,34 @@ export function taskKey(id: TaskId): Uint8Array {
 /** As `taskKey`, of an ID given as words. */
 export function writeTaskKey(writer: ByteWriter, words: Uint32Array): void {
   writer.u8(rowKind.task);
+  writeId(writer, words);
+}
+
+function writeId(writer: ByteWriter, words: Uint32Array): void {
   for (const word of words) {
     for (let shift = 20; shift >= 0; shift -= 5) writer.u8(characterCode(word, shift));
   }
 }
 
-/** All task rows, in ID order. */
-export function taskRange(): { from: Uint8Array; to: Uint8Array } {
-  return { from: Uint8Array.of(rowKind.task), to: Uint8Array.of(rowKind.task + 1) };
+/** The ID in a key of one kind and an ID. */
+export const taskIdOfKey = (key: Uint8Array): TaskId =>
+  String.fromCharCode(...key.subarray(1)) as TaskId;
+
+/** Key of the row that says that a task, of an ID given as words, is a dead letter. */
+export function deadLetterKey(words: Uint32Array): Uint8Array {
+  const writer = new ByteWriter(1 + idLength).u8(rowKind.deadLetter);
+  writeId(writer, words);
+  return writer.finish();
 }
+
+/** All rows of a kind that is followed by an ID, in ID order. */
+export const rangeOf = (kind: number): { from: Uint8Array; to: Uint8Array } => ({
+  from: Uint8Array.of(kind),
+  to: Uint8Array.of(kind + 1),
+});
+
+/** All task rows, in ID order. */
+export const taskRange = (): { from: Uint8Array; to: Uint8Array } => rangeOf(rowKind.task);
 
 /** Key of a spec's row by the 32 hexadecimal digits of its digest, or by its 16 bytes. */
 export function specKey(digest: string | Uint8Array): Uint8Array {

@@ -6,10 +6,11 @@
 import { assert } from '../model/assert.ts';
 import { DecodeError } from '../model/bytes.ts';
 import { decodeSpecTerms } from '../model/spec.ts';
+import { holdBit } from '../model/task.ts';
 import { rowKind } from './keys.ts';
 import { isSettledCode, stateCode } from './memory/task-table.ts';
 import { decodeMeta, type Meta } from './meta.ts';
-import { decodeTaskHead, decodeTaskRow, type TaskRowHead } from './record.ts';
+import { decodeTaskHead, decodeTaskRow, type TaskRecord, type TaskRowHead } from './record.ts';
 import type { ShardState } from './state.ts';
 
 export type StateRow = readonly [key: Uint8Array, value: Uint8Array];
@@ -22,6 +23,8 @@ export class RowLoader {
   readonly #state: ShardState;
   #meta: Meta | undefined;
   #lastKind = 0;
+  /** Tasks in a line. Which one that is, their specs say, which come later. */
+  readonly #inLine: { readonly row: number; readonly number: number }[] = [];
 
   constructor(state: ShardState) {
     this.#state = state;
@@ -35,8 +38,15 @@ export class RowLoader {
       assert(kind >= this.#lastKind, 'state rows come in key order');
       this.#lastKind = kind;
       if (kind === rowKind.meta) this.#meta = decodeMeta(value);
-      else if (kind === rowKind.task) loadTask(state, value);
+      else if (kind === rowKind.task) this.#loadTask(value);
       else if (kind === rowKind.spec) loadSpec(state, key, value);
+      else if (kind === rowKind.outbox || kind === rowKind.inbox) state.mail.load(key, value);
+      else if (kind === rowKind.workflow || kind === rowKind.graph) {
+        state.workflows.load(key, value);
+      } else if (kind === rowKind.schedule) state.schedules.loadOrigin(value);
+      else if (kind === rowKind.standing) state.schedules.loadStanding(key, value);
+      else if (kind === rowKind.hourBudget) state.hourBudgets.load(key, value);
+      else if (kind === rowKind.deadLetter) state.deadLetters.load(key, value);
       else throw new DecodeError(`state row of an unknown kind ${kind}`);
     }
   }
@@ -53,23 +63,39 @@ export class RowLoader {
       assert(count === state.counts[code], `state rows are missing: counter ${code}`);
     });
     state.loadMeta(meta);
-    queueWaiting(state);
+    queueAll(state);
+    for (const { row, number } of this.#inLine.sort((l, r) => l.number - r.number)) {
+      const line = state.specs.line(state.table.spec(row));
+      assert(line !== undefined, 'a task in a line has the key of it');
+      const isHeld = (state.table.holds(row) & holdBit(line.hold)) !== 0;
+      state.lines.restore(row, line.hash, { number, width: line.width, isHeld });
+    }
+  }
+
+  #loadTask(value: Uint8Array): void {
+    const state = this.#state;
+    const head = decodeTaskHead(value);
+    state.counts[head.state]!++;
+    state.specUses.add(head.digest, head.tenant);
+    if (head.keyHash) state.keys.add(head.keyHash.high, head.keyHash.low, head.words);
+    if (isSettledCode(head.state)) {
+      state.settled.add(head.words, head.digest[0]!);
+      return;
+    }
+    const record = decodeTaskRow(value);
+    const row = state.table.insert(head.words);
+    loadUnsettled(state, row, head, record);
+    if (record.lineNumber !== undefined) this.#inLine.push({ row, number: record.lineNumber });
   }
 }
 
-function loadTask(state: ShardState, value: Uint8Array): void {
-  const head = decodeTaskHead(value);
-  state.counts[head.state]!++;
-  state.specUses.add(head.digest);
-  if (head.keyHash) state.keys.add(head.keyHash.high, head.keyHash.low, head.words);
-  if (isSettledCode(head.state)) state.settled.add(head.words, head.digest[0]!);
-  else loadUnsettled(state, head, value);
-}
-
-function loadUnsettled(state: ShardState, head: TaskRowHead, value: Uint8Array): void {
+function loadUnsettled(
+  state: ShardState,
+  row: number,
+  head: TaskRowHead,
+  record: TaskRecord,
+): void {
   const { table, specs } = state;
-  const record = decodeTaskRow(value);
-  const row = table.insert(head.words);
   const known = specs.find(head.digest);
   const spec = known >= 0 ? known : specs.expect(head.digest);
   specs.use(spec);
@@ -81,21 +107,37 @@ function loadUnsettled(state: ShardState, head: TaskRowHead, value: Uint8Array):
   table.setSubmittedAt(row, record.submittedAtMs);
   table.setReadySince(row, record.readySinceMs);
   table.setBackedOff(row, record.backedOff);
+  table.setHolds(row, record.holds);
+  table.setMissedBound(row, record.boundMissed === true);
+  const { workflow, dependency, dependents } = record;
   const isPlain =
     record.attempts.length === 0 &&
+    (workflow ?? dependency ?? dependents) === undefined &&
     record.retryOf === undefined &&
     record.arrayId === undefined &&
-    record.arrayIndex === undefined;
+    record.arrayIndex === undefined &&
+    record.firing === undefined &&
+    record.pause === undefined &&
+    record.update === undefined;
   if (isPlain) return;
   const detail = table.ensureDetail(row);
   detail.retryOf = record.retryOf;
   detail.arrayId = record.arrayId;
   detail.arrayIndex = record.arrayIndex;
+  detail.firing = record.firing;
+  detail.workflow = workflow;
+  detail.dependency = dependency && { ...dependency };
+  detail.dependents = dependents && new Set(dependents);
   detail.cancelRequested = record.cancelRequested;
   detail.avoid = record.avoid;
+  detail.supervisorsLost = record.supervisorsLost ?? 0;
+  detail.pause = record.pause;
+  detail.update = record.update;
+  detail.suspended = record.suspended === true;
+  detail.recall = record.recall;
   const live = head.state === stateCode.waiting ? undefined : record.attempts.at(-1);
   detail.ended = live === undefined ? record.attempts : record.attempts.slice(0, -1);
-  if (live !== undefined) state.setLive(row, live);
+  if (live !== undefined) state.attempts.set(row, live);
 }
 
 function loadSpec(state: ShardState, key: Uint8Array, value: Uint8Array): void {
@@ -106,10 +148,15 @@ function loadSpec(state: ShardState, key: Uint8Array, value: Uint8Array): void {
   if (spec >= 0) state.specs.learn(spec, decodeSpecTerms(value));
 }
 
-function queueWaiting(state: ShardState): void {
+/** Each unsettled task where it belongs, now that its spec is known. */
+function queueAll(state: ShardState): void {
   const { table } = state;
   for (let row = 0; row < table.rowsEnd; row++) {
     assert(state.specs.isLearned(table.spec(row)), 'the spec of an unsettled task is stored');
-    if (table.state(row) === stateCode.waiting) state.ready.add(row);
+    state.gangs.add(row);
+    const code = table.state(row);
+    state.uses.enter(state.specs.traits(table.spec(row)), code);
+    if (code === stateCode.waiting) state.enqueue(row);
+    else state.due.refresh(row);
   }
 }

@@ -7,39 +7,33 @@
  * committed command, `takeFlush` when it wants to write, `flushed` once that is durable. Queries
  * answer for `applied`. What the driver reads from the store it decodes with `decodeTaskRow`.
  */
-import { assert, unreachable } from '../model/assert.ts';
-import { ByteWriter } from '../model/bytes.ts';
-import { decodeShardCommand, type ItemReply, type ShardCommand } from '../model/command.ts';
+import { assert } from '../model/assert.ts';
+import { decodeShardCommand, type ItemReply } from '../model/command.ts';
+import type { Minutes } from '../model/hour.ts';
 import type { NodeId, TaskId } from '../model/ids.ts';
-import type { Demand, ReadyBatch } from '../model/planning.ts';
+import type { ReadyBatch } from '../model/planning.ts';
 import { hashText } from '../model/slots.ts';
 import type { TaskEvent, TaskState } from '../model/task.ts';
-import { applyAssign } from './commands/assign.ts';
-import { applyCancel } from './commands/cancel.ts';
-import { applyExpire } from './commands/expire.ts';
-import { applyFinish } from './commands/finish.ts';
-import { applyLose } from './commands/lose.ts';
-import { applyRecover } from './commands/recover.ts';
-import { applyStart } from './commands/start.ts';
-import { applySubmit, type PreparedSpec, prepareSpecs } from './commands/submit.ts';
-import { applyUnassign } from './commands/unassign.ts';
+import { applyCommand } from './apply-command.ts';
+import { checkRules } from './commands/adopt.ts';
+import { settleDependents } from './commands/dependents.ts';
+import { prepareSpecs } from './commands/submit.ts';
 import type { Applied } from './effects.ts';
+import { encodeRows } from './encode-rows.ts';
+import { startQueued } from './firing.ts';
 import { checkState } from './invariants.ts';
-import {
-  digestBytes,
-  digestLength,
-  digestWords,
-  metaKey,
-  specKey,
-  taskKey,
-  writeTaskKey,
-} from './keys.ts';
+import { digestBytes, digestWords, metaKey, specKey, taskKey } from './keys.ts';
+import { ShardLinks } from './links.ts';
+import { type LiveAttempt, liveAttempt } from './live-attempt.ts';
 import { RowLoader, type StateRow } from './load.ts';
 import { firstInIdOrder, rowsInIdOrder } from './memory/id-order.ts';
 import { idWordCount, packId } from './memory/id-words.ts';
 import { isSettledCode, none, stateCode } from './memory/task-table.ts';
+import type { ReadableUses } from './memory/tenant-use.ts';
 import { encodeMeta } from './meta.ts';
-import { type TaskRecord, writeTaskRow } from './record.ts';
+import type { TaskRecord } from './record.ts';
+import { recordOf } from './record-of.ts';
+import type { ScheduleBook } from './schedules.ts';
 import { lookup, ShardState } from './state.ts';
 import type { Turn } from './turn.ts';
 
@@ -49,26 +43,6 @@ export interface Flush {
   /** A missing value deletes. */
   readonly rows: (readonly [key: Uint8Array, value: Uint8Array | undefined])[];
   readonly token: number;
-}
-
-/** An attempt the leader answers for: it is dispatched, leased, and declared lost. */
-interface LiveAttempt {
-  readonly taskId: TaskId;
-  readonly fence: number;
-  readonly run: number;
-  readonly node: NodeId;
-  readonly nodeName: string;
-  readonly incarnation: string;
-  readonly state: 'assigned' | 'running';
-  /** Its node is to end it. */
-  readonly cancelling: boolean;
-  readonly leaseMs: number;
-  readonly assignedAtMs: number;
-  readonly arrayIndex: number | undefined;
-  /** Of its spec: 32 hexadecimal digits. */
-  readonly digest: string;
-  /** What it holds on its node. */
-  readonly demand: Demand;
 }
 
 type TaskCounts = Readonly<Record<TaskState, number>>;
@@ -85,11 +59,14 @@ interface IdQuery {
 
 export class ShardMachine {
   readonly #state: ShardState;
+  /** What is asked of messages and workflows. */
+  readonly links: ShardLinks;
   #loader: RowLoader | undefined;
   #applied = 0;
 
   constructor(options: { readonly shard: number }) {
     this.#state = new ShardState(options.shard);
+    this.links = new ShardLinks(this.#state);
   }
 
   /** The next rows of what is stored, in key order; all of them before anything else. */
@@ -123,18 +100,26 @@ export class ShardMachine {
     assert(index > this.#applied, `entry ${index} comes after ${this.#applied}`);
     const state = this.#state;
     const command = decodeShardCommand(data);
-    const specs = command.kind === 'submit' ? prepareSpecs(state, command) : [];
+    if (command.kind === 'adopt') checkRules(command);
+    const specs = 'specs' in command ? prepareSpecs(state, command.specs) : [];
+    const { released } = state;
     state.beginCommand(index, command.atMs);
-    const turn: Turn = { state, actor: command.actor, effects: [], readyChanged: false };
+    const changed = { readyChanged: false, messagesChanged: false };
+    const turn: Turn = { state, actor: command.actor, effects: [], ...changed };
     const replies = applyCommand(turn, command, specs);
+    settleDependents(turn);
+    startQueued(turn);
     for (const reply of replies) foldReply(state, reply);
-    if (turn.readyChanged) turn.effects.push({ kind: 'readyChanged' });
+    if (turn.readyChanged || state.released !== released)
+      turn.effects.push({ kind: 'readyChanged' });
+    if (turn.messagesChanged) turn.effects.push({ kind: 'messagesChanged' });
     this.#applied = index;
     return { replies, effects: turn.effects };
   }
 
   get dirtyRows(): number {
-    return this.#state.flush.rowCount;
+    const { flush, schedules } = this.#state;
+    return flush.rowCount + schedules.dirtyRows;
   }
 
   /** An estimate. */
@@ -157,6 +142,8 @@ export class ShardMachine {
       rows.push([specKey(state.specs.digestHex(spec)), bytes]);
     }
     for (const row of encodeRows(state, taken.rows)) rows.push(row);
+    for (const row of state.schedules.takeRows()) rows.push(row);
+    rows.push(...taken.side);
     return { applied: this.#applied, rows, token: taken.token };
   }
 
@@ -173,7 +160,7 @@ export class ShardMachine {
   /** A task in memory: unsettled, or settled and not stored yet. */
   record(id: TaskId): TaskRecord | undefined {
     const row = this.#row(id);
-    return row < 0 ? undefined : this.#state.record(row);
+    return row < 0 ? undefined : recordOf(this.#state, row);
   }
 
   taskKey(id: TaskId): Uint8Array {
@@ -213,11 +200,17 @@ export class ShardMachine {
   }
 
   /**
-   * What the planner may place: the oldest ready tasks of each demand, at most `limitPerDemand` of
-   * each, the demand with the oldest task first. `nowMs` is the leader's clock and ends back-offs.
+   * What the planner may place: the first ready tasks of each lane, at most `limitPerDemand` of
+   * each, the lane with the earliest bound first. `nowMs` is the leader's clock and ends back-offs;
+   * tenants that `mayPlace` refuses are passed over.
    */
-  readyBatches(limitPerDemand: number, nowMs: number): ReadyBatch[] {
-    return this.#state.ready.batches(limitPerDemand, nowMs);
+  readyBatches(
+    limitPerDemand: number,
+    nowMs: number,
+    mayPlace: (tenant: string) => boolean = () => true,
+  ): ReadyBatch[] {
+    const { gangs, ready } = this.#state;
+    return gangs.withMembers(ready.batches(limitPerDemand, nowMs, mayPlace), id => this.#row(id));
   }
 
   readyCount(nowMs: number): number {
@@ -229,50 +222,51 @@ export class ShardMachine {
     return this.#state.ready.nextReadyAtMs();
   }
 
+  /**
+   * Tasks that have not started and of which something is due at this instant (`commands/overdue`);
+   * `late` ones are known to have missed their start bound.
+   */
+  overdue(nowMs: number, limit: number): { readonly taskId: TaskId; readonly late: boolean }[] {
+    const { table, due } = this.#state;
+    return due
+      .due(nowMs, limit)
+      .map(row => ({ taskId: table.id(row), late: table.hasMissedBound(row) }));
+  }
+
+  /** When the task should start; `undefined` where it did, or where something holds it. */
+  startBoundMs(id: TaskId): number | undefined {
+    const row = this.#row(id);
+    return row < 0 || !this.#state.due.hasBound(row) ? undefined : this.#state.due.boundMs(row);
+  }
+
   /** Every attempt that is assigned or running, in ID order. */
   liveAttempts(): LiveAttempt[] {
-    return this.#state.liveRows().map(row => this.#liveAttempt(row));
+    return this.#state.attempts.rows().map(row => liveAttempt(this.#state, row));
   }
 
   liveAttemptsOn(node: NodeId): LiveAttempt[] {
-    return this.#state.liveRows(node).map(row => this.#liveAttempt(row));
+    return this.#state.attempts.rows(node).map(row => liveAttempt(this.#state, row));
   }
 
   /** The live attempt with exactly this fence. */
   attempt(id: TaskId, fence: number): LiveAttempt | undefined {
     const row = this.#row(id);
     if (row < 0 || this.#state.live(row)?.fence !== fence) return undefined;
-    return this.#liveAttempt(row);
+    return liveAttempt(this.#state, row);
   }
 
-  #liveAttempt(row: number): LiveAttempt {
-    const { table, specs } = this.#state;
-    const detail = table.ensureDetail(row);
-    assert(detail.live, 'the attempt is live');
-    const { fence, run, node, nodeName, incarnation, assignedAtMs } = detail.live;
-    const { leaseMs, demand } = specs.traits(table.spec(row));
-    return {
-      taskId: table.id(row),
-      fence,
-      run,
-      node,
-      nodeName,
-      incarnation,
-      state: table.state(row) === stateCode.running ? 'running' : 'assigned',
-      cancelling: detail.cancelRequested !== undefined,
-      leaseMs,
-      assignedAtMs,
-      arrayIndex: detail.arrayIndex,
-      digest: specs.digestHex(table.spec(row)),
-      demand,
-    };
+  /** The tasks of its gang that are not settled, by rank, with the fence that all of them have. */
+  gangOf(id: TaskId): { readonly ids: readonly TaskId[]; readonly fence: number; size: number } {
+    return this.#state.gangs.about(this.#row(id));
   }
 
   /** Place of a task among the ready ones, from 1; `undefined` where it is not ready. O(ready). */
   position(id: TaskId, nowMs: number): { position: number; ready: number } | undefined {
     const row = this.#row(id);
-    if (row < 0 || this.#state.table.state(row) !== stateCode.waiting) return undefined;
-    return this.#state.ready.position(row, nowMs);
+    const { table, ready } = this.#state;
+    if (row < 0 || table.state(row) !== stateCode.waiting) return undefined;
+    if (table.holds(row) !== 0) return undefined;
+    return ready.position(row, nowMs);
   }
 
   /**
@@ -286,6 +280,26 @@ export class ShardMachine {
 
   isSettled(id: TaskId): boolean {
     return this.#state.lookUp(id) === lookup.settled;
+  }
+
+  /** The rules by which it decides: see `rules.ts`. */
+  get rules(): number {
+    return this.#state.rules;
+  }
+
+  isDeadLetter(id: TaskId): boolean {
+    const state = this.#state;
+    return state.lookUp(id) === lookup.settled && state.deadLetters.has(state.words);
+  }
+
+  get deadLetters(): number {
+    return this.#state.deadLetters.size;
+  }
+
+  /** How many tasks stand before one in the line of its key; `undefined` where it has none. */
+  aheadInLine(id: TaskId): number | undefined {
+    const row = this.#row(id);
+    return row < 0 ? undefined : this.#state.lines.ahead(row);
   }
 
   /** How many settled tasks expired, and the instant in the newest of their IDs. */
@@ -307,9 +321,37 @@ export class ShardMachine {
     };
   }
 
+  /** Settled tasks of each tenant that has some, those that left memory included. */
+  *settledByTenant(): Generator<[tenant: string, tasks: number]> {
+    for (const [tenant, tasks] of this.#state.specUses.byTenant()) {
+      const { waiting, running } = this.#state.uses.of(tenant);
+      if (tasks > waiting + running) yield [tenant, tasks - waiting - running];
+    }
+  }
+
+  /** What the unsettled tasks of each tenant hold here. */
+  get uses(): ReadableUses {
+    return this.#state.uses;
+  }
+
+  /** What was handed out of the hourly budget of a tenant whose home this is. */
+  hourBudget(tenant: string): Minutes {
+    return this.#state.hourBudgets.of(tenant);
+  }
+
+  /** To be read only; what changes is replaced. */
+  get schedules(): ScheduleBook {
+    return this.#state.schedules;
+  }
+
   /** Events after `seq`, oldest first, at most `limit`; `expired` where some of them are gone. */
   eventsAfter(seq: number, limit: number): TaskEvent[] | 'expired' {
     return this.#state.events.after(seq, limit);
+  }
+
+  /** Events of one task that are still held, oldest first. O(held). */
+  eventsOf(id: TaskId): TaskEvent[] {
+    return this.#state.events.of(id);
   }
 
   get lastSeq(): number {
@@ -328,67 +370,13 @@ export class ShardMachine {
 
   /** Bytes of tables in memory, for metrics; objects of tasks that ran are not counted. */
   tableBytes(): number {
-    const { table, settled, keys, specUses } = this.#state;
-    return table.bytes + settled.bytes + keys.bytes + specUses.bytes;
+    const { table, settled, keys, specUses, deadLetters } = this.#state;
+    return table.bytes + settled.bytes + keys.bytes + specUses.bytes + deadLetters.bytes;
   }
 
   /** Throws `AssertionError` where the state contradicts itself. O(tasks). */
   checkInvariants(): void {
     checkState(this.#state);
-  }
-}
-
-/**
- * Keys and values of tasks. They are views into one buffer: hundreds of tasks a flush are usual,
- * and memory of its own for each costs more than what is written to it.
- */
-function encodeRows(
-  state: ShardState,
-  rows: readonly number[],
-): (readonly [key: Uint8Array, value: Uint8Array])[] {
-  const { table, specs } = state;
-  const words = new Uint32Array(idWordCount);
-  const digest = new Uint32Array(digestLength / 4);
-  const writer = new ByteWriter(128 * rows.length);
-  const ends: number[] = [];
-  for (const row of rows) {
-    table.copyWords(row, words);
-    specs.copyDigest(table.spec(row), digest);
-    writeTaskKey(writer, words);
-    ends.push(writer.length);
-    writeTaskRow(writer, words, digest, state.recordBody(row));
-    ends.push(writer.length);
-  }
-  const bytes = writer.finish();
-  return rows.map((_, place) => {
-    const start = place === 0 ? 0 : ends[place * 2 - 1]!;
-    const middle = ends[place * 2]!;
-    return [bytes.subarray(start, middle), bytes.subarray(middle, ends[place * 2 + 1]!)];
-  });
-}
-
-function applyCommand(turn: Turn, command: ShardCommand, specs: PreparedSpec[]): ItemReply[] {
-  switch (command.kind) {
-    case 'submit':
-      return applySubmit(turn, command, specs);
-    case 'assign':
-      return applyAssign(turn, command);
-    case 'unassign':
-      return applyUnassign(turn, command);
-    case 'start':
-      return applyStart(turn, command);
-    case 'finish':
-      return applyFinish(turn, command);
-    case 'lose':
-      return applyLose(turn, command);
-    case 'cancel':
-      return applyCancel(turn, command);
-    case 'recover':
-      return applyRecover(turn, command);
-    case 'expire':
-      return applyExpire(turn, command);
-    default:
-      return unreachable(command, 'shard command');
   }
 }
 

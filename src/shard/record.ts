@@ -1,14 +1,18 @@
 /**
  * A task as it is stored: one row per task, written behind the log, final once the task settled.
  *
- * The head has fixed offsets, so that loading reads state, ID, digest and key hash of a settled
- * task without decoding the rest. Numbers are varints, texts UTF-8 behind their length:
+ * The head has fixed offsets, so that loading reads state, ID, digest, key hash and, behind them,
+ * the tenant of a settled task without decoding the rest. Numbers are varints, texts UTF-8 behind
+ * their length:
  *
  *   0 version u8 · 1 state u8 · 2 flags u8 (1 keyed, 2 backed off) · 3 ID, four u32 of 25 bits ·
  *   19 digest, 16 bytes · 35 key hash, two u32, where keyed ·
  *   tenant · fence · runs · lost · submittedAt · readySince · settledAt ·
  *   retryOf? · arrayId? · arrayIndex? · cancelRequested? (reason, by) · avoid[] · attempts[] ·
  *   outcome? · reason
+ *
+ * A row of version 2 has a list of tagged fields behind that (`record-extras.ts`), for what only
+ * some tasks have; a task without any is written as version 1.
  */
 import { type Outcome, readOutcome, writeOutcome } from '../model/attempt.ts';
 import { ByteReader, ByteWriter, DecodeError } from '../model/bytes.ts';
@@ -18,8 +22,9 @@ import { type TaskState, taskStates } from '../model/task.ts';
 import { digestBytes, digestHex, digestLength, digestWords } from './keys.ts';
 import { idWordCount, idWordMask, packId, unpackId } from './memory/id-words.ts';
 import type { AttemptRecord, CancelRequest } from './memory/task-detail.ts';
+import { extrasOf, noExtras, type RecordExtras, readExtras, writeExtras } from './record-extras.ts';
 
-export interface TaskRecord {
+export interface TaskRecord extends RecordExtras {
   readonly id: TaskId;
   /** Of its spec: 32 hexadecimal digits. */
   readonly digest: string;
@@ -51,7 +56,9 @@ export interface TaskRecord {
   readonly reason: string;
 }
 
-const version = 1;
+const plainVersion = 1;
+const extendedVersion = 2;
+
 const keyedFlag = 1;
 const backedOffFlag = 2;
 /** Bytes of one text in a row: above everything that is written, as no part of a spec is longer. */
@@ -101,7 +108,11 @@ export function writeTaskRow(
 ): void {
   const { keyHash } = record;
   const flags = (keyHash ? keyedFlag : 0) | (record.backedOff ? backedOffFlag : 0);
-  writer.u8(version).u8(taskStates.indexOf(record.state)).u8(flags);
+  const extras = extrasOf(record);
+  writer
+    .u8(extras.length === 0 ? plainVersion : extendedVersion)
+    .u8(taskStates.indexOf(record.state))
+    .u8(flags);
   for (const word of words) writer.u32(word);
   for (const word of digest) writer.u32(word);
   if (keyHash) writer.u32(keyHash.high).u32(keyHash.low);
@@ -116,20 +127,28 @@ export function writeTaskRow(
   writer.list(record.attempts, writeAttempt);
   writer.optional(record.outcome, writeOutcome);
   writer.text(record.reason);
+  if (extras.length === 0) return;
+  writeExtras(writer, extras);
 }
 
 /** What loading needs of every row, settled or not. */
 export interface TaskRowHead {
+  /** Tagged fields follow. */
+  readonly isExtended: boolean;
   /** Position in `taskStates`. */
   readonly state: number;
   readonly words: Uint32Array;
   readonly digest: Uint32Array;
   readonly keyHash: { readonly high: number; readonly low: number } | undefined;
   readonly backedOff: boolean;
+  readonly tenant: string;
 }
 
 function readHead(reader: ByteReader): TaskRowHead {
-  reader.version(version, 'task row');
+  const version = reader.u8();
+  if (version !== plainVersion && version !== extendedVersion) {
+    throw new DecodeError(`task row: version ${version}, this program reads ${extendedVersion}`);
+  }
   const state = reader.u8();
   if (state >= taskStates.length) throw new DecodeError('task row: unknown state');
   const flags = reader.u8();
@@ -143,7 +162,10 @@ function readHead(reader: ByteReader): TaskRowHead {
   for (let word = 0; word < digest.length; word++) digest[word] = reader.u32();
   const keyed = (flags & keyedFlag) !== 0;
   const keyHash = keyed ? { high: reader.u32(), low: reader.u32() } : undefined;
-  return { state, words, digest, keyHash, backedOff: (flags & backedOffFlag) !== 0 };
+  const backedOff = (flags & backedOffFlag) !== 0;
+  const isExtended = version === extendedVersion;
+  const tenant = reader.text(textBytesMax);
+  return { isExtended, state, words, digest, keyHash, backedOff, tenant };
 }
 
 /** Throws `DecodeError` for another version or malformed bytes. */
@@ -164,7 +186,7 @@ export function decodeTaskRow(bytes: Uint8Array): TaskRecord {
     keyHash: head.keyHash,
     state: taskStates[head.state]!,
     backedOff: head.backedOff,
-    tenant: reader.text(textBytesMax),
+    tenant: head.tenant,
     fence: reader.varint(),
     runs: reader.varint(),
     lost: reader.varint(),
@@ -182,6 +204,7 @@ export function decodeTaskRow(bytes: Uint8Array): TaskRecord {
     attempts: reader.list(readAttempt, limits.attemptsKept + 1),
     outcome: reader.optional(readOutcome),
     reason: reader.text(textBytesMax),
+    ...(head.isExtended ? readExtras(reader) : noExtras),
   };
   reader.end('task row');
   return record;

@@ -46,6 +46,7 @@ function trueOrder(number: number): AttemptOrder {
     cwd: '',
     limit: noResources,
     request: noResources,
+    ports: [],
     capMs: 0,
     graceMs: 2_000,
     leaseMs: 3_600_000,
@@ -71,6 +72,7 @@ export async function measureSpawns(
   try {
     const hello = await runner.start({
       onStarted: () => undefined,
+      onControlled: () => undefined,
       onEnded: (key, outcome) => {
         if (outcome.kind !== 'succeeded') failed++;
         runner.acknowledge(key);

@@ -51,7 +51,7 @@ describe('submitting', () => {
       '/cpus',
       '/tier',
       '/cap',
-      '/after',
+      '/after/0',
       '',
     ]);
   });

@@ -9,7 +9,7 @@ import { noResources } from '../../src/model/resources.ts';
 import { coolDownMs } from '../../src/placement/cool-down.ts';
 import { plan } from '../../src/placement/plan.ts';
 import { createDraw } from '../../src/placement/random.ts';
-import { cpus, demand, taskId, view } from '../unit/placement/builders.ts';
+import { cpus, demand, lane, readyTask, taskId, view } from '../unit/placement/builders.ts';
 
 const stepMs = 25;
 const queueMax = 8;
@@ -106,7 +106,7 @@ export function runCluster(options: ClusterOptions): ClusterRun {
   }));
   for (let number = 0; number < options.tasks; number++) {
     const leader = leaders[number % leaders.length];
-    leader?.ready.push({ id: taskId(number), tenant: 't', readySinceMs: 0, avoid: [] });
+    leader?.ready.push(readyTask(taskId(number), 0));
   }
   const total = options.cpus.reduce((left, right) => left + right, 0);
   const durations = Array.from({ length: options.tasks }, () =>
@@ -128,7 +128,7 @@ export function runCluster(options: ClusterOptions): ClusterRun {
     for (const leader of leaders) {
       if (leader.ready.length === 0) continue;
       const made = plan({
-        batches: [{ demand: one, tasks: leader.ready, count: leader.ready.length }],
+        batches: [{ lane: lane(one), tasks: leader.ready, count: leader.ready.length }],
         nodes: [...leader.heard.values()].map(heard => ({
           ...heard.view,
           ageMs: nowMs - heard.atMs,

@@ -7,6 +7,7 @@ import {
   noResources,
   type Resources,
   resourceNames,
+  subtractResources,
   tierRank,
   tiers,
 } from '../../src/model/resources.ts';
@@ -14,14 +15,21 @@ import { coolDownMs } from '../../src/placement/cool-down.ts';
 import { verdicts } from '../../src/placement/explain.ts';
 import { freeNow } from '../../src/placement/feasible.ts';
 import { avoidMsMax, plan } from '../../src/placement/plan.ts';
-import { demand, taskId, view } from '../unit/placement/builders.ts';
+import { batch, cpus, demand, lane, readyTask, taskId, view } from '../unit/placement/builders.ts';
 import { runCluster } from './placement-cluster.ts';
 
 const nowMs = 100_000;
 
 const resources = (cpuMax: number): fc.Arbitrary<Resources> =>
   fc
-    .record({ cpuMilli: fc.nat(cpuMax), memoryBytes: fc.nat(100), ports: fc.nat(2) })
+    .record({
+      cpuMilli: fc.nat(cpuMax),
+      memoryBytes: fc.nat(100),
+      diskBytes: fc.constantFrom(0, 0, 1),
+      iops: fc.constantFrom(0, 0, 2),
+      bandwidth: fc.constantFrom(0, 0, 2),
+      ports: fc.nat(2),
+    })
     .map(amounts => ({ ...noResources, ...amounts }));
 
 const arbitraryNode = (position: number): fc.Arbitrary<NodeView> =>
@@ -33,6 +41,7 @@ const arbitraryNode = (position: number): fc.Arbitrary<NodeView> =>
       reservedCount: fc.nat(3),
       tier: fc.constantFrom(...tiers),
       ssd: fc.boolean(),
+      zone: fc.constantFrom('a', 'b', undefined),
       standing: fc.constantFrom('up', 'up', 'up', 'up', 'stale', 'draining', 'bare', 'cooling'),
       queueRoom: fc.nat(8),
     })
@@ -50,7 +59,10 @@ const arbitraryNode = (position: number): fc.Arbitrary<NodeView> =>
           total: given.total,
           free,
           tier: given.tier,
-          labels: given.ssd ? [['disk', 'ssd']] : [],
+          labels: [
+            ...(given.ssd ? [['disk', 'ssd'] as const] : []),
+            ...(given.zone === undefined ? [] : [['zone', given.zone] as const]),
+          ],
           draining: given.standing === 'draining',
           incarnation: given.standing === 'bare' ? '' : 'inc',
           queueRoom: given.queueRoom,
@@ -63,10 +75,10 @@ const arbitraryDemand: fc.Arbitrary<Demand> = fc
     request: resources(5_000),
     tier: fc.constantFrom(...tiers),
     ssd: fc.boolean(),
+    prefer: fc.constantFrom(undefined, undefined, [['zone', 'a']] as const),
+    spread: fc.constantFrom(undefined, undefined, { label: 'zone', group: 'g' }),
   })
-  .map(({ request, tier, ssd }) =>
-    demand(0, { request, tier, require: ssd ? [['disk', 'ssd']] : [] }),
-  );
+  .map(({ ssd, ...fields }) => demand(0, { ...fields, require: ssd ? [['disk', 'ssd']] : [] }));
 
 const arbitraryBatch = (from: number): fc.Arbitrary<ReadyBatch> =>
   fc
@@ -81,14 +93,12 @@ const arbitraryBatch = (from: number): fc.Arbitrary<ReadyBatch> =>
       ),
     })
     .map(({ demand: of, tasks }) => ({
-      demand: of,
+      lane: lane(of),
       count: tasks.length,
       tasks: tasks
         .toSorted((left, right) => right.age - left.age)
         .map(({ age, avoid }, position) => ({
-          id: taskId(from + position),
-          tenant: 't',
-          readySinceMs: nowMs - age,
+          ...readyTask(taskId(from + position), nowMs - age),
           avoid,
         })),
     }));
@@ -115,7 +125,7 @@ describe('any plan', () => {
         expect(new Set(placed).size).toBe(placed.length);
         for (const { node, demand: of, taskId: id } of made.placements) {
           const batch = input.batches.find(({ tasks }) => tasks.some(task => task.id === id));
-          expect(batch?.demand).toBe(of);
+          expect(batch?.lane.demand).toBe(of);
           const target = input.nodes.filter(other => other.advertisement.node === node);
           const kind = verdicts(of, [], target, nowMs)[0]?.verdict.kind;
           // Without room now it goes to the queue there.
@@ -166,12 +176,17 @@ describe('any plan', () => {
             reserved.get(other.advertisement.node) ?? noResources,
           ),
         }));
-        for (const { demand: of, tasks } of input.batches) {
+        for (const {
+          lane: { demand: of },
+          tasks,
+        } of input.batches) {
           const left = tasks.filter(task => !placed.has(task.id));
           if (left.length > 0) expect(made.blocked.map(({ demand: d }) => d)).toContain(of);
           for (const task of left) {
-            const kinds = verdicts(of, task.avoid, after, nowMs).map(({ verdict }) => verdict.kind);
-            expect(kinds).not.toContain('fits');
+            const fitting = verdicts(of, task.avoid, after, nowMs)
+              .filter(({ verdict }) => verdict.kind === 'fits')
+              .map(({ node }) => node);
+            expect(made.claims.map(({ node }) => node)).toEqual(expect.arrayContaining(fitting));
           }
         }
       }),
@@ -209,6 +224,129 @@ describe('any plan', () => {
         const taken = input.nodes.find(other => other.advertisement.node === first.node);
         const rank = tierRank(taken?.advertisement.tier ?? 'basic');
         if (fitting.length > 0) expect(rank).toBe(Math.min(...fitting));
+      }),
+    );
+  });
+
+  test('gives no task a better node while a lesser one has room, whatever was placed before', () => {
+    fc.assert(
+      fc.property(arbitraryInput, input => {
+        const left = new Map(input.nodes.map(one => [one.advertisement.node, freeNow(one)]));
+        const roomAt = (node: string, of: Demand): boolean =>
+          resourceNames.every(
+            name => of.request[name] === 0 || of.request[name] <= (left.get(node)?.[name] ?? 0),
+          );
+        for (const { node, demand: of, taskId: id } of plan(input).placements) {
+          const task = input.batches.flatMap(({ tasks }) => tasks).find(other => other.id === id);
+          const avoid = task?.avoid ?? [];
+          const withRoom = input.nodes.filter(({ advertisement }) => {
+            const [{ verdict } = { verdict: { kind: 'stale' } }] = verdicts(
+              of,
+              avoid,
+              input.nodes.filter(other => other.advertisement === advertisement),
+              nowMs,
+            );
+            return ['fits', 'resource'].includes(verdict.kind) && roomAt(advertisement.node, of);
+          });
+          const ranks = withRoom.map(({ advertisement }) => tierRank(advertisement.tier));
+          const taken = input.nodes.find(other => other.advertisement.node === node)!;
+          if (ranks.length > 0) {
+            expect(roomAt(node, of)).toBe(true);
+            expect(tierRank(taken.advertisement.tier)).toBe(Math.min(...ranks));
+          }
+          left.set(node, subtractResources(left.get(node) ?? noResources, of.request));
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('keeps light tasks off better nodes for as many leaders as there are', () => {
+    const options = fc.record({
+      lesser: fc.array(fc.integer({ min: 1, max: 8 }), { minLength: 1, maxLength: 4 }),
+      leaders: fc.integer({ min: 1, max: 8 }),
+      used: fc.nat(4),
+      seed: fc.nat(),
+    });
+    fc.assert(
+      fc.property(options, ({ lesser, leaders, used, seed }) => {
+        const nodes = [
+          ...lesser.map((count, at) =>
+            view(`n${at}`, count, { advertisement: { free: cpus(Math.max(0, count - used)) } }),
+          ),
+          view('best', 64, { advertisement: { tier: 'premium', queueRoom: 8 } }),
+        ];
+        const room = lesser.reduce((sum, count) => sum + Math.max(0, count - used), 0);
+        // All of them read the same advertisements; what is too much the workers refuse.
+        for (let leader = 0; leader < leaders; leader++) {
+          const made = plan({
+            batches: [batch(demand(1), room, { from: leader * 100 })],
+            nodes,
+            nowMs,
+            maxPlacements: 1_000,
+            seed: seed + leader,
+          });
+          expect(made.placements).toHaveLength(room);
+          expect(made.placements.map(({ node }) => node)).not.toContain('best');
+        }
+      }),
+    );
+  });
+
+  test('takes what a task prefers among the nodes of the tier that it takes', () => {
+    fc.assert(
+      fc.property(arbitraryInput, input => {
+        const [first] = plan({ ...input, maxPlacements: 1 }).placements;
+        if (first === undefined || first.demand.prefer === undefined) return;
+        const task = input.batches
+          .flatMap(({ tasks }) => tasks)
+          .find(other => other.id === first.taskId);
+        const fitting = verdicts(first.demand, task?.avoid ?? [], input.nodes, nowMs)
+          .filter(({ verdict }) => verdict.kind === 'fits')
+          .map(({ node }) => input.nodes.find(other => other.advertisement.node === node)!);
+        const taken = input.nodes.find(other => other.advertisement.node === first.node)!;
+        const { tier } = taken.advertisement;
+        const inZone = (one: NodeView): boolean =>
+          one.advertisement.labels.some(([name, value]) => name === 'zone' && value === 'a');
+        const liked = fitting.filter(one => one.advertisement.tier === tier && inZone(one));
+        if (liked.length > 0) expect(inZone(taken)).toBe(true);
+      }),
+    );
+  });
+
+  test('spreads a group evenly over the values of a label, with what lives already', () => {
+    const options = fc.record({
+      zones: fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 2, maxLength: 4 }),
+      live: fc.array(fc.nat(5), { minLength: 4, maxLength: 4 }),
+      tasks: fc.nat(30),
+      seed: fc.nat(),
+    });
+    fc.assert(
+      fc.property(options, ({ zones, live, tasks, seed }) => {
+        const nodes = zones.flatMap((count, zone) =>
+          Array.from({ length: count }, (_, at) =>
+            view(`n${zone}-${at}`, 64, { advertisement: { labels: [['zone', `z${zone}`]] } }),
+          ),
+        );
+        const counts = new Map(zones.map((_, zone) => [`n${zone}-0`, live[zone] ?? 0]));
+        const of = demand(1, { spread: { label: 'zone', group: 'g' } });
+        const made = plan({
+          batches: [batch(of, tasks)],
+          nodes,
+          nowMs,
+          spread: new Map([['g', counts]]),
+          maxPlacements: 1_000,
+          seed,
+        });
+        expect(made.placements).toHaveLength(tasks);
+        const after = zones.map((_, zone) => live[zone] ?? 0);
+        for (const { node } of made.placements) after[Number(/n(\d)/.exec(node)![1])]! += 1;
+        // Level by level: no task went where more lived than elsewhere.
+        zones.forEach((_, zone) => {
+          if (after[zone]! > live[zone]!) {
+            expect(after[zone]! - Math.min(...after)).toBeLessThanOrEqual(1);
+          }
+        });
       }),
     );
   });

@@ -1,6 +1,8 @@
 /** The registry under any sequence of commands: what it promises, and against a replay. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { tiers } from '../../src/model/resources.ts';
+import { tierFields } from '../../src/model/tiers.ts';
 import {
   encodeRegistryCommand,
   type RegistryCommand,
@@ -90,6 +92,17 @@ const arbitraryAsk: fc.Arbitrary<Ask> = fc.oneof(
     value: fc.option(fc.constantFrom('1', '2'), { nil: undefined }),
   }),
   fc.record({
+    kind: fc.constant('setTier' as const),
+    tier: fc.constantFrom(...tiers),
+    changes: fc.array(
+      fc.record({
+        field: fc.constantFrom(...tierFields),
+        value: fc.option(fc.nat(2_000), { nil: undefined }),
+      }),
+      { maxLength: 3 },
+    ),
+  }),
+  fc.record({
     kind: fc.constant('drainNode' as const),
     node: nodeId,
     on: fc.boolean(),
@@ -97,6 +110,19 @@ const arbitraryAsk: fc.Arbitrary<Ask> = fc.oneof(
     force: fc.boolean(),
   }),
   fc.record({ kind: fc.constant('removeNode' as const), node: nodeId, force: fc.boolean() }),
+  fc.record({
+    kind: fc.constant('putTenant' as const),
+    name: fc.constantFrom('acme', 'default', 'Bad'),
+    plan: fc.constantFrom('free', 'own', 'none'),
+    isNew: fc.boolean(),
+  }),
+  fc.record({
+    kind: fc.constant('putPlan' as const),
+    name: fc.constantFrom('free', 'own'),
+    values: fc.option(fc.constantFrom([['burst', '5']] as [string, string][], []), {
+      nil: undefined,
+    }),
+  }),
 );
 
 interface Step {
@@ -137,6 +163,8 @@ const picture = (machine: RegistryMachine): unknown => ({
   drains: machine.nodes().map(node => machine.drain(node.id)),
   groups: machine.groups(),
   tokens: machine.tokens(),
+  tenants: machine.tenants(),
+  plans: machine.planNames().map(name => [name, machine.planValues(name)]),
   settings: ['s', 't'].map(name => machine.setting(name)),
   secrets: ['a', 'b', 'c'].map(digit => machine.joinSecret(hex(digit))),
   replicas: Array.from({ length: 80 }, (_, id) => machine.replicaOwner(id)),

@@ -5,15 +5,17 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeShardCommand, type ItemReply } from '../../src/model/command.ts';
+import { countedIn } from '../../src/model/hour.ts';
 import type { TaskId } from '../../src/model/ids.ts';
 import { decodeSpec } from '../../src/model/spec.ts';
-import { isSettled, type TaskView, taskStates } from '../../src/model/task.ts';
+import { holdBit, isSettled, type TaskView, taskStates } from '../../src/model/task.ts';
+import { FairWalk } from '../../src/placement/order.ts';
 import type { ShardMachine } from '../../src/shard/machine.ts';
 import { decodeTaskRow } from '../../src/shard/record.ts';
 import { toView } from '../../src/shard/view.ts';
 import { epochMs, TestShard } from '../support/shard.ts';
 import { commandOf, history, ids, type Turn } from './shard-commands.ts';
-import { type ModelReply, ShardModel } from './shard-model.ts';
+import { isHeld, type ModelReply, ShardModel } from './shard-model.ts';
 
 const runs = 80;
 
@@ -33,17 +35,28 @@ function play(shard: TestShard, model: ShardModel, turn: Turn): void {
 }
 
 function readyIds(machine: ShardMachine, nowMs: number): TaskId[] {
-  const tasks = machine.readyBatches(100, nowMs).flatMap(batch => batch.tasks);
-  tasks.sort(
-    (left, right) => left.readySinceMs - right.readySinceMs || (left.id < right.id ? -1 : 1),
-  );
-  return tasks.map(task => task.id);
+  const batches = machine.readyBatches(100, nowMs);
+  const walk = new FairWalk({
+    batches,
+    nowMs,
+    total: [],
+    shareOf: () => ({ held: [], weight: 1 }),
+  });
+  const found: TaskId[] = [];
+  for (let next = walk.current; next !== undefined; next = walk.current) {
+    found.push(next.task.id);
+    walk.placed();
+  }
+  return found;
 }
 
 /** What both can be asked about every task, in one value: one comparison a step is fast. */
 function tasksOf(machine: ShardMachine, model: ShardModel): [unknown, unknown] {
-  const told: unknown[] = [ids.filter(id => machine.knows(id))];
-  const wanted: unknown[] = [ids.filter(id => model.tasks.has(id))];
+  const told: unknown[] = [ids.filter(id => machine.knows(id)), machine.deadLetters];
+  const dead = ids.filter(id => model.tasks.get(id)?.deadLetter);
+  const wanted: unknown[] = [ids.filter(id => model.tasks.has(id)), dead.length];
+  told.push(ids.filter(id => machine.isDeadLetter(id)));
+  wanted.push(dead);
   for (const task of model.tasks.values()) {
     const id = task.id as TaskId;
     const record = machine.record(id);
@@ -58,8 +71,15 @@ function tasksOf(machine: ShardMachine, model: ShardModel): [unknown, unknown] {
     const ended = record.attempts.filter(attempt => attempt.outcome !== undefined);
     told.push(id, toldState, toldFence, toldRuns, toldLost, record.avoid, live?.node);
     wanted.push(task.id, state, fence, runs, lost, task.avoid.slice(-8), task.node);
-    told.push(live?.cancelling);
-    wanted.push(live && task.cancelled);
+    const others = record.holds & ~holdBit('gang');
+    told.push(record.supervisorsLost ?? 0, !isSettled(toldState) && others !== 0);
+    wanted.push(task.supervisorsLost, !isSettled(state) && isHeld(task));
+    told.push(live?.ending, live?.suspended, live?.toSuspend, record.pause?.suspend);
+    const ending = task.cancelled ? 'cancelled' : task.recall && 'superseded';
+    const suspend = task.paused === 'no' ? undefined : task.paused === 'suspend';
+    wanted.push(live && ending, live && task.suspended, live && suspend === true, suspend);
+    told.push(record.update?.overrides ?? {});
+    wanted.push(task.changed);
     told.push(ended.map(attempt => [attempt.fence, attempt.node, attempt.outcome?.kind]));
     wanted.push(task.ended.map(attempt => [attempt.fence, attempt.node, attempt.kind]));
   }
@@ -68,18 +88,26 @@ function tasksOf(machine: ShardMachine, model: ShardModel): [unknown, unknown] {
 
 function queueOf(machine: ShardMachine, model: ShardModel, nowMs: number): [unknown, unknown] {
   const ready = model.ready(nowMs);
-  const waiting = [...model.tasks.values()].filter(task => task.state === 'waiting');
-  const later = waiting.map(task => task.readySinceMs).filter(since => since > nowMs);
+  const later = model
+    .queued()
+    .filter(task => task.backedOff && task.readySinceMs > nowMs)
+    .filter(task => !isHeld(task))
+    .map(task => task.readySinceMs);
   const told = {
     ready: readyIds(machine, nowMs),
     count: machine.readyCount(nowMs),
     positions: ids.map(id => machine.position(id, nowMs)?.position ?? 0),
+    due: machine
+      .overdue(nowMs, 100)
+      .map(({ taskId }) => taskId)
+      .sort(),
     next: machine.nextReadyAtMs(),
   };
   const wanted = {
     ready,
     count: ready.length,
     positions: ids.map(id => ready.indexOf(id) + 1),
+    due: model.due(nowMs),
     next: later.length === 0 ? undefined : Math.min(...later),
   };
   return [told, wanted];
@@ -97,6 +125,13 @@ describe('a shard and its plain model', () => {
           const counts = taskStates.map(state => [state, model.count(state)]);
           expect(shard.machine.counts()).toEqual(Object.fromEntries(counts));
           expect(shard.machine.nowMs).toBe(model.nowMs);
+          for (const tenant of ['a', 'b']) {
+            const oldest = Math.floor(model.nowMs / 60_000) - 60;
+            const charged = model.charges
+              .filter(charge => charge.tenant === tenant && charge.minute >= oldest)
+              .reduce((sum, charge) => sum + charge.count, 0);
+            expect(countedIn(shard.machine.hourBudget(tenant), model.nowMs)).toBe(charged);
+          }
           const [told, wanted] = tasksOf(shard.machine, model);
           expect(told).toEqual(wanted);
           if (turn.store !== 'nothing') shard.flush();
@@ -130,11 +165,17 @@ function answers(shard: TestShard, machine: ShardMachine, nowMs: number): unknow
     lastSeq: machine.lastSeq,
     views: ids.map(id => view(shard, machine, id)),
     hot: [...machine.hotIds()],
+    deadLetters: ids.filter(id => machine.isDeadLetter(id)),
+    ahead: ids.map(id => machine.aheadInLine(id)),
+    rules: machine.rules,
     newestFirst: [...machine.hotIds({ reverse: true, after: ids[5] })],
     live: machine.liveAttempts(),
     liveOnOne: machine.liveAttemptsOn('n1'),
     ready: machine.readyBatches(3, nowMs),
     nextReadyAtMs: machine.nextReadyAtMs(),
+    overdue: machine.overdue(nowMs + 60_000, 100),
+    use: [...machine.uses.all()].sort(),
+    held: [...machine.uses.held()].sort(),
     positions: ids.map(id => machine.position(id, nowMs)),
   };
 }

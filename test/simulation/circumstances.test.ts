@@ -40,6 +40,16 @@ describe('whole clusters under faults', () => {
     expect(coverage.get('expire')).toBeGreaterThan(100);
   });
 
+  test('keep tasks of a key in line, and replay what failed once', { timeout }, async () => {
+    const coverage = new Map<string, number>();
+    for (let seed = 1; seed <= 6; seed++) {
+      addCoverage(coverage, await expectOk(seed, { in: 'ordered' }));
+    }
+    const counts = ['ordered', 'replay', 'purge', 'adopt'].map(what => coverage.get(what) ?? 0);
+    expect(Math.min(...counts)).toBeGreaterThan(0);
+    expect(coverage.get('ordered')).toBeGreaterThan(100);
+  });
+
   test.each(['lateFrames', 'storm', 'growth', 'rollback', 'badLinks', 'badDisks'] as const)(
     'keep every promise in circumstances of %s',
     { timeout },

@@ -18,6 +18,7 @@ import type { Checker } from './checkers/checker.ts';
 import { CommittedChecker } from './checkers/committed.ts';
 import { LeadersChecker } from './checkers/leaders.ts';
 import { MembersChecker } from './checkers/members.ts';
+import { OrderChecker } from './checkers/order.ts';
 import { PromisesChecker } from './checkers/promises.ts';
 import { RoomChecker } from './checkers/room.ts';
 import { StoredChecker } from './checkers/stored.ts';
@@ -58,6 +59,7 @@ export class SimCluster {
   readonly retired: SimNode[] = [];
   readonly acknowledged = new AcknowledgedChecker();
   readonly attempts: AttemptsChecker;
+  readonly order = new OrderChecker();
   readonly history = new TaskHistory(() => this.time.events);
   readonly committed: CommittedChecker;
   /** Shared by all disks; the nemesis changes it. */
@@ -95,6 +97,7 @@ export class SimCluster {
     this.committed = new CommittedChecker(this.trace, [
       this.acknowledged,
       this.attempts,
+      this.order,
       this.history,
     ]);
     this.#checkers = [

@@ -45,13 +45,19 @@ export interface SimOptions {
   readonly operated: boolean;
   /** A node silent for this long is declared dead; the default of the program where missing. */
   readonly deadAfterMs?: number | undefined;
+  /** Tasks ask for TCP ports; asked for by name. */
+  readonly ports?: boolean | undefined;
   /** Settled tasks leave the history after this; the default of the program where missing. */
   readonly historyMs?: number | undefined;
   /**
    * Clocks run at half to twice the speed of others: far beyond what leases allow for, so that two
    * attempts of a task may overlap. Consensus has to hold all the same.
    */
+  /** Clients also ask for gangs, which take much of the room there is. */
+  readonly gangs?: boolean | undefined;
   readonly skewedClocks: boolean;
+  /** Of 100 tasks so many have one of a few order keys; dead letters are replayed and purged. */
+  readonly orderedPercent: number;
 }
 
 export const faultKinds = [
@@ -151,6 +157,7 @@ function drawFirst(seed: number): SimOptions {
     logEntriesKept: pick(seededRandom(seed, 'log'), [0, 2, 10, 50]),
     historyMs: pick(seededRandom(seed, 'history'), [undefined, undefined, undefined, 10_000]),
     skewedClocks: below(random, 16) === 0,
+    orderedPercent: 0,
   };
 }
 
@@ -184,6 +191,19 @@ export const circumstances = {
     duplicatePercent: 20,
     delayMsMax: 2_000,
     events: 20_000,
+  },
+  /** Tasks in lines, failing often, while leaders change and supervisors end. */
+  ordered: {
+    nodes: 3,
+    shards: 4,
+    skewedClocks: false,
+    growUnderLoad: false,
+    orderedPercent: 60,
+    longTaskPercent: 10,
+    faults: ['crash', 'supervisorCrash', 'partition', 'transfer', 'pause'],
+    faultEveryMs: 2_000,
+    requestEveryMs: 60,
+    events: 10_000,
   },
   /** Everything at once, all the time. */
   storm: {
@@ -262,6 +282,20 @@ export const circumstances = {
     skewedClocks: false,
     longTaskPercent: 5,
     events: 20_000,
+  },
+  /** Gangs that want the same room, of several leaders, while nodes fail and leaders change. */
+  gangs: {
+    nodes: 4,
+    shards: 4,
+    gangs: true,
+    skewedClocks: false,
+    growUnderLoad: false,
+    faults: ['crash', 'powerLoss', 'stop', 'transfer', 'supervisorCrash', 'partition', 'pause'],
+    faultEveryMs: 1_000,
+    requestEveryMs: 60,
+    longFaults: false,
+    longTaskPercent: 5,
+    events: 15_000,
   },
   /** Many groups on many nodes. */
   wide: {

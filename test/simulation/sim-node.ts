@@ -188,6 +188,7 @@ export class SimNode {
         version: '0.0.0',
         tier: this.#options.tier,
         total: times(this.total, this.#options.believedCapacity),
+        ports: { from: 20_000, to: 20_000 + this.total.ports - 1 },
         labels: [],
         zone: '',
         httpAddress: '',

@@ -5,10 +5,12 @@
 import { TschedError } from '../../src/model/errors.ts';
 import { formatTaskId, slotCount, type TaskId } from '../../src/model/ids.ts';
 import { noResources, tiers } from '../../src/model/resources.ts';
+import { keySlot } from '../../src/model/slots.ts';
 import type { TaskSpec } from '../../src/model/spec.ts';
 import type { TaskView } from '../../src/model/task.ts';
 import type { Random } from '../../src/ports/clock.ts';
-import type { NodeApi, SubmitReply, SubmitRequest } from '../../src/ports/node-api.ts';
+import type { NodeApi, SubmitRequest } from '../../src/ports/node-api.ts';
+import type { SubmitReply } from '../../src/ports/submit-reply.ts';
 import type { SimCluster } from './cluster.ts';
 import type { Asked } from './history/task-history.ts';
 import type { SimNode } from './sim-node.ts';
@@ -19,6 +21,7 @@ const actor = { name: 'client', tenant: 'default' };
 /** Tasks of one run: fewer where many are long, or a small cluster would be busy for hours. */
 const tasksMax = 400;
 const longTasksMax = 100;
+const gangsMax = 60;
 /** Answers that say honestly that something cannot be done now, or that it is not known. */
 const honest = new Set<string>([
   'noQuorum',
@@ -29,10 +32,14 @@ const honest = new Set<string>([
   'notLeader',
   'nodeUnreachable',
   'unreachable',
+  // It has not heard yet what all nodes read.
+  'notYet',
 ]);
 
 /** Of these: what says that nothing was done and nothing will be. */
-const definite = new Set<string>(['noQuorum', 'overloaded', 'diskFull', 'starting', 'neverFits']);
+const definite = new Set<string>([
+  ...['noQuorum', 'overloaded', 'diskFull', 'starting', 'neverFits', 'notYet'],
+]);
 
 interface Known {
   readonly request: SubmitRequest & { readonly id: TaskId };
@@ -49,7 +56,13 @@ export class Workload {
   readonly #cluster: SimCluster;
   readonly #random: Random;
   readonly #known: Known[] = [];
+  /** Gangs that were asked for, each as the requests for all of it. */
+  readonly #gangs: (readonly (SubmitRequest & { readonly id: TaskId })[])[] = [];
   readonly #keySpecs = new Map<string, TaskSpec>();
+  /** A stream of its own: what is drawn elsewhere stays as it was. */
+  readonly #orders: Random;
+  /** New tasks of the dead letters that were replayed. */
+  readonly #replayed = new Map<TaskId, TaskId>();
   /** Requests without an answer, with the process that was asked. */
   readonly #waiting = new Map<Waiting, SimProcess>();
   #drawn = 0;
@@ -59,6 +72,7 @@ export class Workload {
   constructor(cluster: SimCluster) {
     this.#cluster = cluster;
     this.#random = cluster.random('workload');
+    this.#orders = cluster.random('orders');
   }
 
   start(): void {
@@ -103,6 +117,10 @@ export class Workload {
     const asked = this.#pick(this.#cluster.nodes.filter(one => one.running));
     if (asked?.node === undefined) return;
     this.counts.asked++;
+    if (this.#cluster.options.gangs === true && this.#below(4) === 0) {
+      this.#requestGang(asked);
+      return;
+    }
     const kind = this.#below(100);
     const known = this.#pick(this.#known);
     if (kind < 50 || known === undefined) this.#submit(asked, this.#newRequests());
@@ -112,7 +130,60 @@ export class Workload {
     else if (kind < 93) this.#wait(asked, known.request.id);
     else if (kind < 96) this.#background(asked, api => api.list({ limit: 5 }));
     else if (kind < 98) this.#background(asked, api => api.explain(known.request.id));
+    else if (this.#isOrdered()) this.#deadLetter(asked, known.request.id);
     else this.#retry(asked, known.request.id);
+  }
+
+  /** By a coin, where this run is about order keys and dead letters at all. */
+  #isOrdered(): boolean {
+    const { orderedPercent } = this.#cluster.options;
+    return orderedPercent > 0 && this.#orders.uint32() % 100 < orderedPercent;
+  }
+
+  #inLine(spec: TaskSpec): TaskSpec {
+    if (!this.#isOrdered()) return spec;
+    const orderKey = `line ${this.#orders.uint32() % 6}`;
+    if (this.#orders.uint32() % 3 > 0) return { ...spec, orderKey };
+    return { ...spec, orderKey, attempts: 3, retryOn: ['1', 'timeout'] };
+  }
+
+  /** A new gang, an old one again, or something about one of it. */
+  #requestGang(node: SimNode): void {
+    const old = this.#pick(this.#gangs);
+    const kind = this.#below(10);
+    const gang = old === undefined || (kind < 5 && this.#gangs.length < gangsMax) ? undefined : old;
+    const requests = gang ?? this.#newGang();
+    const one = this.#pick(requests)!.id;
+    if (gang === undefined || kind < 7) this.#submit(node, requests);
+    else if (kind === 7) this.#cancel(node, one);
+    else this.#get(node, one);
+  }
+
+  #newGang(): readonly (SubmitRequest & { readonly id: TaskId })[] {
+    const size = 2 + this.#below(4);
+    const { idempotencyKey: _, ...plain } = this.#spec();
+    const request = { ...plain.request, cpuMilli: 400 + 200 * this.#below(5) };
+    const attempts = 1 + this.#below(4);
+    const spec = {
+      ...plain,
+      tier: 'basic' as const,
+      gang: size,
+      attempts,
+      request,
+      limit: request,
+    };
+    const slot = this.#below(slotCount);
+    const atMs = 1_767_225_600_000 + Math.floor(this.#cluster.time.nowMs);
+    const idAt = (): TaskId => formatTaskId({ atMs, slot, random: this.#drawn++ });
+    const arrayId = idAt();
+    const gang = Array.from({ length: size }, (__, arrayIndex) => ({
+      id: idAt(),
+      spec,
+      arrayId,
+      arrayIndex,
+    }));
+    this.#gangs.push(gang);
+    return gang;
   }
 
   #newRequests(): SubmitRequest[] {
@@ -124,8 +195,8 @@ export class Workload {
     for (let at = 0; at < count; at++) {
       const keyed = this.#below(8) === 0;
       if (keyed) requests.push({ spec: this.#keyed() });
-      else if (this.#below(2) === 0) requests.push({ spec });
-      else requests.push(this.#withId({ spec }));
+      else if (this.#below(2) === 0) requests.push({ spec: this.#inLine(spec) });
+      else requests.push(this.#withId({ spec: this.#inLine(spec) }));
     }
     this.counts.tasks += requests.length;
     return requests;
@@ -135,12 +206,17 @@ export class Workload {
   #withId(request: SubmitRequest): SubmitRequest {
     const id = formatTaskId({
       atMs: 1_767_225_600_000 + Math.floor(this.#cluster.time.nowMs),
-      slot: this.#below(slotCount),
+      slot: this.#slotOf(request.spec),
       random: this.#drawn++,
     });
     const known = { request: { ...request, id } };
     this.#known.push(known);
     return known.request;
+  }
+
+  #slotOf(spec: TaskSpec): number {
+    const drawn = this.#below(slotCount);
+    return keySlot(spec) ?? drawn;
   }
 
   #spec(): TaskSpec {
@@ -152,6 +228,7 @@ export class Workload {
       ...noResources,
       cpuMilli: 100 + 100 * this.#below(this.#below(4) === 0 ? 30 : 10),
       memoryBytes: 1_000_000 * (1 + this.#below(500)),
+      ports: this.#cluster.options.ports === true ? this.#below(5) : 0,
     };
     return {
       tenant: 'default',
@@ -316,6 +393,32 @@ export class Workload {
         this.#remember(reply, undefined, undefined, callAt);
       },
       error => error.code === 'notSettled' || error.code === 'unknownTask',
+    );
+  }
+
+  /** Replays a task, or takes it off the list of dead letters, whether it is on it or not. */
+  #deadLetter(node: SimNode, id: TaskId): void {
+    const purges = this.#orders.uint32() % 4 === 0;
+    this.#then(
+      node,
+      async api => {
+        await api.list({ limit: 5, deadLetters: true });
+        return purges ? api.purge([id], actor) : api.replay([id], actor);
+      },
+      ([reply]) => {
+        if (reply === undefined) throw new Violation('correctness', 'there was no reply');
+        const expected = ['notDeadLetter', 'notSettled', 'unknownTask'];
+        if (!reply.ok && !honest.has(reply.code) && !expected.includes(reply.code)) {
+          throw new Violation('correctness', `dead letter: ${reply.code}: ${reply.message}`);
+        }
+        if (!reply.ok || purges) return;
+        const before = this.#replayed.get(id);
+        if (before !== undefined && before !== reply.id) {
+          throw new Violation('correctness', `${id} was replayed as ${before} and ${reply.id}`);
+        }
+        this.#replayed.set(id, reply.id);
+        this.#cluster.acknowledged.submitted(reply.id, undefined);
+      },
     );
   }
 

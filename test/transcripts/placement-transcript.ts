@@ -3,7 +3,8 @@
  * counted as reserved afterwards, as a leader would until the node advertises again.
  *
  *   node NAME tier=T cpu=TOTAL free=F room=N age=MS cool=UNTIL labels=(k:v ..) draining bare
- *   ready TASK.. cpu=N tier=T since=MS avoid=(NODE ..) require=(k:v ..)
+ *   ready TASK.. cpu=N tier=T since=MS avoid=(NODE ..) require=(k:v ..) prefer=(k:v ..)
+ *         spread=LABEL group=NAME
  *   plan now=MS max=N seed=N      → placements, then what is blocked
  *   explain TASK now=MS           → a sentence per node
  *   submit cpu=N tier=T require=  → whether it would ever fit
@@ -14,7 +15,7 @@ import { addResources, type Tier, tiers } from '../../src/model/resources.ts';
 import { neverFits, sentence, verdicts } from '../../src/placement/explain.ts';
 import { plan } from '../../src/placement/plan.ts';
 import type { Directive } from '../conformance/etcd-raft/datadriven.ts';
-import { cpus, demand, view } from '../unit/placement/builders.ts';
+import { cpus, demand, lane, readyTask, view } from '../unit/placement/builders.ts';
 
 type Pairs = (readonly [string, string])[];
 
@@ -57,6 +58,8 @@ class Options {
 
 export class PlacementTranscript {
   readonly #nodes = new Map<string, NodeView>();
+  /** Tasks that were placed, by group and node. */
+  readonly #live = new Map<string, Map<string, number>>();
   readonly #ready: { demand: Demand; task: ReadyTask }[] = [];
 
   answer(directive: Directive): readonly string[] {
@@ -100,7 +103,15 @@ export class PlacementTranscript {
 
   #demand(options: Options): Demand {
     const cpu = options.number('cpu', 1);
-    return demand(cpu, { tier: options.tier(), require: options.pairs('require') });
+    const prefer = options.pairs('prefer');
+    const [label] = options.list('spread');
+    const [group = 'g'] = options.list('group');
+    return demand(cpu, {
+      tier: options.tier(),
+      require: options.pairs('require'),
+      ...(prefer.length === 0 ? {} : { prefer }),
+      ...(label === undefined ? {} : { spread: { label, group } }),
+    });
   }
 
   #addReady(options: Options): readonly string[] {
@@ -108,7 +119,7 @@ export class PlacementTranscript {
     const known = this.#ready.find(other => other.demand.key === wanted.key)?.demand ?? wanted;
     for (const id of options.words()) {
       const readySinceMs = options.number('since', 0);
-      const task = { id: id as TaskId, tenant: 't', readySinceMs, avoid: options.list('avoid') };
+      const task = { ...readyTask(id as TaskId, readySinceMs), avoid: options.list('avoid') };
       this.#ready.push({ demand: known, task });
     }
     return ['ok'];
@@ -120,10 +131,11 @@ export class PlacementTranscript {
       batches: demands.map(of => {
         const tasks = this.#ready.filter(other => other.demand === of).map(({ task }) => task);
         tasks.sort((a, b) => a.readySinceMs - b.readySinceMs || (a.id < b.id ? -1 : 1));
-        return { demand: of, tasks, count: tasks.length };
+        return { lane: lane(of), tasks, count: tasks.length };
       }),
       nodes: [...this.#nodes.values()],
       nowMs: options.number('now', 0),
+      spread: this.#live,
       maxPlacements: options.number('max', 1_000),
       seed: options.number('seed', 1),
     });
@@ -133,6 +145,10 @@ export class PlacementTranscript {
       const reserved = addResources(target.reserved, of.request);
       const reservedCount = target.reservedCount + 1;
       this.#nodes.set(node, { ...target, reserved, reservedCount });
+      if (of.spread !== undefined) {
+        const live = this.#live.get(of.spread.group) ?? new Map<string, number>();
+        this.#live.set(of.spread.group, live.set(node, (live.get(node) ?? 0) + 1));
+      }
       const at = this.#ready.findIndex(other => other.task.id === id);
       this.#ready.splice(at, 1);
     }

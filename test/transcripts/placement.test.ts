@@ -9,7 +9,7 @@ describe('placement transcripts', () => {
   const names = transcriptsIn(dir);
 
   test('are all there', () => {
-    expect(names).toHaveLength(5);
+    expect(names).toEqual(expect.arrayContaining(['order.txt', 'spread.txt', 'wishes.txt']));
   });
 
   test.each(names)('%s', name => {

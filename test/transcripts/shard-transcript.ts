@@ -2,16 +2,24 @@
  * The directives of the shard transcripts. Tasks are `t1`, `t2`, ..., nodes any word; instants are
  * milliseconds after the start, `at` of a command is its stamp (default: the one before).
  *
- *   submit [at=] [attempts=] [backoff=(initial,max)] [key=] [name=] [cpu=] [tenant=]   t1
- *   [retry-of=t0] assign [at=]                                                                   t1
- *   node start | unassign | lose [at=]                                                  t1 fence
- *   finish [at=]                                                                   t1 fence outcome
+ *   submit [at=] [attempts=] [backoff=(initial,max)] [key=] [name=] [cpu=] [tenant=]
+ *          [order=] [retry-on=(75,oom)] [tolerance=] [expire=]                     t1 [retry-of=t0]
+ *   submit gang=N                                            t1 ..., all of the gang, by rank
+ *   assign [at=]                                                                   t1 node
+ *   assign-gang [at=]                                        t1 node, for each of the gang
+ *   start | unassign | lose [at=]                                                  t1 fence
+ *   finish [at=]                             outcome: a kind, or supervisorLost    t1 fence outcome
  *   cancel [at=] [reason=]                                                         t1
  *   recover [at=] [epoch=]
+ *   charge [at=]                             takes of hourly budgets                   a 5 ...
+ *   recover [at=] [epoch=] · adopt [at=] [rules=]
+ *   replay [at=] [...]                       as for submit                        t2 retry-of=t1
+ *   purge [at=]                                                                    t1
  *   expire [at=] [state=] [key=] [...]       as for submit: the spec it had        t1 ...
+ *   overdue [at=]                                                                  t1
  *   status | attempts                                                              t1
- *   ready now= [limit=] · position now= · counts · live · events after= · time · flush · stored ·
- *   restart
+ *   ready now= [limit=] · due now= · position now= · counts · live · events after= · time · flush ·
+ *   stored · restart · hour: counts by minutes after the start   a ... · use   a ...
  */
 import type { OutcomeKind } from '../../src/model/attempt.ts';
 import type { ItemReply } from '../../src/model/command.ts';
@@ -20,7 +28,7 @@ import { tierDefaults } from '../../src/model/resources.ts';
 import { decodeSpec, type TaskSpec } from '../../src/model/spec.ts';
 import type { TaskState, TaskView } from '../../src/model/task.ts';
 import type { Applied, Effect } from '../../src/shard/effects.ts';
-import { hashKey } from '../../src/shard/memory/spec-table.ts';
+import { hashKey } from '../../src/shard/memory/key-hash.ts';
 import { decodeTaskRow } from '../../src/shard/record.ts';
 import { toView } from '../../src/shard/view.ts';
 import { type Directive, valuesOf } from '../conformance/etcd-raft/datadriven.ts';
@@ -30,6 +38,8 @@ const nameOf = (id: string): string => {
   const parts = parseTaskId(id);
   return parts === undefined ? id : `t${parts.random}`;
 };
+
+const endings = { cancelled: ' cancelling', superseded: ' recalled' } as const;
 
 const since = (instantMs: number): string => `${instantMs - epochMs}`;
 
@@ -44,7 +54,16 @@ function showReply(reply: ItemReply): string {
 }
 
 function showEffect(effect: Effect): string {
-  if (effect.kind === 'readyChanged') return '  > readyChanged';
+  switch (effect.kind) {
+    case 'readyChanged':
+    case 'scheduleCreated':
+    case 'messagesChanged':
+      return `  > ${effect.kind}`;
+    case 'workflowSettled':
+      return `  > workflow settled ${effect.workflowId}`;
+    default:
+      break;
+  }
   const name = nameOf(effect.taskId);
   if (effect.kind === 'settled') return `  > settled ${name} ${effect.state}`;
   const node = effect.kind === 'attemptEnded' ? ` ${effect.node}` : '';
@@ -62,6 +81,8 @@ function showView(view: TaskView): string[] {
   if (view.outcome !== undefined) about.push(`outcome=${view.outcome.kind}`);
   if (view.notBeforeMs !== undefined) about.push(`notBefore=${since(view.notBeforeMs)}`);
   if (view.settledAtMs !== undefined) about.push(`settledAt=${since(view.settledAtMs)}`);
+  if (view.deadLetter) about.push('deadLetter');
+  if (view.supervisorsLost !== undefined) about.push(`supervisors=${view.supervisorsLost}`);
   if (view.retryOf !== undefined) about.push(`retryOf=${nameOf(view.retryOf)}`);
   if (view.cancelRequested) {
     about.push(`cancel=(${view.cancelRequested.reason}; ${view.cancelRequested.by})`);
@@ -114,13 +135,25 @@ export class ShardTranscript {
         }));
         return show(this.#shard.apply({ kind: 'assign', items }));
       }
+      case 'assign-gang': {
+        const members = this.#lines.map(([task = '', node = '']) => ({
+          taskId: this.#id(task),
+          node,
+          nodeName: node,
+          incarnation: 'a',
+        }));
+        return show(this.#shard.apply({ kind: 'assignGang', items: [{ members }] }));
+      }
       case 'start':
         return this.#fenced(item => ({ ...item, startedAtMs: epochMs }), 'start');
       case 'unassign':
         return this.#fenced(item => ({ ...item, why: 'noRoom' as const }), 'unassign');
       case 'finish':
         return this.#fenced(
-          (item, outcome) => ({ ...item, outcome: anOutcome(outcome) }),
+          (item, outcome) =>
+            outcome === ('supervisorLost' as never)
+              ? { ...item, outcome: anOutcome('lost', { supervisorLost: true }) }
+              : { ...item, outcome: anOutcome(outcome) },
           'finish',
         );
       case 'lose':
@@ -132,6 +165,14 @@ export class ShardTranscript {
       }
       case 'recover':
         return show(this.#shard.apply({ kind: 'recover', epoch: this.#number('epoch') ?? 0 }));
+      case 'adopt':
+        return show(this.#shard.apply({ kind: 'adopt', rules: this.#number('rules') ?? 3 }));
+      case 'replay':
+        return this.#submit('replay');
+      case 'purge': {
+        const items = this.#lines.map(([task = '']) => ({ taskId: this.#id(task) }));
+        return show(this.#shard.apply({ kind: 'purge', items }));
+      }
       case 'expire': {
         const spec = this.#spec();
         const key = spec.idempotencyKey && hashKey(spec.tenant, spec.idempotencyKey);
@@ -142,6 +183,17 @@ export class ShardTranscript {
           keyHash: key ? { high: key.high, low: key.low } : undefined,
         }));
         return show(this.#shard.apply({ kind: 'expire', items }));
+      }
+      case 'charge': {
+        const items = this.#lines.map(([tenant = '', count = '']) => ({
+          tenant,
+          count: Number(count),
+        }));
+        return show(this.#shard.apply({ kind: 'charge', items }));
+      }
+      case 'overdue': {
+        const items = this.#lines.map(([task = '']) => ({ taskId: this.#id(task) }));
+        return show(this.#shard.apply({ kind: 'overdue', items }));
       }
       default:
         return this.#query(name);
@@ -161,25 +213,40 @@ export class ShardTranscript {
 
   #spec(): TaskSpec {
     const [initialMs = 0, maxMs = 0] = valuesOf(this.#directive, 'backoff').map(Number);
+    const retryOn = valuesOf(this.#directive, 'retry-on');
     const parts: Partial<TaskSpec> = {
+      orderKey: this.#text('order'),
+      retryOn: retryOn.length === 0 ? undefined : retryOn,
       tenant: this.#text('tenant') ?? 'default',
       name: this.#text('name') ?? '',
       attempts: this.#number('attempts') ?? 1,
       backoff: { initialMs, maxMs },
       request: { ...tierDefaults.basic, cpuMilli: this.#number('cpu') ?? 100 },
       idempotencyKey: this.#text('key'),
+      toleranceMs: this.#number('tolerance'),
+      expireMs: this.#number('expire'),
+      gang: this.#number('gang'),
     };
     return aSpec(parts);
   }
 
-  #submit(): string[] {
+  #submit(kind: 'submit' | 'replay' = 'submit'): string[] {
     const spec = this.#spec();
-    const items = this.#lines.map(([task = '', ...about]) => {
+    const gang = spec.gang === undefined ? undefined : this.#id('t999');
+    const items = this.#lines.map(([task = '', ...about], position) => {
       if (!this.#slots.has(task)) this.#slots.set(task, this.#number('slot') ?? slotOf(spec));
       const retryOf = about.find(word => word.startsWith('retry-of='))?.slice('retry-of='.length);
-      return { id: this.#id(task), retryOf: retryOf === undefined ? undefined : this.#id(retryOf) };
+      return {
+        id: this.#id(task),
+        retryOf: retryOf === undefined ? undefined : this.#id(retryOf),
+        arrayId: gang,
+        arrayIndex: gang && position,
+      };
     });
-    return show(this.#shard.submit(items, spec));
+    const specs = [specEntry(spec)];
+    return show(
+      this.#shard.apply({ kind, specs, items: items.map(item => ({ ...item, spec: 0 })) }),
+    );
   }
 
   #views(): TaskView[] {
@@ -192,7 +259,8 @@ export class ShardTranscript {
       if (record === undefined) return [];
       const bytes =
         machine.specBytes(record.digest) ?? this.#shard.row(machine.specKey(record.digest));
-      return [toView(record, decodeSpec(bytes!), { shard: 1, stale: false })];
+      const deadLetter = machine.isDeadLetter(id);
+      return [toView(record, decodeSpec(bytes!), { shard: 1, stale: false, deadLetter })];
     });
   }
 
@@ -212,7 +280,7 @@ export class ShardTranscript {
         );
       case 'ready':
         return machine.readyBatches(this.#number('limit') ?? 100, nowMs).flatMap(batch => [
-          `cpu=${batch.demand.request.cpuMilli} count=${batch.count}`,
+          `cpu=${batch.lane.demand.request.cpuMilli} count=${batch.count}`,
           ...batch.tasks.map(task => {
             const avoid = task.avoid.length === 0 ? '' : ` avoid=${task.avoid.join(',')}`;
             return `  ${nameOf(task.id)} since=${since(task.readySinceMs)}${avoid}`;
@@ -223,9 +291,11 @@ export class ShardTranscript {
           const found = machine.position(this.#id(task), nowMs);
           return found ? `${task} ${found.position} of ${found.ready}` : `${task} is not ready`;
         });
+      case 'due':
+        return machine.overdue(nowMs, 100).map(({ taskId }) => nameOf(taskId));
       case 'live':
         return machine.liveAttempts().map(live => {
-          const cancelling = live.cancelling ? ' cancelling' : '';
+          const cancelling = live.ending === undefined ? '' : endings[live.ending];
           return `${nameOf(live.taskId)} ${live.fence} ${live.state} ${live.node}${cancelling}`;
         });
       case 'events': {
@@ -254,6 +324,18 @@ export class ShardTranscript {
         ];
       case 'time':
         return [`state time ${since(machine.nowMs)}`];
+      case 'hour':
+        return this.#lines.map(([tenant = '']) => {
+          const counted = machine.hourBudget(tenant).map(([minute, count]) => {
+            return `${minute - Math.floor(epochMs / 60_000)}:${count}`;
+          });
+          return `${tenant} ${counted.join(' ')}`.trim();
+        });
+      case 'use':
+        return this.#lines.map(([tenant = '']) => {
+          const { waiting, running, cpuMilli } = machine.uses.of(tenant);
+          return `${tenant} waiting=${waiting} running=${running} cpu=${cpuMilli}`;
+        });
       case 'stored':
         return [`${this.#shard.stored.size} rows`];
       case 'memory':

@@ -54,7 +54,12 @@ export default class NodeStart extends BaseCommand {
     disk: string({ description: 'disk it offers', helpValue: 'SIZE' }),
     iops: string({ description: 'disk operations a second it offers', helpValue: 'N' }),
     bandwidth: string({ description: 'network bytes a second it offers', helpValue: 'SIZE' }),
-    ports: string({ description: 'TCP ports it offers', helpValue: 'FROM-TO' }),
+    ports: string({
+      description:
+        'TCP ports it gives to tasks, 20000-20999 unless given, or `none`; nodes of one machine ' +
+        'need ranges of their own',
+      helpValue: 'FROM-TO',
+    }),
     'disk-reserve': string({
       description: 'room kept free on the disk; a twentieth of it, 1GiB to 10GiB, unless given',
       helpValue: 'SIZE',
@@ -73,7 +78,7 @@ export default class NodeStart extends BaseCommand {
       exclusive: ['accept-data-loss'],
     }),
     label: string({
-      description: 'label tasks can require; repeatable',
+      description: 'label tasks can require; repeatable; os, arch and hostname are there',
       helpValue: 'K=V',
       ...many,
     }),
@@ -159,7 +164,7 @@ interface Amounts {
   ballastBytes?: number;
   iops?: number;
   bandwidth?: number;
-  ports?: { from: number; to: number };
+  ports?: { from: number; to: number } | 'none';
 }
 
 function readSize(flag: string, text: string): number {
@@ -173,12 +178,13 @@ function readListen(text: string): string {
   throw usageError(`--listen ${text} is not an address for other nodes`, `Write ${listenDefault}.`);
 }
 
-function readPorts(text: string): { from: number; to: number } {
+function readPorts(text: string): { from: number; to: number } | 'none' {
+  if (text === 'none') return text;
   const match = /^(\d{1,5})-(\d{1,5})$/.exec(text);
   const from = Number(match?.[1]);
   const to = Number(match?.[2]);
   if (match && from >= 1 && to <= 65_535 && from <= to) return { from, to };
-  throw usageError(`--ports ${text} is not a range of ports`, 'Write 8000-8010.');
+  throw usageError(`--ports ${text} is not a range of ports`, 'Write 8000-8010, or none.');
 }
 
 /** What the node offers, as far as it was said. */

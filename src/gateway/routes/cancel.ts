@@ -1,11 +1,18 @@
 /** Cancelling one task or many, and running a settled one again. */
+import type { FastifyRequest } from 'fastify';
 import type { TaskId } from '../../model/ids.ts';
-import { limits } from '../../model/limits.ts';
+import type { SubmitReply } from '../../ports/submit-reply.ts';
 import { boundTenant, type Identity, seesTenant } from '../access.ts';
 import type { GatewayContext } from '../context.ts';
 import { ProblemError, problemOf, problemOfError, refuse } from '../problem.ts';
 import { bodyOf, identityOf, type Route, resolveId, visibleId } from '../route.ts';
-import { idParams, problemSchema, resultsSchema, submittedSchema } from '../schemas.ts';
+import {
+  idListSchema,
+  idParams,
+  problemSchema,
+  resultsSchema,
+  submittedSchema,
+} from '../schemas.ts';
 import { problemOfReply, resultOfProblem, type SubmitResult } from '../submission.ts';
 
 const reasonLengthMax = 1_000;
@@ -45,7 +52,7 @@ export const cancelRoute: Route = {
   },
 };
 
-/** The IDs that texts stand for; what cannot be cancelled by `identity` is a result already. */
+/** The IDs that texts stand for; what `identity` may not change is a result already. */
 async function resolveAll(
   texts: readonly string[],
   identity: Identity,
@@ -81,7 +88,7 @@ export const cancelManyRoute: Route = {
       additionalProperties: false,
       required: ['ids'],
       properties: {
-        ids: { type: 'array', items: { type: 'string' }, maxItems: limits.batchItemsMax },
+        ids: idListSchema,
         reason: reasonSchema,
       },
     },
@@ -89,22 +96,32 @@ export const cancelManyRoute: Route = {
   },
   async run(request, _reply, gateway) {
     const identity = identityOf(request);
-    const body = bodyOf(request);
-    const entries = await resolveAll(body['ids'] as string[], identity, gateway);
-    const ids = entries.filter(entry => typeof entry === 'string');
-    const replies = ids.length > 0 ? await gateway.api.cancel(ids, reasonOf(body), identity) : [];
-    let position = 0;
-    const results = entries.map((entry): SubmitResult => {
-      if (typeof entry !== 'string') return entry;
-      const reply = replies[position++];
-      if (reply === undefined) return refuse('internal', 'The node gave no answer.');
-      return reply.ok
-        ? { ok: true, id: reply.id, shard: reply.shard, repeated: reply.repeated }
-        : resultOfProblem(problemOfReply(reply, entry));
-    });
-    return { results };
+    const reason = reasonOf(bodyOf(request));
+    return await changeMany(request, gateway, ids => gateway.api.cancel(ids, reason, identity));
   },
 };
+
+/** Changes each task of the body's `ids` by itself, all in one call. */
+export async function changeMany(
+  request: FastifyRequest,
+  gateway: GatewayContext,
+  change: (ids: readonly TaskId[]) => Promise<readonly SubmitReply[]>,
+): Promise<{ readonly results: readonly SubmitResult[] }> {
+  const texts = bodyOf(request)['ids'] as string[];
+  const entries = await resolveAll(texts, identityOf(request), gateway);
+  const ids = entries.filter(entry => typeof entry === 'string');
+  const replies = ids.length > 0 ? await change(ids) : [];
+  let position = 0;
+  const results = entries.map((entry): SubmitResult => {
+    if (typeof entry !== 'string') return entry;
+    const reply = replies[position++];
+    if (reply === undefined) return refuse('internal', 'The node gave no answer.');
+    return reply.ok
+      ? { ok: true, id: reply.id, shard: reply.shard, repeated: reply.repeated }
+      : resultOfProblem(problemOfReply(reply, entry));
+  });
+  return { results };
+}
 
 export const retryRoute: Route = {
   method: 'POST',

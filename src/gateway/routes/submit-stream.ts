@@ -13,20 +13,27 @@ import { type LineReading, readLines } from '../lines.ts';
 import { ProblemError, problemOf, problemOfError } from '../problem.ts';
 import { identityOf, type Route } from '../route.ts';
 import { contentOf, problemSchema, resultSchema } from '../schemas.ts';
-import { type Prepared, prepare, resultOfProblem, submitPrepared } from '../submission.ts';
+import {
+  type Known,
+  knownTo,
+  type Prepared,
+  prepare,
+  resultOfProblem,
+  submitPrepared,
+} from '../submission.ts';
 
 const batchesInFlightMax = 4;
 
 const internal = problemOf('internal', 'The node failed to answer; its log says why.');
 
-function prepareLine(line: LineReading, identity: Identity): Prepared {
+function prepareLine(line: LineReading, identity: Identity, known: Known): Prepared {
   if (line.kind === 'tooLong') {
     const detail = `The line is over the limit of ${taskDocumentBytesMax} bytes; the stream ends.`;
     return { ok: false, problem: problemOf('tooLarge', detail) };
   }
   try {
     if (line.kind === 'noRoom') throw line.error;
-    return prepare(parseJson(line.bytes, 'The line'), identity);
+    return prepare(parseJson(line.bytes, 'The line'), identity, known);
   } catch (error) {
     if (error instanceof ProblemError) return { ok: false, problem: error.problem };
     throw error;
@@ -48,7 +55,8 @@ async function answerLines(
   try {
     gateway.intake.take(bytes);
     held = bytes;
-    const prepared = lines.map(line => prepareLine(line, identity));
+    const known = knownTo(gateway.api);
+    const prepared = lines.map(line => prepareLine(line, identity, known));
     results = await submitPrepared(gateway.api, prepared, identity);
   } catch (error) {
     const problem = problemOfError(error) ?? internal;

@@ -10,7 +10,7 @@ import type { GatewayContext } from '../context.ts';
 import { ProblemError, problemOf } from '../problem.ts';
 import { identityOf, type Route } from '../route.ts';
 import { problemSchema, submittedSchema } from '../schemas.ts';
-import { type Prepared, prepare, problemOfReply, submitPrepared } from '../submission.ts';
+import { knownTo, type Prepared, prepare, problemOfReply, submitPrepared } from '../submission.ts';
 
 async function submitArray(
   prepared: Prepared & { ok: true },
@@ -47,7 +47,7 @@ export const submitRoute: Route = {
   bodyBytesMax: taskDocumentBytesMax,
   async run(request, reply, gateway) {
     const identity = identityOf(request);
-    const prepared = prepare(request.body, identity);
+    const prepared = prepare(request.body, identity, knownTo(gateway.api));
     if (!prepared.ok) throw new ProblemError(prepared.problem);
     if (prepared.arrayId !== undefined) {
       return await submitArray(prepared, identity, reply, gateway);
@@ -55,8 +55,10 @@ export const submitRoute: Route = {
     const answer = await gateway.submits.submit(prepared.requests[0]!, identity);
     if (!answer.ok) throw new ProblemError(problemOfReply(answer));
     reply.type('application/json');
-    if (answer.repeated) return `{"id":"${answer.id}","shard":${answer.shard},"repeated":true}`;
+    const { id, shard, startBoundMs } = answer;
+    const bound = startBoundMs === undefined ? '' : `,"startBoundMs":${startBoundMs}`;
+    if (answer.repeated) return `{"id":"${id}","shard":${shard},"repeated":true${bound}}`;
     reply.code(201);
-    return `{"id":"${answer.id}","shard":${answer.shard},"state":"waiting"}`;
+    return `{"id":"${id}","shard":${shard},"state":"waiting"${bound}}`;
   },
 };

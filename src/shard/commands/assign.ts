@@ -4,7 +4,8 @@
  *
  * Items    task, node and supervisor it is to run on.
  * Replies  ok with the fence of the new assignment
- *          badRequest        the task does not wait (placed twice, or cancelled and about to end)
+ *          badRequest        the task does not wait (placed twice, or cancelled and about to end),
+ *                            something holds it, or it is one of a gang
  *          alreadySettled, unknownTask
  * Effects  assigned
  *
@@ -25,6 +26,8 @@ export function applyAssign(turn: Turn, command: Assign): ItemReply[] {
     if (state.table.state(row) !== stateCode.waiting) {
       return refuse(taskId, 'badRequest', 'not waiting');
     }
+    if (state.table.holds(row) !== 0) return refuse(taskId, 'badRequest', 'held');
+    if (state.gangs.of(row).length > 0) return refuse(taskId, 'badRequest', 'one of a gang');
     const fence = state.assign(row, item);
     turn.effects.push({ kind: 'assigned', taskId, fence });
     return { ok: true, taskId, repeated: false, fence };

@@ -3,20 +3,33 @@
  *
  *   succeeded                      → succeeded, a cancel that came too late notwithstanding
  *   cancelled, or a cancel asked   → cancelled
- *   lost                           → waits again at once and counts no run; aborted when it was
- *   lost
- *                                    `limits.lostMax` times
- *   anything else                  → waits for its back-off while runs are left, else failed
+ *   lost                           → waits again at once and counts no run; poison when it was
+ *                                    lost `limits.lostMax` times, or `supervisorsLostMax` times
+ *                                    because the supervisor ended under it
+ *   anything else                  → waits for its back-off while runs are left and its causes may
+ *                                    be retried, else failed
+ *
+ * Poison is failed and a dead letter like every failed task; before these rules were adopted
+ * (`rules.ts`) it was aborted, supervisors were not counted, and back-offs were not spread.
+ *
+ * With an attempt that did not succeed end those of its gang: see `gang-recall.ts`.
  */
 import type { Outcome } from '../../model/attempt.ts';
+import { whyNotRetried } from '../../model/failure-causes.ts';
 import type { NodeId } from '../../model/ids.ts';
 import { limits } from '../../model/limits.ts';
+import { mix32 } from '../../model/slots.ts';
 import type { Backoff } from '../../model/spec.ts';
 import { taskStates } from '../../model/task.ts';
-import type { AttemptRecord } from '../memory/task-detail.ts';
+import { hashWords } from '../memory/id-words.ts';
+import type { AttemptRecord, Recall } from '../memory/task-detail.ts';
 import { stateCode } from '../memory/task-table.ts';
-import { instantMaxMs } from '../state.ts';
+import { failureRules } from '../rules.ts';
+import type { ShardState } from '../state.ts';
+import { instantMaxMs } from '../state-time.ts';
+import { attemptsOf, backoffOf } from '../terms.ts';
 import type { Turn } from '../turn.ts';
+import { abort, recallOf, recallOthers } from './gang-recall.ts';
 
 /** Doublings after which no back-off grows: 2^40 ms are 34 years. */
 const doublingsMax = 40;
@@ -24,6 +37,15 @@ const doublingsMax = 40;
 /** Wait after the `runs`-th failed run: doubled with each, from `initialMs` to `maxMs`. */
 export function backoffMs(backoff: Backoff, runs: number): number {
   return Math.min(backoff.maxMs, backoff.initialMs * 2 ** Math.min(runs - 1, doublingsMax));
+}
+
+/**
+ * Between half a pause and all of it, by the task and the run, so that what failed together does
+ * not come back together.
+ */
+export function spreadMs(pauseMs: number, words: Uint32Array, runs: number): number {
+  const hash = mix32(hashWords(words[0]!, words[1]!, words[2]!, words[3]!) ^ runs);
+  return pauseMs - Math.floor((Math.floor(pauseMs / 2) * (hash >>> 16)) / 2 ** 16);
 }
 
 interface Settling {
@@ -35,6 +57,12 @@ interface Settling {
 export function endAttempt(turn: Turn, row: number, outcome: Outcome): void {
   const { state, effects } = turn;
   const { table } = state;
+  const recall = outcome.kind === 'succeeded' ? undefined : recallOf(state, row);
+  if (recall !== undefined) {
+    endRecalled(turn, row, outcome, recall);
+    return;
+  }
+  const gang = state.gangs.of(row);
   const isLost = outcome.kind === 'lost';
   if (isLost) table.setLost(row, table.lost(row) + 1);
   else table.setRuns(row, table.runs(row) + 1);
@@ -48,22 +76,33 @@ export function endAttempt(turn: Turn, row: number, outcome: Outcome): void {
   const { fence, node } = attempt;
   const taskId = table.id(row);
   const about = { attempt: fence, node, outcome: outcome.kind };
-  state.flush.markTask(row, outcome.tail.length + outcome.message.length);
+  state.flush.markTask(row, textLength(outcome));
   effects.push({ kind: 'attemptEnded', taskId, fence, node });
 
+  const countsSupervisor = outcome.supervisorLost === true && state.rules >= failureRules;
+  if (countsSupervisor) table.ensureDetail(row).supervisorsLost++;
   const settling = settlingOf(turn, row, outcome);
   if (settling === undefined) {
     state.keepEnded(row, retried(attempt));
-    waitAgain(turn, row, isLost ? undefined : node);
+    if (!isLost || countsSupervisor) avoid(state, row, node);
+    waitAgain(turn, row, isLost);
     state.note('attemptEnded', row, about);
+    const why = `${taskId} of its gang ${isLost ? 'was lost' : 'failed'}: ${outcome.message}`;
+    recallOthers(turn, gang, isLost ? 'again' : 'counts', why);
     return;
   }
   state.keepEnded(row, attempt);
   state.settle(row, settling.code, { reason: settling.reason });
   state.note('attemptEnded', row, about);
   state.note('settled', row, about);
+  if (state.deadLetters.has(table.wordsOf(row))) state.note('deadLettered', row, about);
   effects.push({ kind: 'settled', taskId, state: taskStates[settling.code]! });
+  if (settling.code === stateCode.succeeded) return;
+  recallOthers(turn, gang, 'over', `${taskId} of its gang ${taskStates[settling.code]!}`);
 }
+
+const textLength = ({ tail, message, output }: Outcome): number =>
+  tail.length + message.length + (output?.length ?? 0);
 
 /** When a process started whose start was not told before its end. */
 const startedAtMs = (outcome: Outcome): number | undefined =>
@@ -77,31 +116,83 @@ function settlingOf(turn: Turn, row: number, outcome: Outcome): Settling | undef
   if (request !== undefined || outcome.kind === 'cancelled') {
     return { code: stateCode.cancelled, reason: request?.reason ?? outcome.message };
   }
-  if (outcome.kind === 'lost') {
-    const lost = table.lost(row);
-    if (lost < limits.lostMax) return undefined;
-    return { code: stateCode.aborted, reason: `${lost} attempts ended with their node` };
+  if (outcome.kind === 'lost') return poisonOf(turn.state, row);
+  if (table.runs(row) >= attemptsOf(turn.state, row)) {
+    return { code: stateCode.failed, reason: outcome.message };
   }
-  if (table.runs(row) < specs.traits(table.spec(row)).attempts) return undefined;
-  return { code: stateCode.failed, reason: outcome.message };
+  const reason = whyNotRetried(specs.traits(table.spec(row)).retry, outcome);
+  return reason === undefined ? undefined : { code: stateCode.failed, reason };
 }
 
-/**
- * Back to the queue, after a back-off where `failedOn` says that a run that counts failed there.
- */
-function waitAgain(turn: Turn, row: number, failedOn: NodeId | undefined): void {
-  const { state } = turn;
-  const { table } = state;
-  turn.readyChanged = true;
-  if (failedOn === undefined) {
-    state.wait(row, state.readyBaseMs, false);
-    return;
+/** Whether a task that was lost again is what ends its nodes. */
+function poisonOf({ table, rules }: ShardState, row: number): Settling | undefined {
+  const lost = table.lost(row);
+  const supervisors = table.detail(row)?.supervisorsLost ?? 0;
+  if (supervisors >= limits.supervisorsLostMax) {
+    const times = `${supervisors} times`;
+    const reason = `the supervisor of its node ended under it ${times}: it may be what ends it`;
+    return { code: stateCode.failed, reason };
   }
+  if (lost < limits.lostMax) return undefined;
+  const code = rules >= failureRules ? stateCode.failed : stateCode.aborted;
+  return { code, reason: `${lost} attempts ended with their node` };
+}
+
+/** Another node is to have its next attempt, where there is one. */
+function avoid({ table }: ShardState, row: number, failedOn: NodeId): void {
   const detail = table.ensureDetail(row);
   const others = detail.avoid.filter(node => node !== failedOn);
   detail.avoid = [...others.slice(1 - limits.avoidMax), failedOn];
-  const pauseMs = backoffMs(state.specs.traits(table.spec(row)).backoff, table.runs(row));
+}
+
+/** Back to the queue: at once where no run was counted, else after its back-off. */
+function waitAgain(turn: Turn, row: number, isLost: boolean): void {
+  const { state } = turn;
+  turn.readyChanged = true;
+  if (isLost) {
+    state.wait(row, state.readyBaseMs, false);
+    return;
+  }
+  const pauseMs = pauseAfter(state, row);
   state.wait(row, Math.min(state.readyBaseMs + pauseMs, instantMaxMs), pauseMs > 0);
+}
+
+/** How long a task waits after the run that was counted last. */
+function pauseAfter(state: ShardState, row: number): number {
+  const { table, rules } = state;
+  const runs = table.runs(row);
+  const pauseMs = backoffMs(backoffOf(state, row), runs);
+  return rules >= failureRules ? spreadMs(pauseMs, table.wordsOf(row), runs) : pauseMs;
+}
+
+/** Ends the live attempt of a task that was recalled. */
+export function endRecalled(turn: Turn, row: number, outcome: Outcome, recall: Recall): void {
+  const { state, effects } = turn;
+  const live = state.endLive(row);
+  const { fence, node } = live;
+  effects.push({ kind: 'attemptEnded', taskId: state.table.id(row), fence, node });
+  const about = { attempt: fence, node, outcome: outcome.kind };
+  // Of one that was never started there is nothing to show, as of one that was refused.
+  const started = live.startedAtMs ?? (outcome.startedAtMs || undefined);
+  if (started !== undefined) {
+    const ended = { ...outcome, message: recall.reason };
+    const endedAtMs = state.shownInstant(row);
+    state.keepEnded(row, retried({ ...live, startedAtMs: started, endedAtMs, outcome: ended }));
+  }
+  state.flush.markTask(row, outcome.tail.length);
+  if (recall.kind === 'over') {
+    abort(turn, row, recall.reason);
+    return;
+  }
+  const { table } = state;
+  const isCounted = recall.kind === 'counts';
+  if (isCounted) table.setRuns(row, table.runs(row) + 1);
+  const pauseMs = isCounted ? pauseAfter(state, row) : 0;
+  const sinceMs =
+    pauseMs > 0 ? Math.min(state.readyBaseMs + pauseMs, instantMaxMs) : table.readySince(row);
+  turn.readyChanged = true;
+  state.wait(row, sinceMs, pauseMs > 0);
+  state.note(started === undefined ? 'unassigned' : 'attemptEnded', row, about);
 }
 
 /**
@@ -115,7 +206,7 @@ function retried(attempt: AttemptRecord & { readonly outcome: Outcome }): Attemp
     outcome.message.length > limits.retriedTailMax
       ? lastCharacters(outcome.message)
       : outcome.message;
-  return { ...attempt, outcome: { ...outcome, tail, message } };
+  return { ...attempt, outcome: { ...outcome, tail, message, output: undefined } };
 }
 
 /** Built from codes: a slice would keep the whole text in memory. */

@@ -1,19 +1,26 @@
 /**
  * Binary min-heap of task rows with a place column, so that any row can be taken out again in
- * O(log n). The order is total (`TaskTable.isBefore`), hence what a heap answers does not depend on
- * the history that built it, though its layout does.
+ * O(log n). Its order is total, hence what a heap answers does not depend on the history that built
+ * it, though its layout does.
  */
-import { none, type TaskTable } from './task-table.ts';
+import { none } from './task-table.ts';
+
+/** The order of a heap, and the column in which its rows find their places. */
+export interface HeapOrder {
+  isBefore(left: number, right: number): boolean;
+  place(row: number): number;
+  setPlace(row: number, place: number): void;
+}
 
 const capacityMin = 16;
 
 export class RowHeap {
-  readonly #table: TaskTable;
+  readonly #order: HeapOrder;
   #rows = new Uint32Array(capacityMin);
   #size = 0;
 
-  constructor(table: TaskTable) {
-    this.#table = table;
+  constructor(order: HeapOrder) {
+    this.#order = order;
   }
 
   get size(): number {
@@ -38,14 +45,20 @@ export class RowHeap {
     this.#siftUp(this.#size++, row);
   }
 
-  /** Takes a row out that is in this heap. */
+  /** Whether the row is in this heap, and not in another with the same column of places. */
+  has(row: number): boolean {
+    const place = this.#order.place(row);
+    return place < this.#size && this.#rows[place] === row;
+  }
+
+  /** Takes a row out that is in this heap; what it is ordered by may have changed already. */
   remove(row: number): void {
-    const table = this.#table;
-    const place = table.place(row);
-    table.setPlace(row, none);
+    const order = this.#order;
+    const place = order.place(row);
+    order.setPlace(row, none);
     const last = this.#rows[--this.#size]!;
     if (last !== row) {
-      if (place > 0 && table.isBefore(last, this.#rows[(place - 1) >>> 1]!)) {
+      if (place > 0 && order.isBefore(last, this.#rows[(place - 1) >>> 1]!)) {
         this.#siftUp(place, last);
       } else {
         this.#siftDown(place, last);
@@ -73,7 +86,7 @@ export class RowHeap {
   }
 
   #placeBefore(left: number, right: number): boolean {
-    return this.#table.isBefore(this.#rows[left]!, this.#rows[right]!);
+    return this.#order.isBefore(this.#rows[left]!, this.#rows[right]!);
   }
 
   #pushPlace(open: number[], place: number): void {
@@ -105,14 +118,14 @@ export class RowHeap {
 
   #put(place: number, row: number): void {
     this.#rows[place] = row;
-    this.#table.setPlace(row, place);
+    this.#order.setPlace(row, place);
   }
 
   #siftUp(place: number, row: number): void {
     while (place > 0) {
       const parent = (place - 1) >>> 1;
       const above = this.#rows[parent]!;
-      if (!this.#table.isBefore(row, above)) break;
+      if (!this.#order.isBefore(row, above)) break;
       this.#put(place, above);
       place = parent;
     }
@@ -125,11 +138,11 @@ export class RowHeap {
       if (child >= this.#size) break;
       if (
         child + 1 < this.#size &&
-        this.#table.isBefore(this.#rows[child + 1]!, this.#rows[child]!)
+        this.#order.isBefore(this.#rows[child + 1]!, this.#rows[child]!)
       )
         child++;
       const below = this.#rows[child]!;
-      if (!this.#table.isBefore(below, row)) break;
+      if (!this.#order.isBefore(below, row)) break;
       this.#put(place, below);
       place = child;
     }

@@ -8,30 +8,22 @@
  */
 import { assert } from '../../model/assert.ts';
 import { limits } from '../../model/limits.ts';
-import type { Demand } from '../../model/planning.ts';
-import { noResources, resourceNames } from '../../model/resources.ts';
-import { hashText, keySlot, mix32 } from '../../model/slots.ts';
-import type { Backoff, SpecTerms } from '../../model/spec.ts';
+import type { Demand, Lane } from '../../model/planning.ts';
+import { mix32 } from '../../model/slots.ts';
+import type { SpecTerms } from '../../model/spec.ts';
+import { toleranceOf } from '../../model/start-bound.ts';
 import { digestLength, hexDigits } from '../keys.ts';
-
-/** What apply needs of a spec. Interned: equal traits are one object. */
-export interface Traits {
-  readonly tenant: string;
-  readonly demand: Demand;
-  readonly attempts: number;
-  readonly backoff: Backoff;
-  readonly leaseMs: number;
-  /** Number of specs in memory that have them. */
-  uses: number;
-  readonly text: string;
-}
-
-/** Hash of tenant and idempotency key, and the slot their tasks must have. */
-export interface KeyHash {
-  readonly high: number;
-  readonly low: number;
-  readonly slot: number;
-}
+import { type KeyHash, keyOf, type LineKey, lineOf } from './key-hash.ts';
+import {
+  demandOf,
+  hasTraits,
+  joined,
+  laneOf,
+  nobody,
+  retryOf,
+  type Traits,
+  unknownTraits,
+} from './traits.ts';
 
 /** Specs remembered while nobody uses them. */
 const idleSpecsMax = 4_096;
@@ -39,55 +31,6 @@ const digestWords = digestLength / 4;
 const capacityMin = 16;
 /** In the slot column: the spec has no idempotency key. */
 const keyless = 0xffff;
-
-/** 64 bits over tenant and key: two unlike 32-bit hashes. */
-export function hashKey(tenant: string, key: string): KeyHash {
-  const text = `${tenant}\u0000${key}`;
-  let low = text.length;
-  for (let position = 0; position < text.length; position++) {
-    low = mix32(Math.imul(low, 0x9e3779b1) + text.charCodeAt(position));
-  }
-  return { high: hashText(text), low, slot: keySlot({ tenant, idempotencyKey: key })! };
-}
-
-/** Key hash of a spec that has an idempotency key. */
-export const keyOf = (spec: SpecTerms): KeyHash | undefined =>
-  spec.idempotencyKey === undefined ? undefined : hashKey(spec.tenant, spec.idempotencyKey);
-
-/** Texts one after the other, each behind its length: no two lists give the same text. */
-const joined = (texts: readonly string[]): string => texts.map(t => `${t.length}:${t}`).join('');
-
-const compare = (left: string, right: string): number => (left < right ? -1 : left > right ? 1 : 0);
-
-export function demandOf(spec: SpecTerms): Demand {
-  const require = [...spec.require].sort(
-    (left, right) => compare(left[0], right[0]) || compare(left[1], right[1]),
-  );
-  const amounts = resourceNames.map(name => spec.request[name]).join(',');
-  const key = `${spec.tier}|${amounts}|${joined(require.flat())}`;
-  return { key, tier: spec.tier, request: spec.request, require };
-}
-
-const hasTraits = (spec: SpecTerms, traits: Traits): boolean =>
-  spec.tenant === traits.tenant &&
-  spec.tier === traits.demand.tier &&
-  spec.attempts === traits.attempts &&
-  spec.leaseMs === traits.leaseMs &&
-  spec.backoff.initialMs === traits.backoff.initialMs &&
-  spec.backoff.maxMs === traits.backoff.maxMs &&
-  spec.require.length === 0 &&
-  traits.demand.require.length === 0 &&
-  resourceNames.every(name => spec.request[name] === traits.demand.request[name]);
-
-const unknownTraits = (): Traits => ({
-  tenant: '',
-  demand: { key: '', tier: 'basic', request: noResources, require: [] },
-  attempts: 0,
-  backoff: { initialMs: 0, maxMs: 0 },
-  leaseMs: 0,
-  uses: 0,
-  text: '',
-});
 
 export class SpecTable {
   #digests = new Uint32Array(capacityMin * digestWords);
@@ -104,7 +47,10 @@ export class SpecTable {
   readonly #traitsByText = new Map<string, Traits>();
   #newestTraits: Traits | undefined;
   readonly #demands = new Map<string, { readonly demand: Demand; uses: number }>();
+  readonly #lanes = new Map<string, { readonly lane: Lane; uses: number }>();
   readonly #unstored = new Map<number, Uint8Array>();
+  /** Of the specs that have one. */
+  readonly #lines = new Map<number, LineKey>();
   /** Specs that no task uses, the one that fell out of use first in front. */
   readonly #idle = new Set<number>();
 
@@ -144,13 +90,16 @@ export class SpecTable {
    * Adds a spec that is not there yet, not used by any task. With `bytes` its row is still to be
    * written; without, it is stored already.
    */
-  add(digest: Uint32Array, traits: Traits, key: KeyHash | undefined, bytes?: Uint8Array): number {
+  add(
+    digest: Uint32Array,
+    traits: Traits,
+    keys: { readonly key?: KeyHash | undefined; readonly line?: LineKey | undefined } | undefined,
+    bytes?: Uint8Array,
+  ): number {
     const spec = this.#free.pop() ?? this.#used++;
     if (spec * digestWords >= this.#digests.length) this.#grow();
     this.#digests.set(digest.subarray(0, digestWords), spec * digestWords);
-    this.#keys[spec * 2] = key?.high ?? 0;
-    this.#keys[spec * 2 + 1] = key?.low ?? 0;
-    this.#slots[spec] = key?.slot ?? keyless;
+    this.#setKeys(spec, keys?.key, keys?.line);
     this.#uses[spec] = 0;
     this.#traits[spec] = traits;
     traits.uses++;
@@ -174,11 +123,14 @@ export class SpecTable {
     const traits = this.internTraits(content);
     traits.uses++;
     this.#traits[spec] = traits;
-    const key = keyOf(content);
-    if (key === undefined) return;
-    this.#keys[spec * 2] = key.high;
-    this.#keys[spec * 2 + 1] = key.low;
-    this.#slots[spec] = key.slot;
+    this.#setKeys(spec, keyOf(content), lineOf(content));
+  }
+
+  #setKeys(spec: number, key: KeyHash | undefined, line: LineKey | undefined): void {
+    this.#keys[spec * 2] = key?.high ?? 0;
+    this.#keys[spec * 2 + 1] = key?.low ?? 0;
+    this.#slots[spec] = key?.slot ?? keyless;
+    if (line !== undefined) this.#lines.set(spec, line);
   }
 
   isLearned(spec: number): boolean {
@@ -220,9 +172,17 @@ export class SpecTable {
 
   #internByText(spec: SpecTerms): Traits {
     const wanted = demandOf(spec);
-    const { attempts, backoff, leaseMs, tenant } = spec;
-    const numbers = `${attempts},${backoff.initialMs},${backoff.maxMs},${leaseMs}`;
-    const text = `${numbers}|${joined([tenant])}|${wanted.key}`;
+    const { attempts, backoff, leaseMs, tenant, capMs, expireMs = 0 } = spec;
+    const { notBeforeMs = 0, delayMs = 0 } = spec;
+    const toleranceMs = toleranceOf(spec);
+    const retry = retryOf(spec);
+    const runs = `${attempts},${backoff.initialMs},${backoff.maxMs}`;
+    const times = `${notBeforeMs},${delayMs},${toleranceMs},${expireMs},${capMs},${leaseMs}`;
+    const causes = `${joined(retry.on)}/${joined(retry.not)}`;
+    const wantedLane = laneOf(spec, wanted);
+    const when = spec.when ?? 'success';
+    const after = spec.after ?? nobody;
+    const text = `${runs},${times}|${when}${after.join()}|${causes}|${wantedLane.key}`;
     const known = this.#traitsByText.get(text);
     if (known !== undefined) return known;
     let demand = this.#demands.get(wanted.key);
@@ -231,12 +191,27 @@ export class SpecTable {
       this.#demands.set(wanted.key, demand);
     }
     demand.uses++;
+    let lane = this.#lanes.get(wantedLane.key);
+    if (lane === undefined) {
+      lane = { lane: { ...wantedLane, demand: demand.demand }, uses: 0 };
+      this.#lanes.set(wantedLane.key, lane);
+    }
+    lane.uses++;
     const traits: Traits = {
       tenant,
       demand: demand.demand,
+      lane: lane.lane,
+      toleranceMs,
+      expireMs,
+      capMs,
       attempts: Math.max(1, Math.min(attempts, limits.attemptsMax)),
       backoff,
       leaseMs,
+      retry,
+      notBeforeMs,
+      delayMs,
+      after,
+      when,
       uses: 0,
       text,
     };
@@ -250,6 +225,8 @@ export class SpecTable {
     if (this.#newestTraits === traits) this.#newestTraits = undefined;
     const demand = this.#demands.get(traits.demand.key);
     if (demand !== undefined && --demand.uses === 0) this.#demands.delete(traits.demand.key);
+    const lane = this.#lanes.get(traits.lane.key);
+    if (lane !== undefined && --lane.uses === 0) this.#lanes.delete(traits.lane.key);
   }
 
   traits(spec: number): Traits {
@@ -260,6 +237,10 @@ export class SpecTable {
     const slot = this.#slots[spec]!;
     if (slot === keyless) return undefined;
     return { high: this.#keys[spec * 2]!, low: this.#keys[spec * 2 + 1]!, slot };
+  }
+
+  line(spec: number): LineKey | undefined {
+    return this.#lines.get(spec);
   }
 
   /** First 32 bits of the digest. */
@@ -331,6 +312,7 @@ export class SpecTable {
     index[hole] = 0;
     const traits = this.#traits[spec]!;
     this.#traits[spec] = undefined;
+    this.#lines.delete(spec);
     traits.uses--;
     this.dropUnusedTraits(traits);
     this.#free.push(spec);

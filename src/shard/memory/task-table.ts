@@ -32,6 +32,7 @@ const stateMask = 0x0f;
 const freeFlag = 0x10;
 const dirtyFlag = 0x20;
 const backedOffFlag = 0x40;
+const missedFlag = 0x80;
 
 type Words = Uint32Array<ArrayBuffer>;
 
@@ -59,10 +60,13 @@ export class TaskTable {
   #fences = new Float64Array(capacityMin);
   #runs = new Uint16Array(capacityMin);
   #lost = new Uint8Array(capacityMin);
+  #holds = new Uint8Array(capacityMin);
   #submittedAt = new Float64Array(capacityMin);
   #readySince = new Float64Array(capacityMin);
   /** Place in a ready heap; of a free row, the next free one. */
   #places: Words = new Uint32Array(capacityMin);
+  /** Place in the heap of those that are due at some instant. */
+  #duePlaces: Words = new Uint32Array(capacityMin);
   /** Token of the newest flush that took the row. */
   #taken: Words = new Uint32Array(capacityMin);
   #details: (TaskDetail | undefined)[] = [];
@@ -80,7 +84,7 @@ export class TaskTable {
 
   /** Of the columns and the index; what details refer to is not counted. */
   get bytes(): number {
-    const perRow = idWordCount * 4 + 4 + 1 + 8 + 2 + 1 + 8 + 8 + 4 + 4 + 8;
+    const perRow = idWordCount * 4 + 4 + 1 + 8 + 2 + 1 + 1 + 8 + 8 + 4 + 4 + 4 + 8;
     return this.#capacity * perRow + this.#index.byteLength;
   }
 
@@ -91,9 +95,11 @@ export class TaskTable {
     this.#fences = resize64(this.#fences, capacity);
     this.#runs = resize16(this.#runs, capacity);
     this.#lost = resize8(this.#lost, capacity);
+    this.#holds = resize8(this.#holds, capacity);
     this.#submittedAt = resize64(this.#submittedAt, capacity);
     this.#readySince = resize64(this.#readySince, capacity);
     this.#places = resize32(this.#places, capacity);
+    this.#duePlaces = resize32(this.#duePlaces, capacity);
     this.#taken = resize32(this.#taken, capacity);
     this.#capacity = capacity;
   }
@@ -136,9 +142,11 @@ export class TaskTable {
     this.#fences[row] = 0;
     this.#runs[row] = 0;
     this.#lost[row] = 0;
+    this.#holds[row] = 0;
     this.#submittedAt[row] = 0;
     this.#readySince[row] = 0;
     this.#places[row] = none;
+    this.#duePlaces[row] = none;
     this.#taken[row] = 0;
     this.#details[row] = undefined;
     this.#size++;
@@ -210,6 +218,10 @@ export class TaskTable {
     for (let word = 0; word < idWordCount; word++) out[word] = this.#words[row * 4 + word]!;
   }
 
+  wordsOf(row: number): Uint32Array {
+    return this.#words.slice(row * idWordCount, (row + 1) * idWordCount);
+  }
+
   /** Position in `taskStates`. */
   state(row: number): number {
     return this.#flags[row]! & stateMask;
@@ -253,6 +265,15 @@ export class TaskTable {
     this.#lost[row] = lost;
   }
 
+  /** Bits of `holdKinds`: while there is one, the task is not in the ready queue. */
+  holds(row: number): number {
+    return this.#holds[row]!;
+  }
+
+  setHolds(row: number, holds: number): void {
+    this.#holds[row] = holds;
+  }
+
   submittedAt(row: number): number {
     return this.#submittedAt[row]!;
   }
@@ -280,6 +301,21 @@ export class TaskTable {
     this.#flags[row] = value ? flags | backedOffFlag : flags & ~backedOffFlag;
   }
 
+  /** Its start bound passed before it had started, and that was told. */
+  hasMissedBound(row: number): boolean {
+    return (this.#flags[row]! & missedFlag) !== 0;
+  }
+
+  setMissedBound(row: number, value: boolean): void {
+    const flags = this.#flags[row]!;
+    this.#flags[row] = value ? flags | missedFlag : flags & ~missedFlag;
+  }
+
+  /** Whether an attempt of it may have started: then its start bound is past. */
+  hasRun(row: number): boolean {
+    return this.#runs[row] !== 0 || this.#lost[row] !== 0;
+  }
+
   isDirty(row: number): boolean {
     return (this.#flags[row]! & dirtyFlag) !== 0;
   }
@@ -305,6 +341,14 @@ export class TaskTable {
     this.#places[row] = place;
   }
 
+  duePlace(row: number): number {
+    return this.#duePlaces[row]!;
+  }
+
+  setDuePlace(row: number, place: number): void {
+    this.#duePlaces[row] = place;
+  }
+
   detail(row: number): TaskDetail | undefined {
     return this.#details[row];
   }
@@ -314,7 +358,7 @@ export class TaskTable {
     return (this.#details[row] ??= emptyDetail());
   }
 
-  /** The one order of tasks that are ready: by `readySince`, then by ID. Total. */
+  /** By `readySince`, then by ID. Total. */
   isBefore(left: number, right: number): boolean {
     const byTime = this.#readySince[left]! - this.#readySince[right]!;
     return byTime !== 0 ? byTime < 0 : this.isIdBefore(left, right);

@@ -72,6 +72,71 @@ describe('cluster settings', () => {
   });
 });
 
+describe('tier', () => {
+  test('list shows what each gives, set changes it, and brings it back', async () => {
+    expect((await bench.run(['tier', 'list'])).stdout).toMatch(
+      /^basic +0\.1 +64MiB +0B +0 +0B\/s +0 +none$/m,
+    );
+    const words = ['--cpu', '0.2', '--iops', '50', '--ports', '2', '--cap', '1h'];
+    const changed = await bench.run(['tier', 'set', 'basic', ...words]);
+    expect(changed.stdout).toMatch(/^basic +0\.2 +64MiB +0B +50 +0B\/s +2 +1h$/m);
+    const one = await bench.run(['tier', 'set', 'basic', '--cpu', 'default', '--json']);
+    expect(JSON.parse(one.stdout)).toMatchObject({
+      tiers: [{ tier: 'basic', amounts: { cpuMilli: 100, iops: 50 }, capMsMax: 3_600_000 }, {}, {}],
+    });
+    const reset = await bench.run(['tier', 'set', 'basic', '--reset']);
+    expect(reset.stdout).toMatch(/^basic +0\.1 +64MiB +0B +0 +0B\/s +0 +none$/m);
+    expect((await bench.run(['tier', 'list', '-q'])).stdout).toBe('basic\nregular\npremium\n');
+  });
+
+  test('set without a change, of no tier or to what cannot be, is wrong usage', async () => {
+    for (const args of [['basic'], ['gold', '--cpu', '1'], ['basic', '--cpu', 'many']]) {
+      expect((await bench.run(['tier', 'set', ...args])).code).toBe(2);
+    }
+    const wrong = await bench.run(['tier', 'set', 'basic', '--cpu', 'many', '--ports', '9000']);
+    expect(wrong.stderr).toContain('must be a number of CPUs');
+    expect(wrong.stderr).toContain('0 to 1000');
+  });
+});
+
+describe('reserve', () => {
+  test('holds room, shows what is used of it, and lets it go', async () => {
+    const create = [
+      'reserve',
+      'create',
+      'nightly',
+      '--cpu',
+      '2',
+      '--memory',
+      '1GiB',
+      '--count',
+      '2',
+    ];
+    const made = await bench.run([...create, '--until', '2999-03-01']);
+    expect(made.stderr).toContain('more than ten years');
+    expect((await bench.run([...create, '--for', '7d', '-q'])).stdout).toBe('nightly\n');
+    const listed = await bench.run(['reserve', 'list']);
+    expect(listed.stdout).toMatch(/^nightly +default .* 2 cpu, 1GiB memory +1 cpu +node-a \(uses/m);
+    expect((await bench.run([...create, '--for', '7d'])).stderr).toContain('nightly has this name');
+    const released = await bench.run(['reserve', 'release', 'nightly']);
+    expect(released.stdout).toBe('reservation nightly released\n');
+    expect((await bench.run(['reserve', 'release', 'nightly'])).code).toBe(1);
+    const { reservations } = JSON.parse((await bench.run(['reserve', 'list', '--json'])).stdout);
+    expect(reservations).toEqual([]);
+  });
+
+  test('tells everything that is wrong at once, with the place', async () => {
+    const { code, stderr } = await bench.run([
+      ...['reserve', 'create', 'a b', '--cpu', 'many', '--until', '2027-02-30'],
+      ...['--node', 'n', '--count', '2'],
+    ]);
+    expect(code).toBe(2);
+    for (const place of ['/name', '/cpu', '/memory', '/until', '/count'])
+      expect(stderr).toContain(place);
+    expect((await bench.run(['reserve', 'create'])).code).toBe(2);
+  });
+});
+
 describe('cluster rebalance', () => {
   const move = { shard: 3, adds: ['node-d'], removes: ['node-a'], promotes: [], demotes: [] };
 

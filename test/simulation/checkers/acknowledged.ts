@@ -40,7 +40,7 @@ export class AcknowledgedChecker implements Checker, CommittedListener {
     machine: ShardMachine,
   ): void {
     if (command.kind === 'expire') this.#expire(command.items, machine);
-    if (command.kind !== 'submit') return;
+    if (command.kind !== 'submit' && command.kind !== 'replay') return;
     // A repeat of a key makes no task of its own.
     for (const { id } of command.items) {
       if (!machine.record(id)) continue;

@@ -1,12 +1,14 @@
 /**
  * What really ran, from the supervisors' own books, in the world's time: no two processes of one
- * task at the same time, no attempt twice, no machine over its capacity; and what was recorded is
- * what happened, once for each task.
+ * task, or of tasks with one order key, at the same time, no attempt twice, no machine over its
+ * capacity; and what was recorded is what happened, once for each task.
  */
 import type { ShardCommand } from '../../../src/model/command.ts';
 import { type Resources, resourceNames } from '../../../src/model/resources.ts';
 import { decodeSpec } from '../../../src/model/spec.ts';
+import { workflowTaskId } from '../../../src/model/workflow.ts';
 import type { Effect } from '../../../src/shard/effects.ts';
+import type { ShardMachine } from '../../../src/shard/machine.ts';
 import type { SimCluster } from '../cluster.ts';
 import type { AttemptInterval } from '../sim-runner.ts';
 import type { Trace } from '../trace.ts';
@@ -23,11 +25,16 @@ export class AttemptsChecker implements CommittedListener {
   readonly #trace: Trace;
   /** What each committed task asks for. */
   readonly #requests = new Map<string, Resources>();
-  /** By task; more than one only while all but one are on machines that stand still. */
+  /** The line that a task with an order key stands in. */
+  readonly #lines = new Map<string, string>();
+  /** By task or line; more than one only while all but one are on machines that stand still. */
   readonly #running = new Map<string, Running[]>();
   readonly #started = new Set<string>();
   /** Where each assignment was to run: `task.fence` to node. */
   readonly #assigned = new Map<string, string>();
+  /** Tasks of each gang, and the gang of each. */
+  readonly #gangs = new Map<string, readonly string[]>();
+  readonly #gangOf = new Map<string, string>();
   readonly #lastFence = new Map<string, number>();
   readonly #settled = new Map<string, string>();
   /** Intervals of each machine that were looked at. */
@@ -53,15 +60,15 @@ export class AttemptsChecker implements CommittedListener {
 
   /** Looks at the books of one machine; called after every event of its supervisor or node. */
   look(cluster: SimCluster, machine: string, intervals: readonly AttemptInterval[]): void {
-    for (const [taskId, all] of this.#running) {
+    for (const [unit, all] of this.#running) {
       const living = all.filter(running => running.interval.endMs === undefined);
       if (living.length === all.length) continue;
       for (const { machine, interval } of all) {
         if (interval.endMs === undefined) continue;
         this.#trace.note(machine, `process of ${interval.key} ended`);
       }
-      if (living.length === 0) this.#running.delete(taskId);
-      else this.#running.set(taskId, living);
+      if (living.length === 0) this.#running.delete(unit);
+      else this.#running.set(unit, living);
     }
     for (let at = this.#taken.get(machine) ?? 0; at < intervals.length; at++) {
       this.#start(cluster, machine, intervals[at]!);
@@ -94,11 +101,13 @@ export class AttemptsChecker implements CommittedListener {
     const node = this.#assigned.get(key);
     check(node !== undefined, () => `attempt ${key} runs on ${machine} and was never assigned`);
     check(node === machine, () => `attempt ${key} of ${node} runs on ${machine}`);
+    this.#checkGang(taskId, interval);
     const request = this.#requests.get(taskId);
     check(request !== undefined, () => `attempt ${key} of a task that nobody submitted`);
     if (interval.endMs === undefined) {
-      const others = this.#running.get(taskId) ?? [];
-      this.#running.set(taskId, [...others, { machine, interval, request }]);
+      const unit = this.#lines.get(taskId) ?? taskId;
+      const others = this.#running.get(unit) ?? [];
+      this.#running.set(unit, [...others, { machine, interval, request }]);
     }
     const total = cluster.machine(machine)?.total;
     for (const name of resourceNames) {
@@ -113,17 +122,51 @@ export class AttemptsChecker implements CommittedListener {
     }
   }
 
-  applied(group: number, command: ShardCommand, effects: readonly Effect[]): void {
-    if (command.kind === 'submit') {
-      const requests = command.specs.map(({ bytes }) => decodeSpec(bytes).request);
-      for (const { id, spec } of command.items) {
-        const request = requests[spec];
-        if (request !== undefined && !this.#requests.has(id)) this.#requests.set(id, request);
+  /** Nothing of a gang starts unless all that is left of it was assigned by the same item. */
+  #checkGang(taskId: string, { key }: AttemptInterval): void {
+    const members = this.#gangs.get(this.#gangOf.get(taskId) ?? '') ?? [];
+    const fence = key.slice(taskId.length);
+    for (const member of members) {
+      const isPart = this.#assigned.has(`${member}${fence}`) || this.#settled.has(member);
+      check(isPart, () => `${key} of a gang was started, and ${member} was not assigned with it`);
+    }
+  }
+
+  applied(
+    group: number,
+    command: ShardCommand,
+    effects: readonly Effect[],
+    machine: ShardMachine,
+  ): void {
+    if (command.kind === 'submit' || command.kind === 'replay') {
+      const specs = command.specs.map(({ bytes }) => decodeSpec(bytes));
+      for (const { id, spec: place, arrayId } of command.items) {
+        const spec = specs[place];
+        if (spec === undefined || this.#requests.has(id)) continue;
+        this.#requests.set(id, spec.request);
+        if (spec.orderKey !== undefined) this.#lines.set(id, `${spec.tenant} ${spec.orderKey}`);
+        if (spec.gang === undefined || arrayId === undefined) continue;
+        const members = this.#gangs.get(arrayId) ?? [];
+        this.#gangs.set(arrayId, [...members, id]);
+        this.#gangOf.set(id, arrayId);
       }
     }
+    if (command.kind === 'submitWorkflow') {
+      command.items.forEach(({ spec }, place) => {
+        const id = workflowTaskId(command.workflow.id, command.from + place);
+        const bytes = command.specs[spec]?.bytes;
+        if (bytes && !this.#requests.has(id)) this.#requests.set(id, decodeSpec(bytes).request);
+      });
+    }
     for (const effect of effects) {
-      if (effect.kind === 'assigned') this.#onAssigned(group, command, effect);
-      else if (effect.kind === 'settled') {
+      if (effect.kind === 'assigned') {
+        this.#onAssigned(group, command, effect);
+        // Made by no submit: by a schedule.
+        const made = machine.attempt(effect.taskId, effect.fence);
+        if (made !== undefined && !this.#requests.has(effect.taskId)) {
+          this.#requests.set(effect.taskId, made.demand.request);
+        }
+      } else if (effect.kind === 'settled') {
         const before = this.#settled.get(effect.taskId);
         check(
           before === undefined,
@@ -144,8 +187,10 @@ export class AttemptsChecker implements CommittedListener {
     const last = this.#lastFence.get(taskId) ?? 0;
     check(fence > last, () => `fence ${fence} of ${taskId} after ${last}`);
     this.#lastFence.set(taskId, fence);
-    if (command.kind !== 'assign') return;
-    const item = command.items.find(one => one.taskId === taskId);
+    if (command.kind !== 'assign' && command.kind !== 'assignGang') return;
+    const items =
+      command.kind === 'assign' ? command.items : command.items.flatMap(({ members }) => members);
+    const item = items.find(one => one.taskId === taskId);
     if (item === undefined) return;
     this.#assigned.set(`${taskId}.${fence}`, item.node);
     this.#trace.note(`s${group}`, `assigned ${taskId}.${fence} to ${item.node}`);

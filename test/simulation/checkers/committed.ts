@@ -6,6 +6,7 @@
  */
 import { decodeShardCommand, type ShardCommand } from '../../../src/model/command.ts';
 import { registryGroup, type TaskId } from '../../../src/model/ids.ts';
+import { decodeSpec } from '../../../src/model/spec.ts';
 import type { Replica } from '../../../src/node/replica.ts';
 import type { Entry } from '../../../src/raft/message.ts';
 import { RegistryMachine } from '../../../src/registry/machine.ts';
@@ -44,7 +45,7 @@ export interface CommittedListener {
 
 export class CommittedChecker implements Checker {
   readonly #trace: Trace;
-  readonly #listeners: readonly CommittedListener[];
+  readonly #listeners: CommittedListener[];
   readonly groups = new Map<number, Group>();
   readonly #seen = new WeakMap<Replica, number>();
   committed = 0;
@@ -53,7 +54,7 @@ export class CommittedChecker implements Checker {
 
   constructor(trace: Trace, listeners: readonly CommittedListener[]) {
     this.#trace = trace;
-    this.#listeners = listeners;
+    this.#listeners = [...listeners];
   }
 
   shadow(shard: number): ShardMachine | undefined {
@@ -93,6 +94,11 @@ export class CommittedChecker implements Checker {
       this.groups.set(group, found);
     }
     return found;
+  }
+
+  /** Tells `listener` too of what is committed from now on. */
+  listen(listener: CommittedListener): void {
+    this.#listeners.push(listener);
   }
 
   #compare(node: SimNode, replica: Replica, after: number, to: number): void {
@@ -169,7 +175,11 @@ export class CommittedChecker implements Checker {
     const add = (what: string, count: number): void => {
       this.coverage.set(what, (this.coverage.get(what) ?? 0) + count);
     };
-    add(command.kind, command.kind === 'recover' ? 1 : command.items.length);
+    add(command.kind, 'items' in command ? command.items.length : 1);
+    if ('specs' in command) {
+      const specs = command.specs.map(({ bytes }) => decodeSpec(bytes));
+      add('ordered', command.items.filter(item => specs[item.spec]?.orderKey !== undefined).length);
+    }
     if (command.kind === 'finish') for (const item of command.items) add(item.outcome.kind, 1);
     if (command.kind === 'unassign') for (const item of command.items) add(item.why, 1);
   }

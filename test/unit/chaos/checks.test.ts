@@ -67,13 +67,20 @@ test('success of an attempt that never came to its end is made up', () => {
   ]);
 });
 
-test('a task that was aborted is kept only where it was lost too often', () => {
-  const aborted = { ...task(1, 'lost', 'lost'), state: 'aborted' };
-  const tasks = (lost: number) => new Map(past().tasks).set('task1', { ...aborted, lost });
-  const lines = [...past().lines, line('start', 1, 2, 101)];
-  expect(failing({ tasks: tasks(4), lines })).toEqual(['once: task task1 settled as aborted']);
-  expect(failing({ tasks: tasks(5), lines })).toEqual([]);
-});
+test.each(['aborted', 'failed'])(
+  'a task that %s is kept only where it was lost too often',
+  state => {
+    const ended = { ...task(1, 'lost', 'lost'), state };
+    const tasks = (lost: number, supervisorsLost = 0) =>
+      new Map(past().tasks).set('task1', { ...ended, lost, supervisorsLost });
+    const lines = [...past().lines, line('start', 1, 2, 101)];
+    expect(failing({ tasks: tasks(4, 1), lines })).toEqual([
+      `once: task task1 settled as ${state}`,
+    ]);
+    expect(failing({ tasks: tasks(5), lines })).toEqual([]);
+    expect(failing({ tasks: tasks(2, 2), lines })).toEqual([]);
+  },
+);
 
 test('an attempt that lives when the next one starts overlaps it', () => {
   const lines = [...past().lines, line('alive', 2, 1, 102.1)];

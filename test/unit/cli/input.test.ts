@@ -117,7 +117,7 @@ describe('a file of tasks', () => {
 describe('flags of a task', () => {
   test('every one stands for a field that exists, and says so the other way round', () => {
     for (const flag of Object.keys(specFlags) as (keyof typeof specFlags)[]) {
-      const multiple = ['env', 'label', 'require'].includes(flag);
+      const multiple = ['env', 'label', 'require', 'prefer'].includes(flag);
       const document = documentOfFlags({ [flag]: multiple ? ['A=1'] : '1' });
       const [field] = Object.keys(document);
       expect(Object.keys(specFields)).toContain(field);
@@ -128,6 +128,16 @@ describe('flags of a task', () => {
   test('counts become numbers, everything else stays as it was typed', () => {
     const document = documentOfFlags({ attempts: '3', ports: 'x', cpu: '2', env: ['A=b=c', 'D='] });
     expect(document).toEqual({ attempts: 3, ports: 'x', cpu: '2', env: { A: 'b=c', D: '' } });
+  });
+
+  test('take what is held and what may be used at most, or only that', () => {
+    expect(documentOfFlags({ cpu: '1:4', memory: ':4GiB', iops: '10:20', disk: '1GiB' })).toEqual({
+      cpu: '1',
+      iops: 10,
+      disk: '1GiB',
+      limits: { cpu: '4', memory: '4GiB', iops: 20 },
+    });
+    expect(flagOfPointer('/limits/cpu')).toBe('--cpu');
   });
 
   test('go over the file, joining maps', () => {

@@ -79,7 +79,7 @@ describe('a task document', () => {
     expect(specOf({ command, limits: { memory: '1GiB' } }).limit.memoryBytes).toBe(1024 ** 3);
     const problem = oneProblem({ command, tier: 'premium', limits: { memory: '1GiB' } });
     expect(problem.pointer).toBe('/limits/memory');
-    expect(problem.message).toContain('below the amount of 2GiB (the default of tier premium)');
+    expect(problem.message).toContain('below the amount of 2GiB (given by tier premium)');
   });
 
   test.each([
@@ -228,6 +228,15 @@ const anySpec: fc.Arbitrary<TaskSpec> = fc
     over: fc.nat(1e6),
     labels: pairs,
     require: pairs,
+    prefer: fc.option(
+      pairs.filter(list => list.length > 0),
+      { nil: undefined },
+    ),
+    spread: fc.option(
+      text(20).filter(label => label !== ''),
+      { nil: undefined },
+    ),
+    holdIfUnfit: fc.constantFrom(true as const, undefined),
     idempotencyKey: fc.option(text(20), { nil: undefined }),
     attempts: fc.integer({ min: 1, max: limits.attemptsMax }),
     backoff: fc.record({ initialMs: fc.nat(1e6), maxMs: fc.integer({ min: 1e6, max: 8e7 }) }),
@@ -236,8 +245,9 @@ const anySpec: fc.Arbitrary<TaskSpec> = fc
     leaseMs: fc.integer({ min: limits.leaseMsMin, max: limits.leaseMsMax }),
     outputBytesMax: fc.integer({ min: 1, max: limits.outputBytesMax }),
   })
-  .map(({ over, ...spec }) => ({
+  .map(({ over, spread, ...spec }) => ({
     ...spec,
+    spread: spread === undefined ? undefined : { label: spread, group: spec.name },
     limit: { ...spec.request, memoryBytes: spec.request.memoryBytes + over },
   }));
 

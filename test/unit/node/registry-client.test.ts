@@ -24,6 +24,8 @@ describe('the registry', () => {
       { ...stamp, kind: 'setSetting', name: 'a', value: 'b' },
       { ...stamp, kind: 'drainNode', node: 'n1', on: true, force: true },
       { ...stamp, kind: 'removeNode', node: 'n1', force: true },
+      { ...stamp, kind: 'putTenant', name: 'acme', plan: 'free', isNew: true },
+      { ...stamp, kind: 'putPlan', name: 'free' },
       { ...stamp, kind: 'registerNode', node: { ...node, addresses: ['/elsewhere'] } },
       {
         ...stamp,

@@ -10,7 +10,7 @@ import { TschedNode } from '../../../src/node/node.ts';
 import { sha256Hex } from '../../../src/node/sha256.ts';
 import type { WireRange } from '../../../src/node/wire-version.ts';
 import type { BulkTransport } from '../../../src/ports/bulk.ts';
-import type { Clock } from '../../../src/ports/clock.ts';
+import type { Clock, Random } from '../../../src/ports/clock.ts';
 import { silentLog } from '../../../src/ports/log.ts';
 import type { Runner } from '../../../src/ports/runner.ts';
 import { decodeJoinToken } from '../../../src/registry/join-token.ts';
@@ -72,6 +72,8 @@ export interface SmallWorldOptions {
   readonly logLimits?: LogLimits;
   /** Of the cluster, by name. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** What runs attempts; nothing ever starts where it is not given. */
+  readonly runner?: (world: SmallWorld, clock: Clock, random: Random) => Runner;
 }
 
 export class SmallWorld {
@@ -94,12 +96,14 @@ export class SmallWorld {
   readonly #shards: number;
   readonly #logLimits: LogLimits | undefined;
   readonly #settings: Readonly<Record<string, string>>;
+  readonly #runner: SmallWorldOptions['runner'];
 
   constructor(options: SmallWorldOptions = {}) {
     this.#seed = options.seed ?? 1;
     this.#shards = options.shards ?? 2;
     this.#logLimits = options.logLimits;
     this.#settings = options.settings ?? {};
+    this.#runner = options.runner;
     this.net = createSimNet({
       scheduler: {
         nowMs: () => this.time.nowMs,
@@ -162,7 +166,7 @@ export class SmallWorld {
         transport,
         gossip,
         bulk,
-        runner: idleRunner(clock),
+        runner: this.#runner?.(this, clock, random) ?? idleRunner(clock),
       },
       settings: {
         name: id,

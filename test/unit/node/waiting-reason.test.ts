@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { encodeShardCommand } from '../../../src/model/command.ts';
 import { formatTaskId } from '../../../src/model/ids.ts';
-import type { Demand } from '../../../src/model/planning.ts';
+import type { Lane } from '../../../src/model/planning.ts';
 import { noResources } from '../../../src/model/resources.ts';
 import { decodeSpec, encodeSpec, type TaskSpec } from '../../../src/model/spec.ts';
 import type { NodeContext } from '../../../src/node/context.ts';
@@ -24,10 +24,13 @@ test.each([
   const actor = { name: 'me', tenant: 'default' };
   const items = [{ id, spec: 0 }];
   machine.apply(1, encodeShardCommand({ kind: 'submit', atMs: 1_000, actor, specs, items }));
-  const planned = machine.readyBatches(1, 2_000)[0]!.demand.key;
-  const reasonFor = ({ key }: Demand): string => (key === planned ? 'Resources' : 'Queued');
+  const planned = machine.readyBatches(1, 2_000)[0]!.lane.key;
+  const reasonFor = ({ key }: Lane): string => (key === planned ? 'Resources' : 'Queued');
   const access = new ShardAccess({
-    context: { clock: { wallMs: () => 2_000 } } as unknown as NodeContext,
+    context: {
+      clock: { wallMs: () => 2_000 },
+      loop: { replica: () => undefined },
+    } as unknown as NodeContext,
     scheduler: { reasonFor } as unknown as Scheduler,
     store: {} as Store,
     table: () => [],

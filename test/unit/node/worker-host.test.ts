@@ -26,6 +26,7 @@ class Desk {
   readonly sent: FromWorker[] = [];
   readonly adverts: Uint8Array[] = [];
   leader: string | undefined = 'n2';
+  clusterVersion = 3;
   events: RunnerEvents | undefined;
   readonly #hello = Promise.withResolvers<RunnerHello>();
   readonly host: WorkerHost;
@@ -41,6 +42,7 @@ class Desk {
         this.orders.push(order);
       },
       end: (_key, kind) => void this.calls.push(`end ${kind}`),
+      control: (_key, { suspended }) => void this.calls.push(`control ${suspended}`),
       renew: () => void this.calls.push('renew'),
       acknowledge: () => void this.calls.push('acknowledge'),
       output: async () => undefined,
@@ -55,6 +57,7 @@ class Desk {
       nodeName: 'one',
       clock: this.hand.clock,
       leaderOf: () => this.leader,
+      clusterVersion: () => this.clusterVersion,
       peers: { to: () => peer },
     };
     this.host = new WorkerHost({
@@ -62,20 +65,22 @@ class Desk {
       runner,
       settings: {
         tier: 'basic',
-        total: { ...noResources, cpuMilli: 2_000 },
+        total: { ...noResources, cpuMilli: 2_000, ports: 3 },
+        ports: { from: 20_000, to: 20_002 },
         labels: [],
         prefetchMax: 2,
         runningMax: 8,
       },
       deliverHere: () => undefined,
-      describe: () => ({ leads: [], httpAddress: '', registryIndex: 1 }),
+      shares: () => [],
+      describe: () => ({ leads: [], demand: undefined, httpAddress: '', registryIndex: 1 }),
       changed: () => undefined,
     });
   }
 
   async start(found: FoundAttempt[] = []): Promise<this> {
     const started = this.host.start(1);
-    this.#hello.resolve({ incarnation: 'sup-1', found, isolation: {} });
+    this.#hello.resolve({ incarnation: 'sup-1', found, keepsPorts: true, isolation: {} });
     await started;
     return this;
   }
@@ -138,6 +143,29 @@ describe('a worker', () => {
       TSCHED_RUN: '2',
       TSCHED_ARRAY_INDEX: '8',
     });
+  });
+
+  test('tells a task its ports in its environment, and the runner whose they are', async () => {
+    const desk = await new Desk().start();
+    desk.dispatch({ request: { ...noResources, ports: 2 } });
+    desk.acknowledge();
+    expect(desk.orders[0]?.ports).toEqual([20_000, 20_001]);
+    expect(desk.orders[0]?.env).toMatchObject({
+      TSCHED_PORT: '20000',
+      TSCHED_PORTS: '20000,20001',
+      TSCHED_PORT_0: '20000',
+      TSCHED_PORT_1: '20001',
+    });
+  });
+
+  test('says that it has no ports only where every program reads that', async () => {
+    const desk = await new Desk().start();
+    const request = { ...noResources, ports: 4 };
+    desk.dispatch({ request }, 1);
+    desk.clusterVersion = 2;
+    desk.dispatch({ request }, 2);
+    const refused = desk.sent.filter(message => message.kind === 'refused');
+    expect(refused.map(({ why }) => why)).toEqual(['noPorts', 'noRoom']);
   });
 
   test('keeps an outcome for minutes while no leader is known, and tells the next one', async () => {

@@ -1,7 +1,7 @@
 /** Nodes, demands and ready tasks with visible defaults, for the planner's tests. */
 import type { Advertisement } from '../../../src/model/advertisement.ts';
 import { formatTaskId, type TaskId } from '../../../src/model/ids.ts';
-import type { Demand, NodeView, ReadyBatch, ReadyTask } from '../../../src/model/planning.ts';
+import type { Demand, Lane, NodeView, ReadyBatch, ReadyTask } from '../../../src/model/planning.ts';
 import { noResources, type Resources } from '../../../src/model/resources.ts';
 
 export const cpus = (count: number): Resources => ({ ...noResources, cpuMilli: count * 1_000 });
@@ -52,18 +52,35 @@ export function demand(count: number, changes: Partial<Demand> = {}): Demand {
 export function batch(
   of: Demand,
   count: number,
-  changes: Partial<ReadyTask> & { from?: number } = {},
+  changes: Partial<ReadyTask> & Partial<Omit<Lane, 'demand'>> & { from?: number } = {},
 ): ReadyBatch {
-  const { from = 0, ...task } = changes;
+  const { from = 0, tenant, priority, offPeak, key, ...task } = changes;
+  const wanted = { tenant, priority, offPeak, key };
   return {
-    demand: of,
+    lane: lane(of, wanted),
     count,
     tasks: Array.from({ length: count }, (_, position) => ({
-      id: taskId(from + position),
-      tenant: 'default',
-      readySinceMs: 1_000,
-      avoid: [],
+      ...readyTask(taskId(from + position), task.readySinceMs),
       ...task,
     })),
   };
 }
+
+/** Of the tenant `default`, unless said otherwise. */
+export function lane(
+  of: Demand,
+  changes: { readonly [Name in Exclude<keyof Lane, 'demand'>]?: Lane[Name] | undefined } = {},
+): Lane {
+  const { tenant = 'default', priority = 1, offPeak } = changes;
+  const key = changes.key ?? `${priority}|${tenant}|${JSON.stringify(offPeak)}|${of.key}`;
+  return { key, demand: of, tenant, priority, offPeak };
+}
+
+/** A day from its bound when it became ready, without a cap. */
+export const readyTask = (id: TaskId, readySinceMs = 1_000): ReadyTask => ({
+  id,
+  readySinceMs,
+  boundMs: readySinceMs + 86_400_000,
+  capMs: 0,
+  avoid: [],
+});

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { NodeView, Plan, ReadyBatch } from '../../../src/model/planning.ts';
 import { avoidMsMax, plan } from '../../../src/placement/plan.ts';
-import { batch, cpus, demand, taskId, view } from './builders.ts';
+import { batch, cpus, demand, lane, taskId, view } from './builders.ts';
 
 const nowMs = 2_000;
 
@@ -188,7 +188,7 @@ describe('nodes where the task failed before', () => {
     const first = batch(one, 1, { avoid: ['a'] }).tasks;
     const rest = batch(one, 2, { from: 1 }).tasks;
     const tasks = [...first, ...rest];
-    const made = planFor([{ demand: one, count: 3, tasks }], [view('a', 8), busy]);
+    const made = planFor([{ lane: lane(one), count: 3, tasks }], [view('a', 8), busy]);
     expect(made.placements.map(({ taskId: id }) => id)).toEqual([taskId(1), taskId(2)]);
   });
 });

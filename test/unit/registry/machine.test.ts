@@ -395,6 +395,42 @@ describe('tokens, secrets and settings', () => {
   });
 });
 
+describe('tenants and plans', () => {
+  const acme = { kind: 'putTenant', name: 'acme', plan: 'free', isNew: true } as const;
+
+  test('the default tenant is there, and others are made once', () => {
+    const feed = cluster();
+    expect(feed.machine.tenants()).toMatchObject([{ name: 'default', plan: 'unlimited' }]);
+    expect(feed.ask(acme)).toEqual({ ok: true, repeated: false });
+    expect(feed.ask(acme)).toEqual({ ok: true, repeated: true });
+    const other = { ...acme, plan: 'premium' };
+    expect(feed.ask(other)).toMatchObject({ code: 'tenantTaken' });
+    expect(feed.ask({ ...other, isNew: false })).toMatchObject({ ok: true });
+    expect(feed.machine.tenant('acme')).toMatchObject({ plan: 'premium', createdAtMs: 1_000_000 });
+    expect(feed.ask({ ...acme, name: 'none', isNew: false })).toMatchObject({
+      code: 'unknownTenant',
+    });
+    expect(feed.ask({ ...acme, name: 'Bad Name' })).toMatchObject({ code: 'badRequest' });
+    expect(feed.ask({ ...acme, name: 'red', plan: 'none' })).toMatchObject({ code: 'unknownPlan' });
+  });
+
+  test('a plan is forgotten unless a tenant would be left without one', () => {
+    const feed = cluster();
+    const values = [['burst', '5']] as const;
+    feed.ask({ kind: 'putPlan', name: 'own', values });
+    feed.ask({ kind: 'putPlan', name: 'free', values });
+    feed.ask({ ...acme, plan: 'own' });
+    expect(feed.machine.planNames()).toContain('own');
+    expect(feed.ask({ kind: 'putPlan', name: 'own' })).toMatchObject({ code: 'badRequest' });
+    expect(feed.ask({ kind: 'putPlan', name: 'free' })).toMatchObject({ ok: true });
+    expect(feed.machine.planValues('free')).toBeUndefined();
+    expect(feed.machine.planNames()).toContain('free');
+    feed.ask({ ...acme, isNew: false });
+    expect(feed.ask({ kind: 'putPlan', name: 'own' })).toMatchObject({ ok: true });
+    expect(feed.machine.planNames()).not.toContain('own');
+  });
+});
+
 describe('the machine', () => {
   test('state time never falls and no command moves it by more than a minute (DESIGN 4)', () => {
     const feed = cluster();

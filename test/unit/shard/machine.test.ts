@@ -126,7 +126,7 @@ describe('apply', () => {
 describe('submit', () => {
   test('refuses a task more than the shard may hold waiting, but still knows those it has', () => {
     const state = new ShardState(1);
-    const turn = { state, actor, effects: [], readyChanged: false };
+    const turn = { state, actor, effects: [], readyChanged: false, messagesChanged: false };
     const command = {
       kind: 'submit' as const,
       atMs: epochMs,
@@ -135,7 +135,7 @@ describe('submit', () => {
       items: [{ id: idOf(1), spec: 0 }],
     };
     const submit = (items: { id: ReturnType<typeof idOf>; spec: number }[]) =>
-      applySubmit(turn, { ...command, items }, prepareSpecs(state, command));
+      applySubmit(turn, { ...command, items }, prepareSpecs(state, command.specs));
     state.beginCommand(1, epochMs);
     state.counts[stateCode.waiting] = limits.waitingPerShardMax - 1;
     expect(submit([{ id: idOf(1), spec: 0 }])).toMatchObject([{ ok: true, repeated: false }]);
@@ -184,14 +184,20 @@ describe('attempts', () => {
       nodeName: 'name-n1',
       incarnation: 'n1-a',
       state: 'running',
-      cancelling: false,
+      ending: undefined,
+      toSuspend: false,
+      suspended: false,
+      overrides: undefined,
+      tenant: 'default',
       leaseMs: 30_000,
+      capMs: 0,
       assignedAtMs: epochMs,
+      boundMs: epochMs + limits.toleranceMsDefault,
       arrayIndex: undefined,
       digest: hex(specEntry(spec).digest),
       demand: expect.objectContaining({ tier: 'regular', request: tierDefaults.regular }),
     });
-    expect(live[2]?.cancelling).toBe(true);
+    expect(live[2]?.ending).toBe('cancelled');
     const ofNode = (node: string) => shard.machine.liveAttemptsOn(node).map(a => a.taskId);
     expect(ofNode('n1')).toEqual([idOf(1), idOf(2)]);
     expect(ofNode('n3')).toEqual([]);
@@ -257,7 +263,7 @@ describe('attempts', () => {
 });
 
 describe('the ready queue', () => {
-  test('gives the first of each demand, the demand with the oldest task first', () => {
+  test('gives the first of each lane, the lane with the earliest bound first', () => {
     const shard = new TestShard();
     shard.submit([idOf(1), idOf(2)], aSpec({ tier: 'regular' }));
     shard.atMs = 10;
@@ -266,26 +272,29 @@ describe('the ready queue', () => {
     shard.submit([idOf(3)]);
     const batches = shard.machine.readyBatches(2, epochMs + 20);
     const shown = batches.map(batch => [
-      batch.demand.tier,
+      batch.lane.demand.tier,
+      batch.lane.tenant,
       batch.count,
       batch.tasks.map(t => t.id),
     ]);
     expect(shown).toEqual([
-      ['regular', 2, [idOf(1), idOf(2)]],
-      ['basic', 4, [idOf(5), idOf(7)]],
+      ['regular', 'default', 2, [idOf(1), idOf(2)]],
+      ['basic', 'other', 3, [idOf(5), idOf(7)]],
+      ['basic', 'default', 1, [idOf(3)]],
     ]);
     expect(batches[1]?.tasks[0]).toEqual({
       id: idOf(5),
-      tenant: 'other',
       readySinceMs: epochMs + 10,
+      boundMs: epochMs + 10 + limits.toleranceMsDefault,
+      capMs: 0,
       avoid: [],
     });
     shard.assign(idOf(1));
     shard.assign(idOf(2));
-    expect(shard.machine.readyBatches(2, epochMs + 20).map(batch => batch.count)).toEqual([4]);
+    expect(shard.machine.readyBatches(2, epochMs + 20).map(batch => batch.count)).toEqual([3, 1]);
   });
 
-  test('holds many demands and forgets those that nobody has', () => {
+  test('holds many lanes and forgets those that nobody has', () => {
     const shard = new TestShard();
     for (let n = 1; n <= 600; n++) {
       const request = { ...tierDefaults.basic, cpuMilli: n };
@@ -301,7 +310,7 @@ describe('the ready queue', () => {
       );
     }
     const batches = shard.machine.readyBatches(1, epochMs + 600);
-    expect(batches.map(batch => batch.demand.request.cpuMilli)).toEqual(
+    expect(batches.map(batch => batch.lane.demand.request.cpuMilli)).toEqual(
       Array.from({ length: 600 }, (_, n) => n + 1),
     );
     const items = Array.from({ length: 600 }, (_, n) => ({ taskId: idOf(n + 1) }));
@@ -405,7 +414,7 @@ describe('loading', () => {
     expect(load(rows.slice(0, -1))).toThrow('the spec of an unsettled task is stored');
     expect(load(rows.slice(1))).toThrow('come with a meta row');
     expect(load(rows.toReversed())).toThrow('key order');
-    expect(load([[Uint8Array.of(9), Uint8Array.of(1)]])).toThrow('unknown kind 9');
+    expect(load([[Uint8Array.of(99), Uint8Array.of(1)]])).toThrow('unknown kind 99');
     expect(load([])).not.toThrow();
   });
 

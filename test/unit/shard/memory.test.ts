@@ -5,11 +5,13 @@ import { formatTaskId, slotCount, type TaskId } from '../../../src/model/ids.ts'
 import { keySlot, mix32 } from '../../../src/model/slots.ts';
 import { rowsInIdOrder } from '../../../src/shard/memory/id-order.ts';
 import { hashWords, idWordMask, packId, unpackId } from '../../../src/shard/memory/id-words.ts';
+import { hashKey } from '../../../src/shard/memory/key-hash.ts';
 import { KnownKeys, SettledIds } from '../../../src/shard/memory/known-ids.ts';
 import { RowHeap } from '../../../src/shard/memory/row-heap.ts';
-import { demandOf, hashKey, SpecTable } from '../../../src/shard/memory/spec-table.ts';
+import { SpecTable } from '../../../src/shard/memory/spec-table.ts';
 import { SpecUses } from '../../../src/shard/memory/spec-uses.ts';
 import { none, TaskTable } from '../../../src/shard/memory/task-table.ts';
+import { demandOf } from '../../../src/shard/memory/traits.ts';
 import { aSpec, idOf, specEntry } from '../../support/shard.ts';
 
 function wordsOf(id: TaskId): Uint32Array {
@@ -256,7 +258,7 @@ describe('known IDs and keys', () => {
             if (remove) keys.remove(...keyOf(n), words);
             else keys.add(...keyOf(n), words);
             if (remove) expect(uses.remove(Uint32Array.of(n & 3, n, 0, 0))).toBe(true);
-            else uses.add(Uint32Array.of(n & 3, n, 0, 0));
+            else uses.add(Uint32Array.of(n & 3, n, 0, 0), `t${n % 3}`);
           }
           if (remove) model.delete(n);
           else model.add(n);
@@ -269,10 +271,14 @@ describe('known IDs and keys', () => {
         expect(all.filter(n => keys.find(...keyOf(n), out) && text(out) === idOf(n))).toEqual(
           known,
         );
+        const ofTenant = [0, 1, 2].map(t => known.filter(n => n % 3 === t).length);
+        const counted = new Map(uses.byTenant());
+        expect([0, 1, 2].map(t => counted.get(`t${t}`) ?? 0)).toEqual(ofTenant);
         expect(all.filter(n => uses.count(Uint32Array.of(n & 3, n, 0, 0)) === 1)).toEqual(known);
         for (const n of known) step(n, true);
         expect([settled.size, keys.size, uses.specs, uses.tasks]).toEqual([0, 0, 0, 0]);
-        expect([settled.bytes, keys.bytes, uses.bytes]).toEqual([256, 384, 192]);
+        expect([...uses.byTenant()]).toEqual([]);
+        expect([settled.bytes, keys.bytes, uses.bytes]).toEqual([256, 384, 256]);
       }),
       { numRuns: 50 },
     );
@@ -289,8 +295,12 @@ describe('known IDs and keys', () => {
 
   test('count the tasks of a spec', () => {
     const uses = new SpecUses();
-    for (let n = 0; n < 3; n++) uses.add(digestOf(1));
-    uses.add(digestOf(2));
+    for (let n = 0; n < 3; n++) uses.add(digestOf(1), 'one');
+    uses.add(digestOf(2), 'other');
+    expect([...uses.byTenant()]).toEqual([
+      ['one', 3],
+      ['other', 1],
+    ]);
     expect([uses.tasks, uses.specs, uses.count(digestOf(1))]).toEqual([4, 2, 3]);
     expect([1, 2, 3].map(() => uses.remove(digestOf(1)))).toEqual([false, false, true]);
     expect(() => uses.remove(digestOf(1))).toThrow('was counted');
@@ -335,7 +345,7 @@ describe('the spec table', () => {
     const { bytes } = specEntry(aSpec());
     for (let n = 0; n < 10_000; n++) {
       const traits = specs.internTraits(aSpec({ leaseMs: 5_000 + (n % 100) }));
-      const spec = specs.add(digestOf(n), traits, hashKey('t', `${n}`), bytes);
+      const spec = specs.add(digestOf(n), traits, { key: hashKey('t', `${n}`) }, bytes);
       specs.use(spec);
       specs.stored(spec, bytes);
       if (n >= 10) specs.release(spec);
@@ -402,6 +412,9 @@ describe('the spec table', () => {
       aSpec({ request }),
       aSpec({ require: [['gpu', 'yes']] }),
       aSpec({ require: [['gpu', 'no']] }),
+      aSpec({ retryOn: ['75'] }),
+      aSpec({ noRetryOn: ['75'] }),
+      aSpec({ retryOn: ['75', 'oom'] }),
     ];
     const traits = unlike.map(spec => specs.internTraits(spec));
     expect(new Set(traits).size).toBe(unlike.length);

@@ -1,5 +1,6 @@
 /** What people see of a task. */
 import { describe, expect, test } from 'vitest';
+import { limits } from '../../../src/model/limits.ts';
 import { commandLine, toSummary, toView } from '../../../src/shard/view.ts';
 import { anOutcome, aSpec, epochMs, idOf, TestShard } from '../../support/shard.ts';
 
@@ -29,6 +30,7 @@ describe('a view', () => {
       submittedAtMs: epochMs,
       settledAtMs: undefined,
       notBeforeMs: undefined,
+      startBoundMs: epochMs + limits.toleranceMsDefault,
       shard: 3,
       retryOf: undefined,
       arrayId: undefined,

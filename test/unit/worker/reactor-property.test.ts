@@ -13,7 +13,7 @@ import { WorkerReactor } from '../../../src/worker/reactor.ts';
 const baseSpec = decodeSpec(Uint8Array.of(1));
 
 const spec = (cpuMilli: number, leaseMs: number): Uint8Array => {
-  const request = { ...noResources, cpuMilli };
+  const request = { ...noResources, cpuMilli, ports: cpuMilli % 4 };
   return encodeSpec({ ...baseSpec, request, limit: request, leaseMs, graceMs: 500 });
 };
 
@@ -94,7 +94,8 @@ class Player {
   readonly taskIds: TaskId[];
   readonly reactor = new WorkerReactor({
     node: 'n1',
-    total: { ...noResources, cpuMilli: 20 },
+    total: { ...noResources, cpuMilli: 20, ports: 6 },
+    ports: { from: 100, to: 105 },
     prefetchMax: 3,
     runningMax: 6,
   });
@@ -117,7 +118,8 @@ class Player {
     this.taskIds = Array.from({ length: 10 }, (_, random) =>
       formatTaskId({ atMs: 1, slot: 1, random }),
     );
-    this.reactor.onHello({ incarnation: this.incarnation, found: [], isolation: {} });
+    const { incarnation } = this;
+    this.reactor.onHello({ incarnation, found: [], keepsPorts: true, isolation: {} });
   }
 
   play(step: Step): void {
@@ -170,7 +172,7 @@ class Player {
         this.ackedSentMs = Number.NEGATIVE_INFINITY;
         this.sequence = 0;
         const hello = { incarnation: this.incarnation, found: [], isolation: {} };
-        return reactor.onSupervisor(hello);
+        return reactor.onSupervisor({ ...hello, keepsPorts: true });
       }
     }
   }
@@ -208,6 +210,12 @@ class Player {
     expect(launch.fence, 'a lower fence').toBeGreaterThan(this.highest.get(taskId) ?? 0);
     const deadline = leaseDeadline(this.ackedSentMs, spec.leaseMs, spec.graceMs);
     expect(this.nowMs, 'started without a lease').toBeLessThan(deadline);
+    expect(launch.ports.length, 'as many ports as asked for').toBe(spec.request.ports);
+    const taken = [...this.live.values()].flatMap(({ ports }) => ports);
+    expect(
+      launch.ports.filter(port => taken.includes(port) || port < 100 || port > 105),
+      'ports of others',
+    ).toEqual([]);
     this.launches.add(launch.key);
     this.live.set(taskId, launch);
     this.highest.set(taskId, launch.fence);

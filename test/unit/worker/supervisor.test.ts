@@ -26,6 +26,7 @@ const order = (fence: number): WireOrder => ({
   cwd: '/',
   limit: nothing,
   request: nothing,
+  ports: [],
   capMs: 0,
   graceMs: 0,
   leaseMs,

@@ -1,0 +1,139 @@
+/**
+ * What a shard decides from of a spec: who it is of, what it needs of a node, in which lane its
+ * tasks wait and how long, and what becomes of those that fail.
+ */
+import type { RetryRule } from '../../model/failure-causes.ts';
+import type { TaskId } from '../../model/ids.ts';
+import type { Demand, Lane } from '../../model/planning.ts';
+import { noResources, resourceNames } from '../../model/resources.ts';
+import type { Backoff, SpecTerms } from '../../model/spec.ts';
+import { type OffPeak, priorities } from '../../model/spec-scheduling.ts';
+import { toleranceOf } from '../../model/start-bound.ts';
+import type { When } from '../../model/when.ts';
+import { formatWindow } from '../../model/windows.ts';
+
+/** What apply needs of a spec. Interned: equal traits are one object. */
+export interface Traits {
+  readonly tenant: string;
+  readonly demand: Demand;
+  readonly lane: Lane;
+  readonly toleranceMs: number;
+  /** 0 is never. */
+  readonly expireMs: number;
+  readonly capMs: number;
+  readonly attempts: number;
+  readonly backoff: Backoff;
+  readonly leaseMs: number;
+  readonly retry: RetryRule;
+  /** Not to start before; 0 where that was not asked for. */
+  readonly notBeforeMs: number;
+  /** The same from the submit on. */
+  readonly delayMs: number;
+  /** Tasks by ID that it waits for. */
+  readonly after: readonly TaskId[];
+  readonly when: When;
+  /** Number of specs in memory that have them. */
+  uses: number;
+  readonly text: string;
+}
+
+export const retryOf = ({ retryOn, noRetryOn }: SpecTerms): RetryRule =>
+  retryOn === undefined && noRetryOn === undefined
+    ? everyFailure
+    : { on: retryOn ?? [], not: noRetryOn ?? [] };
+
+/** No parents. */
+export const nobody: readonly TaskId[] = Object.freeze([]);
+
+const everyFailure: RetryRule = { on: [], not: [] };
+
+/** Texts one after the other, each behind its length: no two lists give the same text. */
+export const joined = (texts: readonly string[]): string =>
+  texts.map(t => `${t.length}:${t}`).join('');
+
+const compare = (left: string, right: string): number => (left < right ? -1 : left > right ? 1 : 0);
+
+const sorted = (pairs: SpecTerms['require']): SpecTerms['require'] =>
+  [...pairs].sort((left, right) => compare(left[0], right[0]) || compare(left[1], right[1]));
+
+export function demandOf(spec: SpecTerms): Demand {
+  const { tier, request, gang } = spec;
+  const require = sorted(spec.require);
+  const amounts = resourceNames.map(name => request[name]).join(',');
+  let key = `${tier}|${amounts}|${joined(require.flat())}`;
+  if (isSimple(spec)) return { key, tier, request, require };
+  const prefer = spec.prefer && sorted(spec.prefer);
+  // Groups of two tenants are two, whatever they are called; so are their reservations.
+  const group = joined([spec.tenant, spec.spread?.group ?? '']);
+  const spread = spec.spread && { label: spec.spread.label, group };
+  const { reservation: name, tenant } = spec;
+  const reservation = name === undefined ? undefined : { name, tenant };
+  key += `|${joined(prefer?.flat() ?? [])}|${spread ? joined([spread.label, group]) : ''}`;
+  key += `|${gang ?? ''}|${reservation ? joined([reservation.name, tenant]) : ''}`;
+  return { key, tier, request, require, prefer, spread, gang, reservation };
+}
+
+const offPeakText = (offPeak: OffPeak | undefined): string =>
+  offPeak === undefined
+    ? ''
+    : `${offPeak.byLoad ? 'load' : ''}/${offPeak.windows.map(formatWindow).join('/')}`;
+
+export function laneOf(spec: SpecTerms, demand: Demand = demandOf(spec)): Lane {
+  const { tenant, offPeak } = spec;
+  const priority = priorities.indexOf(spec.priority ?? 'normal');
+  const key = `${priority}|${offPeakText(offPeak)}|${joined([tenant])}|${demand.key}`;
+  return { key, demand, tenant, priority, offPeak };
+}
+
+/** Names neither labels nor other tasks nor a reservation: most do not. */
+const isPlain = (terms: SpecTerms | Demand): boolean =>
+  terms.require.length === 0 && isSimple(terms);
+
+/** Its demand has no more than a tier, an amount and labels. */
+const isSimple = ({ prefer, spread, gang, reservation }: SpecTerms | Demand): boolean =>
+  (prefer ?? spread ?? gang ?? reservation) === undefined;
+
+export const hasTraits = (spec: SpecTerms, traits: Traits): boolean =>
+  spec.tenant === traits.tenant &&
+  spec.tier === traits.demand.tier &&
+  spec.attempts === traits.attempts &&
+  spec.leaseMs === traits.leaseMs &&
+  spec.capMs === traits.capMs &&
+  (spec.expireMs ?? 0) === traits.expireMs &&
+  (spec.notBeforeMs ?? 0) === traits.notBeforeMs &&
+  (spec.delayMs ?? 0) === traits.delayMs &&
+  toleranceOf(spec) === traits.toleranceMs &&
+  priorities.indexOf(spec.priority ?? 'normal') === traits.lane.priority &&
+  spec.offPeak === undefined &&
+  traits.lane.offPeak === undefined &&
+  spec.backoff.initialMs === traits.backoff.initialMs &&
+  spec.backoff.maxMs === traits.backoff.maxMs &&
+  retryOf(spec) === traits.retry &&
+  spec.after === undefined &&
+  traits.after.length === 0 &&
+  (spec.when ?? 'success') === traits.when &&
+  isPlain(spec) &&
+  isPlain(traits.demand) &&
+  resourceNames.every(name => spec.request[name] === traits.demand.request[name]);
+
+export function unknownTraits(): Traits {
+  const demand: Demand = { key: '', tier: 'basic', request: noResources, require: [] };
+  return {
+    tenant: '',
+    demand,
+    lane: { key: '', demand, tenant: '', priority: 0, offPeak: undefined },
+    toleranceMs: 0,
+    expireMs: 0,
+    capMs: 0,
+    attempts: 0,
+    backoff: { initialMs: 0, maxMs: 0 },
+    leaseMs: 0,
+    retry: everyFailure,
+    notBeforeMs: 0,
+    delayMs: 0,
+    after: nobody,
+    when: 'success',
+    uses: 0,
+    text: '',
+  };
+}
