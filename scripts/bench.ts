@@ -15,6 +15,7 @@ import { measureLatency } from './bench/measures/latency.ts';
 import { measureMemory } from './bench/measures/memory.ts';
 import { measureNoop } from './bench/measures/noop.ts';
 import { measureRest } from './bench/measures/rest.ts';
+import { measureScale } from './bench/measures/scale.ts';
 import { measureSubmits } from './bench/measures/submits.ts';
 import {
   type BenchOptions,
@@ -37,6 +38,7 @@ const measures: Record<MeasureName, Measure> = {
   submits: measureSubmits,
   failover: measureFailover,
   memory: measureMemory,
+  scale: measureScale,
 };
 
 const print = (line: string): void => {

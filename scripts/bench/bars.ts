@@ -17,6 +17,10 @@ export const bars: readonly Bar[] = [
   { row: 'noop.process', least: 300 },
   { row: 'failover.max', below: 3 },
   { row: 'memory.live', below: 400 },
+  { row: 'scale.memory', below: 400 },
+  { row: 'scale.rate', least: 0.5 },
+  { row: 'scale.placement', below: 3 },
+  { row: 'scale.restart', below: 20 },
 ];
 
 export interface Verdict {

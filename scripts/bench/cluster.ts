@@ -59,6 +59,8 @@ export async function stopAll(): Promise<void> {
 
 export class BenchCluster {
   readonly nodes: BenchNode[] = [];
+  /** IDs of the tasks that fill its nodes, where some do. */
+  readonly holders: string[] = [];
   readonly #options: ClusterOptions;
   readonly #dir: string;
   #token = '';

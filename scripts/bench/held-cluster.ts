@@ -36,7 +36,10 @@ async function hold(cluster: BenchCluster): Promise<void> {
   const deadlineMs = performance.now() + holdMs;
   for (;;) {
     const { state } = await cluster.call<{ state: string }>(`/v1/tasks/${id}`);
-    if (state === 'running') return;
+    if (state === 'running') {
+      cluster.holders.push(id);
+      return;
+    }
     if (performance.now() > deadlineMs) throw new Error(`the task that fills a node is ${state}`);
     await delay(20);
   }

@@ -12,8 +12,12 @@ export const measureNames = [
   'submits',
   'failover',
   'memory',
+  'scale',
 ] as const;
 export type MeasureName = (typeof measureNames)[number];
+
+/** Takes as long as all the others together; measured where it is named. */
+const onlyWhereNamed: ReadonlySet<MeasureName> = new Set(['scale']);
 
 export const peerNames = ['etcd', 'nats', 'bullmq', 'beanstalkd', 'gearman', 'slurm'] as const;
 export type PeerName = (typeof peerNames)[number];
@@ -40,17 +44,21 @@ export interface BenchOptions {
   readonly kills: number;
   /** Waiting tasks of the memory measure. */
   readonly waiting: number;
+  /** Waiting tasks of the scale measure. */
+  readonly million: number;
   /** Tasks of one run with the process runner and with the null runner. */
   readonly processTasks: number;
   readonly nullTasks: number;
   readonly latencyTasks: number;
 }
 
-export const help = `Usage: npm run bench -- [flags]
+export const help = `Usage: npm run bench -- [flags] [NAME..]
 
 Measures three real node processes on this machine: replication 3, fsync on, over libp2p and HTTP.
 
-  --only NAME,..     ${measureNames.join(', ')}
+  NAME, --only NAME,..
+                     ${measureNames.join(', ')};
+                     all but scale, a million waiting tasks, where none is named
   --seconds N        length of one submit run (4)
   --runs N           runs of each measure; medians are told (3)
   --nodes N          node processes (3)
@@ -104,18 +112,19 @@ export function readOptions(argv: readonly string[]): BenchOptions | undefined {
     quick: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   } as const;
-  const { values } = (() => {
+  const { values, positionals } = (() => {
     try {
-      return parseArgs({ args: [...argv], options });
+      return parseArgs({ args: [...argv], options, allowPositionals: true });
     } catch (error) {
       throw new UsageError(error instanceof Error ? error.message : String(error));
     }
   })();
   if (values.help) return undefined;
   const { quick } = values;
-  const only = names('only', values.only, measureNames);
+  const named = [values.only ?? [], positionals].flat().join(',');
+  const only = names('only', named === '' ? undefined : named, measureNames);
   return {
-    only: only.length === 0 ? measureNames : only,
+    only: only.length > 0 ? only : measureNames.filter(name => !onlyWhereNamed.has(name)),
     seconds: count('seconds', values.seconds, quick ? 2 : 4),
     runs: count('runs', values.runs, quick ? 1 : 3),
     nodes: count('nodes', values.nodes, 3),
@@ -128,6 +137,7 @@ export function readOptions(argv: readonly string[]): BenchOptions | undefined {
     quick,
     kills: quick ? 2 : 5,
     waiting: quick ? 30_000 : 100_000,
+    million: quick ? 100_000 : 1_000_000,
     processTasks: quick ? 500 : 1_500,
     nullTasks: quick ? 2_000 : 6_000,
     latencyTasks: quick ? 20 : 50,

@@ -5,6 +5,7 @@
 import { type GroupId, type NodeId, registryGroup } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
 import type { RegistryMachine } from '../registry/machine.ts';
+import type { ReplicaSeat } from '../registry/state.ts';
 import { isRepair, type MoveUnderWay, type MoveWanted, movesToBegin } from '../routing/brake.ts';
 import type { Target } from '../routing/rendezvous.ts';
 import type { Replica } from './replica.ts';
@@ -39,8 +40,13 @@ export function groupsToMove(
   for (const { replica, target, missing } of led) {
     const { group, descriptor } = replica;
     own.add(group);
+    // A replica on a store that is gone never catches up: it would hold the brake for ever, and
+    // its own replacement with it.
     const nodesOf = (ids: readonly number[]): NodeId[] =>
-      ids.flatMap(id => replica.member(id)?.node ?? []).filter(reaches);
+      ids
+        .flatMap(id => replica.member(id) ?? [])
+        .filter(({ node, storeId }) => machine.node(node)?.storeId === storeId && reaches(node))
+        .map(({ node }) => node);
     const live = nodesOf(descriptor.conf.voters).length;
     const need = { group, live, wanted: target.voters.length };
     if (missing.length > 0) wanted.push({ ...need, to: missing });
@@ -52,8 +58,13 @@ export function groupsToMove(
     const target = targets.get(group);
     if (own.has(group) || target === undefined) continue;
     // A learner that is to vote is on its way; its leader alone knows how far it is.
-    const to = learners.map(seat => seat.node).filter(node => target.voters.includes(node));
-    const need = { live: voters.length, wanted: target.voters.length };
+    const lives = ({ replicaId }: ReplicaSeat): boolean =>
+      machine.replicaOwner(replicaId)?.dead !== true;
+    const to = learners
+      .filter(lives)
+      .map(seat => seat.node)
+      .filter(node => target.voters.includes(node));
+    const need = { live: voters.filter(lives).length, wanted: target.voters.length };
     if (to.length > 0) underWay.push({ group, to, repair: isRepair(need), own: false });
   }
   return movesToBegin(wanted, underWay, {

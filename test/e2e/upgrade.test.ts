@@ -234,14 +234,14 @@ test.skipIf(missing !== undefined)(
 );
 
 const bigTasks = 360;
-const note = 'x'.repeat(65_000);
+const bigScript = `#!/bin/sh\nexit 0\n# ${'x'.repeat(195_000)}\n`;
 
 /** More than a log may hold (`limits.logBytesMax`) in commands that change little. */
 async function fillLog(cluster: RealCluster): Promise<void> {
   for (let from = 0; from < bigTasks; from += 4) {
     const submits = [0, 1, 2, 3].map(async () => {
       const name = `fills-${++keys}`;
-      const task = { handler: 'null', name, env: { A: note, B: note, C: note } };
+      const task = { script: bigScript, name };
       const { status, body } = await cluster.call(cluster.any, 'POST', '/v1/tasks', task, 60_000);
       expect(status, JSON.stringify(body)).toBe(201);
     });

@@ -118,6 +118,7 @@ export class SimCluster {
         for (const checker of this.#checkers) checker.sent?.(node, peer, frame);
       },
       fatal: (node, error) => this.#fatal(node, error),
+      leaves: node => this.#leaves(node),
     };
   }
 
@@ -227,6 +228,15 @@ export class SimCluster {
 
   boot(node: SimNode): void {
     node.boot();
+  }
+
+  /** A stop may end in the event in which the last submit was committed and answered. */
+  #leaves(node: SimNode): void {
+    try {
+      this.committed.afterEvent(node);
+    } catch (error) {
+      this.fail(asViolation(error));
+    }
   }
 
   #fatal(node: SimNode, error: unknown): void {

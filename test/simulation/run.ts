@@ -250,7 +250,7 @@ async function readBack(cluster: SimCluster): Promise<void> {
     });
     const view = await cluster.finish(read, 20_000, `task ${id} is read`);
     check(view?.stale !== true, () => `task ${id} can only be read stale in a healthy cluster`);
-    acknowledged.read(id, expected, view);
+    acknowledged.judge(id, expected, view);
   }
 }
 

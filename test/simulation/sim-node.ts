@@ -30,6 +30,8 @@ export interface SimNodeWorld {
   sent(node: SimNode, peer: NodeId, frame: Uint8Array): void;
   /** The node says that it cannot go on. */
   fatal(node: SimNode, error: unknown): void;
+  /** The process is about to be gone, with whatever it did in the event that is under way. */
+  leaves(node: SimNode): void;
 }
 
 export interface SimNodeOptions {
@@ -213,6 +215,7 @@ export class SimNode {
   crash(options: { readonly power: boolean }): void {
     const { process } = this;
     if (process === undefined) return;
+    this.#options.world.leaves(this);
     process.kill();
     this.#options.world.net.crash(this.id, { silent: options.power });
     this.#store?.crash(options);

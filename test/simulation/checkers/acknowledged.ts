@@ -25,6 +25,7 @@ export interface Expectation {
 export class AcknowledgedChecker implements Checker, CommittedListener {
   readonly acknowledged = new Set<TaskId>();
   #answered: TaskId[] = [];
+  #reads: (() => void)[] = [];
   readonly #byKey = new Map<string, TaskId>();
   readonly #committed = new Set<TaskId>();
   readonly #cancelled = new Set<TaskId>();
@@ -78,6 +79,7 @@ export class AcknowledgedChecker implements Checker, CommittedListener {
     for (const { key, other, id } of this.#replaced.splice(0)) {
       check(this.#expired.has(other), () => `key ${key} has tasks ${other} and ${id}`);
     }
+    for (const judge of this.#reads.splice(0)) judge();
   }
 
   cancelled(id: TaskId): void {
@@ -97,8 +99,13 @@ export class AcknowledgedChecker implements Checker, CommittedListener {
     };
   }
 
-  /** A read has its answer; `undefined` where it says that there is no such task. */
+  /** A read was answered in the event that is under way: it is judged at its end. */
   read(id: TaskId, expected: Expectation, view: TaskView | undefined): void {
+    this.#reads.push(() => this.judge(id, expected, view));
+  }
+
+  /** A read has its answer; `undefined` where it says that there is no such task. */
+  judge(id: TaskId, expected: Expectation, view: TaskView | undefined): void {
     if (view === undefined) {
       const gone = !expected.exists || this.#expired.has(id);
       check(gone, () => `task ${id} is committed and not known any more`);

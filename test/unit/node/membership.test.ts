@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { limits } from '../../../src/model/limits.ts';
 import { caughtUp } from '../../../src/node/move-brake.ts';
+import type { TschedNode } from '../../../src/node/node.ts';
 import { wasRemoved } from '../../../src/node/removed-replica.ts';
 import type { RegistryMachine } from '../../../src/registry/machine.ts';
 import { SmallWorld } from './small-world.ts';
@@ -55,6 +56,52 @@ describe('a cluster that grows', () => {
     expect(most).toBeGreaterThan(1);
     expect(most).toBeLessThanOrEqual(limits.groupsMovingMax);
     expect(world.time.nowMs - startedMs).toBeLessThan(10_000);
+  });
+});
+
+describe('a node whose disk is replaced while it is given replicas', () => {
+  test('is given new ones, however many on the old disk were under way', async () => {
+    const world = new SmallWorld({ shards: 64 });
+    const disk = world.firstDisk('n1');
+    const first = await world.boot('n1', disk);
+    await world.until(() => first.ready);
+    const secret = await world.secretOf(first);
+    const join = { secret, contacts: ['n1'] };
+    const others = new Map<string, TschedNode>();
+    for (const id of ['n2', 'n3', 'n4', 'n5']) {
+      others.set(id, await world.boot(id, world.emptyDisk(id), join));
+    }
+    const confOf = (group: number) => first.loop.replica(group)!.descriptor.conf;
+    const learnersOnSecond = () =>
+      [...first.loop.replicas()].filter(
+        replica =>
+          replica.group > 0 &&
+          confOf(replica.group).voters.length === 1 &&
+          confOf(replica.group).learners.some(id => replica.member(id)?.node === 'n2'),
+      );
+    // As many as may be under way at all, and a registry that goes on without the two.
+    await world.until(
+      () =>
+        confOf(0).voters.length === 5 && learnersOnSecond().length >= limits.replicasCatchingUpMax,
+    );
+    for (const node of [first, others.get('n2')!]) {
+      world.net.crash(node.context.nodeId);
+      await world.within(node.stop({ endTasks: false, handOver: false }));
+    }
+    disk.locked = false;
+    const emptied = world.emptyDisk('n2');
+    emptied.header = { ...emptied.header!, storeId: 'another store' };
+    const third = others.get('n3')!;
+    const known = () => third.registry.machine()?.node('n2');
+    await world.boot('n2', emptied, { secret, contacts: ['n3', 'n4'] });
+    await world.until(() => known()?.storeId === 'another store' && known()?.state === 'up');
+    // The leader of the shards was away when the node came back, and finds it as it is now.
+    await world.boot('n1', disk);
+    await world.until(() => {
+      const groups = third.registry.machine()?.groups() ?? [];
+      return groups.length === 65 && groups.every(({ voters }) => voters.length >= 3);
+    }, 30_000);
+    expect(world.fatals).toEqual([]);
   });
 });
 

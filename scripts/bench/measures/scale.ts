@@ -1,0 +1,150 @@
+/**
+ * A cluster with a million waiting tasks, each with a spec of its own: what a node holds in memory,
+ * how fast it takes more, how soon a shard places again after the node that led it was killed, and
+ * how long that node needs to be ready again. Not part of a run that names no measures: it takes
+ * minutes.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { processUsage } from '../../../src/worker/supervisor/processes.ts';
+import type { BenchCluster, BenchNode } from '../cluster.ts';
+import { heldTasks, startHeldCluster, waitingDocument } from '../held-cluster.ts';
+import type { BenchContext, Measured, Row } from '../measure.ts';
+import { runLoad } from '../run-load.ts';
+import { median, rounded } from '../statistics.ts';
+
+const specBytes = 512;
+const chunk = 100_000;
+const warmUpMs = 5_000;
+/** Rows leave memory once they are on the disk: within 2 s of the last change. */
+const settleMs = 5_000;
+const placedMs = 60_000;
+const pollMs = 20;
+
+async function rate(context: BenchContext, cluster: BenchCluster, label: string): Promise<number> {
+  const measureMs = context.options.seconds * 1_000;
+  const rates: number[] = [];
+  for (let run = 1; run <= context.options.runs; run++) {
+    const result = await runLoad(cluster, {
+      ...{ inFlight: 6, batch: 100, document: waitingDocument(specBytes) },
+      until: { kind: 'time', warmUpMs: run === 1 ? warmUpMs : 1_500, measureMs },
+    });
+    rates.push(result.acknowledged / (result.measuredMs / 1_000));
+  }
+  context.progress(`${label}: ${rounded(median(rates))} submits/s in batches of 100`);
+  return median(rates);
+}
+
+/** Submits until so many wait; resolves with how many do. */
+async function fill(context: BenchContext, cluster: BenchCluster, count: number): Promise<number> {
+  for (;;) {
+    const { tasks } = await heldTasks(cluster);
+    context.progress(`${tasks} waiting`);
+    if (tasks >= count) return tasks;
+    await runLoad(cluster, {
+      ...{ inFlight: 6, batch: 100, document: waitingDocument(specBytes) },
+      until: { kind: 'tasks', tasks: Math.min(chunk, count - tasks) },
+    });
+  }
+}
+
+/** Ends what holds these nodes, so that tasks begin to run there. */
+async function free(cluster: BenchCluster, nodes: readonly BenchNode[]): Promise<void> {
+  const asked = nodes[0];
+  for (const id of cluster.holders) {
+    const { attempts } = await cluster.call<{ attempts: { nodeName: string }[] }>(
+      `/v1/tasks/${id}`,
+      undefined,
+      asked,
+    );
+    const on = attempts.at(-1)?.nodeName;
+    if (nodes.some(node => node.name === on)) {
+      await cluster.call(`/v1/tasks/${id}/cancel`, {}, asked);
+    }
+  }
+}
+
+/**
+ * Kills the node that leads most shards while the others have room. For each shard that it led:
+ * milliseconds from the kill to the first task that was placed afterwards, NaN where none was.
+ */
+async function placedAfterKill(cluster: BenchCluster, victim: BenchNode): Promise<number[]> {
+  const survivors = cluster.nodes.filter(node => node !== victim);
+  await free(cluster, survivors);
+  const led = (await cluster.shards()).filter(shard => shard.leader === victim.name);
+  const killed = cluster.kill(victim);
+  const sinceMs = performance.now();
+  await killed;
+  const before = new Map<number, number>();
+  const placed = new Map<number, number>();
+  while (placed.size < led.length && performance.now() - sinceMs < placedMs) {
+    const shards = await cluster.shards(survivors[0]).catch(() => []);
+    for (const { shard, leader, running, settled } of shards) {
+      if (leader === undefined || leader === victim.name || placed.has(shard)) continue;
+      if (!led.some(one => one.shard === shard)) continue;
+      const begun = running + settled;
+      const known = before.get(shard);
+      if (known === undefined) before.set(shard, begun);
+      else if (begun > known) placed.set(shard, performance.now() - sinceMs);
+    }
+    await delay(pollMs);
+  }
+  return led.map(({ shard }) => placed.get(shard) ?? Number.NaN);
+}
+
+export async function measureScale(context: BenchContext): Promise<Measured> {
+  const { options, progress } = context;
+  const cluster = await startHeldCluster(options);
+  const residentMiB = (): number[] =>
+    cluster.nodes.map(({ process: { pid } }) =>
+      rounded(processUsage(pid!, false).memoryBytes / 2 ** 20, 1),
+    );
+  try {
+    const empty = await rate(context, cluster, 'empty');
+    const waiting = await fill(context, cluster, options.million);
+    const full = await rate(context, cluster, `with ${waiting} waiting`);
+    await delay(settleMs);
+    const memory = residentMiB();
+    progress(`resident memory of the nodes: ${memory.join(', ')} MiB`);
+    const led = await cluster.leaderships();
+    const victim = cluster.nodes[led.indexOf(Math.max(...led))]!;
+    const placed = await placedAfterKill(cluster, victim);
+    const came = placed.filter(one => !Number.isNaN(one)).sort((left, right) => left - right);
+    const seconds = (ms: number | undefined): number =>
+      ms === undefined ? Number.POSITIVE_INFINITY : rounded(ms / 1_000, 2);
+    progress(`${placed.length} shards led anew; first placement after ${seconds(came[0])} s`);
+    const beganMs = performance.now();
+    await cluster.restart(victim);
+    const readyMs = performance.now() - beganMs;
+    progress(`ready again ${seconds(readyMs)} s after its start`);
+    const many = `${waiting} waiting`;
+    const never = placed.length - came.length;
+    const rows: Row[] = [
+      {
+        ...{ id: 'scale.memory', label: `resident memory of a node, ${many}`, unit: 'MiB' },
+        value: Math.max(...memory),
+        note: `the largest of ${memory.join(', ')}`,
+      },
+      {
+        ...{ id: 'scale.rate', label: `submits with ${many}, against none`, unit: '' },
+        value: rounded(full / empty, 2),
+        note: `${rounded(full)}/s against ${rounded(empty)}/s, batches of 100`,
+      },
+      {
+        ...{ id: 'scale.placement', label: 'kill -9 of a leader to a placement', unit: 's' },
+        value: seconds(came[0]),
+        note:
+          `first of ${placed.length} shards; median ${seconds(median(came))} s, last ` +
+          `${seconds(came.at(-1))} s${never > 0 ? `, ${never} NOT IN ${placedMs / 1_000} s` : ''}`,
+      },
+      {
+        ...{ id: 'scale.restart', label: 'start of the killed node until it is ready', unit: 's' },
+        value: seconds(readyMs),
+        note: many,
+      },
+    ];
+    const detail = { waiting, emptyPerSecond: empty, fullPerSecond: full, memory, placed, readyMs };
+    return { rows, detail };
+  } finally {
+    await cluster.stop();
+  }
+}
