@@ -46,6 +46,8 @@ interface Room {
   readonly wantedMs: number;
   /** What the first task needs that was held back. */
   next: Bounded | undefined;
+  /** What its home was told that the tenant holds here; no more is handed out until it answers. */
+  asked: Bounded | undefined;
 }
 
 const boundedOf = (request: Resources): Bounded => ({
@@ -59,6 +61,15 @@ const add = (left: Bounded, right: Bounded): Bounded => ({
   cpuMilli: left.cpuMilli + right.cpuMilli,
   memoryBytes: left.memoryBytes + right.memoryBytes,
 });
+
+/** The ceiling, but nothing beyond what is held already. */
+const capped = (ceiling: Bounds, held: Bounded): Bounds =>
+  Object.fromEntries(
+    boundedNames.flatMap(name => {
+      const most = ceiling[name];
+      return most === undefined ? [] : [[name, Math.min(most, held[name])]];
+    }),
+  );
 
 const fits = (use: Bounded, ceiling: Bounds): boolean =>
   boundedNames.every(name => use[name] <= (ceiling[name] ?? use[name]));
@@ -75,6 +86,7 @@ export class TenantRooms implements PlacementRooms {
   readonly #rooms = new Map<string, Room>();
   /** Tasks of bounded tenants that the planner was offered and that may be on their way. */
   readonly #offered = new Map<TaskId, { readonly tenant: string; readonly needs: Bounded }>();
+  #placing: { has(id: TaskId): boolean } = new Set<TaskId>();
   /** Tenants whose tasks were held back at the last plan. */
   #held = new Set<string>();
   #reportedMs = Number.NEGATIVE_INFINITY;
@@ -116,6 +128,7 @@ export class TenantRooms implements PlacementRooms {
     batches: readonly ReadyBatch[],
     placing: { has(id: TaskId): boolean },
   ): readonly ReadyBatch[] {
+    this.#placing = placing;
     for (const id of this.#offered.keys()) if (!placing.has(id)) this.#offered.delete(id);
     const held = new Set<string>();
     const spent = new Map<string, Bounded>();
@@ -145,7 +158,7 @@ export class TenantRooms implements PlacementRooms {
       const { id } = task;
       const { tenant } = lane;
       const needs = boundedOf(lane.demand.request);
-      const use = add(spent.get(tenant) ?? this.#useWithOffered(tenant), needs);
+      const use = add(spent.get(tenant) ?? this.#withOffered(tenant, this.useHere(tenant)), needs);
       if (!held.has(tenant) && fits(use, this.#ceiling(tenant, plans.get(tenant)!))) {
         spent.set(tenant, use);
         this.#offered.set(id, { tenant, needs });
@@ -163,25 +176,35 @@ export class TenantRooms implements PlacementRooms {
       .filter(({ tasks }) => tasks.length > 0);
   }
 
-  #useWithOffered(tenant: string): Bounded {
-    let use: Bounded = this.useHere(tenant);
-    for (const offered of this.#offered.values()) {
-      if (offered.tenant === tenant) use = add(use, offered.needs);
+  /** With what is on its way through the log. */
+  #withOffered(tenant: string, held: Bounded): Bounded {
+    let { running, cpuMilli, memoryBytes } = held;
+    for (const [id, { tenant: of, needs }] of this.#offered) {
+      if (of !== tenant || !this.#placing.has(id)) continue;
+      running += needs.running;
+      cpuMilli += needs.cpuMilli;
+      memoryBytes += needs.memoryBytes;
     }
-    return use;
+    return { running, cpuMilli, memoryBytes };
   }
 
   #room(tenant: string): Room {
     let room = this.#rooms.get(tenant);
     if (room === undefined) {
       const wantedMs = this.#context.clock.nowMs();
-      room = { ceiling: undefined, untilMs: 0, wantedMs, next: undefined };
+      room = { ceiling: undefined, untilMs: 0, wantedMs, next: undefined, asked: undefined };
       this.#rooms.set(tenant, room);
     }
     return room;
   }
 
   #ceiling(tenant: string, plan: Plan): Bounds {
+    const { asked } = this.#room(tenant);
+    const ceiling = this.#lastCeiling(tenant, plan);
+    return asked === undefined ? ceiling : capped(ceiling, asked);
+  }
+
+  #lastCeiling(tenant: string, plan: Plan): Bounds {
     const room = this.#room(tenant);
     const nowMs = this.#context.clock.nowMs();
     if (room.ceiling !== undefined && nowMs < room.untilMs) return room.ceiling;
@@ -223,10 +246,12 @@ export class TenantRooms implements PlacementRooms {
       const shard = this.#table()[tenantSlot(tenant)];
       const home = shard === undefined ? undefined : this.#context.leaderOf(shard);
       if (shard === undefined || home === undefined) continue;
-      const { waiting, ...held } = use;
+      const { waiting } = use;
+      const held = this.#withOffered(tenant, use);
       const room = this.#room(tenant);
       const entry = { tenant, shard, report: { use: held, waiting, next: room.next } };
       room.next = undefined;
+      room.asked = held;
       byNode.set(home, [...(byNode.get(home) ?? []), entry]);
     }
     for (const [home, entries] of byNode) {
@@ -248,13 +273,19 @@ export class TenantRooms implements PlacementRooms {
       told = await peers.ask<Ceilings>(home, 'tenantReports', body, answerMs);
     } catch (error) {
       if (!(error instanceof TschedError)) throw error;
-      return;
+      // The home may have counted on what it was told: the rest is not there any more.
+      told = [];
     }
     let grew = false;
-    entries.forEach(({ tenant }, position) => {
+    entries.forEach(({ tenant, report }, position) => {
       const ceiling = told[position];
       const room = this.#rooms.get(tenant);
-      if (ceiling === undefined || ceiling === null || room === undefined) return;
+      if (room === undefined) return;
+      if (room.asked === report.use) room.asked = undefined;
+      if (ceiling === undefined || ceiling === null) {
+        if (room.ceiling !== undefined) room.ceiling = capped(room.ceiling, report.use);
+        return;
+      }
       room.ceiling = ceiling;
       room.untilMs = askedMs + ceilingMs;
       grew ||= this.#held.has(tenant);
