@@ -92,6 +92,8 @@ export interface Plan {
     readonly incarnation: string;
     readonly demand: Demand;
     readonly tenant: string;
+    /** No node has room: it waits in the queue of this one. */
+    readonly queued: boolean;
   }[];
   /**
    * Demands, or single lanes of them, that could not be placed (in full) now, each with the reason

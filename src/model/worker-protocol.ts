@@ -63,6 +63,11 @@ export type ToWorker =
       readonly spec: Uint8Array;
       /** What is left to its start bound, 0 once that is past. Told from cluster version 3 on. */
       readonly boundInMs?: number | undefined;
+      /**
+       * To be refused where it would have to wait for room: another node has some, as far as the
+       * leader knows. Told from cluster version 3 on.
+       */
+      readonly immediate?: boolean | undefined;
     })
   | (AttemptRef & { readonly kind: 'end'; readonly reason: 'cancelled' | 'superseded' })
   | (AttemptRef & { readonly kind: 'reportAck'; readonly ended: boolean })
@@ -120,27 +125,29 @@ function readRef(reader: ByteReader): AttemptRef {
 }
 
 /** Tags of what only some dispatches carry: append-only; a retired one stays listed. */
-const dispatchExtra = { boundInMs: 2 } as const;
+const dispatchExtra = { boundInMs: 2, immediate: 4 } as const;
 
 type Dispatch = ToWorker & { readonly kind: 'dispatch' };
 type Extra = readonly [tag: number, write: (body: ByteWriter) => void];
 
 /** Nothing is written where there is none: programs of cluster version 2 know no extras. */
-function writeDispatchExtras(writer: ByteWriter, { boundInMs }: Dispatch): void {
+function writeDispatchExtras(writer: ByteWriter, { boundInMs, immediate }: Dispatch): void {
   const extras: Extra[] = [];
   if (boundInMs !== undefined) extras.push([dispatchExtra.boundInMs, w => w.varint(boundInMs)]);
+  if (immediate === true) extras.push([dispatchExtra.immediate, w => w]);
   if (extras.length === 0) return;
   writer.list(extras, (w, [tag, write]) => w.varint(tag).nested(write));
 }
 
-function readDispatchExtras(reader: ByteReader): Pick<Dispatch, 'boundInMs'> {
-  const extras: { boundInMs?: number } = {};
+function readDispatchExtras(reader: ByteReader): Pick<Dispatch, 'boundInMs' | 'immediate'> {
+  const extras: { boundInMs?: number; immediate?: boolean } = {};
   if (reader.remaining === 0) return extras;
   const found = reader.list(r => {
     const tag = r.varint();
     const body = new ByteReader(r.bytes());
-    if (tag !== dispatchExtra.boundInMs) throw new DecodeError(`dispatch: unknown extra ${tag}`);
-    extras.boundInMs = body.varint();
+    if (tag === dispatchExtra.boundInMs) extras.boundInMs = body.varint();
+    else if (tag === dispatchExtra.immediate) extras.immediate = true;
+    else throw new DecodeError(`dispatch: unknown extra ${tag}`);
     body.end('extra of a dispatch');
     return tag;
   });

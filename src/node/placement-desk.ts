@@ -9,6 +9,8 @@ export interface PlacementDesk {
   /** The worker of `node` has spoken of the task: it stands in its own numbers from now on. */
   answered(taskId: TaskId, node: NodeId): void;
   accepted(node: NodeId): void;
+  /** Whether the task was placed where it should find room at once, and is to be refused else. */
+  startsAtOnce(taskId: TaskId): boolean;
   refused(node: NodeId, why: Refusal): void;
   /** Sends to a worker; `encode` is called only where that takes bytes. */
   toWorker(node: NodeId, message: ToWorker, encode: () => Uint8Array): void;

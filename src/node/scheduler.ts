@@ -10,6 +10,7 @@ import {
   decodeAdvertisement,
 } from '../model/advertisement.ts';
 import { DecodeError } from '../model/bytes.ts';
+import type { PlacementItem } from '../model/command.ts';
 import type { NodeId, TaskId } from '../model/ids.ts';
 import type { Demand, Lane, NodeView, Plan, ReadyBatch } from '../model/planning.ts';
 import {
@@ -21,6 +22,7 @@ import {
 import type { WaitingReason } from '../model/task.ts';
 import type { Refusal, ToWorker } from '../model/worker-protocol.ts';
 import { coolDownMs } from '../placement/cool-down.ts';
+import { Crowd } from '../placement/crowd.ts';
 import { plan } from '../placement/plan.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
@@ -32,7 +34,7 @@ import {
   runningOn,
   sharesOf,
 } from './placement-policy.ts';
-import { demandOfWork, type ReadyWork, readyWork } from './ready-work.ts';
+import { demandOfWork, type ReadyWork, readyWork, roomFor } from './ready-work.ts';
 import type { ShardLeader } from './shard-leader.ts';
 import { spreadCounts } from './spread-counts.ts';
 
@@ -60,6 +62,7 @@ interface Reservation {
   readonly shard: number;
   readonly node: NodeId;
   readonly demand: Demand;
+  readonly queued: boolean;
 }
 
 const noDemand: AdvertisedDemand = { urgent: 0, others: 0, claims: [] };
@@ -80,9 +83,12 @@ export class Scheduler implements PlacementDesk {
   readonly #placing = new Map<TaskId, Placing>();
   /** By key of a demand, or of a lane of it. */
   readonly #blocked = new Map<string, WaitingReason>();
+  readonly #crowd = new Crowd();
   #claims: readonly Claim[] = [];
   #demand: AdvertisedDemand = noDemand;
   #planned = false;
+  /** Tasks were ready at the last plan. */
+  #hasWaiting = false;
   #lastPlanMs = -1_000;
   #planMs = 0;
   #stopped = false;
@@ -181,11 +187,16 @@ export class Scheduler implements PlacementDesk {
       known.receivedMs = this.#clock.nowMs();
       if (advertisement.incarnation !== before.incarnation) known.coolDownUntilMs = 0;
     }
-    this.wake();
+    // With nobody waiting, room elsewhere changes nothing; in a large cluster there is always some.
+    if (this.#hasWaiting) this.wake();
   }
 
-  /** Newest advertisement of every node heard of lately, with its age. */
+  /** Newest advertisement of every node heard of lately, with its age; by node. */
   views(): NodeView[] {
+    return this.#views().sort((l, r) => (l.advertisement.node < r.advertisement.node ? -1 : 1));
+  }
+
+  #views(): NodeView[] {
     const nowMs = this.#clock.nowMs();
     const views: NodeView[] = [];
     for (const [node, known] of this.#known) {
@@ -202,9 +213,7 @@ export class Scheduler implements PlacementDesk {
         coolDownUntilMs: known.coolDownUntilMs,
       });
     }
-    return views.sort((left, right) =>
-      left.advertisement.node < right.advertisement.node ? -1 : 1,
-    );
+    return views;
   }
 
   /**
@@ -227,6 +236,7 @@ export class Scheduler implements PlacementDesk {
   accepted(node: NodeId): void {
     const known = this.#known.get(node);
     if (known !== undefined) known.refusals = 0;
+    this.#crowd.accepted(this.#clock.nowMs());
   }
 
   refused(node: NodeId, why: Refusal): void {
@@ -235,16 +245,21 @@ export class Scheduler implements PlacementDesk {
     if (known === undefined || why === 'waitedTooLong') return;
     // Draining and a new supervisor are told by the next advertisement; until then, ask seldom.
     known.refusals += why === 'noRoom' ? 1 : 3;
+    if (why === 'noRoom') this.#crowd.refused(this.#clock.nowMs());
     const pauseMs = coolDownMs(known.refusals, this.#random.uint32());
     known.coolDownUntilMs = this.#clock.nowMs() + pauseMs;
   }
 
-  #reserve(shard: number, taskId: TaskId, node: NodeId, demand: Demand): void {
-    const known = this.#known.get(node);
+  startsAtOnce(taskId: TaskId): boolean {
+    return this.#reservations.get(taskId)?.queued === false;
+  }
+
+  #reserve(taskId: TaskId, reservation: Reservation): void {
+    const known = this.#known.get(reservation.node);
     if (known === undefined) return;
     this.answered(taskId);
-    this.#reservations.set(taskId, { shard, node, demand });
-    known.reserved = addResources(known.reserved, demand.request);
+    this.#reservations.set(taskId, reservation);
+    known.reserved = addResources(known.reserved, reservation.demand.request);
     known.reservedCount++;
   }
 
@@ -277,7 +292,8 @@ export class Scheduler implements PlacementDesk {
     const { batches: ready, shardOf, againInMs: again } = this.#collect();
     const batches = this.rooms?.trim(ready, this.#placing) ?? ready;
     this.#demand = demandOfWork(batches, this.#clock.wallMs());
-    if (batches.length === 0) {
+    this.#hasWaiting = batches.length > 0;
+    if (!this.#hasWaiting) {
       this.#blocked.clear();
       this.#claims = [];
       if (again !== undefined) this.#wakeIn(again);
@@ -291,16 +307,13 @@ export class Scheduler implements PlacementDesk {
     }
     this.#claims = result.claims;
     this.#demand = { ...this.#demand, claims: result.claims };
-    const byShard = new Map<
-      ShardLeader,
-      { taskId: TaskId; node: NodeId; nodeName: string; incarnation: string }[]
-    >();
+    const byShard = new Map<ShardLeader, PlacementItem[]>();
     for (const placement of result.placements) {
       const leader = shardOf.get(placement.taskId);
       if (leader === undefined) continue;
-      const { taskId, node, nodeName, incarnation, tenant, demand } = placement;
+      const { taskId, node, nodeName, incarnation, tenant, demand, queued } = placement;
       this.#placing.set(taskId, { tenant, node, demand });
-      this.#reserve(leader.shard, taskId, node, demand);
+      this.#reserve(taskId, { shard: leader.shard, node, demand, queued });
       const items = byShard.get(leader);
       if (items === undefined) byShard.set(leader, [{ taskId, node, nodeName, incarnation }]);
       else items.push({ taskId, node, nodeName, incarnation });
@@ -314,7 +327,7 @@ export class Scheduler implements PlacementDesk {
   #planFor(batches: readonly ReadyBatch[], nowMs: number): Plan {
     const leaders = this.#leaders;
     const wallMs = this.#clock.wallMs();
-    const views = this.views();
+    const views = this.#views();
     return plan({
       batches,
       // What is placed on a node that just died waits for the end of its lease: a closed connection
@@ -325,6 +338,7 @@ export class Scheduler implements PlacementDesk {
       spread: spreadCounts(batches, leaders.values(), this.#placing.values()),
       maxPlacements: placementsMax,
       seed: this.#random.uint32(),
+      crowd: this.#crowd.size(nowMs),
       shareOf: sharesOf(leaders.values(), this.#placing.values(), this.#policy),
       foreignClaims: claimsOfOthers(views, this.#policy.self),
       claimsBefore: this.#claims,
@@ -333,10 +347,7 @@ export class Scheduler implements PlacementDesk {
     });
   }
 
-  #assign(
-    leader: ShardLeader,
-    items: { taskId: TaskId; node: NodeId; nodeName: string; incarnation: string }[],
-  ): void {
+  #assign(leader: ShardLeader, items: readonly PlacementItem[]): void {
     leader.assign(items).then(
       replies => {
         replies.forEach((reply, position) => {
@@ -360,25 +371,15 @@ export class Scheduler implements PlacementDesk {
 
   /** Ready tasks of all shards led here, at most the top K of each lane. */
   #collect(): ReadyWork {
-    const perShard = Math.max(1, Math.ceil((2 * this.#room()) / Math.max(1, this.#leaders.size)));
+    const leaders = Math.max(1, this.#leaders.size);
+    const room = (): number => roomFor(this.#known.values(), this.#smallestCpu);
     const work = readyWork(this.#leaders.values(), {
-      perShard,
+      perShard: () => Math.max(1, Math.ceil((2 * Math.min(placementsMax, room())) / leaders)),
       wallMs: this.#clock.wallMs(),
       isPlacing: id => this.#placing.has(id),
     });
     this.#smallestCpu = Math.max(10, work.smallestCpu ?? 100);
     return work;
-  }
-
-  /** About how many tasks could be placed now: the K of the top K that are offered. */
-  #room(): number {
-    let room = 0;
-    for (const { advertisement, reserved, reservedCount } of this.#known.values()) {
-      const free = advertisement.free.cpuMilli - reserved.cpuMilli;
-      room += Math.max(0, Math.floor(free / this.#smallestCpu));
-      room += Math.max(0, advertisement.queueRoom - reservedCount);
-    }
-    return Math.min(room, placementsMax);
   }
 
   #smallestCpu = 100;

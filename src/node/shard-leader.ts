@@ -358,6 +358,9 @@ export class ShardLeader {
       arrayIndex: attempt.arrayIndex,
       spec,
       boundInMs: boundInMs(this.#context, attempt.boundMs),
+      // An earlier program reads no such word.
+      immediate:
+        (this.#context.clusterVersion() >= 3 && this.#desk.startsAtOnce(taskId)) || undefined,
     });
   }
 

@@ -23,7 +23,7 @@ import { ClusterLoad, isHeld } from './off-peak.ts';
 import { FairWalk, type Next, type TenantShare } from './order.ts';
 import { createDraw } from './random.ts';
 import { pickFree, pickQueue, type Wish } from './rank.ts';
-import { amountsOf, Room } from './room.ts';
+import { type Amounts, amountsOf, Room } from './room.ts';
 import { type SpreadCounts, Tastes } from './taste.ts';
 
 /** How long a task waits for a node where it did not fail before. */
@@ -45,6 +45,8 @@ export interface PlanInput {
   readonly maxPlacements: number;
   /** Another for every plan, so that leaders draw differently. */
   readonly seed: number;
+  /** How many are after the same room, as `crowd.ts` has it; 1 where it is not given. */
+  readonly crowd?: number | undefined;
   /** What each tenant holds and is due; nothing and 1 where it is not given. */
   readonly shareOf?: ((tenant: string) => TenantShare) | undefined;
   /** Room that other leaders keep. */
@@ -148,10 +150,10 @@ class Planning {
     const wanted = this.#wanted(demand);
     const room = this.#choose(wanted, next);
     if (room !== undefined) {
+      this.#placements.push(toPlacement(next, room, wanted.amounts));
       room.take(wanted.amounts);
       this.#load.take(wanted.amounts);
       wanted.taste?.placed(room);
-      this.#placements.push(toPlacement(next, room));
       this.#walk.placed();
       return;
     }
@@ -206,7 +208,8 @@ class Planning {
   #pickFree(rooms: readonly Room[], wanted: Wanted, next: Next): Room | undefined {
     const admits = (room: Room): boolean =>
       this.#claims.admits(room, wanted.amounts, next, this.#stateNowMs);
-    return pickFree(rooms, wanted, admits, this.#draw);
+    const { crowd = 1 } = this.#input;
+    return pickFree(rooms, wanted, admits, { draw: this.#draw, crowd });
   }
 }
 
@@ -237,7 +240,7 @@ function reasonFor(
   return everFits ? 'Resources' : 'NeverFits';
 }
 
-function toPlacement({ task, lane }: Next, room: Room): Placement {
+function toPlacement({ task, lane }: Next, room: Room, amounts: Amounts): Placement {
   const { advertisement } = room.view;
   assert(advertisement.incarnation !== '', 'nothing is placed where no supervisor runs');
   return {
@@ -247,5 +250,6 @@ function toPlacement({ task, lane }: Next, room: Room): Placement {
     incarnation: advertisement.incarnation,
     demand: lane.demand,
     tenant: lane.tenant,
+    queued: !room.fits(amounts),
   };
 }

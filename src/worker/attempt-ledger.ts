@@ -23,6 +23,7 @@ import type { AttemptRef, Refusal } from '../model/worker-protocol.ts';
 import type { AttemptKey, FoundAttempt } from '../ports/runner.ts';
 import type { Launch } from './action.ts';
 import { PortPool } from './port-pool.ts';
+import { Turnover } from './turnover.ts';
 
 export type Phase = 'queued' | 'held' | 'launched' | 'running' | 'ended';
 
@@ -63,6 +64,7 @@ export interface LedgerLimits {
 
 export class AttemptLedger {
   readonly #limits: LedgerLimits;
+  readonly #turnover: Turnover;
   readonly #entries = new Map<AttemptKey, Entry>();
   /** Entries in phase `queued`, in the order in which they came. */
   #queue: Entry[] = [];
@@ -79,6 +81,7 @@ export class AttemptLedger {
 
   constructor(limits: LedgerLimits) {
     this.#limits = limits;
+    this.#turnover = new Turnover(limits.prefetchMax);
     this.#ports = new PortPool(limits.ports);
   }
 
@@ -102,6 +105,11 @@ export class AttemptLedger {
 
   get queued(): number {
     return this.#queue.length;
+  }
+
+  /** Attempts that had better be queued here than wait elsewhere. */
+  queueRoom(nowMs: number): number {
+    return Math.max(0, this.#turnover.count(nowMs) - this.#queue.length);
   }
 
   /** Attempts that ended and whose report is not acknowledged. */
@@ -141,12 +149,15 @@ export class AttemptLedger {
   }
 
   /** Why an attempt that asks for `request` could not be accepted, to run or to wait. */
-  objection(request: Resources): Refusal | undefined {
+  objection(
+    request: Resources,
+    { immediate = false }: { readonly immediate?: boolean | undefined } = {},
+  ): Refusal | undefined {
     const short = firstShortage(request, this.#limits.total);
     if (short === 'ports' || (request.ports > 0 && !this.keepsPorts)) return 'noPorts';
     if (short !== undefined) return 'noRoom';
     if (this.#queue.length === 0 && this.#fits(request)) return undefined;
-    return this.#queue.length < this.#limits.prefetchMax ? undefined : 'noRoom';
+    return !immediate && this.#queue.length < this.#limits.prefetchMax ? undefined : 'noRoom';
   }
 
   /** A new attempt, in phase `queued`. */
@@ -238,9 +249,10 @@ export class AttemptLedger {
     entry.startedAtMs = startedAtMs;
   }
 
-  end(attempt: Attempt, outcome: Outcome): void {
+  end(attempt: Attempt, outcome: Outcome, nowMs: number): void {
     const entry = this.#entry(attempt, attempt.phase);
     assert(entry.phase !== 'ended', `ended twice: ${entry.key}`);
+    if (holdsResources(entry.phase)) this.#turnover.ended(nowMs);
     this.#release(entry);
     entry.phase = 'ended';
     entry.outcome = outcome;

@@ -25,7 +25,7 @@ import { FenceMemory } from './fence-memory.ts';
 import { ShardLeases } from './shard-leases.ts';
 
 /** What stands in the queue for this long goes back: what runs before it may run for hours. */
-export const queuePatienceMs = 5_000;
+export const queuePatienceMs = 1_000;
 /** Reports are repeated this often until they are acknowledged. */
 export const reportEveryMs = 1_000;
 /** Most that are repeated at one tick: a leader that comes back is not buried in them. */
@@ -40,7 +40,6 @@ const isReported = (attempt: Attempt): boolean =>
   attempt.phase === 'ended' || (attempt.phase === 'running' && !attempt.startedAcked);
 
 export class WorkerReactor {
-  readonly #options: WorkerOptions;
   #incarnation = '';
   #draining = false;
   #nowMs = 0;
@@ -50,7 +49,6 @@ export class WorkerReactor {
   #actions: WorkerAction[] = [];
 
   constructor(options: WorkerOptions) {
-    this.#options = options;
     this.#ledger = new AttemptLedger(options);
     this.#leases = new ShardLeases(this.#ledger);
   }
@@ -84,7 +82,7 @@ export class WorkerReactor {
   }
 
   get queueRoom(): number {
-    return this.#draining ? 0 : Math.max(0, this.#options.prefetchMax - this.queued);
+    return this.#draining ? 0 : this.#ledger.queueRoom(this.#nowMs);
   }
 
   /** The supervisor of this node's start, with what it still runs or has to report. */
@@ -248,7 +246,7 @@ export class WorkerReactor {
       this.#report(this.#ledger.addEnded(ref, outcome, this.#nowMs));
       return;
     }
-    const why = this.#draining ? 'draining' : this.#ledger.objection(spec.request);
+    const why = this.#draining ? 'draining' : this.#ledger.objection(spec.request, message);
     if (why !== undefined) {
       this.#memory.remember(ref.taskId, ref.fence, why);
       this.#send(ref.shard, { kind: 'refused', ...ref, why });
@@ -368,7 +366,7 @@ export class WorkerReactor {
 
   /** The attempt is over: frees what it held and reports until the shard has recorded it. */
   #settle(attempt: Attempt, outcome: Outcome): void {
-    this.#ledger.end(attempt, outcome);
+    this.#ledger.end(attempt, outcome, this.#nowMs);
     this.#report(attempt);
   }
 
