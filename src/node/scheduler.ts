@@ -34,14 +34,11 @@ import {
   runningOn,
   sharesOf,
 } from './placement-policy.ts';
+import { PlanPace } from './plan-pace.ts';
 import { demandOfWork, type ReadyWork, readyWork, roomFor } from './ready-work.ts';
 import type { ShardLeader } from './shard-leader.ts';
 import { spreadCounts } from './spread-counts.ts';
 
-/** Least time between two plans: events in between are taken together. */
-const paceMs = 3;
-/** Plans take at most a quarter of the time, however many demands wait. */
-const pausePerPlan = 3;
 /** While tasks wait that fit nowhere, advertisements are looked at again this often at least. */
 const idlePaceMs = 500;
 const placementsMax = 512;
@@ -89,8 +86,8 @@ export class Scheduler implements PlacementDesk {
   #planned = false;
   /** Tasks were ready at the last plan. */
   #hasWaiting = false;
+  readonly #pace = new PlanPace();
   #lastPlanMs = -1_000;
-  #planMs = 0;
   #stopped = false;
   /** What tenants may still start; given once there is one. */
   rooms: PlacementRooms | undefined;
@@ -277,12 +274,11 @@ export class Scheduler implements PlacementDesk {
     if (this.#planned || this.#stopped || this.#leaders.size === 0) return;
     this.#planned = true;
     const sinceMs = this.#clock.nowMs() - this.#lastPlanMs;
-    const pauseMs = Math.max(paceMs, (1 + pausePerPlan) * this.#planMs);
-    this.#clock.after(Math.max(0, pauseMs - sinceMs), () => {
+    this.#clock.after(Math.max(0, this.#pace.pauseMs - sinceMs), () => {
       this.#planned = false;
       if (this.#stopped) return;
       this.#plan();
-      this.#planMs = this.#clock.nowMs() - this.#lastPlanMs;
+      this.#pace.took(this.#clock.nowMs() - this.#lastPlanMs);
     });
   }
 
@@ -296,6 +292,7 @@ export class Scheduler implements PlacementDesk {
     if (!this.#hasWaiting) {
       this.#blocked.clear();
       this.#claims = [];
+      this.#pace.planned(undefined);
       if (again !== undefined) this.#wakeIn(again);
       return;
     }
@@ -306,6 +303,7 @@ export class Scheduler implements PlacementDesk {
       this.#blocked.set(lane?.key ?? demand.key, reason);
     }
     this.#claims = result.claims;
+    this.#pace.planned(result.placements.length);
     this.#demand = { ...this.#demand, claims: result.claims };
     const byShard = new Map<ShardLeader, PlacementItem[]>();
     for (const placement of result.placements) {

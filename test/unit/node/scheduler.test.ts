@@ -174,6 +174,20 @@ describe('the pace', () => {
     expect(desk.placed).toBe(0);
   });
 
+  test('a full cluster is looked at more seldom, whatever comes in, and at once when it has room', async () => {
+    const desk = new Desk(1);
+    let sequence = 1;
+    for (; sequence <= 1_000; sequence++) {
+      desk.scheduler.know(advertisement({ sequence, free: cpu(0) }));
+      await desk.hand.pass(1);
+    }
+    expect(desk.scheduler.plans).toBeLessThanOrEqual(46);
+    expect(desk.scheduler.plans).toBeGreaterThanOrEqual(40);
+    desk.scheduler.know(advertisement({ sequence }));
+    await desk.hand.pass(24);
+    expect(desk.placed).toBe(1);
+  });
+
   test('with nobody waiting, news of other nodes is not planned for', async () => {
     const desk = new Desk(1);
     desk.scheduler.know(advertisement());
