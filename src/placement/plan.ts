@@ -214,11 +214,12 @@ class Planning {
 }
 
 function candidatesFor(demand: Demand, rooms: readonly Room[]): Room[] {
+  const amounts = amountsOf(demand);
   return rooms.filter(
-    ({ usable, view: { advertisement } }) =>
-      usable &&
-      unsuited(demand, advertisement) === undefined &&
-      overTotal(demand, advertisement.total) === undefined,
+    room =>
+      room.usable &&
+      room.holds(amounts) &&
+      unsuited(demand, room.view.advertisement) === undefined,
   );
 }
 
