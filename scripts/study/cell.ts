@@ -94,7 +94,7 @@ function servedOf(trace: Trace, times: Times): Served {
     wait: { p50: percentile(waits, 0.5), p99: percentile(waits, 0.99) },
     use: useOf(trace, times),
     boundsKept: measured.filter(({ kept }) => kept).length / measured.length,
-    fairness: fairnessOf(trace, times, warmMs),
+    fairness: fairnessOf(trace, times, Math.max(warmMs, trace.spanMs / 2)),
   };
 }
 

@@ -3,7 +3,9 @@
  * its weight, over those that have work to fill their share. 1 is even, 1 / n is one that has all.
  *
  * What a tenant holds is its share of the resource of which it holds most, averaged over a window:
- * nothing is preempted, so what was given away comes back only when tasks end. A tenant counts
+ * nothing is preempted, so what was given away comes back only when tasks end. That is why it is
+ * looked at in the second half of the span: what runs at the beginning nobody has shared out, and
+ * much of it is long. A tenant counts
  * where it has tasks of the lowest tier waiting, which run everywhere, throughout the window; one
  * that is served as it comes has nothing to complain of, and one that waits for a premium node does
  * not wait for the same room.

@@ -106,4 +106,6 @@ export interface Plan {
   }[];
   /** Where room is kept until the next plan. */
   readonly claims: readonly Claim[];
+  /** Room was left to other leaders: it is to be looked at again soon. */
+  readonly hasYielded: boolean;
 }

@@ -317,7 +317,7 @@ export class Scheduler implements PlacementDesk {
       else items.push({ taskId, node, nodeName, incarnation });
     }
     for (const [leader, items] of byShard) this.#assign(leader, items);
-    if (result.placements.length >= placementsMax) this.wake();
+    if (result.hasYielded || result.placements.length >= placementsMax) this.wake();
     else if (result.blocked.length > 0) this.#wakeIn(idlePaceMs);
     else if (again !== undefined) this.#wakeIn(again);
   }

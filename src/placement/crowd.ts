@@ -4,7 +4,8 @@
  * rooms there, and all but one of those that go for one are refused. So a leader that is refused
  * looks for rooms that would hold more than its one task (`rank.ts`), and for fewer again as it is
  * accepted, or as time goes by: about one placement in ten is refused in a crowd, and without one
- * nothing changes.
+ * nothing changes. Where there is less room than that anywhere, it leaves it to others as often as
+ * not all of them can have it (`plan.ts`).
  */
 const most = 256;
 /** What one refusal adds is taken back by about nine acceptances. */

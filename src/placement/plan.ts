@@ -64,6 +64,8 @@ interface Wanted extends Wish {
   readonly demand: Demand;
   /** Nodes that could run it once they have room. */
   readonly rooms: readonly Room[];
+  /** More are after what room there is: it is left to others this time. */
+  readonly yields: boolean;
   passed: number;
 }
 
@@ -91,6 +93,7 @@ class Planning {
   /** Rooms that tasks wait for which were met before. */
   readonly #waitedFor = new Set<Room>();
   readonly #wantedOf = new Map<Demand, Wanted>();
+  #hasYielded = false;
 
   constructor(input: PlanInput) {
     this.#input = input;
@@ -127,6 +130,7 @@ class Planning {
       placements: this.#placements,
       blocked: [...[...this.#blocked].map(([demand, reason]) => ({ demand, reason })), ...held],
       claims: this.#claims.made,
+      hasYielded: this.#hasYielded,
     };
   }
 
@@ -138,16 +142,40 @@ class Planning {
         amounts: amountsOf(demand),
         taste: this.#tastes.of(demand),
         rooms: candidatesFor(demand, this.#rooms),
+        yields: false,
         passed: 0,
       };
+      wanted = { ...wanted, yields: this.#yields(wanted) };
       this.#wantedOf.set(demand, wanted);
     }
     return wanted;
   }
 
+  /**
+   * Drawn, so that of a crowd about as many go for a room as it holds: if all did, all but one
+   * would be refused, and come back for the next one.
+   */
+  #yields({ rooms, amounts }: Wanted): boolean {
+    const { crowd = 1 } = this.#input;
+    if (crowd === 1) return false;
+    let copies = 0;
+    for (const room of rooms) {
+      if (room.open && room.fits(amounts)) copies += room.copiesLeft(amounts);
+      if (copies >= crowd) return false;
+    }
+    return copies > 0 && this.#draw() * crowd >= copies;
+  }
+
   #place(next: Next): void {
     const { demand } = next.lane;
     const wanted = this.#wanted(demand);
+    // What is urgent yields to nobody.
+    if (wanted.yields && !next.urgent) {
+      this.#hasYielded = true;
+      this.#blocked.set(demand, this.#blocked.get(demand) ?? 'Resources');
+      this.#walk.leaveDemand();
+      return;
+    }
     const room = this.#choose(wanted, next);
     if (room !== undefined) {
       this.#placements.push(toPlacement(next, room, wanted.amounts));

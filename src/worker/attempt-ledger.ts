@@ -109,7 +109,7 @@ export class AttemptLedger {
 
   /** Attempts that had better be queued here than wait elsewhere. */
   queueRoom(nowMs: number): number {
-    return Math.max(0, this.#turnover.count(nowMs) - this.#queue.length);
+    return Math.max(0, this.#turnover.ahead(nowMs) - this.#queue.length);
   }
 
   /** Attempts that ended and whose report is not acknowledged. */

@@ -1,8 +1,9 @@
 /**
  * How many attempts ended here lately: what a queue of this node is worth. One that stands in it
  * waits for those, while one that stays with its leader may go wherever room is next. So as many
- * are taken ahead as end within half a second: all that may be where tasks take milliseconds, and
- * where the next one then starts without a round trip; none where they take minutes.
+ * are taken ahead as end within half a second, less one, as one may have ended by chance: all that
+ * may be where tasks take milliseconds, and where the next one then starts without a round trip;
+ * none where they take seconds.
  */
 const withinMs = 500;
 
@@ -11,9 +12,9 @@ export class Turnover {
   readonly #endedMs: number[] = [];
   readonly #most: number;
 
-  /** Counts up to `most`. */
+  /** At most so many are taken ahead. */
   constructor(most: number) {
-    this.#most = most;
+    this.#most = most + 1;
   }
 
   ended(nowMs: number): void {
@@ -21,8 +22,9 @@ export class Turnover {
     if (this.#endedMs.length > this.#most) this.#endedMs.shift();
   }
 
-  count(nowMs: number): number {
+  /** Attempts that a queue may hold. */
+  ahead(nowMs: number): number {
     while (this.#endedMs.length > 0 && this.#endedMs[0]! <= nowMs - withinMs) this.#endedMs.shift();
-    return this.#endedMs.length;
+    return Math.max(0, this.#endedMs.length - 1);
   }
 }

@@ -72,15 +72,30 @@ describe('a plan in a crowd', () => {
     expect(new Set(drawn).size).toBe(7);
   });
 
-  test('takes the last room there is, whoever else is after it', () => {
-    const made = plan({
-      batches: [batch(demand(1), 1)],
-      nodes: [view('basic', 1)],
+  const lastRoom = (crowd: number, seed: number, boundMs?: number): Plan =>
+    plan({
+      batches: [batch(demand(1), 3, boundMs === undefined ? {} : { boundMs })],
+      nodes: [view('basic', 2)],
       nowMs: 2_000,
       maxPlacements: 10,
-      seed: 1,
-      crowd: 256,
+      seed,
+      crowd,
     });
-    expect(made.placements.map(({ node }) => node)).toEqual(['basic']);
+
+  test('leaves less room than it needs to others, as often as not all can have it', () => {
+    const plans = Array.from({ length: 400 }, (_, seed) => lastRoom(20, seed));
+    const took = plans.filter(({ placements }) => placements.length > 0);
+    // Two of twenty.
+    expect(took.length).toBeGreaterThan(20);
+    expect(took.length).toBeLessThan(70);
+    for (const made of plans) expect(made.hasYielded).toBe(made.placements.length === 0);
+    const [yielded] = plans.filter(made => made.hasYielded);
+    expect(yielded?.blocked.map(({ reason }) => reason)).toEqual(['Resources']);
+  });
+
+  test('is none for what is urgent, which takes the last room there is', () => {
+    for (let seed = 0; seed < 20; seed++) {
+      expect(lastRoom(256, seed, 30_000).placements).toHaveLength(2);
+    }
   });
 });

@@ -287,18 +287,21 @@ describe('room', () => {
     expect(kinds(desk.dispatch(4))).toEqual(['accepted']);
   });
 
-  test('it takes as many ahead as ended within half a second', () => {
+  test('it takes as many ahead as ended within half a second, less one', () => {
     const desk = new Desk().withLease();
     desk.tick(500);
     for (const number of [1, 2, 3]) desk.dispatch(number);
     expect(desk.reactor.queueRoom).toBe(0);
     desk.started(1);
     desk.ended(1);
-    // One ended, and none stands in the queue any more.
-    expect([desk.reactor.queued, desk.reactor.queueRoom]).toEqual([0, 1]);
-    desk.dispatch(4);
+    // One may have ended by chance.
+    expect([desk.reactor.queued, desk.reactor.queueRoom]).toEqual([0, 0]);
+    desk.started(2);
+    desk.ended(2);
+    expect(desk.reactor.queueRoom).toBe(1);
+    for (const number of [4, 5]) desk.dispatch(number);
     expect([desk.reactor.queued, desk.reactor.queueRoom]).toEqual([1, 0]);
-    for (const number of [2, 3, 4]) {
+    for (const number of [3, 4, 5]) {
       desk.started(number);
       desk.ended(number);
     }
