@@ -92,7 +92,8 @@ const newestStarted = (task: TaskView): number | undefined =>
 
 const pause = (): Promise<void> => new Promise(resolve => setTimeout(resolve, pollPauseMs));
 
-const isOutage = (error: unknown): error is Error =>
+/** The cluster, or one node, cannot be reached now: a moment later it may. */
+export const isOutage = (error: unknown): error is Error =>
   error instanceof ExchangeError ||
   (isCliError(error) &&
     ['unreachable', 'noQuorum', 'starting', 'notLeader', 'nodeUnreachable'].includes(error.code));

@@ -46,10 +46,13 @@ export function oclifOptions(): Interfaces.Options {
         additionalHelpFlags: ['-h'],
         additionalVersionFlags: ['-v'],
         topics: {
+          schedule: { description: 'Run tasks again and again, at times of day or by cron.' },
           cluster: { description: 'Make a cluster, look at its health, let nodes join.' },
           chaos: { description: 'Break a cluster of real nodes under load, and tell what held.' },
           dlq: { description: 'Tasks that failed: look at them, run them again, put them aside.' },
           tier: { description: 'List what the tiers give to tasks, and change it.' },
+          reserve: { description: 'Hold room for a tenant until a date.' },
+          template: { description: 'Task documents with parameters: make, change, run them.' },
           node: { description: 'Start and stop nodes, list and show them.' },
           quota: { description: 'What the plans of tenants allow.' },
           tenant: { description: 'Who shares the cluster, and with which plan.' },

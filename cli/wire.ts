@@ -2,11 +2,14 @@
  * The JSON of the HTTP API as far as commands print it. A test holds these against the shapes that
  * nodes send (`ports/node-api.ts`), which this folder must not import.
  */
+
 import type { ErrorCode } from '../src/model/errors.ts';
+import type { Decision, ExplainReason, StartEstimate } from '../src/model/explanation.ts';
 import type { Verdict } from '../src/model/planning.ts';
+import type { ReservationView } from '../src/model/reservation.ts';
 import type { Resources, Tier } from '../src/model/resources.ts';
 import type { Role } from '../src/model/role.ts';
-import type { TaskState, TaskSummary } from '../src/model/task.ts';
+import type { BoundView, TaskState, TaskSummary } from '../src/model/task.ts';
 
 /** Answer to the submit of one document. */
 export interface Submitted {
@@ -59,6 +62,9 @@ export interface MovesRow {
 }
 
 /** A setting of the whole cluster. */
+/** As the API says it. */
+export type ReservationRow = ReservationView;
+
 export interface SettingRow {
   readonly name: string;
   readonly value: string;
@@ -181,13 +187,15 @@ export interface ClusterState {
   readonly problems: readonly string[];
 }
 
-export interface TaskExplanation {
+export interface TaskExplanation extends BoundView {
   readonly id: string;
   readonly state: TaskState;
-  readonly reason?: string | undefined;
+  readonly reason: ExplainReason;
   readonly message: string;
   readonly position?: number | undefined;
   readonly readyInShard?: number | undefined;
+  readonly estimate?: StartEstimate | undefined;
+  readonly decisions: readonly Decision[];
   readonly nodes: readonly {
     readonly node: string;
     readonly name: string;
@@ -196,4 +204,43 @@ export interface TaskExplanation {
     readonly verdict: Verdict;
     readonly sentence: string;
   }[];
+}
+
+/** A document of a plan. */
+export interface PlanRow {
+  readonly name: string;
+  readonly count: number;
+  readonly verdict: 'starts' | 'waits' | 'refused';
+  readonly reason?: string | undefined;
+  readonly code?: ErrorCode | undefined;
+  readonly message: string;
+  readonly problems?: readonly { readonly pointer: string; readonly message: string }[] | undefined;
+  readonly places?:
+    | readonly { readonly node: string; readonly name: string; readonly count: number }[]
+    | undefined;
+  readonly waiting?: number | undefined;
+  readonly nodes?: TaskExplanation['nodes'] | undefined;
+}
+
+export interface TemplateRow {
+  readonly tenant: string;
+  readonly name: string;
+  readonly revision: number;
+  readonly by: string;
+  readonly atMs: number;
+  readonly description: string;
+}
+
+export interface TemplateCard extends TemplateRow {
+  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly task: Readonly<Record<string, unknown>>;
+}
+
+/** A tenant that is paused, or `*` for the cluster. */
+export interface PauseRow {
+  readonly tenant: string;
+  readonly by: string;
+  readonly atMs: number;
+  readonly reason: string;
+  readonly suspend: boolean;
 }

@@ -20,7 +20,7 @@ size of the cluster, its load, which faults happen and when. The same seed gives
   --count M     how many seeds, counting up; default 1
   --events E    events of the phase with faults; default drawn from the seed
   --in NAME     in special circumstances: leases, lateFrames, storm, growth,
-                shortLogs, rollback, wide, badLinks, badDisks, ordered
+                shortLogs, rollback, gangs, wide, badLinks, badDisks, ordered
   --kept        the seeds of test/simulation/seeds.txt, which failed once
   --keep-going  do not stop at the first failure
   --quiet       print failures, and one line at the end

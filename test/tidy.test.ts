@@ -80,6 +80,7 @@ const house: House = {
     '@libp2p/yamux': ['net', 'test'],
     '@multiformats/multiaddr': ['net', 'test'],
     level: ['storage', 'test'],
+    croner: ['node'],
     execa: ['worker', 'test'],
     fastify: ['gateway', 'test'],
     '@fastify/swagger': ['gateway'],

@@ -3,9 +3,10 @@ import { string as stringArg } from '@oclif/core/args';
 import { string } from '@oclif/core/flags';
 import { shortId } from '../../src/model/ids.ts';
 import { BaseCommand } from '../base-command.ts';
-import { CliError, toCliError } from '../cli-error.ts';
+import { CliError } from '../cli-error.ts';
 import type { Client } from '../client.ts';
 import { exitCodeText } from '../exit-codes.ts';
+import { forEach } from '../many.ts';
 
 interface CancelResult {
   readonly ok: boolean;
@@ -14,13 +15,12 @@ interface CancelResult {
   readonly message?: string | undefined;
 }
 
-const concurrentMax = 16;
-
 export default class Cancel extends BaseCommand {
-  static override summary = 'Cancel tasks.';
+  static override summary = 'Cancel tasks and workflows.';
   static override description =
     'A waiting task is cancelled at once. A running one is asked to end: SIGTERM to its whole process ' +
-    'tree, SIGKILL after its grace; `tsched wait` tells when it has. Repeating it is safe.\n\n' +
+    'tree, SIGKILL after its grace; `tsched wait` tells when it has. Of a workflow every task that has ' +
+    'not settled is cancelled, and none starts any more. Repeating it is safe.\n\n' +
     exitCodeText([0, 1, 2, 6, 8]);
   static override usage = 'cancel ID... [flags]';
   static override examples = [
@@ -29,7 +29,12 @@ export default class Cancel extends BaseCommand {
     '<%= config.bin %> cancel $(<%= config.bin %> list -q --state waiting)',
   ];
   static override args = {
-    id: stringArg({ description: 'tasks', required: true, multiple: true, ignoreStdin: true }),
+    id: stringArg({
+      description: 'tasks or workflows',
+      required: true,
+      multiple: true,
+      ignoreStdin: true,
+    }),
   };
   static override flags = {
     reason: string({ description: 'told to whoever asks later', default: '' }),
@@ -39,34 +44,32 @@ export default class Cancel extends BaseCommand {
     const { args, flags } = await this.parse(Cancel);
     const asked = [args.id].flat();
     const client = await this.connect(flags);
-    const results: CancelResult[] = new Array(asked.length);
-    let failure: CliError | undefined;
-    let next = 0;
-    const worker = async (): Promise<void> => {
-      while (next < asked.length) {
-        const position = next++;
-        try {
-          results[position] = await cancelOne(client, asked[position]!, flags.reason);
-        } catch (error) {
-          const found = toCliError(error, 'cancel');
-          failure = failure?.code === 'outcomeUnknown' ? failure : found;
-          const { code, sentence: message } = found;
-          results[position] = { ok: false, id: asked[position]!, code, message };
-          if (asked.length > 1) this.report(found);
-        }
-      }
-    };
-    await Promise.all(Array.from({ length: Math.min(concurrentMax, asked.length) }, worker));
+    const { results, failures, failure } = await forEach(asked, 'cancel', id =>
+      cancelOne(client, id, flags.reason),
+    );
     if (asked.length === 1 && failure !== undefined) throw failure;
-    const cancelled = results.filter(result => result.ok);
+    const told = asked.map((id, position): CancelResult => {
+      const failed = failures[position];
+      if (failed === undefined) return results[position]!;
+      this.report(failed);
+      return { ok: false, id, code: failed.code, message: failed.sentence };
+    });
+    const cancelled = told.filter(result => result.ok);
     this.printIds(cancelled.map(result => result.id));
     for (const result of cancelled) this.print(`task ${shortId(result.id)} cancel accepted`);
     if (failure !== undefined) this.exitWith(failure.exit);
-    return asked.length === 1 ? results[0] : { results };
+    return asked.length === 1 ? told[0] : { results: told };
   }
 }
 
 async function cancelOne(client: Client, id: string, reason: string): Promise<CancelResult> {
+  const { cancelWorkflow, taskOrWorkflow } = await import('../workflow-client.ts');
+  const found = await taskOrWorkflow(client, id, () => cancelTask(client, id, reason));
+  if ('task' in found) return found.task;
+  return { ok: true, id: await cancelWorkflow(client, found.workflow.id, reason) };
+}
+
+async function cancelTask(client: Client, id: string, reason: string): Promise<CancelResult> {
   const { body } = await client.call<{ ok?: boolean; id?: string } | undefined>({
     method: 'POST',
     path: `/v1/tasks/${encodeURIComponent(id)}/cancel`,

@@ -1,38 +1,15 @@
-/** `tsched list`: tasks, newest first, by state and name. */
+/** `tsched list`: tasks, newest first, by state, name, tenant, label, key and time. */
 import { boolean, string } from '@oclif/core/flags';
-import { isSettled, type TaskState, type TaskSummary, taskStates } from '../../src/model/task.ts';
+import { type TaskSummary, taskStates } from '../../src/model/task.ts';
 import { BaseCommand } from '../base-command.ts';
-import { usageError } from '../cli-error.ts';
 import { exitCodeText } from '../exit-codes.ts';
 import { consistencyFlag, readConsistency } from '../input/consistency.ts';
+import { filterFlags, queryOfFilter, readInstant, readStates } from '../input/task-filter.ts';
 import { readCount } from '../input/values.ts';
 import type { TaskPage } from '../wire.ts';
 
 const pageMax = 1_000;
 const limitDefault = 50;
-
-/** Words that stand for several states. */
-const groups: Readonly<Record<string, readonly TaskState[]>> = {
-  active: taskStates.filter(state => !isSettled(state)),
-  settled: taskStates.filter(state => isSettled(state)),
-};
-
-function readStates(texts: readonly string[] | undefined): readonly TaskState[] {
-  const states = new Set<TaskState>();
-  for (const word of (texts ?? []).flatMap(text => text.split(','))) {
-    const name = word.trim();
-    const group = Object.hasOwn(groups, name) ? groups[name]! : undefined;
-    const state = taskStates.find(known => known === name);
-    if (group === undefined && state === undefined) {
-      throw usageError(
-        `--state ${name} is not a state`,
-        `States are ${taskStates.join(', ')}; active and settled stand for several.`,
-      );
-    }
-    for (const each of group ?? [state!]) states.add(each);
-  }
-  return [...states];
-}
 
 export default class List extends BaseCommand {
   static override summary = 'List tasks, newest first.';
@@ -44,6 +21,7 @@ export default class List extends BaseCommand {
     '<%= config.bin %> list',
     '<%= config.bin %> list --state active',
     '<%= config.bin %> list --state failed,aborted --name etl --limit 200',
+    '<%= config.bin %> list --since 2h --label team=data',
     '<%= config.bin %> list -q --all --state waiting',
   ];
   static override flags = {
@@ -53,7 +31,12 @@ export default class List extends BaseCommand {
       multiple: true,
       multipleNonGreedy: true,
     }),
-    name: string({ description: 'only tasks whose name begins with this', helpValue: 'PREFIX' }),
+    ...filterFlags,
+    since: string({
+      description: 'submitted since: 2h for so long ago, or a date',
+      helpValue: 'TIME',
+    }),
+    until: string({ description: 'submitted before that', helpValue: 'TIME' }),
     limit: string({
       description: `at most this many; ${limitDefault} unless given`,
       helpValue: 'N',
@@ -69,15 +52,20 @@ export default class List extends BaseCommand {
       readCount('limit', flags.limit, { min: 1, max: 1_000_000 }) ??
       (flags.all ? Number.POSITIVE_INFINITY : limitDefault);
     const consistency = readConsistency(flags.consistency);
+    const filter = queryOfFilter(flags, states);
+    const nowMs = Date.now();
+    const sinceMs = readInstant('since', flags.since, nowMs);
+    const untilMs = readInstant('until', flags.until, nowMs);
     const client = await this.connect(flags);
     const tasks: TaskSummary[] = [];
     const missing = new Set<number>();
     const stale = new Set<number>();
     let cursor: string | undefined;
     do {
-      const query = new URLSearchParams({ limit: String(Math.min(pageMax, limit - tasks.length)) });
-      if (states.length > 0) query.set('state', states.join(','));
-      if (flags.name !== undefined) query.set('name', flags.name);
+      const query = new URLSearchParams(filter);
+      query.set('limit', String(Math.min(pageMax, limit - tasks.length)));
+      if (sinceMs !== undefined) query.set('sinceMs', String(sinceMs));
+      if (untilMs !== undefined) query.set('untilMs', String(untilMs));
       if (consistency !== undefined) query.set('consistency', consistency);
       if (cursor !== undefined) query.set('cursor', cursor);
       const page = await client.get<TaskPage>(`/v1/tasks?${query}`);

@@ -9,9 +9,11 @@ import type { ClusterState, NodeRow, ShardRow } from '../wire.ts';
 import { listIn } from '../wire-lists.ts';
 
 export default class Status extends BaseCommand {
-  static override summary = 'Show a task with its attempts, or the cluster in a few lines.';
+  static override summary =
+    'Show a task with its attempts, the graph of a workflow, or the cluster in a few lines.';
   static override description =
-    'ID is the whole ID, its last characters (at least 4), or `last`. With --json the task is printed ' +
+    'ID is the whole ID of a task or workflow, its last characters (at least 4), or `last`, which ' +
+    'is a task. With --json the task is printed ' +
     'as the API gives it: state, reason, outcome, attempts. Without a majority it shows what a replica ' +
     'has, and says so: a line on standard error, `stale` and `staleMs` in the JSON.\n\n' +
     `${exitCodeText([0, 1, 2, 6])}`;
@@ -23,7 +25,7 @@ export default class Status extends BaseCommand {
   ];
   static override flags = { consistency: consistencyFlag };
   static override args = {
-    id: stringArg({ description: 'task; the cluster without one', ignoreStdin: true }),
+    id: stringArg({ description: 'task or workflow; the cluster without one', ignoreStdin: true }),
   };
 
   override async run(): Promise<unknown> {
@@ -35,7 +37,18 @@ export default class Status extends BaseCommand {
     const client = await this.connect(flags);
     if (args.id !== undefined) {
       const query = consistency === undefined ? '' : `?consistency=${consistency}`;
-      const task = await client.get<TaskView>(`/v1/tasks/${encodeURIComponent(args.id)}${query}`);
+      const id = args.id;
+      const { getWorkflow, taskOrWorkflow } = await import('../workflow-client.ts');
+      const path = `/v1/tasks/${encodeURIComponent(id)}${query}`;
+      const found = await taskOrWorkflow(client, id, () => client.get<TaskView>(path));
+      if ('workflow' in found) {
+        const view = query === '' ? found.workflow : await getWorkflow(client, id, query);
+        const { renderWorkflow } = await import('../output/workflow.ts');
+        this.printIds([view.id]);
+        this.print(renderWorkflow(view, this.screen));
+        return view;
+      }
+      const { task } = found;
       const { renderTask, staleWarning } = await import('../output/task.ts');
       this.printIds([task.id]);
       this.print(renderTask(task, this.screen));

@@ -5,9 +5,11 @@ import { BaseCommand } from '../base-command.ts';
 import { type CliError, usageError } from '../cli-error.ts';
 import type { Client } from '../client.ts';
 import { exitCodeText } from '../exit-codes.ts';
-import { documentOfFlags, specFlags, type TaskDocument } from '../input/spec-flags.ts';
-import type { PreparedTask, TaskInput } from '../input/tasks.ts';
+import { readInputs } from '../input/inputs.ts';
+import { documentOfFlags, specFlags } from '../input/spec-flags.ts';
+import type { PreparedTask } from '../input/tasks.ts';
 import { readDuration } from '../input/values.ts';
+import type { PreparedWorkflow } from '../input/workflow.ts';
 import type { BatchResult, Submitted } from '../wire.ts';
 
 /** IDs shown to a person; `-q` and `--json` give them all. */
@@ -25,7 +27,8 @@ export default class Submit extends BaseCommand {
     'Everything after `--` is the command. Without `--`, the first word is a script on this machine, ' +
     'whose bytes travel with the task, and its arguments; arguments that begin with a dash stand ' +
     'after `--`. `-f` takes YAML or JSON: one task, several with `---` between them, or a list; ' +
-    'flags override the file.\n\n' +
+    'flags override the file. A map with `tasks` is a workflow: each of them has a `name`, and names ' +
+    'those that it waits for in `after` (see docs/guides/workflows.md).\n\n' +
     'The ID is drawn here and stays the same while the request is repeated over lost connections, so ' +
     'a task is never accepted twice. `--attempts` is the total number of runs and `--cap` is for each ' +
     'of them.\n\n' +
@@ -35,12 +38,16 @@ export default class Submit extends BaseCommand {
     'submit [flags] -- COMMAND [ARGS]',
     'submit [flags] SCRIPT [ARGS]',
     'submit [flags] -f FILE|-',
+    'submit [flags] --template NAME --set K=V',
   ];
   static override examples = [
     '<%= config.bin %> submit --name hello -- echo hello',
     '<%= config.bin %> submit --tier regular --cpu 2 --memory 1GiB --attempts 3 --cap 10m ./etl.sh 2024',
     '<%= config.bin %> submit -q --array 1-100 -- ./render.sh',
     '<%= config.bin %> submit -f tasks.yaml --wait --timeout 5m',
+    '<%= config.bin %> submit --after 8f3a1c2e --when always -- ./clean.sh',
+    '<%= config.bin %> submit -f workflow.yaml --wait',
+    '<%= config.bin %> submit --template nightly --set day=2024-07-31',
     'echo "command: [date]" | <%= config.bin %> submit -f -',
   ];
   static override strict = false;
@@ -67,54 +74,48 @@ export default class Submit extends BaseCommand {
     const timeoutMs = readDuration('timeout', flags.timeout);
     if (timeoutMs !== undefined && !flags.wait) throw usageError('--timeout goes with --wait');
     const words = raw.flatMap(token => (token.type === 'arg' ? [token.input] : []));
-    const fromFlags = documentOfFlags(flags);
-    const inputs = await this.#inputs(flags.file, words, tail);
+    const after = flags.after && (await wholeIds(await this.connect(flags), flags.after));
+    const fromFlags = documentOfFlags({ ...flags, after });
+    const { file, template } = flags;
+    const inputs = await readInputs({ file, template, words, tail });
     if (flags.id !== undefined && inputs.length > 1) {
       throw usageError('--id is for one task', 'Give each task its `id` in the file.');
     }
     const { makeIdSource, prepareTasks } = await import('../input/tasks.ts');
-    const prepared = prepareTasks(inputs, fromFlags, makeIdSource(Date.now()));
+    const drawId = makeIdSource(Date.now());
+    if (flags.file !== undefined) {
+      const { prepareWorkflow } = await import('../input/workflow.ts');
+      const workflow = prepareWorkflow(inputs, fromFlags, drawId);
+      if (workflow !== undefined) {
+        return this.#workflow(await this.connect(flags), workflow, flags.wait, timeoutMs);
+      }
+    }
+    const prepared = prepareTasks(inputs, fromFlags, drawId);
     const client = await this.connect(flags);
     const outcome = await this.#send(client, prepared);
     return this.#tell(client, outcome, flags.wait, timeoutMs);
   }
 
-  async #inputs(
-    file: string | undefined,
-    words: readonly string[],
-    tail: readonly string[] | undefined,
-  ): Promise<readonly TaskInput[]> {
-    if (file !== undefined) {
-      if (words.length > 0 || tail !== undefined) {
-        throw usageError('-f and a command exclude each other', 'Put the command into the file.');
-      }
-      const [{ readTaskText }, { readTaskFile }] = await Promise.all([
-        import('../input/read-input.ts'),
-        import('../input/task-file.ts'),
-      ]);
-      const shown = file === '-' ? 'stdin' : file;
-      return readTaskFile(await readTaskText(file), shown).map(source => ({
-        value: source.value,
-        source,
-      }));
+  async #workflow(
+    client: Client,
+    prepared: PreparedWorkflow,
+    wait: boolean,
+    timeoutMs: number | undefined,
+  ): Promise<unknown> {
+    const { submitWorkflow, waitForWorkflow, workflowExit } = await import('../workflow-client.ts');
+    const submitted = await submitWorkflow(client, prepared);
+    const { id, repeated } = submitted;
+    this.printIds([id]);
+    this.print(`workflow ${id} ${repeated ? 'accepted before, the same workflow' : 'accepted'}`);
+    if (!wait) {
+      this.print(`  try: tsched status ${shortId(id)} · tsched wait ${shortId(id)}`);
+      return submitted;
     }
-    const [script, ...args] = words;
-    if (script !== undefined) {
-      const { readScript } = await import('../input/read-input.ts');
-      const all = [...args, ...(tail ?? [])];
-      const document: TaskDocument = {
-        ...readScript(script),
-        ...(all.length > 0 ? { args: all } : {}),
-      };
-      return [{ value: document }];
-    }
-    if (tail === undefined || tail.length === 0) {
-      throw usageError(
-        'there is nothing to run',
-        'tsched submit -- echo hello, tsched submit script.sh, or tsched submit -f tasks.yaml',
-      );
-    }
-    return [{ value: { command: tail } }];
+    const view = await waitForWorkflow(client, id, timeoutMs);
+    const { renderWorkflow } = await import('../output/workflow.ts');
+    this.print(renderWorkflow(view, this.screen));
+    this.exitWith(workflowExit(view));
+    return view;
   }
 
   async #send(client: Client, tasks: readonly PreparedTask[]): Promise<SubmitOutcome> {
@@ -184,4 +185,10 @@ export default class Submit extends BaseCommand {
     if (process.exitCode === undefined || process.exitCode === 0) this.exitWith(exit);
     return views;
   }
+}
+
+/** The whole IDs behind short ones, asked of a node. */
+async function wholeIds(client: Client, texts: readonly string[]): Promise<string[]> {
+  const { wholeId } = await import('../waiting.ts');
+  return Promise.all(texts.map(text => wholeId(client, text)));
 }

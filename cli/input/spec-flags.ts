@@ -1,5 +1,6 @@
 /** The flags of `submit` that say something about the task, and the document they stand for. */
 import { boolean, string } from '@oclif/core/flags';
+import { type DocumentMap, isMap, joinDocuments } from '../../src/model/document.ts';
 import { causeHelp } from '../../src/model/failure-causes.ts';
 import { limits } from '../../src/model/limits.ts';
 import { tiers } from '../../src/model/resources.ts';
@@ -46,6 +47,15 @@ export const specFlags = {
     description: 'a later submit with the same key and task is the same task',
     helpValue: 'KEY',
   }),
+  after: string({
+    description: 'task that has to settle first, anywhere in the cluster; repeatable',
+    helpValue: 'ID',
+    ...many,
+  }),
+  when: string({
+    description: 'with --after: success (unless given), failure or always',
+    helpValue: 'WHEN',
+  }),
   'order-key': string({
     description: 'tasks of one key run one at a time, in the order in which they were taken',
     helpValue: 'KEY',
@@ -89,6 +99,14 @@ export const specFlags = {
     helpValue: 'WINDOW',
     ...many,
   }),
+  gang: string({
+    description: `so many tasks that start together or not at all, at most ${limits.gangMax}`,
+    helpValue: 'N',
+  }),
+  reservation: string({
+    description: 'run in the room of this reservation; see `tsched reserve`',
+    helpValue: 'NAME',
+  }),
   label: string({ description: 'label of the task; repeatable', helpValue: 'K=V', ...many }),
   require: string({
     description: 'label a node must have; repeatable',
@@ -111,9 +129,23 @@ export const specFlags = {
     description: 'how long the node of an attempt may be out of reach: 5s to 1h',
     helpValue: 'DURATION',
   }),
+  at: string({
+    description: 'not to start before: 2027-01-31T09:30:00Z, or with an offset; UTC without one',
+    helpValue: 'INSTANT',
+  }),
+  in: string({ description: 'not to start before so long from now: 10m', helpValue: 'DURATION' }),
   grace: string({ description: 'time between SIGTERM and SIGKILL', helpValue: 'DURATION' }),
   'output-limit': string({ description: 'output kept of one attempt', helpValue: 'SIZE' }),
   owner: string({ description: 'who wants it; the name of the token unless given' }),
+  template: string({
+    description: 'template that makes the task; other flags stand over what it says',
+    helpValue: 'NAME[@REVISION]',
+  }),
+  set: string({
+    description: 'value of a parameter of the template; repeatable',
+    helpValue: 'K=V',
+    ...many,
+  }),
   id: string({
     description: 'ID of the task, to repeat a submit whose outcome is unknown',
     helpValue: 'ID',
@@ -141,6 +173,8 @@ const fieldOf: Record<SpecFlagName, string> = {
   attempts: 'attempts',
   backoff: 'backoff',
   'idempotency-key': 'idempotencyKey',
+  after: 'after',
+  when: 'when',
   'order-key': 'orderKey',
   'max-running-per': 'maxRunningPer',
   'retry-on': 'retryOn',
@@ -151,21 +185,27 @@ const fieldOf: Record<SpecFlagName, string> = {
   priority: 'priority',
   'off-peak': 'offPeak',
   window: 'window',
+  gang: 'gang',
+  reservation: 'reservation',
   label: 'labels',
   require: 'require',
   prefer: 'prefer',
   spread: 'spread',
   'hold-if-unfit': 'holdIfUnfit',
   'lost-after': 'lostAfter',
+  at: 'at',
+  in: 'in',
   grace: 'grace',
   'output-limit': 'output',
   owner: 'owner',
+  template: 'template',
+  set: 'set',
   id: 'id',
 };
 
-/** Repeatable lists of texts, not maps. */
-const lists: ReadonlySet<SpecFlagName> = new Set(['retry-on', 'no-retry-on', 'window']);
-const counts: ReadonlySet<SpecFlagName> = new Set(['iops', 'ports', 'attempts']);
+/** Flags whose values are a list as they stand. */
+const lists: ReadonlySet<SpecFlagName> = new Set(['after', 'retry-on', 'no-retry-on', 'window']);
+const counts: ReadonlySet<SpecFlagName> = new Set(['iops', 'ports', 'attempts', 'gang']);
 /** Take `HELD:MAX`. */
 const amounts: ReadonlySet<SpecFlagName> = new Set<SpecFlagName>(limitFieldNames);
 
@@ -181,7 +221,7 @@ function toMap(flag: string, pairs: readonly string[]): Record<string, string> {
   return map;
 }
 
-export type TaskDocument = Readonly<Record<string, unknown>>;
+export type TaskDocument = DocumentMap;
 
 /** The part of a document that the flags make. */
 export function documentOfFlags(flags: SpecFlagValues): TaskDocument {
@@ -204,19 +244,9 @@ export function documentOfFlags(flags: SpecFlagValues): TaskDocument {
 const ofText = (name: SpecFlagName, value: string): string | number =>
   counts.has(name) && /^\d{1,15}$/.test(value) ? Number(value) : value;
 
-const isMap = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** `base` with the flags over it: maps are joined name by name, everything else is replaced. */
-export function overrideDocument(base: unknown, flags: TaskDocument): unknown {
-  if (!isMap(base)) return base;
-  const document: Record<string, unknown> = { ...base };
-  for (const [field, value] of Object.entries(flags)) {
-    const before = document[field];
-    document[field] = isMap(before) && isMap(value) ? { ...before, ...value } : value;
-  }
-  return document;
-}
+/** `base` with the flags over it; what is no map is left for whoever reads it to refuse. */
+export const overrideDocument = (base: unknown, flags: TaskDocument): unknown =>
+  isMap(base) ? joinDocuments(base, flags) : base;
 
 /** `--cpu` for `/cpu`, `--env` for `/env/PATH`; `undefined` where no flag says this. */
 export function flagOfPointer(pointer: string): string | undefined {

@@ -3,6 +3,7 @@
  * it, so that every mistake is told with its flag or its line before anything is submitted, and
  * gets an ID that stays the same over every repeat of the request.
  */
+import { isMap } from '../../src/model/document.ts';
 import { formatTaskId, type Slot, slotCount, type TaskId } from '../../src/model/ids.ts';
 import { readSpecDocument } from '../../src/model/spec-document.ts';
 import type { SpecProblem } from '../../src/model/spec-reading.ts';
@@ -30,21 +31,30 @@ export interface TaskInput {
 const keyPart = (problem: SpecProblem): 'key' | 'value' =>
   problem.code === 'notYet' || problem.message.includes('unknown field') ? 'key' : 'value';
 
-function placeProblem(problem: SpecProblem, input: TaskInput, flags: TaskDocument): PlacedProblem {
+/** A problem with the flag or the place in the file that it is about. */
+export function placeProblem(
+  problem: SpecProblem,
+  input: TaskInput,
+  flags: TaskDocument,
+  flagOf = flagOfPointer,
+): PlacedProblem {
   const { pointer, message } = problem;
   const field = pointer.split('/')[1];
   if (field !== undefined && Object.hasOwn(flags, field)) {
-    return { place: flagOfPointer(pointer) ?? pointer, pointer, message };
+    return { place: flagOf(pointer) ?? pointer, pointer, message };
   }
   const place = input.source?.locate(pointer, keyPart(problem));
   if (place !== undefined) return { ...place, pointer, message };
-  return { place: flagOfPointer(pointer) ?? pointer.slice(1), pointer, message };
+  return { place: flagOf(pointer) ?? pointer.slice(1), pointer, message };
 }
 
 /** Over this many problems in one file the rest is counted only. */
 const problemsToldMax = 20;
 
-function refusal(found: readonly (PlacedProblem & { code: SpecProblem['code'] })[]): CliError {
+/** The one error that tells all of them. */
+export function refusal(
+  found: readonly (PlacedProblem & { code: SpecProblem['code'] })[],
+): CliError {
   const [first] = found;
   const code = found.every(problem => problem.code === first!.code) ? first!.code : 'badSpec';
   if (found.length === 1) {
@@ -81,6 +91,24 @@ export function makeIdSource(nowMs: number): () => TaskId {
   };
 }
 
+/** The error that tells all problems of one document, each with its line or its flag. */
+export const refusalOf = (problems: readonly SpecProblem[], input: TaskInput): CliError =>
+  refusal(problems.map(problem => ({ ...placeProblem(problem, input, {}), code: problem.code })));
+
+/** A document that a template makes the task of. */
+function untilResolved(document: TaskDocument, drawId: () => TaskId): PreparedTask {
+  const given = document['id'];
+  const keyed = document['idempotencyKey'] !== undefined;
+  const id = typeof given === 'string' ? given : keyed ? undefined : drawId();
+  return {
+    document: id === undefined ? document : { ...document, id },
+    id,
+    array: document['array'] !== undefined,
+    // It may be: the template is not known here.
+    ordered: true,
+  };
+}
+
 /** Validates every input and gives IDs. Throws one error that tells all problems. */
 export function prepareTasks(
   inputs: readonly TaskInput[],
@@ -91,6 +119,11 @@ export function prepareTasks(
   const prepared: PreparedTask[] = [];
   for (const input of inputs) {
     const document = overrideDocument(input.value, flags);
+    if (isMap(document) && document['template'] !== undefined) {
+      // What it makes is known to the nodes; they tell what is wrong with it.
+      prepared.push(untilResolved(document, drawId));
+      continue;
+    }
     // The node puts the tenant and the owner of the token in their place, and knows the tiers.
     const defaults = { tenant: 'default', owner: 'cli', tiers: unknownTiers };
     const reading = readSpecDocument(document, defaults);
@@ -105,7 +138,7 @@ export function prepareTasks(
     prepared.push({
       document: { ...(document as TaskDocument), ...(id === undefined ? {} : { id }) },
       id,
-      array: reading.array !== undefined,
+      array: reading.array !== undefined || reading.spec.gang !== undefined,
       ordered: reading.spec.orderKey !== undefined || reading.spec.maxRunningPer !== undefined,
     });
   }

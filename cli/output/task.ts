@@ -1,7 +1,13 @@
 /** One task: `tsched status ID` and the lines that `wait` prints. */
 import { shortId } from '../../src/model/ids.ts';
+import { formatInstant } from '../../src/model/instant.ts';
 import { formatSize } from '../../src/model/resources.ts';
-import { type AttemptView, isSettled, type TaskView } from '../../src/model/task.ts';
+import {
+  type AttemptView,
+  type BoundView,
+  isSettled,
+  type TaskView,
+} from '../../src/model/task.ts';
 import { ago, boundText, span } from './age.ts';
 import { describeOutcome, statePaint } from './outcome.ts';
 import { paint, type Screen } from './screen.ts';
@@ -65,9 +71,10 @@ const attemptColumns = (screen: Screen): readonly Column<AttemptView>[] => [
   },
   {
     title: 'ENDED',
-    cell: ({ outcome, startedAtMs }) => {
+    cell: ({ outcome, startedAtMs, suspended }) => {
       if (outcome !== undefined) return describeOutcome(outcome);
-      return startedAtMs === undefined ? 'starting' : 'runs';
+      if (startedAtMs === undefined) return 'starting';
+      return suspended === true ? 'stands still' : 'runs';
     },
     paint: ({ outcome }) =>
       outcome === undefined ? undefined : outcome.kind === 'succeeded' ? 'green' : 'red',
@@ -75,7 +82,7 @@ const attemptColumns = (screen: Screen): readonly Column<AttemptView>[] => [
 ];
 
 /** By when it should start, and what becomes of it else. */
-function startFacts(task: TaskView, screen: Screen): [string, string][] {
+export function startFacts(task: BoundView, screen: Screen): [string, string][] {
   const lines: [string, string][] = [];
   const { startBoundMs, boundMissed, expiresAtMs } = task;
   if (startBoundMs !== undefined) {
@@ -87,6 +94,8 @@ function startFacts(task: TaskView, screen: Screen): [string, string][] {
   if (task.priority !== undefined) lines.push(['priority', task.priority]);
   return lines;
 }
+const shownValue = (value: unknown): string =>
+  typeof value === 'object' ? JSON.stringify(value) : String(value);
 
 function facts(task: TaskView, screen: Screen): [string, string][] {
   const lines: [string, string][] = [];
@@ -97,6 +106,17 @@ function facts(task: TaskView, screen: Screen): [string, string][] {
     const { by, reason } = task.cancelRequested;
     lines.push(['cancel', oneLine(`asked for by ${by}${reason === '' ? '' : `: ${reason}`}`)]);
   }
+  if (task.paused !== undefined) {
+    const { by, atMs, reason, suspend } = task.paused;
+    const how = `${suspend ? 'suspended' : 'paused'} by ${by} ${ago(atMs, screen.nowMs)}`;
+    lines.push(['paused', oneLine(`${how}${reason === '' ? '' : `: ${reason}`}`)]);
+  }
+  if (task.updated !== undefined) {
+    const { by, atMs, set } = task.updated;
+    const what = Object.entries(set).map(([field, value]) => `${field} ${shownValue(value)}`);
+    lines.push(['updated', oneLine(`${what.join(', ')} (by ${by} ${ago(atMs, screen.nowMs)})`)]);
+  }
+  if (task.template !== undefined) lines.push(['template', oneLine(task.template)]);
   lines.push(['command', cut(oneLine(task.command), Math.max(20, screen.columns - 12))]);
   lines.push(['tier', task.tier]);
   const supervisors = task.supervisorsLost ?? 0;
@@ -104,7 +124,8 @@ function facts(task: TaskView, screen: Screen): [string, string][] {
   const lost = task.lost === 0 ? '' : `, ${task.lost} more lost with a node${under}`;
   lines.push(['runs', `${task.runs} of ${task.attemptsMax}${lost}`]);
   if (task.notBeforeMs !== undefined && task.notBeforeMs > screen.nowMs) {
-    lines.push(['next run', ago(task.notBeforeMs, screen.nowMs)]);
+    const what = task.runs === 0 ? 'begins' : 'next run';
+    lines.push([what, ago(task.notBeforeMs, screen.nowMs)]);
   }
   lines.push(...startFacts(task, screen));
   const settled =
@@ -115,12 +136,22 @@ function facts(task: TaskView, screen: Screen): [string, string][] {
   if (task.orderKey !== undefined) lines.push(['order key', oneLine(task.orderKey)]);
   if (task.deadLetter === true) lines.push(['dlq', 'a dead letter: neither replayed nor purged']);
   if (task.retryOf !== undefined) lines.push(['retry of', task.retryOf]);
-  if (task.arrayId !== undefined) lines.push(['array', `${task.arrayId} [${task.arrayIndex}]`]);
+  if (task.schedule !== undefined) {
+    const occurrence = formatInstant(task.occurrenceAtMs ?? 0);
+    lines.push(['schedule', `${oneLine(task.schedule)}, occurrence ${occurrence}`]);
+  }
+  if (task.gang !== undefined) {
+    lines.push(['gang', `${task.arrayId}, ${(task.arrayIndex ?? 0) + 1} of ${task.gang}`]);
+  } else if (task.arrayId !== undefined) {
+    lines.push(['array', `${task.arrayId} [${task.arrayIndex}]`]);
+  }
+  if (task.reservation !== undefined) lines.push(['reservation', oneLine(task.reservation)]);
   return lines;
 }
 
 function hints(task: TaskView): string {
   const short = shortId(task.id);
+  if (task.paused !== undefined) return `tsched resume ${short}`;
   if (task.state === 'waiting') return `tsched explain ${short}`;
   if (!isSettled(task.state)) return `tsched logs ${short} -f · tsched cancel ${short}`;
   const verb = task.deadLetter === true ? 'dlq replay' : 'retry';

@@ -9,6 +9,7 @@ import { initialSlotTable } from '../../src/model/slots.ts';
 import { encodeSpec, type TaskSpec } from '../../src/model/spec.ts';
 import type { ShardLeader } from '../../src/node/shard-leader.ts';
 import type { Clock, Random } from '../../src/ports/clock.ts';
+import { specKey } from '../../src/shard/keys.ts';
 import { seededRandom, VirtualTime } from '../../test/simulation/virtual-time.ts';
 import { Links } from './links.ts';
 import type { Times } from './omniscient.ts';
@@ -55,7 +56,7 @@ export class StudyCluster implements Times {
   readonly #hearers = new Map<StudyNode, readonly (readonly StudyNode[])[]>();
   readonly #slots = initialSlotTable(shards);
   readonly #specs = new Map<string, { readonly digest: Uint8Array; readonly bytes: Uint8Array }>();
-  readonly #specByDigest = new Map<string, Uint8Array>();
+  readonly #rows = new Map<string, Uint8Array>();
   readonly #numbers = new Map<TaskId, number>();
   #resolved = false;
   #left: number;
@@ -81,7 +82,7 @@ export class StudyCluster implements Times {
       node: (id: NodeId) => this.#byId.get(id)!,
       gossip: (from: StudyNode, advertisement: Advertisement) => this.#gossip(from, advertisement),
       weightOf: (tenant: string) => weights.get(tenant) ?? 1,
-      specOf: (digest: string) => this.#specByDigest.get(digest),
+      rowOf: (key: Uint8Array) => this.#rows.get(hex(key)),
     };
     this.#nodes = trace.nodes.map((node, number) => new StudyNode(`n${number}`, node, world));
     this.#byId = new Map(this.#nodes.map(node => [node.id, node]));
@@ -182,7 +183,7 @@ export class StudyCluster implements Times {
       const digest = createHash('sha256').update(bytes).digest().subarray(0, 16);
       spec = { digest: new Uint8Array(digest), bytes };
       this.#specs.set(key, spec);
-      this.#specByDigest.set(digest.toString('hex'), bytes);
+      this.#rows.set(hex(specKey(spec.digest)), bytes);
     }
     return spec;
   }
@@ -221,6 +222,8 @@ export class StudyCluster implements Times {
     return hearers;
   }
 }
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
 const specWith = (
   parts: Pick<TaskSpec, 'tenant' | 'tier' | 'request' | 'limit' | 'capMs' | 'toleranceMs'>,

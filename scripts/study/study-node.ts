@@ -46,7 +46,8 @@ export interface World {
   readonly node: (id: NodeId) => StudyNode;
   readonly gossip: (from: StudyNode, advertisement: Advertisement) => void;
   readonly weightOf: (tenant: string) => number;
-  readonly specOf: (digest: string) => Uint8Array | undefined;
+  /** What a shard would find in its store. */
+  readonly rowOf: (key: Uint8Array) => Uint8Array | undefined;
 }
 
 /** What leaves for one peer at the end of a turn. */
@@ -172,6 +173,7 @@ export class StudyNode {
       log: silent,
       send: (to, message, encode) => this.#wire.tellWorker(to, message, encode),
       connected: () => true,
+      hostOf: node => node,
       policy,
     });
     const runner = new StudyRunner({
@@ -247,7 +249,7 @@ export class StudyNode {
       desk: this.scheduler,
       replica: { group: shard, leading: true } as unknown as Replica,
       machine: log.machine,
-      readSpec: this.#world.specOf,
+      readRow: this.#world.rowOf,
     });
     log.onEffects = effects => {
       for (const { kind } of effects) if (kind === 'assigned') this.count.placements++;

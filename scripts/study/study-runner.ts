@@ -50,6 +50,10 @@ export class StudyRunner implements Runner {
     throw new Error('nothing is ended in the study');
   }
 
+  control(): void {
+    throw new Error('nothing is suspended in the study');
+  }
+
   renew(): void {
     // No lease runs out here.
   }

@@ -29,6 +29,18 @@ function verdictRow(): Row<Judged> {
   };
 }
 
+const asSentence = (words: string): string =>
+  `${words.charAt(0).toUpperCase()}${oneLine(words).slice(1)}.`;
+
+function startWords({ estimate }: Explanation): string {
+  if (estimate === undefined) return '';
+  const { startAtMs, sentence } = estimate;
+  const leftMs = startAtMs === undefined ? undefined : Math.max(0, startAtMs - Date.now());
+  return leftMs === undefined
+    ? ` ${asSentence(sentence)}`
+    : ` Likely to start in ${span(leftMs)}: ${oneLine(sentence)}.`;
+}
+
 /** Shown while the task waits, and read again from time to time for as long. */
 export class ExplanationTable {
   readonly #section = byId('explain', HTMLElement);
@@ -76,8 +88,7 @@ export class ExplanationTable {
       position === undefined || readyInShard === undefined
         ? ''
         : ` Place ${position} of ${readyInShard} ready in its shard.`;
-    const message = oneLine(explained.message);
-    setText(this.#words, `${message.charAt(0).toUpperCase()}${message.slice(1)}.${place}`);
+    setText(this.#words, `${asSentence(explained.message)}${place}${startWords(explained)}`);
     this.#rows.show(explained.nodes);
   }
 }

@@ -29,6 +29,8 @@ const reasons: Readonly<Record<string, string>> = {
   OffPeak: 'held for a quieter time',
   Priority: 'others are more urgent',
   MaxRunning: 'as many of its key run as may',
+  Gang: 'waits for the others of its gang',
+  Reservation: 'its reservation is over, or not its own',
 };
 
 /** Why a task waits, or what there is to say about how it settled. */

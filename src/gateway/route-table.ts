@@ -10,8 +10,16 @@ import {
   settingsRoute,
   shardsRoute,
 } from './routes/cluster.ts';
+import {
+  pausesRoute,
+  pauseTaskRoute,
+  placementRoutes,
+  resumeTaskRoute,
+  updateTaskRoute,
+} from './routes/control.ts';
 import { deadLettersRoute, purgeRoute, replayRoute } from './routes/dead-letters.ts';
 import { eventsRoute } from './routes/events.ts';
+import { historyRoute } from './routes/history.ts';
 import { logsRoute } from './routes/logs.ts';
 import { healthRoute, metricsRoute, openapiRoute } from './routes/node-state.ts';
 import {
@@ -22,10 +30,31 @@ import {
   stopNodeRoute,
   undrainNodeRoute,
 } from './routes/nodes.ts';
+import { planRoute } from './routes/plan.ts';
+import { releaseRoute, reservationsRoute, reserveRoute } from './routes/reservations.ts';
+import {
+  backfillRoute,
+  createScheduleRoute,
+  deleteScheduleRoute,
+  nextOfScheduleRoute,
+  nextOfTimingRoute,
+  pauseScheduleRoute,
+  resumeScheduleRoute,
+  scheduleRoute,
+  schedulesRoute,
+  triggerScheduleRoute,
+} from './routes/schedules.ts';
 import { submitRoute } from './routes/submit.ts';
 import { submitBatchRoute } from './routes/submit-batch.ts';
 import { submitStreamRoute } from './routes/submit-stream.ts';
 import { explainRoute, getSpecRoute, getTaskRoute, listTasksRoute } from './routes/tasks.ts';
+import {
+  createTemplateRoute,
+  deleteTemplateRoute,
+  templateRoute,
+  templatesRoute,
+  updateTemplateRoute,
+} from './routes/templates.ts';
 import {
   createTenantRoute,
   createTokenRoute,
@@ -40,6 +69,14 @@ import {
 } from './routes/tenants.ts';
 import { setTierRoute, tiersRoute } from './routes/tiers.ts';
 import { waitRoute } from './routes/wait.ts';
+import { pauseWorkflowRoute, resumeWorkflowRoute } from './routes/workflow-control.ts';
+import {
+  cancelWorkflowRoute,
+  getWorkflowRoute,
+  retryWorkflowRoute,
+  submitWorkflowRoute,
+  waitWorkflowRoute,
+} from './routes/workflows.ts';
 
 export const routes: readonly Route[] = [
   healthRoute,
@@ -47,6 +84,7 @@ export const routes: readonly Route[] = [
   submitBatchRoute,
   submitStreamRoute,
   listTasksRoute,
+  historyRoute,
   getTaskRoute,
   getSpecRoute,
   waitRoute,
@@ -55,9 +93,25 @@ export const routes: readonly Route[] = [
   cancelRoute,
   cancelManyRoute,
   retryRoute,
+  submitWorkflowRoute,
+  getWorkflowRoute,
+  waitWorkflowRoute,
+  cancelWorkflowRoute,
+  retryWorkflowRoute,
+  pauseWorkflowRoute,
+  resumeWorkflowRoute,
   deadLettersRoute,
   replayRoute,
   purgeRoute,
+  pauseTaskRoute,
+  resumeTaskRoute,
+  updateTaskRoute,
+  planRoute,
+  templatesRoute,
+  templateRoute,
+  createTemplateRoute,
+  updateTemplateRoute,
+  deleteTemplateRoute,
   eventsRoute,
   tenantsRoute,
   tenantRoute,
@@ -69,6 +123,16 @@ export const routes: readonly Route[] = [
   tokensRoute,
   createTokenRoute,
   revokeTokenRoute,
+  createScheduleRoute,
+  schedulesRoute,
+  scheduleRoute,
+  pauseScheduleRoute,
+  resumeScheduleRoute,
+  triggerScheduleRoute,
+  backfillRoute,
+  deleteScheduleRoute,
+  nextOfScheduleRoute,
+  nextOfTimingRoute,
   nodesRoute,
   nodeRoute,
   drainNodeRoute,
@@ -83,6 +147,11 @@ export const routes: readonly Route[] = [
   changeSettingsRoute,
   tiersRoute,
   setTierRoute,
+  pausesRoute,
+  ...placementRoutes,
+  reservationsRoute,
+  reserveRoute,
+  releaseRoute,
   joinTokenRoute,
   metricsRoute,
   openapiRoute,

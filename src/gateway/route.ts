@@ -36,7 +36,7 @@ export interface Route {
   readonly path: string;
   /** `none` is for health alone. */
   readonly role: Role | 'none';
-  readonly tag: 'tasks' | 'tenants' | 'cluster' | 'node';
+  readonly tag: 'tasks' | 'schedules' | 'workflows' | 'templates' | 'tenants' | 'cluster' | 'node';
   readonly summary: string;
   readonly description: string;
   readonly schema: RouteSchema;

@@ -10,16 +10,18 @@ import type { JsonSchema } from '../model/spec-fields.ts';
 import { priorities } from '../model/spec-scheduling.ts';
 import { taskClasses } from '../model/start-bound.ts';
 import { eventKinds, taskStates, waitingReasons } from '../model/task.ts';
+import { whens } from '../model/when.ts';
+import { refusals } from '../model/worker-protocol.ts';
 
 export const text: JsonSchema = { type: 'string' };
-const flag: JsonSchema = { type: 'boolean' };
+export const flag: JsonSchema = { type: 'boolean' };
 export const whole: JsonSchema = { type: 'integer' };
 export const described = (schema: JsonSchema, description: string): JsonSchema => ({
   ...schema,
   description,
 });
 export const instant = described(whole, 'Milliseconds since 1970-01-01 UTC.');
-const texts: JsonSchema = { type: 'array', items: text };
+export const texts: JsonSchema = { type: 'array', items: text };
 const textMap: JsonSchema = { type: 'object', additionalProperties: text };
 export const listOf = (items: JsonSchema): JsonSchema => ({ type: 'array', items });
 
@@ -34,7 +36,7 @@ export function object(properties: Readonly<Record<string, JsonSchema>>): JsonSc
   };
 }
 
-const taskIdSchema = described(text, 'Task ID, 20 characters.');
+export const taskIdSchema = described(text, 'Task ID, 20 characters.');
 
 export const idParams = object({
   id: described(text, 'Task ID, its last 4 or more characters, or `last`.'),
@@ -46,13 +48,13 @@ export const idListSchema: JsonSchema = {
   maxItems: limits.batchItemsMax,
 };
 
-const specProblem = object({
+export const specProblem = object({
   pointer: described(text, 'JSON pointer into the document.'),
-  code: { enum: ['badSpec', 'notYet', 'tooLarge'] },
+  code: { enum: ['badSpec', 'badSchedule', 'notYet', 'tooLarge'] },
   message: text,
 });
 
-const errorCode: JsonSchema = { enum: Object.keys(errorTable) };
+export const errorCode: JsonSchema = { enum: Object.keys(errorTable) };
 
 export const problemSchema: JsonSchema = {
   description: 'A problem document (RFC 9457). Programs match on `code`.',
@@ -87,6 +89,7 @@ const outcome = object({
   stderrBytes: whole,
   outputTruncated: flag,
   tail: described(text, 'Last bytes of the output.'),
+  'output?': described(text, 'What it handed on in its TSCHED_OUTPUT file.'),
   message: text,
   'supervisorLost?': described(flag, 'Of a lost one: its supervisor ended while it ran under it.'),
 });
@@ -101,10 +104,18 @@ const attempt = object({
   'startedAtMs?': instant,
   'endedAtMs?': instant,
   'outcome?': outcome,
+  'suspended?': described(flag, 'Its processes are stopped where they were.'),
 });
 
-const state: JsonSchema = { enum: taskStates };
-const reason = described(
+export const pauseFields = {
+  by: text,
+  atMs: instant,
+  reason: text,
+  suspend: described(flag, 'What runs is to stand still too.'),
+};
+
+export const state: JsonSchema = { enum: taskStates };
+export const reason = described(
   text,
   `Of a waiting task one of ${waitingReasons.join(', ')}; else a sentence where there is one.`,
 );
@@ -138,7 +149,24 @@ export const taskViewSchema = object({
   'retryOf?': taskIdSchema,
   'arrayId?': taskIdSchema,
   'arrayIndex?': whole,
+  'schedule?': described(text, 'Name of the schedule that made it.'),
+  'occurrenceAtMs?': described(instant, 'Which occurrence of that schedule it is.'),
+  'workflowId?': described(taskIdSchema, 'Workflow that it is a task of.'),
+  'after?': described(listOf(taskIdSchema), 'Tasks by ID that it waited for.'),
+  'when?': { enum: whens },
+  'gang?': described(whole, 'How many tasks its gang has: those with its `arrayId`.'),
+  'reservation?': described(text, 'In whose room it runs.'),
   'cancelRequested?': object({ reason: text, by: text }),
+  'paused?': object(pauseFields),
+  'updated?': object({
+    by: text,
+    atMs: instant,
+    set: described(
+      { type: 'object', additionalProperties: true },
+      'Fields of its document that were changed since, with what holds now.',
+    ),
+  }),
+  'template?': described(text, 'Template and revision that it was made from: `nightly@3`.'),
   stale: described(flag, 'Read from a replica that could not confirm it with a majority.'),
   'staleMs?': described(whole, 'Since that replica last heard of a leader, where it did.'),
 });
@@ -195,26 +223,7 @@ export const resultSchema: JsonSchema = {
 
 export const resultsSchema = object({ results: listOf(resultSchema) });
 
-const resources = object(Object.fromEntries(resourceNames.map(name => [name, whole])));
-
-const explainedNode = object({
-  node: text,
-  name: text,
-  tier: { enum: tiers },
-  advertAgeMs: whole,
-  verdict: { type: 'object', additionalProperties: true },
-  sentence: text,
-});
-
-export const explanationSchema = object({
-  id: taskIdSchema,
-  state,
-  'reason?': reason,
-  message: text,
-  'position?': described(whole, 'Place among the ready tasks of its shard, from 1.'),
-  'readyInShard?': whole,
-  nodes: listOf(explainedNode),
-});
+export const resources = object(Object.fromEntries(resourceNames.map(name => [name, whole])));
 
 export const eventSchema = object({
   shard: whole,
@@ -227,6 +236,7 @@ export const eventSchema = object({
   'attempt?': whole,
   'node?': text,
   'outcome?': { enum: outcomeKinds },
+  'why?': { enum: refusals },
 });
 
 const drainView = object({

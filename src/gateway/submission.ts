@@ -11,9 +11,11 @@ import { intoKeySlot } from '../model/slots.ts';
 import { readSpecDocument } from '../model/spec-document.ts';
 import type { SpecProblem } from '../model/spec-reading.ts';
 import type { TierBundles } from '../model/tiers.ts';
-import type { NodeApi, SubmitReply, SubmitRequest } from '../ports/node-api.ts';
+import type { NodeApi, SubmitRequest } from '../ports/node-api.ts';
+import type { SubmitReply } from '../ports/submit-reply.ts';
 import type { Identity } from './access.ts';
 import { type Problem, problemOf, problemOfDocument, problemOfError } from './problem.ts';
+import { resolveTemplate, type TemplateSource } from './templates.ts';
 
 export type Prepared =
   | {
@@ -60,16 +62,30 @@ export function arrayTaskId(arrayId: TaskId, position: number): TaskId {
   });
 }
 
-const drawArrayId = (): TaskId =>
+/** ID of one task of a gang: all are in the slot of its ID, and so in one shard. */
+function gangTaskId(gangId: TaskId, rank: number): TaskId {
+  const parts = parseTaskId(gangId)!;
+  return formatTaskId({ ...parts, random: (parts.random + 1 + rank) % randomMax });
+}
+
+/** An ID that nobody else draws. */
+export const drawId = (): TaskId =>
   formatTaskId({ atMs: Date.now(), slot: randomInt(slotCount), random: randomInt(randomMax) });
 
-/**
- * Reads a document on behalf of `identity`, in a cluster with these tiers, and makes the requests
- * it stands for.
- */
-export function prepare(document: unknown, identity: Identity, tiers: TierBundles): Prepared {
+/** What a document may refer to. */
+export interface Known {
+  readonly tiers: TierBundles;
+  readonly templates: TemplateSource;
+}
+
+export const knownTo = (api: NodeApi): Known => ({ tiers: api.tiers(), templates: api });
+
+/** Reads a document on behalf of `identity` and makes the requests it stands for. */
+export function prepare(document: unknown, identity: Identity, known: Known): Prepared {
   const { tenant, name: owner } = identity;
-  const reading = readSpecDocument(document, { tenant, owner, tiers });
+  const resolved = resolveTemplate(document, tenant, known.templates);
+  if (!resolved.ok) return resolved;
+  const reading = readSpecDocument(resolved.document, { tenant, owner, tiers: known.tiers });
   if (!reading.ok) return { ok: false, problem: problemOfDocument(reading.problems) };
   const { id, array } = reading;
   let { spec } = reading;
@@ -77,12 +93,16 @@ export function prepare(document: unknown, identity: Identity, tiers: TierBundle
     const detail = `The token belongs to the tenant ${identity.tenant}, not to ${spec.tenant}.`;
     return { ok: false, problem: problemOf('forbidden', detail, { field: '/tenant' }) };
   }
-  if (array === undefined) {
+  if (array === undefined && spec.gang === undefined) {
     return { ok: true, requests: [{ id: id && intoKeySlot(id, spec), spec }] };
   }
-  const arrayId = id ?? drawArrayId();
+  const arrayId = id ?? drawId();
   if (spec.spread !== undefined) spec = { ...spec, spread: { ...spec.spread, group: arrayId } };
   const requests: SubmitRequest[] = [];
+  for (let rank = 0; rank < (spec.gang ?? 0); rank++) {
+    requests.push({ id: gangTaskId(arrayId, rank), spec, arrayId, arrayIndex: rank });
+  }
+  if (array === undefined) return { ok: true, requests, arrayId };
   for (let index = array.from; index <= array.to; index++) {
     const taskId = intoKeySlot(arrayTaskId(arrayId, index - array.from), spec);
     requests.push({ id: taskId, spec, arrayId, arrayIndex: index });

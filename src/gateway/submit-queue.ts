@@ -7,7 +7,8 @@
 import { assert } from '../model/assert.ts';
 import type { Actor } from '../model/command.ts';
 import { limits } from '../model/limits.ts';
-import type { NodeApi, SubmitReply, SubmitRequest } from '../ports/node-api.ts';
+import type { NodeApi, SubmitRequest } from '../ports/node-api.ts';
+import type { SubmitReply } from '../ports/submit-reply.ts';
 
 interface Group {
   readonly actor: Actor;

@@ -25,6 +25,16 @@ export interface AdvertisedDemand {
   readonly claims: readonly Claim[];
 }
 
+/** What a node keeps for one reservation. */
+export interface AdvertisedShare {
+  readonly name: string;
+  readonly tenant: string;
+  /** Taken by attempts that name it. */
+  readonly used: Resources;
+  /** What another attempt may take of it now. */
+  readonly left: Resources;
+}
+
 export interface Advertisement {
   readonly node: NodeId;
   /** Name that people know the node by. */
@@ -36,8 +46,10 @@ export interface Advertisement {
   readonly incarnation: string;
   readonly tier: Tier;
   readonly total: Resources;
-  /** Total less what is allocated to attempts that run or are queued here. */
+  /** Total less what is allocated to attempts that run or are queued here, or kept for others. */
   readonly free: Resources;
+  /** What it keeps for reservations is not free; missing where there are none. */
+  readonly shares?: readonly AdvertisedShare[] | undefined;
   readonly labels: readonly (readonly [string, string])[];
   readonly running: number;
   readonly queued: number;
@@ -58,7 +70,7 @@ const plainVersion = 1;
 const version = 2;
 
 /** Tags of the fields of version 2: append-only; a retired one stays listed. */
-const extra = { demand: 1 } as const;
+const extra = { demand: 1, shares: 2 } as const;
 
 function writeDemand(writer: ByteWriter, demand: AdvertisedDemand): void {
   writer.varint(demand.urgent).varint(demand.others);
@@ -83,19 +95,48 @@ const readDemand = (reader: ByteReader): AdvertisedDemand => ({
   claims: reader.list(readClaim, limits.claimsMax),
 });
 
-type Extra = readonly [tag: number, write: (body: ByteWriter) => void];
-
-function extrasOf({ demand }: Advertisement): readonly Extra[] {
-  return demand === undefined ? [] : [[extra.demand, w => writeDemand(w, demand)]];
+function writeShare(writer: ByteWriter, share: AdvertisedShare): void {
+  writer.text(share.name).text(share.tenant);
+  writeResources(writer, share.used);
+  writeResources(writer, share.left);
 }
 
-function readExtras(reader: ByteReader): Pick<Advertisement, 'demand'> {
-  const extras: { demand?: AdvertisedDemand } = {};
+const readShare = (reader: ByteReader): AdvertisedShare => ({
+  name: reader.text(limits.nameBytesMax),
+  tenant: reader.text(limits.nameBytesMax),
+  used: readResources(reader),
+  left: readResources(reader),
+});
+
+type Extra = readonly [tag: number, write: (body: ByteWriter) => void];
+
+function extrasOf({ demand, shares = [] }: Advertisement): readonly Extra[] {
+  const extras: Extra[] = [];
+  if (demand !== undefined) extras.push([extra.demand, w => writeDemand(w, demand)]);
+  if (shares.length > 0) extras.push([extra.shares, w => w.list(shares, writeShare)]);
+  return extras;
+}
+
+interface Extras {
+  demand?: AdvertisedDemand;
+  shares?: readonly AdvertisedShare[];
+}
+
+function readExtras(reader: ByteReader): Extras {
+  const extras: Extras = {};
   reader.list(r => {
     const tag = r.varint();
     const body = new ByteReader(r.bytes(limits.gossipBytesMax));
-    if (tag !== extra.demand) throw new DecodeError(`advertisement: unknown field ${tag}`);
-    extras.demand = readDemand(body);
+    switch (tag) {
+      case extra.demand:
+        extras.demand = readDemand(body);
+        break;
+      case extra.shares:
+        extras.shares = body.list(readShare, limits.reservationsPerNodeMax);
+        break;
+      default:
+        throw new DecodeError(`advertisement: unknown field ${tag}`);
+    }
     body.end(`field ${tag} of an advertisement`);
   });
   return extras;

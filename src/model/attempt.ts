@@ -50,6 +50,8 @@ export interface Outcome {
   readonly outputTruncated: boolean;
   /** Last bytes of the output, at most `limits.outcomeTailBytes`, as text. */
   readonly tail: string;
+  /** What it left in its TSCHED_OUTPUT file for the tasks that wait for it, as text. */
+  readonly output?: string | undefined;
   /** One sentence for a person, where the kind does not say it all. */
   readonly message: string;
   /** Of a `lost` one: its node says that the supervisor ended while the process ran under it. */
@@ -77,16 +79,21 @@ export function systemOutcome(kind: OutcomeKind, atMs: number, message: string):
   };
 }
 
+/** Three bytes for each that is no UTF-8. */
+const outputTextMax = 3 * limits.handedOnBytesMax;
+
 export function writeOutcome(writer: ByteWriter, outcome: Outcome): void {
-  const marked = outcome.supervisorLost === true;
-  writer.u8(marked ? markedVersion : plainVersion).u8(outcomeKinds.indexOf(outcome.kind));
+  // Version 2 is written only where it says more: programs without it read all others.
+  const { supervisorLost, output } = outcome;
+  const isMarked = supervisorLost === true || output !== undefined;
+  writer.u8(isMarked ? markedVersion : plainVersion).u8(outcomeKinds.indexOf(outcome.kind));
   writer.optional(outcome.exitCode, (w, code) => w.u8(code & 0xff));
   writer.optional(outcome.signal, (w, signal) => w.text(signal));
   writer.varint(outcome.startedAtMs).varint(outcome.endedAtMs);
   writer.varint(outcome.userCpuMs).varint(outcome.systemCpuMs).varint(outcome.peakMemoryBytes);
   writer.varint(outcome.stdoutBytes).varint(outcome.stderrBytes).bool(outcome.outputTruncated);
   writer.text(outcome.tail).text(outcome.message);
-  if (marked) writer.bool(true);
+  if (isMarked) writer.bool(supervisorLost === true).optional(output, (w, text) => w.text(text));
 }
 
 export function readOutcome(reader: ByteReader): Outcome {
@@ -111,5 +118,7 @@ export function readOutcome(reader: ByteReader): Outcome {
     tail: reader.text(limits.outcomeTailBytes * 4),
     message: reader.text(4_096),
   };
-  return version === markedVersion ? { ...outcome, supervisorLost: reader.bool() } : outcome;
+  if (version === plainVersion) return outcome;
+  const supervisorLost = reader.bool() || undefined;
+  return { ...outcome, supervisorLost, output: reader.optional(r => r.text(outputTextMax)) };
 }

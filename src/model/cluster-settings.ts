@@ -22,15 +22,16 @@ export const clusterSettings = {
     kind: 'duration',
     default: 7 * dayMs,
     min: limits.historyMsMin,
-    max: 3_660 * dayMs,
-    meaning: 'How long a task stays in the history after it settled.',
+    max: limits.historyMsMax,
+    meaning: 'How long a task stays in the history after it settled, unless a plan says so.',
   },
   'history.maxCount': {
     kind: 'count',
     default: 1_000_000,
     min: 100,
-    max: 1_000_000_000,
-    meaning: 'Settled tasks that the cluster keeps, spread evenly over its shards.',
+    max: limits.historyCountMax,
+    meaning:
+      'Settled tasks that the cluster keeps; beyond it those who have most lose their oldest.',
   },
   'offPeak.load': {
     kind: 'count',

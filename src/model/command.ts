@@ -5,9 +5,23 @@
  */
 import { type Outcome, readOutcome, writeOutcome } from './attempt.ts';
 import { ByteReader, ByteWriter, DecodeError } from './bytes.ts';
+import {
+  type ControlBody,
+  controlKindNumbers,
+  readControl,
+  writeControl,
+} from './command-control.ts';
 import type { ErrorCode } from './errors.ts';
 import type { NodeId, TaskId } from './ids.ts';
 import { limits } from './limits.ts';
+import { type LinkCommand, readLinkCommand, writeLinkCommand } from './link-command.ts';
+import {
+  readScheduleCommand,
+  type ScheduleCommand,
+  scheduleKindNumbers,
+  writeScheduleCommand,
+} from './schedule-command.ts';
+import { readSpecEntry, type SpecEntry, writeSpecEntry } from './spec-entry.ts';
 import { type TaskState, taskStates } from './task.ts';
 import { type Refusal, refusals } from './worker-protocol.ts';
 
@@ -25,6 +39,11 @@ export interface PlacementItem {
   readonly node: NodeId;
   readonly nodeName: string;
   readonly incarnation: string;
+}
+
+/** The tasks of a gang that are not settled: all of them, or the item is refused. */
+export interface GangItem {
+  readonly members: readonly PlacementItem[];
 }
 
 export interface FenceItem {
@@ -55,8 +74,7 @@ interface Stamped {
 }
 
 interface SubmitBody {
-  /** `encodeSpec` bytes, each with the first 16 bytes of its sha256. */
-  readonly specs: readonly { readonly digest: Uint8Array; readonly bytes: Uint8Array }[];
+  readonly specs: readonly SpecEntry[];
   readonly items: readonly SubmitItem[];
 }
 
@@ -64,6 +82,8 @@ export type ShardCommand = Stamped &
   (
     | ({ readonly kind: 'submit' } & SubmitBody)
     | { readonly kind: 'assign'; readonly items: readonly PlacementItem[] }
+    /** Gangs, each placed as a whole or not at all. */
+    | { readonly kind: 'assignGang'; readonly items: readonly GangItem[] }
     /** The worker refused: nothing was started, no run is counted. */
     | {
         readonly kind: 'unassign';
@@ -101,6 +121,10 @@ export type ShardCommand = Stamped &
     | ({ readonly kind: 'replay' } & SubmitBody)
     /** Nobody wants to hear of these dead letters any more. */
     | { readonly kind: 'purge'; readonly items: readonly { readonly taskId: TaskId }[] }
+    | ScheduleCommand
+    /** What tasks have to do with one another. */
+    | LinkCommand
+    | ControlBody
   );
 
 /** A command without its stamp. */
@@ -124,10 +148,17 @@ const kindNumbers: Readonly<Record<ShardCommandKind, number>> = {
   recover: 7,
   expire: 8,
   overdue: 27,
+  deliver: 13,
+  acknowledge: 14,
+  submitWorkflow: 15,
+  cancelWorkflow: 16,
   charge: 31,
   adopt: 35,
   replay: 36,
   purge: 37,
+  ...scheduleKindNumbers,
+  assignGang: 10,
+  ...controlKindNumbers,
 };
 
 export const shardCommandKinds = Object.keys(kindNumbers) as ShardCommandKind[];
@@ -167,18 +198,14 @@ export function encodeShardCommand(command: ShardCommand): Uint8Array {
   switch (command.kind) {
     case 'submit':
     case 'replay':
-      writer.list(command.specs, (w, spec) => w.raw(spec.digest).bytes(spec.bytes));
-      writer.list(command.items, (w, item) => {
-        w.text(item.id).varint(item.spec);
-        w.optional(item.retryOf, (b, id) => b.text(id));
-        w.optional(item.arrayId, (b, id) => b.text(id));
-        w.optional(item.arrayIndex, (b, index) => b.varint(index));
-      });
+      writer.list(command.specs, writeSpecEntry);
+      writer.list(command.items, writeSubmit);
       break;
     case 'assign':
-      writer.list(command.items, (w, item) =>
-        w.text(item.taskId).text(item.node).text(item.nodeName).text(item.incarnation),
-      );
+      writer.list(command.items, writePlacement);
+      break;
+    case 'assignGang':
+      writer.list(command.items, (w, gang) => w.list(gang.members, writePlacement));
       break;
     case 'unassign':
       writer.list(command.items, (w, item) =>
@@ -203,30 +230,52 @@ export function encodeShardCommand(command: ShardCommand): Uint8Array {
     case 'cancel':
       writer.list(command.items, (w, item) => w.text(item.taskId)).text(command.reason);
       break;
+    case 'recover':
+    case 'adopt':
+      writer.varint(command.kind === 'recover' ? command.epoch : command.rules);
+      break;
+    case 'purge':
     case 'overdue':
       writer.list(command.items, (w, item) => w.text(item.taskId));
       break;
-    case 'recover':
-      writer.varint(command.epoch);
-      break;
-    case 'adopt':
-      writer.varint(command.rules);
-      break;
-    case 'purge':
-      writer.list(command.items, (w, item) => w.text(item.taskId));
-      break;
     case 'expire':
-      writer.list(command.items, (w, item) => {
-        w.text(item.taskId).u8(taskStates.indexOf(item.state)).raw(item.digest);
-        w.optional(item.keyHash, (b, key) => b.u32(key.high).u32(key.low));
-      });
+      writer.list(command.items, writeExpire);
+      break;
+    case 'deliver':
+    case 'acknowledge':
+    case 'submitWorkflow':
+    case 'cancelWorkflow':
+      writeLinkCommand(writer, command);
       break;
     case 'charge':
       writer.list(command.items, (w, item) => w.text(item.tenant).varint(item.count));
       break;
+    case 'pause':
+    case 'resume':
+    case 'update':
+    case 'suspended':
+      writeControl(writer, command);
+      break;
+    default:
+      writeScheduleCommand(writer, command);
   }
   return writer.finish();
 }
+
+function writeSubmit(writer: ByteWriter, item: SubmitItem): void {
+  writer.text(item.id).varint(item.spec);
+  writer.optional(item.retryOf, (w, id) => w.text(id));
+  writer.optional(item.arrayId, (w, id) => w.text(id));
+  writer.optional(item.arrayIndex, (w, index) => w.varint(index));
+}
+
+function writeExpire(writer: ByteWriter, item: ExpireItem): void {
+  writer.text(item.taskId).u8(taskStates.indexOf(item.state)).raw(item.digest);
+  writer.optional(item.keyHash, (w, key) => w.u32(key.high).u32(key.low));
+}
+
+const writePlacement = (writer: ByteWriter, item: PlacementItem): ByteWriter =>
+  writer.text(item.taskId).text(item.node).text(item.nodeName).text(item.incarnation);
 
 const readId = (reader: ByteReader): TaskId => reader.text(32) as TaskId;
 
@@ -251,6 +300,12 @@ function readCommand(reader: ByteReader): ShardCommand {
       return { kind, ...stamp, specs: reader.list(readSpecEntry), items: reader.list(readSubmit) };
     case 'assign':
       return { kind, ...stamp, items: reader.list(readPlacement) };
+    case 'assignGang':
+      return {
+        kind,
+        ...stamp,
+        items: reader.list(r => ({ members: r.list(readPlacement, limits.gangMax) })),
+      };
     case 'unassign':
       return { kind, ...stamp, items: reader.list(readRefused) };
     case 'start':
@@ -280,6 +335,11 @@ function readCommand(reader: ByteReader): ShardCommand {
       return { kind, ...stamp, epoch: reader.varint() };
     case 'expire':
       return { kind, ...stamp, items: reader.list(readExpire) };
+    case 'deliver':
+    case 'acknowledge':
+    case 'submitWorkflow':
+    case 'cancelWorkflow':
+      return { ...stamp, ...readLinkCommand(kind, reader) };
     case 'charge':
       return {
         kind,
@@ -290,19 +350,19 @@ function readCommand(reader: ByteReader): ShardCommand {
       return { kind, ...stamp, rules: reader.varint() };
     case 'purge':
       return { kind, ...stamp, items: reader.list(r => ({ taskId: readId(r) })) };
+    case 'pause':
+    case 'resume':
+    case 'update':
+    case 'suspended':
+      return { ...stamp, ...readControl(reader, kind) };
     default:
-      throw new DecodeError('shard command of an unknown kind: written by a newer version');
+      return { ...stamp, ...readScheduleCommand(kind, reader) };
   }
 }
 
 const readFence = (reader: ByteReader): FenceItem => ({
   taskId: readId(reader),
   fence: reader.varint(),
-});
-
-const readSpecEntry = (reader: ByteReader): { digest: Uint8Array; bytes: Uint8Array } => ({
-  digest: reader.raw(16),
-  bytes: reader.bytes(limits.specBytesMax),
 });
 
 const readSubmit = (reader: ByteReader): SubmitItem => ({

@@ -60,6 +60,12 @@ export const errorTable = {
   ),
   forbidden: row(403, 1, 'The token does not allow this', 'Use a token with the needed role.'),
   unknownTask: row(404, 1, 'No such task', 'Check the ID with `tsched list`.'),
+  unknownWorkflow: row(
+    404,
+    1,
+    'No such workflow',
+    'Check the ID that `tsched submit -f` printed; it leaves the history with its tasks.',
+  ),
   unknownNode: row(404, 1, 'No such node', 'Check the name with `tsched node list`.'),
   unknownTenant: row(404, 1, 'No such tenant', 'Make it with `tsched tenant create NAME`.'),
   unknownPlan: row(404, 1, 'No such plan', 'See the plans with `tsched quota show`.'),
@@ -89,6 +95,31 @@ export const errorTable = {
     'The idempotency key belongs to a task with a different specification',
     'Use another key, or submit the same specification.',
   ),
+  badSchedule: row(
+    400,
+    2,
+    'The schedule is not valid',
+    'Correct the field that the message names; `tsched schedule create --help` lists them.',
+  ),
+  unknownSchedule: row(404, 1, 'No such schedule', 'Check the name with `tsched schedule list`.'),
+  scheduleExists: row(
+    409,
+    1,
+    'Another schedule has this name',
+    'Use another name, or delete that one first: `tsched schedule delete NAME`.',
+  ),
+  scheduleBusy: row(
+    409,
+    1,
+    'A task of the schedule has not settled, and its overlap policy is skip',
+    'Wait for that task or cancel it; `tsched schedule show NAME` names it.',
+  ),
+  tooManySchedules: row(
+    429,
+    7,
+    'The shard holds as many schedules as it may',
+    'Delete some, or give this one another name, so that it lives in another shard.',
+  ),
   alreadySettled: row(
     409,
     1,
@@ -107,6 +138,12 @@ export const errorTable = {
     'The task is no dead letter',
     'List those there are with `tsched dlq list`; `tsched retry ID` runs any settled task again.',
   ),
+  notWaiting: row(
+    409,
+    1,
+    'The task does not wait any more',
+    'Only its cap can change now; for the rest cancel it and submit it anew.',
+  ),
   noOutput: row(
     404,
     1,
@@ -124,6 +161,18 @@ export const errorTable = {
     7,
     'No node the cluster has ever advertised can run this task',
     'Ask for less, or start a node that is large enough.',
+  ),
+  unknownReservation: row(
+    404,
+    1,
+    'No such reservation',
+    'See `tsched reserve list`; one ends by itself at its date.',
+  ),
+  reservationTaken: row(
+    409,
+    1,
+    'Another reservation has this name',
+    'Give another name, or release that one with `tsched reserve release NAME`.',
   ),
   tooManyTasks: row(
     429,
@@ -192,6 +241,19 @@ export const errorTable = {
     8,
     'The outcome of the request is not known',
     'Repeat it with the same ID: that is safe.',
+  ),
+  unknownTemplate: row(404, 1, 'No such template', 'Look with `tsched template list`.'),
+  templateTaken: row(
+    409,
+    1,
+    'There is a template of this name',
+    'Make a new revision of it with `tsched template update NAME`, or take another name.',
+  ),
+  templateChanged: row(
+    409,
+    1,
+    'The template has another revision than the change was made for',
+    'Look at it with `tsched template show NAME`, and make the change again.',
   ),
   cursorExpired: row(
     410,

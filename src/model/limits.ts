@@ -17,6 +17,14 @@ export const limits = {
   portsMax: 1_000,
   attemptsMax: 1_000,
   arrayMax: 10_000,
+  /** Tasks that start together: each is told of all others. */
+  gangMax: 256,
+  reservationsMax: 1_000,
+  /** Of which a node keeps a part: its advertisement names each. */
+  reservationsPerNodeMax: 64,
+  /** Nodes of one reservation. */
+  reservationNodesMax: 1_000,
+  reservationMsMax: 3_660 * 86_400_000,
   /** One encoded spec, and one HTTP document that holds one. */
   specBytesMax: 512 * kib,
   httpBodyBytesMax: 64 * mib,
@@ -24,6 +32,8 @@ export const limits = {
   httpBytesInFlightMax: 128 * mib,
   batchItemsMax: 1_000,
   capMsMax: 30 * 86_400_000,
+  /** How long after its submit a task may be told to begin. */
+  delayMsMax: 3_660 * 86_400_000,
   /** Delay tolerance: of a task that says none, and what one may say. */
   toleranceMsDefault: 86_400_000,
   toleranceMsMin: 1_000,
@@ -60,8 +70,50 @@ export const limits = {
   retriedTailMax: 256,
   /** Waiting tasks of one shard. */
   waitingPerShardMax: 1_000_000,
+  /** Schedules of one shard, and bytes of their task specifications together. */
+  schedulesPerShardMax: 1_000,
+  scheduleBytesPerShardMax: 32 * mib,
+  /** Name of a schedule. */
+  scheduleNameBytesMax: 63,
+  /** Text of a cron pattern. */
+  cronBytesMax: 256,
+  /** Tasks of one schedule that have not settled. */
+  scheduleActiveMax: 1_000,
+  /** Occurrences of one schedule that wait for the task before them. */
+  scheduleQueueMax: 1_000,
+  /** Firings that a schedule remembers. */
+  scheduleRecentMax: 10,
+  /** Occurrences that one request may fire again. */
+  backfillMax: 1_000,
+  /** Occurrences told at once of what is to come. */
+  nextOccurrencesMax: 1_000,
+  /** No firing is later than this by chance. */
+  jitterMsMax: 86_400_000,
   /** No task leaves the history sooner than this after it was submitted and settled. */
   historyMsMin: 10_000,
+  /** Tasks named by ID that a task waits for. */
+  afterMax: 64,
+  /** Tasks elsewhere that wait for one task. */
+  dependentsMax: 10_000,
+  /** What a task hands on in its TSCHED_OUTPUT file. */
+  handedOnBytesMax: 64 * kib,
+  /** What a task is given of its parents: files, and bytes of them together. */
+  inputsMax: 256,
+  inputBytesMax: 256 * kib,
+  workflowTasksMax: 10_000,
+  /** Edges of one workflow. */
+  workflowEdgesMax: 100_000,
+  /** Tasks of a workflow that share a row of its graph, and are submitted together at most. */
+  workflowChunkTasks: 1_000,
+  /** Messages of a shard to others that are not acknowledged yet. */
+  outboxMax: 100_000,
+  /** Messages, and bytes of them, that are delivered together. */
+  deliveryMax: 256,
+  deliveryBytesMax: mib,
+  /** Nor by the plan of its tenant sooner than this: see `node/history-rules.ts`. */
+  historyOwnMsMin: 600_000,
+  historyMsMax: 3_660 * 86_400_000,
+  historyCountMax: 1_000_000_000,
   /** Events kept of one shard. */
   eventsPerShard: 2_000,
   /** Frames between two nodes. */
@@ -117,6 +169,24 @@ export const limits = {
   /** Damaged stores that a node puts aside by itself within a day, and how many it keeps. */
   rebuildsPerDayMax: 2,
   quarantinesKept: 2,
+  /** Parameters of one template, values of one that is an enum, and one value. */
+  templateParametersMax: 64,
+  templateEnumMax: 256,
+  templateValueBytesMax: 4_096,
+  templateDescriptionBytesMax: 1_000,
+  /** One template as it is kept, and all revisions of all of them. */
+  templateBytesMax: 64 * kib,
+  templatesBytesMax: 16 * mib,
+  templatesMax: 1_000,
+  templateRevisionsMax: 100,
+  /** Deleted templates whose newest revision is remembered. */
+  templatesRememberedMax: 1_000,
+  /** Tenants that are paused at a time. */
+  pausesMax: 1_000,
+  /** Tasks that one plan looks at, an array counted as all of them. */
+  plannedTasksMax: 10_000,
+  /** Verdicts in one plan: tasks by nodes. */
+  plannedVerdictsMax: 20_000,
   shardsMax: 4_096,
   nodesMax: 1_000,
   /** Tenants of a cluster, plans, and bytes of what a plan says. */
@@ -133,7 +203,9 @@ export const limits = {
   budgetWaitingMax: 10_000,
 } as const;
 
+assert(limits.historyMsMin <= limits.historyOwnMsMin, 'a plan cannot forget what apply keeps');
 assert(limits.scriptBytesMax < limits.specBytesMax, 'a script fits its spec');
+assert(limits.gangMax <= limits.batchItemsMax, 'a gang fits a batch');
 assert(limits.specBytesMax < limits.rpcBytesMax, 'a spec fits a request between nodes');
 assert(limits.httpBodyBytesMax <= limits.httpBytesInFlightMax, 'a body fits what may wait');
 assert(limits.rpcBytesMax < limits.frameBytesMax, 'a request fits a frame');

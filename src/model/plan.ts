@@ -21,6 +21,9 @@ export interface Plan {
   readonly memoryBytes: number | undefined;
   /** Longest execution cap of a task. */
   readonly capMs: number | undefined;
+  /** How long its settled tasks are kept, and how many: the settings of the cluster unless said. */
+  readonly historyAgeMs: number | undefined;
+  readonly historyCount: number | undefined;
   readonly tiers: readonly Tier[];
   /** Share of the cluster against the weights of other tenants. */
   readonly weight: number;
@@ -95,6 +98,19 @@ const numberFields: Readonly<Record<Exclude<PlanField, 'tiers'>, FieldKind>> = {
     max: limits.capMsMax,
     example: 'a duration such as 1h',
   },
+  historyAgeMs: {
+    meaning: 'How long settled tasks are kept; history.maxAge unless given.',
+    read: parseDuration,
+    write: formatDuration,
+    min: limits.historyOwnMsMin,
+    max: limits.historyMsMax,
+    example: 'a duration such as 30d',
+  },
+  historyCount: count(
+    'Settled tasks that are kept; what history.maxCount leaves unless given.',
+    limits.historyCountMax,
+    1,
+  ),
   weight: count('Share of the cluster against other tenants.', limits.planWeightMax, 1),
 };
 
@@ -108,6 +124,8 @@ const fieldNames: Readonly<Record<PlanField, string>> = {
   cpuMilli: 'cpu',
   memoryBytes: 'memory',
   capMs: 'cap',
+  historyAgeMs: 'historyAge',
+  historyCount: 'historyCount',
   tiers: 'tiers',
   weight: 'weight',
 };
@@ -137,6 +155,8 @@ const unlimited: Plan = {
   cpuMilli: undefined,
   memoryBytes: undefined,
   capMs: undefined,
+  historyAgeMs: undefined,
+  historyCount: undefined,
   tiers,
   weight: 4,
 };
@@ -157,6 +177,8 @@ const builtIn: ReadonlyMap<string, Plan> = new Map([
       cpuMilli: 4_000,
       memoryBytes: 8 * gib,
       capMs: hourMs,
+      historyAgeMs: undefined,
+      historyCount: 10_000,
       tiers: ['basic'],
       weight: 1,
     },
@@ -172,6 +194,8 @@ const builtIn: ReadonlyMap<string, Plan> = new Map([
       cpuMilli: 64_000,
       memoryBytes: 128 * gib,
       capMs: 24 * hourMs,
+      historyAgeMs: undefined,
+      historyCount: undefined,
       tiers: ['basic', 'regular'],
       weight: 2,
     },

@@ -1,5 +1,5 @@
 /** What the planner sees and says. A view is never called a snapshot (DESIGN 2). */
-import type { Advertisement, Claim } from './advertisement.ts';
+import type { AdvertisedShare, Advertisement, Claim } from './advertisement.ts';
 import type { NodeId, TaskId } from './ids.ts';
 import type { ResourceName, Resources, Tier } from './resources.ts';
 import type { OffPeak } from './spec-scheduling.ts';
@@ -16,6 +16,16 @@ export interface Demand {
   readonly prefer?: readonly (readonly [string, string])[] | undefined;
   /** Its tasks are spread over the values of a label, with all others of the group. */
   readonly spread?: { readonly label: string; readonly group: string } | undefined;
+  /** So many tasks of it were submitted to start together; missing for a task by itself. */
+  readonly gang?: number | undefined;
+  /** In whose room it is to run; missing where it takes what is free for all. */
+  readonly reservation?: { readonly name: string; readonly tenant: string } | undefined;
+}
+
+/** A task of a gang as the planner sees it. */
+export interface GangMember {
+  readonly id: TaskId;
+  readonly avoid: readonly NodeId[];
 }
 
 /** Tasks that differ only in when they became ready. Interned by the shard, as demands are. */
@@ -40,6 +50,8 @@ export interface ReadyTask {
   readonly capMs: number;
   /** Nodes where an earlier attempt failed: taken only where no other would do. */
   readonly avoid: readonly NodeId[];
+  /** It stands for its gang: these are to be placed together, itself included, or none. */
+  readonly gang?: readonly GangMember[] | undefined;
 }
 
 /** Ready tasks of one lane in the order of their bounds, at most as many as were asked for. */
@@ -57,6 +69,8 @@ export interface NodeView {
   /** Taken by this node's own placements since the advertisement was made. */
   readonly reserved: Resources;
   readonly reservedCount: number;
+  /** What it keeps for reservations, less what this leader placed there since. */
+  readonly shares?: readonly AdvertisedShare[] | undefined;
   /** No placement before this instant: it refused lately. 0 where it did not. */
   readonly coolDownUntilMs: number;
 }
@@ -82,6 +96,8 @@ export type Verdict =
   | { readonly kind: 'stale'; readonly ageMs: number }
   | { readonly kind: 'draining' }
   | { readonly kind: 'avoided' }
+  /** It keeps no room for the reservation that the task names. */
+  | { readonly kind: 'reservation'; readonly name: string }
   | { readonly kind: 'noSupervisor' };
 
 export interface Plan {
@@ -94,6 +110,8 @@ export interface Plan {
     readonly tenant: string;
     /** No node has room: it waits in the queue of this one. */
     readonly queued: boolean;
+    /** Of a gang: its tasks follow one another, and stand or fall together. */
+    readonly gang?: TaskId | undefined;
   }[];
   /**
    * Demands, or single lanes of them, that could not be placed (in full) now, each with the reason

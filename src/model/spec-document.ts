@@ -6,15 +6,16 @@
  * Validation is code rather than a schema library: this is on the path of every submit, and the
  * messages are read by people.
  */
+import { backoffDefault } from './backoff-field.ts';
 import { checkCauses } from './failure-readers.ts';
 import { slotOfId, type TaskId } from './ids.ts';
+import { formatInstant } from './instant.ts';
 import { limits } from './limits.ts';
 import { type ResourceName, type Resources, resourceNames } from './resources.ts';
 import { keySlot } from './slots.ts';
 import type { Run, TaskSpec } from './spec.ts';
 import {
   amountReaders,
-  backoffDefault,
   type FieldReader,
   fieldReaders,
   type SpecDraft,
@@ -29,7 +30,8 @@ import {
   utf8Length,
 } from './spec-reading.ts';
 import { checkWaiting, emptyWaiting, waitingOf, writeWaiting } from './spec-waiting.ts';
-import { type TierBundles, tierBundleDefaults } from './tiers.ts';
+import { formatTemplateUse } from './template-use.ts';
+import { overCeiling, type TierBundles, tierBundleDefaults } from './tiers.ts';
 import { formatDuration } from './time.ts';
 
 export type SpecReading =
@@ -125,21 +127,23 @@ function amountsOf(
  * that asks for more is refused rather than ended sooner than it was told.
  */
 function cappedMs({ tier, capMs }: SpecDraft, tiers: TierBundles, problems: ProblemList): number {
-  const { capMsMax } = tiers[tier];
-  if (capMsMax === 0) return capMs;
-  if (capMs > capMsMax) {
-    problems.add(
-      '/cap',
-      `${formatDuration(capMs)} is above the ceiling of tier ${tier}, ` +
-        `${formatDuration(capMsMax)}; ask for less, or for a higher tier`,
-    );
-  }
-  return capMs === 0 ? capMsMax : capMs;
+  const over = overCeiling(tier, capMs, tiers);
+  if (over !== undefined) problems.add('/cap', `${over}; ask for less, or for a higher tier`);
+  return capMs === 0 ? tiers[tier].capMsMax : capMs;
 }
 
 function checkTogether(draft: SpecDraft, run: Run | undefined, problems: ProblemList): void {
+  if (draft.gang !== undefined && draft.array !== undefined) {
+    problems.add('/gang', 'cannot go with `array`: a gang is one, of tasks that start together');
+  }
+  for (const name of ['orderKey', 'maxRunningPer', 'after'] as const) {
+    if (draft.gang === undefined || draft[name] === undefined) continue;
+    problems.add(`/${name}`, 'cannot go with `gang`: its tasks start together, not one by one');
+  }
   if (draft.idempotencyKey !== undefined) {
-    if (draft.array !== undefined) {
+    if (draft.gang !== undefined) {
+      problems.add('/idempotencyKey', 'cannot go with `gang`: all its tasks would be one');
+    } else if (draft.array !== undefined) {
       problems.add('/idempotencyKey', 'cannot go with `array`: all its tasks would be one');
     } else if (
       draft.id !== undefined &&
@@ -155,6 +159,9 @@ function checkTogether(draft: SpecDraft, run: Run | undefined, problems: Problem
     }
   }
   checkCauses(problems, draft);
+  if (draft.notBeforeMs !== undefined && draft.delayMs !== undefined) {
+    problems.add('/in', 'only one of `at` and `in` may be given');
+  }
   if (run === undefined) return;
   const bytes = specBytesBound(draft, run);
   if (bytes > limits.specBytesMax) {
@@ -191,9 +198,14 @@ export interface SpecDefaults {
 
 /**
  * Reads one document. Fields set to `undefined` count as left out. At most 20 problems are told.
- * What the tier gives is resolved here: the task keeps it, whatever becomes of the tier.
+ * What the tier gives is resolved here: the task keeps it, whatever becomes of the tier. `within`
+ * is what a workflow says of its task.
  */
-export function readSpecDocument(document: unknown, defaults: SpecDefaults): SpecReading {
+export function readSpecDocument(
+  document: unknown,
+  defaults: SpecDefaults,
+  within: { readonly hasParents: boolean } = { hasParents: false },
+): SpecReading {
   const problems = new ProblemList();
   if (typeof document !== 'object' || document === null || Array.isArray(document)) {
     problems.add('', `a task is a map of fields, not ${describeValue(document)}`);
@@ -227,8 +239,15 @@ export function readSpecDocument(document: unknown, defaults: SpecDefaults): Spe
     maxRunningPer: undefined,
     retryOn: undefined,
     noRetryOn: undefined,
+    after: undefined,
+    when: undefined,
+    gang: undefined,
+    reservation: undefined,
     outputBytesMax: limits.outputBytesDefault,
+    notBeforeMs: undefined,
+    delayMs: undefined,
     ...emptyWaiting(),
+    template: undefined,
     tenant: defaults.tenant,
     owner: defaults.owner,
   };
@@ -243,6 +262,9 @@ export function readSpecDocument(document: unknown, defaults: SpecDefaults): Spe
   const capMs = cappedMs(draft, tiers, problems);
   checkTogether(draft, run, problems);
   checkWaiting(draft, problems);
+  if (draft.when !== undefined && draft.after === undefined && !within.hasParents) {
+    problems.add('/when', 'goes with `after`, which says what is waited for');
+  }
   if (problems.found.length > 0 || run === undefined)
     return { ok: false, problems: problems.found };
   const {
@@ -350,7 +372,15 @@ export function writeSpecDocument(spec: TaskSpec): Record<string, unknown> {
   }
   if (spec.retryOn !== undefined) document['retryOn'] = spec.retryOn;
   if (spec.noRetryOn !== undefined) document['noRetryOn'] = spec.noRetryOn;
+  if (spec.notBeforeMs !== undefined) document['at'] = formatInstant(spec.notBeforeMs);
+  if (spec.delayMs !== undefined) document['in'] = formatDuration(spec.delayMs);
+  if (spec.after !== undefined) document['after'] = spec.after;
+  if (spec.when !== undefined) document['when'] = spec.when;
+  if (spec.gang !== undefined) document['gang'] = spec.gang;
+  if (spec.reservation !== undefined) document['reservation'] = spec.reservation;
   document['output'] = writeSize(spec.outputBytesMax);
+  const { template } = spec;
+  if (template !== undefined) document['template'] = formatTemplateUse(template);
   document['tenant'] = spec.tenant;
   document['owner'] = spec.owner;
   return document;

@@ -2,11 +2,13 @@
  * How each field of a task document is read into a draft (`spec-document.ts` makes the spec of it).
  * One reader for each field of `spec-fields.ts`: the compiler holds the two tables together.
  */
+import { backoffDefault, readBackoff } from './backoff-field.ts';
 import { readCauses, readMaxRunningPer } from './failure-readers.ts';
 import { type TaskId, toTaskId } from './ids.ts';
 import { limits } from './limits.ts';
 import { type ResourceName, tiers } from './resources.ts';
 import type { Backoff, Run } from './spec.ts';
+import { readAfter, readWhen } from './spec-after.ts';
 import { limitFieldNames, type SpecFieldName } from './spec-fields.ts';
 import {
   addUnknownField,
@@ -18,16 +20,16 @@ import {
   readCount,
   readCpu,
   readDuration,
+  readInstant,
   readPairMap,
   readSize,
   readText,
   readTextList,
 } from './spec-reading.ts';
+import type { TemplateUse } from './spec-scheduling.ts';
 import { type WaitingDraft, waitingReaders } from './spec-waiting.ts';
-import { formatDuration } from './time.ts';
-
-const dayMs = 86_400_000;
-export const backoffDefault: Backoff = { initialMs: 1_000, maxMs: 60_000 };
+import { parseTemplateUse } from './template-use.ts';
+import type { When } from './when.ts';
 
 type Amounts = { -readonly [Name in ResourceName]?: number | undefined };
 
@@ -62,7 +64,14 @@ export interface SpecDraft extends WaitingDraft {
   maxRunningPer: { readonly key: string; readonly max: number } | undefined;
   retryOn: readonly string[] | undefined;
   noRetryOn: readonly string[] | undefined;
+  notBeforeMs: number | undefined;
+  delayMs: number | undefined;
+  after: readonly TaskId[] | undefined;
+  when: When | undefined;
+  gang: number | undefined;
+  reservation: string | undefined;
   outputBytesMax: number;
+  template: TemplateUse | undefined;
   tenant: string;
   owner: string;
 }
@@ -76,7 +85,7 @@ export type FieldReader = (
 
 const shortText = { bytesMax: limits.nameBytesMax, bytesMin: 1, oneLine: true } as const;
 const keyText = { bytesMax: limits.keyBytesMax, bytesMin: 1, oneLine: true } as const;
-const tenantText = /^[a-z0-9][a-z0-9._-]{0,62}$/;
+export const tenantText = /^[a-z0-9][a-z0-9._-]{0,62}$/;
 const base64Text = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 const envRule: PairRule = {
@@ -144,36 +153,6 @@ function readCommand(
   if (argv === undefined) return;
   if (argv.length === 0 || argv[0] === '') problems.add(pointer, 'must name a program');
   else draft.run = { kind: 'command', argv };
-}
-
-function readBackoff(problems: ProblemList, pointer: string, value: unknown): Backoff | undefined {
-  const range = { min: 0, max: dayMs };
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    const initialMs = readDuration(problems, pointer, value, range);
-    if (initialMs === undefined) return undefined;
-    return { initialMs, maxMs: Math.max(initialMs, backoffDefault.maxMs) };
-  }
-  const given = value as Record<string, unknown>;
-  for (const name of Object.keys(given)) {
-    if (name !== 'initial' && name !== 'max') {
-      addUnknownField(problems, pointer, name, ['initial', 'max']);
-    }
-  }
-  const part = (name: string, missing: number): number | undefined =>
-    given[name] === undefined
-      ? missing
-      : readDuration(problems, pointer + pointerStep(name), given[name], range);
-  const initialMs = part('initial', backoffDefault.initialMs);
-  if (initialMs === undefined) return undefined;
-  const maxMs = part('max', Math.max(initialMs, backoffDefault.maxMs));
-  if (maxMs === undefined) return undefined;
-  if (maxMs < initialMs) {
-    return problems.add(
-      `${pointer}/max`,
-      `${formatDuration(maxMs)} is below the first pause of ${formatDuration(initialMs)}`,
-    );
-  }
-  return { initialMs, maxMs };
 }
 
 /** Amounts by the name they have in the document. */
@@ -347,12 +326,40 @@ export const fieldReaders: { readonly [Name in SpecFieldName]: FieldReader } = {
   noRetryOn: (draft, value, pointer, problems) => {
     draft.noRetryOn = readCauses(problems, pointer, value);
   },
+  after: (draft, value, pointer, problems) => {
+    draft.after = readAfter(problems, pointer, value);
+  },
+  when: (draft, value, pointer, problems) => {
+    draft.when = readWhen(problems, pointer, value);
+  },
   array: (draft, value, pointer, problems) => {
     draft.array = readArrayRange(problems, pointer, value);
+  },
+  at: (draft, value, pointer, problems) => {
+    draft.notBeforeMs = readInstant(problems, pointer, value);
+  },
+  in: (draft, value, pointer, problems) => {
+    const range = { min: 0, max: limits.delayMsMax };
+    draft.delayMs = readDuration(problems, pointer, value, range) || undefined;
+  },
+  gang: (draft, value, pointer, problems) => {
+    draft.gang = readCount(problems, pointer, value, { min: 2, max: limits.gangMax });
+  },
+  reservation: (draft, value, pointer, problems) => {
+    draft.reservation = readText(problems, pointer, value, shortText);
   },
   output: (draft, value, pointer, problems) => {
     const range = { min: 1, max: limits.outputBytesMax };
     draft.outputBytesMax = readSize(problems, pointer, value, range) ?? limits.outputBytesDefault;
+  },
+  // A node has put what the template makes in the place of its use before it reads the document.
+  template: (draft, value, pointer, problems) => {
+    const { name, revision } = parseTemplateUse(value) ?? {};
+    if (name !== undefined && revision !== undefined) draft.template = { name, revision };
+    else problems.add(pointer, `must be NAME or NAME@REVISION, not ${describeValue(value)}`);
+  },
+  set: (_draft, _value, pointer, problems) => {
+    problems.add(pointer, 'goes with `template`');
   },
   tenant: (draft, value, pointer, problems) => {
     if (typeof value === 'string' && tenantText.test(value)) draft.tenant = value;

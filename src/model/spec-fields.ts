@@ -7,6 +7,7 @@ import { causeHelp } from './failure-causes.ts';
 import { limits } from './limits.ts';
 import { tiers } from './resources.ts';
 import { priorities } from './spec-scheduling.ts';
+import { whens } from './when.ts';
 
 /** A JSON schema, as plain data. */
 export interface JsonSchema {
@@ -190,12 +191,49 @@ export const specFields = {
     [75, 'SIGTERM', 'timeout', 'oom'],
   ),
   noRetryOn: field(causeList, 'Failures after which it is not run again, in the same words.', [2]),
+  after: field(
+    { anyOf: [{ ...textList, minItems: 1, maxItems: limits.afterMax }, { type: 'string' }] },
+    'Tasks that have to settle first, anywhere in the cluster, by their whole IDs; in a workflow ' +
+      'also by their names.',
+    ['06fq3v8k2a7d1m9x4t0c'],
+  ),
+  when: field(
+    { enum: whens },
+    'With `after`: success of all (as a rule), failure of one, or always, once all settled.',
+    'success',
+  ),
   array: field(
     text(32),
     `Makes one task of this specification for each index, at most ${limits.arrayMax}.`,
     '1-1000',
   ),
+  at: field(
+    text(40),
+    'Not to start before this instant, ISO 8601 with an offset; UTC where it has none.',
+    '2027-01-31T09:30:00Z',
+  ),
+  in: field(duration, 'Not to start before this long after it was submitted.', '10m'),
+  gang: field(
+    count(2, limits.gangMax),
+    'So many tasks of this specification, all started together or none; each is told of the others.',
+    3,
+  ),
+  reservation: field(
+    text(limits.nameBytesMax),
+    'Name of the reservation in whose room it runs.',
+    'nightly',
+  ),
   output: field(amount, 'Output kept of one attempt, both streams together.', '16MiB'),
+  template: field(
+    text(limits.nameBytesMax),
+    'Template that makes the task, as NAME or NAME@REVISION; other fields stand over what it says.',
+    'nightly@3',
+  ),
+  set: field(
+    { type: 'object', additionalProperties: { type: ['string', 'number', 'boolean'] } },
+    'Values of the parameters of the template.',
+    { day: '2024-07-31' },
+  ),
   tenant: field(text(63), "Tenant of the task; the token's where it is left out.", 'default'),
   owner: field(text(limits.nameBytesMax), 'Who wants it; the name of the token.', 'ada'),
 } as const satisfies Record<string, JsonSchema>;
@@ -211,19 +249,10 @@ export const notYetFields: readonly string[] = [
   'network',
   'isolation',
   'sandbox',
-  'after',
-  'when',
-  'workflow',
-  'tasks',
   'schedule',
-  'at',
-  'in',
   'timezone',
-  'gang',
-  'reservation',
   'checkpoint',
   'stages',
-  'template',
   'notify',
   'scriptSha256',
 ];

@@ -3,6 +3,7 @@
  * and returns its normal form, or notes a problem that names the value, the place and what is
  * allowed, and returns `undefined`. Nothing here throws.
  */
+import { parseInstant } from './instant.ts';
 import { limits } from './limits.ts';
 import { parseCpu, parseSize } from './resources.ts';
 import { closestName } from './spec-fields.ts';
@@ -11,7 +12,7 @@ import { formatDuration, parseDuration } from './time.ts';
 export interface SpecProblem {
   /** JSON pointer into the document (RFC 6901). */
   readonly pointer: string;
-  readonly code: 'badSpec' | 'notYet' | 'tooLarge';
+  readonly code: 'badSpec' | 'badSchedule' | 'notYet' | 'tooLarge';
   readonly message: string;
 }
 
@@ -20,8 +21,14 @@ const problemsMax = 20;
 /** Problems found so far, bounded. */
 export class ProblemList {
   readonly found: SpecProblem[] = [];
+  readonly #code: SpecProblem['code'];
 
-  add(pointer: string, message: string, code: SpecProblem['code'] = 'badSpec'): undefined {
+  /** `code` is that of what is read, where a problem says no other. */
+  constructor(code: SpecProblem['code'] = 'badSpec') {
+    this.#code = code;
+  }
+
+  add(pointer: string, message: string, code: SpecProblem['code'] = this.#code): undefined {
     if (this.found.length < problemsMax) this.found.push({ pointer, code, message });
   }
 
@@ -279,6 +286,21 @@ export function readDuration(
     );
   }
   return length;
+}
+
+/** An instant in milliseconds since the epoch. */
+export function readInstant(
+  problems: ProblemList,
+  pointer: string,
+  value: unknown,
+): number | undefined {
+  const instant = typeof value === 'string' ? parseInstant(value) : undefined;
+  if (instant !== undefined) return instant;
+  return problems.add(
+    pointer,
+    'must be an instant such as "2027-01-31T09:30:00Z" or "2027-01-31T09:30+01:00", ' +
+      `not ${describeValue(value)}`,
+  );
 }
 
 const arrayText = /^(\d{1,9})-(\d{1,9})$/;

@@ -5,8 +5,10 @@
  * specs that use none are those that programs of version 1 read.
  */
 import { type ByteReader, type ByteWriter, DecodeError } from './bytes.ts';
+import type { TaskId } from './ids.ts';
 import { limits } from './limits.ts';
 import { type Pairs, readPairs, writePairs } from './pairs.ts';
+import { type When, whens } from './when.ts';
 import { readWindow, type Window, writeWindow } from './windows.ts';
 
 /** All of them are missing where they were not asked for. */
@@ -43,6 +45,16 @@ const causes = {
   },
   read: (r: ByteReader) => r.list(body => body.text(16), limits.causesMax),
 };
+function readWhen(reader: ByteReader): When {
+  const when = whens[reader.u8()];
+  if (when === undefined) throw new DecodeError('unknown condition of a task');
+  return when;
+}
+
+export interface TemplateUse {
+  readonly name: string;
+  readonly revision: number;
+}
 
 const duration = (tag: number): Field<number> =>
   field({ tag, write: (w, ms) => w.varint(ms), read: r => r.varint(), isTerm: true });
@@ -111,8 +123,22 @@ export const schedulingFields = {
   }),
   /** A task that could not start for so long is dropped. */
   expireMs: duration(37),
-  /** Of a firing of a schedule: the time to the next one. */
+  /** Of a firing of a schedule: the shortest time between two of them. */
   periodMs: duration(38),
+  /** Tasks anywhere in the cluster that have to settle first. */
+  after: field<readonly TaskId[]>({
+    tag: 28,
+    write: (w, parents) => w.list(parents, (b, id) => b.text(id)),
+    read: r => r.list(b => b.text(32) as TaskId, limits.afterMax),
+    isTerm: true,
+  }),
+  /** Which ends of its parents let it run; `success` where it is missing. */
+  when: field<When>({
+    tag: 29,
+    write: (w, when) => w.u8(whens.indexOf(when)),
+    read: readWhen,
+    isTerm: true,
+  }),
   /** Failures after which it is run again, as `readCause` spells them; all where there are none. */
   retryOn: field<readonly string[]>({ tag: 41, ...causes, isTerm: true }),
   /** Failures after which it is not. */
@@ -124,6 +150,41 @@ export const schedulingFields = {
       w.text(key).varint(max);
     },
     read: r => ({ key: r.text(keyBytesMax), max: r.varint() }),
+    isTerm: true,
+  }),
+  /** Not to start before this instant. */
+  notBeforeMs: field<number>({
+    tag: 31,
+    write: (w, instant) => w.varint(instant),
+    read: r => r.varint(),
+    isTerm: true,
+  }),
+  /** Not to start before this long after it was submitted. */
+  delayMs: field<number>({
+    tag: 32,
+    write: (w, delay) => w.varint(delay),
+    read: r => r.varint(),
+    isTerm: true,
+  }),
+  /** The template that it was made from, and which revision of it. */
+  template: field<TemplateUse>({
+    tag: 44,
+    write: (w, use) => w.text(use.name).varint(use.revision),
+    read: r => ({ name: r.text(keyBytesMax), revision: r.varint() }),
+    isTerm: false,
+  }),
+  /** How many tasks, submitted together, are to start together; the indices of an array. */
+  gang: field<number>({
+    tag: 26,
+    write: (w, size) => w.varint(size),
+    read: r => r.varint(),
+    isTerm: true,
+  }),
+  /** Name of the reservation in whose room it runs. */
+  reservation: field<string>({
+    tag: 27,
+    write: (w, name) => w.text(name),
+    read: r => r.text(limits.nameBytesMax * 4),
     isTerm: true,
   }),
 } as const;

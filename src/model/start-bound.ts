@@ -1,11 +1,12 @@
 /**
  * How long a task may wait for its start, and what follows from it.
  *
- * Its delay tolerance is what was asked for; else, of a firing of a schedule, the time to the next
- * one; else a day, or the time after which it is dropped where that is shorter. Tolerance and
- * `expire` count from the submit; of a task that something held (dependencies, a pause), from when
- * the last hold was gone. The bound is about the first start: a task that ran once has kept it, and
- * waits for its next run by the same tolerance, counted from the end of its back-off.
+ * Its delay tolerance is what was asked for; else, of a firing of a schedule, the shortest time
+ * between two of them; else a day, or the time after which it is dropped where that is shorter.
+ * Tolerance and `expire` count from the submit; of a task that is not to start before a time, from
+ * then; of one that something held (dependencies, a pause), from when the last hold was gone. The
+ * bound is about the first start: a task that ran once has kept it, and waits for its next run by
+ * the same tolerance, counted from the end of its back-off.
  *
  * The class follows from what is left: `urgent` once that is a minute or less (from the submit on,
  * where the tolerance is no longer than that), before that `periodic` for firings of a schedule and

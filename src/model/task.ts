@@ -7,6 +7,8 @@ import type { TaskId } from './ids.ts';
 import type { Tier } from './resources.ts';
 import type { Priority } from './spec-scheduling.ts';
 import type { TaskClass } from './start-bound.ts';
+import type { When } from './when.ts';
+import type { Refusal } from './worker-protocol.ts';
 
 /** Append-only: the number on disk is the position. */
 export const taskStates = [
@@ -45,6 +47,10 @@ export const waitingReasons = [
   'Priority',
   /** As many tasks of its key run as may. */
   'MaxRunning',
+  /** Another task of its gang cannot be placed yet, or still ends. */
+  'Gang',
+  /** The reservation that it names is over, or not its tenant's. */
+  'Reservation',
 ] as const;
 export type WaitingReason = (typeof waitingReasons)[number];
 
@@ -52,7 +58,7 @@ export type WaitingReason = (typeof waitingReasons)[number];
  * What keeps a waiting task out of the ready queue until something is decided: bits of its row, in
  * this order. Append-only. Where several hold it, the first is the reason that is shown.
  */
-const holdKinds = ['dependency', 'orderKey', 'paused', 'permit'] as const;
+const holdKinds = ['dependency', 'orderKey', 'paused', 'gang', 'permit'] as const;
 export type HoldKind = (typeof holdKinds)[number];
 
 export const holdBit = (kind: HoldKind): number => 1 << holdKinds.indexOf(kind);
@@ -61,6 +67,7 @@ const holdReasons: Record<HoldKind, WaitingReason> = {
   dependency: 'Dependency',
   orderKey: 'OrderKey',
   paused: 'Paused',
+  gang: 'Gang',
   permit: 'MaxRunning',
 };
 
@@ -83,9 +90,42 @@ export interface AttemptView {
   readonly startedAtMs?: number | undefined;
   readonly endedAtMs?: number | undefined;
   readonly outcome?: Outcome | undefined;
+  /** Its processes are stopped where they were; it keeps its room and its lease. */
+  readonly suspended?: boolean | undefined;
 }
 
-export interface TaskView {
+/** What somebody who paused a task said. */
+export interface PauseView {
+  readonly by: string;
+  readonly atMs: number;
+  readonly reason: string;
+  /** What runs is to be stopped too. */
+  readonly suspend: boolean;
+}
+
+/** What was changed of a task since it was submitted. */
+export interface UpdateView {
+  readonly by: string;
+  readonly atMs: number;
+  /** Fields of its document with the values that hold now. */
+  readonly set: Readonly<Record<string, unknown>>;
+}
+
+/** The start that a task waits for. */
+export interface BoundView {
+  /** Until it started: the instant by which it should, by its delay tolerance. */
+  readonly startBoundMs?: number | undefined;
+  /** That instant passed before it had started. */
+  readonly boundMissed?: boolean | undefined;
+  /** Until it started: it is dropped then. */
+  readonly expiresAtMs?: number | undefined;
+  /** While it waits: what its start bound makes of it now. */
+  readonly class?: TaskClass | undefined;
+  /** Where it is not `normal`. */
+  readonly priority?: Priority | undefined;
+}
+
+export interface TaskView extends BoundView {
   readonly id: TaskId;
   readonly tenant: string;
   readonly owner: string;
@@ -110,23 +150,30 @@ export interface TaskView {
   readonly command: string;
   readonly submittedAtMs: number;
   readonly settledAtMs?: number | undefined;
-  /** Not before this instant: the back-off of a retry. */
+  /** Not before this instant: what was asked for, or the back-off of a retry. */
   readonly notBeforeMs?: number | undefined;
-  /** Until it started: the instant by which it should, by its delay tolerance. */
-  readonly startBoundMs?: number | undefined;
-  /** That instant passed before it had started. */
-  readonly boundMissed?: boolean | undefined;
-  /** Until it started: it is dropped then. */
-  readonly expiresAtMs?: number | undefined;
-  /** While it waits: what its start bound makes of it now. */
-  readonly class?: TaskClass | undefined;
-  /** Where it is not `normal`. */
-  readonly priority?: Priority | undefined;
   readonly shard: number;
   readonly retryOf?: TaskId | undefined;
   readonly arrayId?: TaskId | undefined;
   readonly arrayIndex?: number | undefined;
+  /** Name of the schedule that made it. */
+  readonly schedule?: string | undefined;
+  /** Which occurrence of it. */
+  readonly occurrenceAtMs?: number | undefined;
+  readonly workflowId?: TaskId | undefined;
+  /** Tasks by ID that it waits, or waited, for; a workflow shows those in it. */
+  readonly after?: readonly TaskId[] | undefined;
+  readonly when?: When | undefined;
+  /** How many tasks its gang has: those with its `arrayId`. */
+  readonly gang?: number | undefined;
+  readonly reservation?: string | undefined;
   readonly cancelRequested?: { readonly reason: string; readonly by: string } | undefined;
+  /** It is not placed until it is resumed. */
+  readonly paused?: PauseView | undefined;
+  /** Of the newest change, with all that was changed. */
+  readonly updated?: UpdateView | undefined;
+  /** Template and revision that it was made from: `nightly@3`. */
+  readonly template?: string | undefined;
   /** Read from a replica that could not confirm with a majority that this is the newest. */
   readonly stale: boolean;
   /**
@@ -164,6 +211,7 @@ export type TaskSummary = Pick<
   readonly outcome?: Outcome | undefined;
 };
 
+/** Append-only: the number in a shard's digest is the position. */
 export const eventKinds = [
   'submitted',
   'assigned',
@@ -174,8 +222,13 @@ export const eventKinds = [
   'settled',
   /** It has not started by its start bound. Once for each task. */
   'boundMissed',
+  'paused',
+  'resumed',
+  'updated',
   /** After `settled`, of a task that failed: it waits to be replayed or purged. */
   'deadLettered',
+  /** A schedule made it. */
+  'fired',
 ] as const;
 export type EventKind = (typeof eventKinds)[number];
 
@@ -192,4 +245,6 @@ export interface TaskEvent {
   readonly attempt?: number | undefined;
   readonly node?: string | undefined;
   readonly outcome?: Outcome['kind'] | undefined;
+  /** Of `unassigned`: why its node refused it. */
+  readonly why?: Refusal | undefined;
 }

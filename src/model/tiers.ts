@@ -4,6 +4,7 @@
  * was not is the default of the program.
  */
 import { type Resources, resourceNames, type Tier, tierDefaults, tiers } from './resources.ts';
+import { formatDuration } from './time.ts';
 
 export interface TierBundle {
   readonly amounts: Resources;
@@ -45,6 +46,14 @@ export const tierBundleDefaults: TierBundles = tierBundles(() => undefined);
 export const unknownTiers: TierBundles = tierBundles(() =>
   Object.fromEntries(tierFields.map(name => [name, 0])),
 );
+
+/** Why a cap of so many milliseconds, 0 for none, is too long for the tier. */
+export function overCeiling(tier: Tier, capMs: number, bundles: TierBundles): string | undefined {
+  const { capMsMax } = bundles[tier];
+  if (capMsMax === 0 || capMs <= capMsMax) return undefined;
+  const [asked, most] = [formatDuration(capMs), formatDuration(capMsMax)];
+  return `${asked} is above the ceiling of tier ${tier}, ${most}`;
+}
 
 /** `values` with the changes made. */
 export function changeTier(values: TierValues, changes: readonly TierChange[]): TierValues {

@@ -6,9 +6,11 @@
  *
  *   leader                                worker
  *   dispatch  ───────────────────────▶   accepted | refused
+ *   go (gang) ───────────────────────▶   (answers `ready` first, again and again)
  *             ◀───────────────────────   report: started, ended (until acknowledged)
  *   reportAck ───────────────────────▶
  *   endAttempt (cancel) ─────────────▶   ... report: ended
+ *   control (suspend, cap) ──────────▶   controlled, once it is so
  *             ◀───────────────────────   renew(shard, incarnation, sequence, asks)
  *   renewAck(confirmed) ─────────────▶
  */
@@ -29,8 +31,17 @@ export interface AttemptName {
   readonly fence: number;
 }
 
+/** What an attempt is given of a task that its own waited for. */
+export interface TaskInput {
+  /** Of the file: the parent's name in the workflow, else its ID. */
+  readonly name: string;
+  readonly text: string;
+}
+
 /** Most attempts asked about in one renewal. */
 export const asksMax = 256;
+/** A host and a port. */
+const peerBytesMax = 300;
 
 export const refusals = [
   /** Not enough of a resource, or the queue is full. */
@@ -44,8 +55,18 @@ export const refusals = [
   'waitedTooLong',
   /** It offers fewer TCP ports, or cannot give any out for now. From cluster version 3 on. */
   'noPorts',
+  /** Its task was paused before it was started. */
+  'paused',
 ] as const;
 export type Refusal = (typeof refusals)[number];
+
+/** How an attempt is to go on: what a worker is told, and what it says once that is so. */
+export interface AttemptControl {
+  /** All its processes stand still. */
+  readonly suspended: boolean;
+  /** In the place of the cap of its spec, 0 for none; the spec's own where it is missing. */
+  readonly capMs?: number | undefined;
+}
 
 export type ToWorker =
   | (AttemptRef & {
@@ -63,14 +84,18 @@ export type ToWorker =
       readonly spec: Uint8Array;
       /** What is left to its start bound, 0 once that is past. Told from cluster version 3 on. */
       readonly boundInMs?: number | undefined;
+      readonly inputs?: readonly TaskInput[] | undefined;
       /**
        * To be refused where it would have to wait for room: another node has some, as far as the
        * leader knows. Told from cluster version 3 on.
        */
       readonly immediate?: boolean | undefined;
     })
+  /** To one of a gang, once all of it are `ready`, with where each runs, by rank. */
+  | (AttemptRef & { readonly kind: 'go'; readonly peers: readonly string[] })
   | (AttemptRef & { readonly kind: 'end'; readonly reason: 'cancelled' | 'superseded' })
   | (AttemptRef & { readonly kind: 'reportAck'; readonly ended: boolean })
+  | (AttemptRef & AttemptControl & { readonly kind: 'control' })
   | {
       readonly kind: 'renewAck';
       readonly shard: ShardId;
@@ -86,9 +111,14 @@ export type ToWorker =
 
 export type FromWorker =
   | (AttemptRef & { readonly kind: 'accepted' })
+  /**
+   * One of a gang has its room, and waits for the others; with its first port, where it has one.
+   */
+  | (AttemptRef & { readonly kind: 'ready'; readonly port?: number | undefined })
   | (AttemptRef & { readonly kind: 'refused'; readonly why: Refusal })
   | (AttemptRef & { readonly kind: 'started'; readonly startedAtMs: number })
   | (AttemptRef & { readonly kind: 'ended'; readonly outcome: Outcome })
+  | (AttemptRef & AttemptControl & { readonly kind: 'controlled' })
   | {
       readonly kind: 'renew';
       readonly shard: ShardId;
@@ -105,8 +135,16 @@ export type FromWorker =
     };
 
 const version = 1;
-const toWorkerKinds = ['dispatch', 'end', 'reportAck', 'renewAck'] as const;
-const fromWorkerKinds = ['accepted', 'refused', 'started', 'ended', 'renew'] as const;
+const toWorkerKinds = ['dispatch', 'end', 'reportAck', 'renewAck', 'go', 'control'] as const;
+const fromWorkerKinds = [
+  'accepted',
+  'refused',
+  'started',
+  'ended',
+  'renew',
+  'ready',
+  'controlled',
+] as const;
 
 function writeRef(writer: ByteWriter, ref: AttemptRef): void {
   writer.varint(ref.shard).text(ref.taskId).varint(ref.fence);
@@ -120,32 +158,54 @@ function readNames(reader: ByteReader): AttemptName[] {
   return reader.list(r => ({ taskId: r.text(32) as TaskId, fence: r.varint() }), asksMax);
 }
 
+function writeControl(writer: ByteWriter, { suspended, capMs }: AttemptControl): void {
+  writer.bool(suspended).optional(capMs, (w, cap) => w.varint(cap));
+}
+
+const readControl = (reader: ByteReader): AttemptControl => ({
+  suspended: reader.bool(),
+  capMs: reader.optional(r => r.varint()),
+});
+
 function readRef(reader: ByteReader): AttemptRef {
   return { shard: reader.varint(), taskId: reader.text(32) as TaskId, fence: reader.varint() };
 }
 
+function writeInput(writer: ByteWriter, { name, text }: TaskInput): void {
+  writer.text(name).text(text);
+}
+
+const readInput = (reader: ByteReader): TaskInput => ({
+  name: reader.text(limits.nameBytesMax),
+  text: reader.text(3 * limits.inputBytesMax),
+});
+
 /** Tags of what only some dispatches carry: append-only; a retired one stays listed. */
-const dispatchExtra = { boundInMs: 2, immediate: 4 } as const;
+const dispatchExtra = { inputs: 1, boundInMs: 2, immediate: 4 } as const;
 
 type Dispatch = ToWorker & { readonly kind: 'dispatch' };
 type Extra = readonly [tag: number, write: (body: ByteWriter) => void];
 
 /** Nothing is written where there is none: programs of cluster version 2 know no extras. */
-function writeDispatchExtras(writer: ByteWriter, { boundInMs, immediate }: Dispatch): void {
+function writeDispatchExtras(writer: ByteWriter, { inputs, boundInMs, immediate }: Dispatch): void {
   const extras: Extra[] = [];
+  if (inputs?.length) extras.push([dispatchExtra.inputs, w => w.list(inputs, writeInput)]);
   if (boundInMs !== undefined) extras.push([dispatchExtra.boundInMs, w => w.varint(boundInMs)]);
   if (immediate === true) extras.push([dispatchExtra.immediate, w => w]);
   if (extras.length === 0) return;
   writer.list(extras, (w, [tag, write]) => w.varint(tag).nested(write));
 }
 
-function readDispatchExtras(reader: ByteReader): Pick<Dispatch, 'boundInMs' | 'immediate'> {
-  const extras: { boundInMs?: number; immediate?: boolean } = {};
+function readDispatchExtras(
+  reader: ByteReader,
+): Pick<Dispatch, 'inputs' | 'boundInMs' | 'immediate'> {
+  const extras: { inputs?: TaskInput[]; boundInMs?: number; immediate?: boolean } = {};
   if (reader.remaining === 0) return extras;
   const found = reader.list(r => {
     const tag = r.varint();
     const body = new ByteReader(r.bytes());
-    if (tag === dispatchExtra.boundInMs) extras.boundInMs = body.varint();
+    if (tag === dispatchExtra.inputs) extras.inputs = body.list(readInput, limits.inputsMax);
+    else if (tag === dispatchExtra.boundInMs) extras.boundInMs = body.varint();
     else if (tag === dispatchExtra.immediate) extras.immediate = true;
     else throw new DecodeError(`dispatch: unknown extra ${tag}`);
     body.end('extra of a dispatch');
@@ -171,6 +231,14 @@ export function encodeToWorker(message: ToWorker): Uint8Array {
     case 'reportAck':
       writeRef(writer, message);
       writer.bool(message.ended);
+      break;
+    case 'control':
+      writeRef(writer, message);
+      writeControl(writer, message);
+      break;
+    case 'go':
+      writeRef(writer, message);
+      writer.list(message.peers, (w, peer) => w.text(peer));
       break;
     case 'renewAck':
       writer.varint(message.shard).text(message.incarnation).varint(message.sequence);
@@ -207,6 +275,14 @@ function readToWorker(reader: ByteReader): ToWorker {
       return { kind, ...readRef(reader), reason: reader.bool() ? 'cancelled' : 'superseded' };
     case 'reportAck':
       return { kind, ...readRef(reader), ended: reader.bool() };
+    case 'control':
+      return { kind, ...readRef(reader), ...readControl(reader) };
+    case 'go':
+      return {
+        kind,
+        ...readRef(reader),
+        peers: reader.list(r => r.text(peerBytesMax), limits.gangMax),
+      };
     case 'renewAck':
       return {
         kind,
@@ -229,8 +305,10 @@ export function encodeFromWorker(message: FromWorker): Uint8Array {
   }
   writeRef(writer, message);
   if (message.kind === 'refused') writer.u8(refusals.indexOf(message.why));
+  else if (message.kind === 'ready') writer.optional(message.port, (w, port) => w.u16(port));
   else if (message.kind === 'started') writer.varint(message.startedAtMs);
   else if (message.kind === 'ended') writeOutcome(writer, message.outcome);
+  else if (message.kind === 'controlled') writeControl(writer, message);
   return writer.finish();
 }
 
@@ -248,6 +326,8 @@ function readFromWorker(reader: ByteReader): FromWorker {
   switch (kind) {
     case 'accepted':
       return { kind, ...readRef(reader) };
+    case 'ready':
+      return { kind, ...readRef(reader), port: reader.optional(r => r.u16()) };
     case 'refused': {
       const ref = readRef(reader);
       const why = refusals[reader.u8()];
@@ -258,6 +338,8 @@ function readFromWorker(reader: ByteReader): FromWorker {
       return { kind, ...readRef(reader), startedAtMs: reader.varint() };
     case 'ended':
       return { kind, ...readRef(reader), outcome: readOutcome(reader) };
+    case 'controlled':
+      return { kind, ...readRef(reader), ...readControl(reader) };
     case 'renew':
       return {
         kind,

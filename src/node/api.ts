@@ -3,23 +3,34 @@ import { assert } from '../model/assert.ts';
 import type { Actor } from '../model/command.ts';
 import { TschedError } from '../model/errors.ts';
 import type { TaskId } from '../model/ids.ts';
-import type { NodeApi, SubmitReply } from '../ports/node-api.ts';
+import type { TaskSpec } from '../model/spec.ts';
+import type { NodeApi } from '../ports/node-api.ts';
+import type { SubmitReply } from '../ports/submit-reply.ts';
+import type { WorkflowApi } from '../ports/workflow-api.ts';
 import { encodeJoinToken } from '../registry/join-token.ts';
 import { Administration } from './administration.ts';
 import { bearerOf } from './bearer.ts';
 import type { ClusterReads } from './cluster-reads.ts';
 import type { NodeContext } from './context.ts';
+import { controlTasks } from './control-tasks.ts';
 import { DeadLetterDesk } from './dead-letter-desk.ts';
 import type { EventsFeed } from './events-feed.ts';
+import { HistoryExport } from './history-export.ts';
 import type { IdDraw } from './id-draw.ts';
 import type { NodePorts, NodeSettings } from './node-parts.ts';
+import { placementVerbs } from './placement-verbs.ts';
 import type { RegistryClient } from './registry-client.ts';
+import type { Reservations } from './reservations.ts';
+import { Schedules } from './schedules.ts';
 import { sha256Hex } from './sha256.ts';
 import type { ShardAccess } from './shard-access.ts';
+import type { ShardLeaders } from './shard-leaders.ts';
+import { askedAgain } from './submit-parts.ts';
 import { TaskList } from './task-list.ts';
 import { TaskOutput } from './task-output.ts';
 import type { TaskReads } from './task-reads.ts';
 import type { TaskWrites } from './task-writes.ts';
+import { templateVerbs } from './template-verbs.ts';
 import type { TenantDesk } from './tenant-desk.ts';
 
 /** A join token admits nodes for this long. */
@@ -31,6 +42,7 @@ export interface ApiParts {
   readonly clusterId: string;
   readonly registry: RegistryClient;
   readonly writes: TaskWrites;
+  readonly leaders: ShardLeaders;
   readonly access: ShardAccess;
   readonly draw: IdDraw;
   readonly reads: TaskReads;
@@ -38,7 +50,9 @@ export interface ApiParts {
   readonly shards: () => number;
   readonly tenants: TenantDesk;
   readonly feed: EventsFeed;
+  readonly workflows: WorkflowApi;
   readonly cluster: ClusterReads;
+  readonly reservations: Reservations;
   readonly ready: () => boolean;
   readonly stopAsked: (options: { readonly endTasks: boolean }) => void;
   /** So many submits were acknowledged. */
@@ -49,6 +63,7 @@ export interface ApiParts {
 export function createApi(parts: ApiParts): NodeApi {
   const { context, access, ports, shards, writes, reads, feed, cluster } = parts;
   const list = new TaskList({ context, access, store: ports.store, shards });
+  const history = new HistoryExport({ context, access, store: ports.store, shards });
   const output = new TaskOutput({
     context,
     runner: ports.runner,
@@ -57,27 +72,41 @@ export function createApi(parts: ApiParts): NodeApi {
   });
   const administration = new Administration(parts);
   const deadLetters = new DeadLetterDesk(parts);
+  const { gate } = parts.tenants;
   const submit: NodeApi['submit'] = async (requests, actor) => {
     const admit: NodeApi['submit'] = (allowed, by) => writes.submit(allowed, by);
-    const replies = await parts.tenants.gate.submit(requests, actor, admit);
+    const replies = await gate.submit(requests, actor, admit);
     parts.submitted(replies.filter(reply => reply.ok).length);
     return replies;
   };
   return {
     submit,
+    schedules: new Schedules(parts),
     metrics: parts.metrics,
     authenticate: token => authenticate(parts, token),
     resolve: (text, tenant, purpose) => list.resolve(text, tenant, purpose),
     get: (id, consistency) => reads.get(id, consistency),
     spec: id => reads.spec(id),
     list: query => list.list(query),
-    cancel: (ids, reason, actor) => writes.cancel(ids, reason, actor),
+    history: query => history.page(query),
+    cancel: (ids, reason, actor) => writes.change(ids, { kind: 'cancel', reason }, actor),
+    control: (ids, asked, actor) => controlTasks({ ...parts, gate }, ids, asked, actor),
+    plan: tasks => {
+      const refusal = (spec: TaskSpec) => {
+        const judged = gate.judge(spec);
+        return judged.ok ? undefined : judged;
+      };
+      return writes.plan(tasks, refusal);
+    },
+    ...placementVerbs(parts),
+    ...templateVerbs(parts),
     wait: (id, timeoutMs, signal) => reads.wait(id, timeoutMs, signal),
     replay: (ids, actor) => deadLetters.replay(ids, actor),
     purge: (ids, actor) => deadLetters.purge(ids, actor),
     retry: (id, actor) => retry(reads, submit, id, actor),
     output: query => output.output(query),
     explain: id => reads.explain(id),
+    workflows: parts.workflows,
     events: (cursor, filter, signal) => feed.events(cursor, filter, signal),
     nodes: options => cluster.nodes(options),
     node: idOrName => cluster.node(idOrName),
@@ -99,6 +128,9 @@ export function createApi(parts: ApiParts): NodeApi {
     tenancy: parts.tenants.tenancy,
     tiers: () => parts.registry.tiers(),
     setTier: (tier, changes, token) => administration.setTier(tier, changes, token),
+    reservations: tenant => parts.reservations.list(tenant),
+    reserve: (ask, token) => parts.reservations.create(ask, token),
+    releaseReservation: (name, token) => parts.reservations.release(name, token),
     joinToken: () => joinToken(parts),
     stopNode: async options => parts.stopAsked(options),
   };
@@ -124,8 +156,14 @@ async function retry(
   if (view.settledAtMs === undefined) {
     throw new TschedError('notSettled', `task ${id} is ${view.state}`);
   }
-  // The key belongs to the first task; the new one is told apart by what it retries.
-  const { idempotencyKey: _, ...spec } = await reads.spec(id);
+  const spec = askedAgain(await reads.spec(id));
+  if (spec.gang !== undefined) {
+    throw new TschedError(
+      'badRequest',
+      `task ${id} is one of a gang of ${spec.gang}, which runs together or not at all: submit the ` +
+        'gang again',
+    );
+  }
   const { arrayId, arrayIndex } = view;
   const [reply] = await submit([{ spec, retryOf: id, arrayId, arrayIndex }], actor);
   assert(reply !== undefined, 'a submit has a reply');

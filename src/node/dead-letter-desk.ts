@@ -8,7 +8,7 @@ import type { Actor, ItemReply, SubmitItem } from '../model/command.ts';
 import { TschedError } from '../model/errors.ts';
 import { type ShardId, slotOfId, type TaskId } from '../model/ids.ts';
 import { decodeSpec } from '../model/spec.ts';
-import type { SubmitReply } from '../ports/node-api.ts';
+import type { SubmitReply } from '../ports/submit-reply.ts';
 import type { ShardMachine } from '../shard/machine.ts';
 import { failureRules } from '../shard/rules.ts';
 import type { NodeContext } from './context.ts';
@@ -16,27 +16,31 @@ import { diskFull } from './disk-room.ts';
 import type { IdDraw } from './id-draw.ts';
 import type { ShardAccess } from './shard-access.ts';
 import type { ShardLeader } from './shard-leader.ts';
-import { type Encoded, encodeWithDigest } from './submit-parts.ts';
+import type { ShardLeaders } from './shard-leaders.ts';
+import { askedAgain, type Encoded, encodeWithDigest } from './submit-parts.ts';
 import type { TaskWrites } from './task-writes.ts';
 
 export class DeadLetterDesk {
   readonly #context: NodeContext;
   readonly #writes: TaskWrites;
+  readonly #leaders: ShardLeaders;
   readonly #access: ShardAccess;
   readonly #draw: IdDraw;
 
   constructor(deps: {
     readonly context: NodeContext;
     readonly writes: TaskWrites;
+    readonly leaders: ShardLeaders;
     readonly access: ShardAccess;
     readonly draw: IdDraw;
   }) {
     this.#context = deps.context;
     this.#writes = deps.writes;
+    this.#leaders = deps.leaders;
     this.#access = deps.access;
     this.#draw = deps.draw;
-    this.#writes.serve('purge', (leader, command) => leader.ask(command, command.actor));
-    this.#writes.serve('replay', (leader, command) =>
+    this.#leaders.serve('purge', (leader, command) => leader.ask(command, command.actor));
+    this.#leaders.serve('replay', (leader, command) =>
       this.#replayHere(leader, command.items, command.actor),
     );
   }
@@ -51,14 +55,18 @@ export class DeadLetterDesk {
         spec: 0,
         retryOf,
       }));
-      return this.#writes.ask(shard, { kind: 'replay', specs: [], items }, actor);
+      return this.#leaders.change(shard, { kind: 'replay', specs: [], items }, actor);
     });
   }
 
   async purge(ids: readonly TaskId[], actor: Actor): Promise<SubmitReply[]> {
     this.#refuseTooEarly();
     return await this.#writes.perShard(ids, (shard, mine) =>
-      this.#writes.ask(shard, { kind: 'purge', items: mine.map(taskId => ({ taskId })) }, actor),
+      this.#leaders.change(
+        shard,
+        { kind: 'purge', items: mine.map(taskId => ({ taskId })) },
+        actor,
+      ),
     );
   }
 
@@ -99,10 +107,8 @@ export class DeadLetterDesk {
     return leader.ask({ kind: 'replay', specs, items }, actor);
   }
 
-  /** As the dead letter had it, but for its idempotency key: that stays with the first task. */
   #specOf(machine: ShardMachine, shard: ShardId, digest: string): Encoded {
     const bytes = this.#access.storedSpec(machine, shard, digest);
-    const { idempotencyKey: _, ...spec } = decodeSpec(bytes);
-    return encodeWithDigest(spec);
+    return encodeWithDigest(askedAgain(decodeSpec(bytes)));
   }
 }

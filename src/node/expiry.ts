@@ -1,7 +1,7 @@
 /**
- * Keeps the history within its settings: for every shard that this node leads, settled tasks that
- * are older than `history.maxAge`, and the oldest ones beyond the shard's part of
- * `history.maxCount`, are proposed to expire. What must never go is held by apply.
+ * Keeps the history within its rules (`history-rules.ts`): for every shard that this node leads,
+ * settled tasks that are older than their tenant keeps them, and the oldest ones beyond a count,
+ * are proposed to expire. What must never go is held by apply.
  *
  * A walk goes through the stored rows of a shard in the order of their IDs, that is of their
  * submits, a page at a time, and ends at the first task that is too young. It says when the next
@@ -11,13 +11,13 @@
 import type { ExpireItem } from '../model/command.ts';
 import { TschedError } from '../model/errors.ts';
 import { formatTaskId, timeOfId } from '../model/ids.ts';
-import { limits } from '../model/limits.ts';
 import { isSettled } from '../model/task.ts';
 import type { Store } from '../ports/store.ts';
 import { digestBytes, taskKey, taskRange } from '../shard/keys.ts';
 import type { ShardMachine } from '../shard/machine.ts';
 import { decodeTaskRow, type TaskRecord } from '../shard/record.ts';
 import { background, type NodeContext } from './context.ts';
+import { type HistoryRules, type Sweep, sweepsOf } from './history-rules.ts';
 import type { ShardLeader } from './shard-leader.ts';
 
 const pageRows = 256;
@@ -28,29 +28,27 @@ const pausePerPage = 3;
 /** Walks of a shard are this far apart at least, and at most. */
 const walkPauseMs = 2_000;
 const walkPauseMaxMs = 60_000;
-/** Tasks beyond the count that are left, so that not every settled task costs a command. */
-const spareTasks = 64;
 
-/** Whether every node reads `expire`: one that does not would stop at it. */
-export const mayExpire = (context: Pick<NodeContext, 'clusterVersion'>): boolean =>
-  context.clusterVersion() >= 2;
-
-export interface HistoryRules {
-  readonly maxAgeMs: number;
-  /** Settled tasks kept of one shard. */
-  readonly maxCount: number;
-}
+/** The cluster version of which every node reads `expire`: one that does not would stop at it. */
+const versionNeeded = 2;
 
 interface Walk {
-  /** The leadership that it is for. */
-  readonly leader: ShardLeader;
-  /** Wall clock at which something may be old enough, by the age that held at the last walk. */
+  readonly isOfCount: boolean;
+  /** Tenants whose rows it has gone by. */
+  readonly tenants: Set<string>;
+  /** Wall clock at which something may be old enough. */
   dueMs: number;
-  maxAgeMs: number;
   /** Monotonic instant before which no walk begins. */
   restMs: number;
   /** Nothing before this key is to expire: see `startOfNext`. */
   from: Uint8Array;
+}
+
+interface Walks {
+  /** The leadership that they are for. */
+  readonly leader: ShardLeader;
+  /** By the keys of their sweeps. */
+  readonly walks: Map<string, Walk>;
 }
 
 interface Page {
@@ -69,7 +67,7 @@ export class Expiry {
   readonly #store: Store;
   readonly #leaders: () => Iterable<ShardLeader>;
   readonly #rules: () => HistoryRules | undefined;
-  readonly #walks = new Map<number, Walk>();
+  readonly #shards = new Map<number, Walks>();
   #lookedMs = Number.NEGATIVE_INFINITY;
   #looking = false;
   #stopped = false;
@@ -80,7 +78,7 @@ export class Expiry {
     readonly context: NodeContext;
     readonly store: Store;
     readonly leaders: () => Iterable<ShardLeader>;
-    /** `undefined` while nothing may expire: some node could not read the command. */
+    /** `undefined` while this node does not know its cluster. */
     readonly rules: () => HistoryRules | undefined;
   }) {
     this.#context = deps.context;
@@ -107,48 +105,52 @@ export class Expiry {
 
   async #look(): Promise<void> {
     const rules = this.#rules();
-    if (rules === undefined) return;
+    if (rules === undefined || this.#context.clusterVersion() < versionNeeded) return;
     const led = new Set<number>();
     for (const leader of [...this.#leaders()]) {
       led.add(leader.shard);
       if (!this.#stopped && leader.replica.leading) await this.#visit(leader, rules);
     }
-    for (const shard of this.#walks.keys()) if (!led.has(shard)) this.#walks.delete(shard);
+    for (const shard of this.#shards.keys()) if (!led.has(shard)) this.#shards.delete(shard);
   }
 
-  #walkOf(leader: ShardLeader): Walk {
-    const known = this.#walks.get(leader.shard);
-    if (known?.leader === leader) return known;
-    const walk = { leader, dueMs: 0, maxAgeMs: 0, restMs: 0, from: taskRange().from };
-    this.#walks.set(leader.shard, walk);
-    return walk;
+  #walksOf(leader: ShardLeader): Map<string, Walk> {
+    const known = this.#shards.get(leader.shard);
+    if (known?.leader === leader) return known.walks;
+    const walks = new Map<string, Walk>();
+    this.#shards.set(leader.shard, { leader, walks });
+    return walks;
   }
 
-  /** Walks through a shard where that is due. */
+  /** Walks through a shard for every sweep that is due there. */
   async #visit(leader: ShardLeader, rules: HistoryRules): Promise<void> {
-    const walk = this.#walkOf(leader);
+    const sweeps = sweepsOf(leader.machine.settledByTenant(), rules);
+    const walks = this.#walksOf(leader);
+    forgetOthers(walks, sweeps);
+    for (const sweep of sweeps) {
+      if (this.#stopped || !leader.replica.leading) return;
+      await this.#sweep(leader, walkOf(walks, sweep), sweep);
+    }
+  }
+
+  async #sweep(leader: ShardLeader, walk: Walk, sweep: Sweep): Promise<void> {
     const { clock } = this.#context;
     const [nowMs, wallMs] = [clock.nowMs(), clock.wallMs()];
-    const settled = settledOf(leader);
-    const over = settled - rules.maxCount;
-    const full = over > Math.min(spareTasks, rules.maxCount / 10);
-    const due = wallMs >= walk.dueMs || walk.maxAgeMs !== rules.maxAgeMs;
-    if (settled === 0 || nowMs < walk.restMs || !(due || full)) return;
-    const pauseMs = Math.max(walkPauseMs, Math.min(rules.maxAgeMs / 20, walkPauseMaxMs));
+    const full = sweep.over > 0;
+    if (nowMs < walk.restMs || (wallMs < walk.dueMs && !full)) return;
+    const pauseMs = Math.max(walkPauseMs, Math.min(sweep.maxAgeMs / 20, walkPauseMaxMs));
     walk.restMs = nowMs + (full ? walkPauseMs : pauseMs);
-    walk.dueMs = wallMs + rules.maxAgeMs;
-    walk.maxAgeMs = rules.maxAgeMs;
-    await this.#walk(walk, rules, full ? over : 0);
+    walk.dueMs = wallMs + sweep.maxAgeMs;
+    await this.#walk(leader, walk, sweep);
   }
 
-  async #walk(walk: Walk, rules: HistoryRules, over: number): Promise<void> {
+  async #walk(leader: ShardLeader, walk: Walk, sweep: Sweep): Promise<void> {
     const { clock } = this.#context;
-    const { leader } = walk;
     let { from } = walk;
     let first: Uint8Array | undefined;
-    for (let left = over; ; ) {
+    for (let left = sweep.over; ; ) {
       const beganMs = clock.nowMs();
-      const page = await this.#page(leader, from, rules, left);
+      const page = await this.#page(leader, from, sweep, left);
       const done = await this.#expire(leader, page.items);
       if (!done) walk.dueMs = 0;
       if (!done || this.#stopped || !leader.replica.leading) return;
@@ -163,12 +165,7 @@ export class Expiry {
     walk.from = startOfNext(first ?? from, leader.machine);
   }
 
-  async #page(
-    leader: ShardLeader,
-    from: Uint8Array,
-    rules: HistoryRules,
-    over: number,
-  ): Promise<Page> {
+  async #page(leader: ShardLeader, from: Uint8Array, sweep: Sweep, over: number): Promise<Page> {
     const { to } = taskRange();
     const rows = await this.#store.rows(leader.shard, { from, to, limit: pageRows });
     const wallMs = this.#context.clock.wallMs();
@@ -182,23 +179,25 @@ export class Expiry {
     for (const [key, value] of rows) {
       const record = decodeTaskRow(value);
       const idMs = timeOfId(record.id);
-      const keepMs = page.items.length < over ? limits.historyMsMin : rules.maxAgeMs;
+      const keepMs = page.items.length < over ? sweep.keepMs : sweep.maxAgeMs;
       if (idMs + keepMs > wallMs) {
         page.first ??= key;
-        page.dueMs = Math.min(page.dueMs, idMs + rules.maxAgeMs);
+        page.dueMs = Math.min(page.dueMs, idMs + sweep.maxAgeMs);
         page.ended = true;
         break;
       }
       page.next = Uint8Array.of(...key, 0);
-      // What settled since its row was written, and what expired already, is for a later walk.
-      if (!isSettled(record.state) || !leader.machine.isSettled(record.id)) {
+      if (!sweep.tenants.has(record.tenant)) continue;
+      // What settled since its row was written, what expired already, and what is of a workflow
+      // that has not settled, is for a later walk.
+      if (!isSettled(record.state) || !leader.machine.links.mayExpire(record.id)) {
         page.first ??= key;
         continue;
       }
       const settledMs = record.settledAtMs ?? idMs;
       if (settledMs + keepMs > wallMs) {
         page.first ??= key;
-        page.dueMs = Math.min(page.dueMs, settledMs + rules.maxAgeMs);
+        page.dueMs = Math.min(page.dueMs, settledMs + sweep.maxAgeMs);
       } else page.items.push(itemOf(record));
     }
     return page;
@@ -242,9 +241,35 @@ function startOfNext(left: Uint8Array, machine: ShardMachine): Uint8Array {
   return starts.sort(Buffer.compare)[0]!;
 }
 
-function settledOf({ machine }: ShardLeader): number {
-  const { succeeded, failed, cancelled, aborted } = machine.counts();
-  return succeeded + failed + cancelled + aborted;
+function walkOf(walks: Map<string, Walk>, sweep: Sweep): Walk {
+  const known = walks.get(sweep.key);
+  const isNew = known === undefined || [...sweep.tenants].some(t => !known.tenants.has(t));
+  if (!isNew) return known;
+  // Rows of a tenant that it has not looked for yet may lie behind it.
+  const walk: Walk = {
+    isOfCount: sweep.over > 0,
+    tenants: new Set([...(known?.tenants ?? []), ...sweep.tenants]),
+    dueMs: 0,
+    restMs: 0,
+    from: taskRange().from,
+  };
+  walks.set(sweep.key, walk);
+  return walk;
+}
+
+/** Forgets walks for ages that nobody keeps now, and tenants that have another one. */
+function forgetOthers(walks: Map<string, Walk>, sweeps: readonly Sweep[]): void {
+  const byAge = new Map(sweeps.filter(({ over }) => over === 0).map(sweep => [sweep.key, sweep]));
+  const ageOf = new Map(
+    [...byAge.values()].flatMap(({ key, tenants }) => [...tenants].map(t => [t, key])),
+  );
+  for (const [key, walk] of walks) {
+    if (walk.isOfCount) continue;
+    if (!byAge.has(key)) walks.delete(key);
+    for (const tenant of walk.tenants) {
+      if ((ageOf.get(tenant) ?? key) !== key) walk.tenants.delete(tenant);
+    }
+  }
 }
 
 const itemOf = ({ id, state, digest, keyHash }: TaskRecord): ExpireItem => ({

@@ -1,33 +1,65 @@
 /** Why a task is where it is: in a sentence, with what each node says to it. */
 import { attemptOf } from '../model/attempt.ts';
+import { explainReason } from '../model/explanation.ts';
 import type { NodeId } from '../model/ids.ts';
+import { formatInstant } from '../model/instant.ts';
 import type { NodeView } from '../model/planning.ts';
 import type { TaskSpec } from '../model/spec.ts';
+import type { TaskEvent, WaitingReason } from '../model/task.ts';
 import { sentence, verdicts } from '../placement/explain.ts';
 import type { Explanation } from '../ports/node-api.ts';
 import { demandOf } from '../shard/memory/traits.ts';
 import type { TaskRecord } from '../shard/record.ts';
+import { boundView } from '../shard/view.ts';
+import { decisionsOf } from './decisions.ts';
+import { estimateStart } from './estimate.ts';
+
+/** Tasks named in one sentence. */
+const shownMax = 3;
 
 export function explainTask(input: {
   readonly record: TaskRecord;
   readonly spec: TaskSpec;
-  readonly reason: string | undefined;
+  /** While it waits. */
+  readonly reason: WaitingReason | undefined;
   readonly views: readonly NodeView[];
   readonly nowMs: number;
+  readonly wallMs: number;
   readonly place: { readonly position: number; readonly ready: number } | undefined;
   /** Tasks before it in the line of its order key. */
   readonly ahead: number | undefined;
   readonly nodeOf: (id: NodeId) => string;
+  /** Events of the task that its shard still holds. */
+  readonly events: readonly TaskEvent[];
+  /** Starts in its shard, where this node leads it. */
+  readonly lately: { readonly starts: number; readonly overMs: number } | undefined;
 }): Explanation {
-  const { record, reason, views, place } = input;
-  const judged = verdicts(demandOf(input.spec), record.avoid, views, input.nowMs);
+  const { record, spec, reason, views, place, wallMs } = input;
+  const judged = verdicts(demandOf(spec), record.avoid, views, input.nowMs);
   return {
     id: record.id,
     state: record.state,
-    reason,
+    reason: explainReason({
+      state: record.state,
+      cancelling: record.cancelRequested !== undefined,
+      outcome: (record.outcome ?? record.attempts.at(-1)?.outcome)?.kind,
+      waiting: reason,
+    }),
     message: explainState(record, reason, input),
     position: place?.position,
     readyInShard: place?.ready,
+    ...boundView(record, spec, wallMs),
+    estimate:
+      reason === undefined
+        ? undefined
+        : estimateStart({
+            reason,
+            nowMs: wallMs,
+            readyAtMs: record.readySinceMs,
+            place,
+            lately: input.lately,
+          }),
+    decisions: decisionsOf(record, input.events, input.nodeOf),
     nodes: views.map((view, position) => ({
       node: view.advertisement.node,
       name: view.advertisement.name,
@@ -41,18 +73,22 @@ export function explainTask(input: {
 
 function explainState(
   record: TaskRecord,
-  reason: string | undefined,
+  reason: WaitingReason | undefined,
   about: { readonly nodeOf: (id: NodeId) => string; readonly ahead: number | undefined },
 ): string {
   const last = record.attempts[record.attempts.length - 1];
   const where = last === undefined ? '' : ` on node ${about.nodeOf(last.node)}`;
   switch (record.state) {
     case 'waiting':
-      return waitingSentence(reason, about.ahead);
+      return reason === 'BeginTime'
+        ? `waits for the time before which it is not to start: ${formatInstant(record.readySinceMs)}`
+        : waitingSentence(record, reason, about.ahead);
     case 'assigned':
       return `assigned to attempt ${attemptOf(record.fence)}${where}; it has not started yet`;
-    case 'running':
-      return `attempt ${attemptOf(record.fence)} runs${where}`;
+    case 'running': {
+      const does = record.suspended === true ? 'stands still' : 'runs';
+      return `attempt ${attemptOf(record.fence)} ${does}${where}`;
+    }
     default:
       return record.reason === ''
         ? `settled: ${record.state}`
@@ -60,8 +96,24 @@ function explainState(
   }
 }
 
-function waitingSentence(reason: string | undefined, ahead = 0): string {
+function dependencySentence({ dependency, workflow }: TaskRecord): string {
+  const awaited = dependency?.awaited ?? [];
+  const inside = (dependency?.unmet ?? 0) - awaited.length;
+  const parts: string[] = [];
+  if (inside > 0 && workflow !== undefined) {
+    parts.push(`${inside} of workflow ${workflow.id}, which \`tsched status\` draws`);
+  }
+  if (awaited.length > 0) {
+    const more = awaited.length > shownMax ? ` and ${awaited.length - shownMax} more` : '';
+    parts.push(`task ${awaited.slice(0, shownMax).join(', ')}${more}`);
+  }
+  return `waits for others to settle first: ${parts.join('; ')}`;
+}
+
+function waitingSentence(record: TaskRecord, reason: WaitingReason | undefined, ahead = 0): string {
   switch (reason) {
+    case 'Dependency':
+      return dependencySentence(record);
     case 'OrderKey':
       return `waits for its turn: ${ahead} of its order key that were taken before it have not settled`;
     case 'MaxRunning':
@@ -80,10 +132,18 @@ function waitingSentence(reason: string | undefined, ahead = 0): string {
       return 'a node has room, which is kept for tasks that come before it';
     case 'OffPeak':
       return 'held off the peak: until the load or a window lets it go, or its start bound is near';
+    case 'Paused':
+      return record.pause === undefined
+        ? 'its tenant or the whole cluster is paused: `tsched pause` lists that'
+        : `paused by ${record.pause.by}: \`tsched resume ${record.id}\` lets it go on`;
     case 'BackOff':
       return 'waits for its back-off before the next attempt';
     case 'ShardNoQuorum':
       return 'its shard has no leader with a majority; what is shown may be old';
+    case 'Gang':
+      return 'waits for the others of its gang: they are placed together';
+    case 'Reservation':
+      return 'no node keeps room for the reservation that it names: it is over, or all its nodes left';
     default:
       return 'ready, and not yet looked at by the planner';
   }

@@ -37,9 +37,15 @@ function campaignWithout(
 }
 
 /** At start: who is alone in its group has nobody to wait for. */
-export function campaignAlone(replica: Replica): boolean {
-  const { voters } = replica.descriptor.conf;
-  return voters.length === 1 && voters[0] === replica.id && replica.core.campaign();
+export function campaignWhereAlone(loop: {
+  replicas(): Iterable<Replica>;
+  touch(replica: Replica): void;
+}): void {
+  for (const replica of loop.replicas()) {
+    const { voters } = replica.descriptor.conf;
+    const isAlone = voters.length === 1 && voters[0] === replica.id;
+    if (isAlone && replica.core.campaign()) loop.touch(replica);
+  }
 }
 
 /**

@@ -1,4 +1,4 @@
-/** Submits and cancels on their way from the node that took them to the leader of their shard. */
+/** Submits and changes on their way from the node that took them to the leader of their shard. */
 import { ByteReader, ByteWriter, DecodeError } from '../model/bytes.ts';
 import {
   type Actor,
@@ -10,6 +10,7 @@ import {
 import { type ErrorCode, isErrorCode } from '../model/errors.ts';
 import type { ShardId, TaskId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
+import type { TaskChange } from '../model/task-change.ts';
 import type { SubmitBatch } from './submit-queue.ts';
 
 /** The leader stamps it anew. */
@@ -19,19 +20,12 @@ export const encodeForwarded = (shard: ShardId, command: ShardCommand): Uint8Arr
 export const encodeSubmit = (shard: ShardId, batch: SubmitBatch, actor: Actor): Uint8Array =>
   encodeForwarded(shard, { kind: 'submit', atMs: 0, actor, ...batch });
 
-export function encodeCancel(
-  shard: ShardId,
-  ids: readonly TaskId[],
-  reason: string,
-  actor: Actor,
-): Uint8Array {
-  const items = ids.map(taskId => ({ taskId }));
-  return encodeForwarded(shard, { kind: 'cancel', atMs: 0, actor, items, reason });
-}
+export const encodeChange = (shard: ShardId, change: TaskChange, actor: Actor): Uint8Array =>
+  encodeForwarded(shard, { ...change, atMs: 0, actor });
 
 export function decodeForwarded(payload: Uint8Array): {
   shard: ShardId;
-  command: ReturnType<typeof decodeShardCommand>;
+  command: ShardCommand;
 } {
   const reader = new ByteReader(payload);
   return { shard: reader.varint(), command: decodeShardCommand(reader.bytes(limits.rpcBytesMax)) };

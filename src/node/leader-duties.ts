@@ -2,6 +2,7 @@
 import type { Store } from '../ports/store.ts';
 import type { NodeContext } from './context.ts';
 import { Expiry } from './expiry.ts';
+import { historyRulesOf } from './history-rules.ts';
 import type { RegistryClient } from './registry-client.ts';
 import type { ShardLeader } from './shard-leader.ts';
 import { StartBounds } from './start-bounds.ts';
@@ -17,7 +18,7 @@ export class LeaderDuties {
     scheduler: { leaders(): Iterable<ShardLeader> },
   ) {
     const leaders = (): Iterable<ShardLeader> => scheduler.leaders();
-    this.expiry = new Expiry({ context, store, leaders, rules: () => registry.historyRules() });
+    this.expiry = new Expiry({ context, store, leaders, rules: () => historyRulesOf(registry) });
     this.bounds = new StartBounds(context, leaders);
   }
 

@@ -3,18 +3,24 @@
  * loses them with it.
  */
 import type { Store } from '../ports/store.ts';
-import { specKey } from '../shard/keys.ts';
+import type { Effect } from '../shard/effects.ts';
 import type { ShardMachine } from '../shard/machine.ts';
 import type { NodeContext } from './context.ts';
 import type { Replica } from './replica.ts';
+import { ScheduleClock } from './schedule-clock.ts';
+import type { ScheduleGate } from './schedule-gate.ts';
 import type { Scheduler } from './scheduler.ts';
 import { ShardLeader } from './shard-leader.ts';
+import type { ShardMessages } from './shard-messages.ts';
 
 export class Leaderships {
   readonly #context: NodeContext;
   readonly #scheduler: Scheduler;
   readonly #store: Store;
+  readonly #gate: () => ScheduleGate;
+  readonly #messages: ShardMessages;
   readonly #changed: () => void;
+  readonly #clocks = new Map<number, ScheduleClock>();
   /** Leaderships taken. */
   taken = 0;
 
@@ -22,12 +28,16 @@ export class Leaderships {
     readonly context: NodeContext;
     readonly scheduler: Scheduler;
     readonly store: Store;
+    readonly gate: () => ScheduleGate;
+    readonly messages: ShardMessages;
     /** What this node leads is not what it was. */
     readonly changed: () => void;
   }) {
     this.#context = deps.context;
     this.#scheduler = deps.scheduler;
     this.#store = deps.store;
+    this.#gate = deps.gate;
+    this.#messages = deps.messages;
     this.#changed = deps.changed;
   }
 
@@ -42,17 +52,34 @@ export class Leaderships {
         desk: this.#scheduler,
         replica,
         machine: replica.machine as unknown as ShardMachine,
-        readSpec: digest => this.#store.row(replica.group, specKey(digest)),
+        readRow: key => this.#store.row(replica.group, key),
       });
       this.#scheduler.addLeader(leader);
+      const clock = new ScheduleClock(this.#context, leader, this.#gate());
+      this.#clocks.set(replica.group, clock);
+      this.#messages.wake(leader);
     } else {
       present.stop();
+      this.#clocks.get(replica.group)?.stop();
+      this.#clocks.delete(replica.group);
       this.#scheduler.dropLeader(replica.group);
     }
     this.#changed();
   }
 
+  /** An entry was applied in a replica that leads. */
+  applied(replica: Replica, effects: readonly Effect[]): void {
+    const leader = this.#scheduler.leader(replica.group);
+    if (leader === undefined) return;
+    leader.onEffects(effects);
+    if (effects.some(({ kind }) => kind === 'scheduleCreated')) {
+      this.#clocks.get(replica.group)?.wake();
+    }
+    if (effects.some(effect => effect.kind === 'messagesChanged')) this.#messages.wake(leader);
+  }
+
   stop(): void {
     for (const leader of [...this.#scheduler.leaders()]) leader.stop();
+    for (const clock of this.#clocks.values()) clock.stop();
   }
 }

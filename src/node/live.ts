@@ -2,6 +2,11 @@
 import type { NodeId, TaskId } from '../model/ids.ts';
 import type { AttemptRef, Refusal } from '../model/worker-protocol.ts';
 
+/** A dispatch or an end that was not answered is repeated this often. */
+export const repeatMs = 1_000;
+/** The same once the worker has accepted: only a restarted node has forgotten it. */
+export const repeatAcceptedMs = 5_000;
+
 export interface Live {
   readonly ref: AttemptRef;
   readonly node: NodeId;
@@ -13,6 +18,10 @@ export interface Live {
   accepted: boolean;
   /** Dispatches that may have reached the worker: by this leader, and one by an earlier leader. */
   dispatches: number;
+  /** The cap that its worker has confirmed, where it was told one. */
+  toldCapMs: number | undefined;
+  /** It was told how to go on and has not said yet that it does. */
+  untold: boolean;
 }
 
 export const keyOf = (taskId: TaskId, fence: number): string => `${taskId}.${fence}`;

@@ -7,6 +7,7 @@ import type { LeaderDuties } from './leader-duties.ts';
 import type { Peers } from './peers.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { SnapshotCounters } from './snapshots.ts';
+import type { TenantGate } from './tenant-gate.ts';
 import type { WorkerHost } from './worker-host.ts';
 
 export interface MetricSources {
@@ -22,6 +23,7 @@ export interface MetricSources {
   readonly nowMs: number;
   readonly diskFreeBytes: number | undefined;
   readonly duties: LeaderDuties;
+  readonly gate: Pick<TenantGate, 'refused'>;
   readonly counters: {
     readonly submitted: number;
     readonly settled: number;
@@ -68,6 +70,7 @@ export function metricsOf(sources: MetricSources): Metrics {
   }
   const metrics = [
     ...logMetrics(sources),
+    ...refusals(sources),
     counter('loop_turns', 'Turns of the drive loop.', loop.counters.turns),
     counter('loop_stalls', 'Turns that came more than a second late.', loop.counters.stalls),
     counter('loop_dropped', 'Messages dropped because the loop was behind.', loop.counters.dropped),
@@ -111,6 +114,17 @@ export function metricsOf(sources: MetricSources): Metrics {
     }
   }
   return metrics;
+}
+
+/** What tenants were refused before admission. */
+function refusals({ gate }: Pick<MetricSources, 'gate'>): Metric[] {
+  const help = 'Submits that tenants were refused here, by what their plans say.';
+  return [...gate.refused].flatMap(([tenant, counts]) =>
+    [...counts].map(([code, value]) => ({
+      ...counter('submits_refused', help, value),
+      labels: { tenant, code },
+    })),
+  );
 }
 
 function logMetrics({ loop, snapshots }: MetricSources): Metric[] {

@@ -14,7 +14,7 @@ import { background, type NodeContext } from './context.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { DriveLoop } from './drive-loop.ts';
 import { EventsFeed } from './events-feed.ts';
-import { campaignAlone } from './failover.ts';
+import { campaignWhereAlone } from './failover.ts';
 import { IdDraw } from './id-draw.ts';
 import { LeaderBalance } from './leader-balance.ts';
 import { LeaderDirectory } from './leader-directory.ts';
@@ -26,16 +26,20 @@ import { Membership } from './membership.ts';
 import { metricsOf } from './metrics.ts';
 import type { NodeEnd, NodePorts, NodeSettings } from './node-parts.ts';
 import { OwnStanding } from './own-standing.ts';
+import { peerHandlers } from './peer-handlers.ts';
 import { Peers, type Standing } from './peers.ts';
 import { placementPolicy } from './placement-policy.ts';
 import { ledHere } from './ready-work.ts';
 import { Registration } from './registration.ts';
 import { RegistryClient } from './registry-client.ts';
 import type { Replica } from './replica.ts';
+import { Reservations } from './reservations.ts';
 import { Scheduler } from './scheduler.ts';
 import { ShardAccess } from './shard-access.ts';
+import { ShardLeaders } from './shard-leaders.ts';
+import { ShardMessages } from './shard-messages.ts';
 import { Snapshots } from './snapshots.ts';
-import { standingOf } from './standing-of.ts';
+import { hostOf, mayHold, standingOf, takesWork } from './standing-of.ts';
 import { StartRecord } from './start-record.ts';
 import { TaskReads } from './task-reads.ts';
 import { TaskWrites } from './task-writes.ts';
@@ -43,6 +47,7 @@ import { TenantDesk } from './tenant-desk.ts';
 import { UnfitNodes } from './unfit-nodes.ts';
 import { WorkerHost, workerSettingsOf } from './worker-host.ts';
 import { WorkerWire } from './worker-wire.ts';
+import { Workflows } from './workflows.ts';
 
 export class TschedNode {
   /** The verbs behind the HTTP API. */
@@ -73,6 +78,7 @@ export class TschedNode {
   readonly #duties: LeaderDuties;
   readonly #tenants: TenantDesk;
   readonly #registration: Registration;
+  readonly #reservations: Reservations;
   readonly #counters = { submitted: 0, settled: 0 };
   #stopping = false;
 
@@ -130,10 +136,7 @@ export class TschedNode {
       clusterId: image.header.clusterId,
       machineFor,
       connected: node => this.#peers.connected(node),
-      mayTell: (node, group) => {
-        const standing = standingOf(this.registry.machine(), node);
-        return standing === 'member' || (standing === 'unknown' && group === registryGroup);
-      },
+      mayTell: (node, group) => mayHold(standingOf(this.registry.machine(), node), group),
     });
     this.#wire = new WorkerWire({
       context: this.context,
@@ -150,10 +153,14 @@ export class TschedNode {
         () => this.registry,
         tenant => this.#tenants.weightOf(tenant),
       ),
-      // The node says itself that it is draining; the registry knows where it cannot.
-      connected: node =>
-        this.#peers.connected(node) &&
-        !['draining', 'removed'].includes(this.registry.machine()?.node(node)?.state ?? ''),
+      connected: node => this.#peers.connected(node) && takesWork(this.registry.machine(), node),
+      hostOf: node => hostOf(this.registry.machine(), node),
+    });
+    this.#reservations = new Reservations({
+      context: this.context,
+      registry: this.registry,
+      scheduler: () => this.scheduler,
+      cluster: () => this.#cluster,
     });
     this.#directory = new LeaderDirectory({
       loop: this.loop,
@@ -179,15 +186,19 @@ export class TschedNode {
         httpAddress: settings.httpAddress,
         registryIndex: this.registry.appliedIndex,
       }),
+      shares: () => this.#reservations.here(),
       changed: advertisement => {
         this.scheduler.know(advertisement);
         this.#advertiser.soon();
       },
     });
+    const table = () => this.registry.machine()?.slotTable() ?? [];
+    const shared = { context: this.context, scheduler: this.scheduler, store, table };
+    const leaders = new ShardLeaders(this.context, this.scheduler);
     this.#leaderships = new Leaderships({
-      context: this.context,
-      scheduler: this.scheduler,
-      store,
+      ...shared,
+      messages: new ShardMessages({ ...shared, leaders }),
+      gate: () => this.#tenants.scheduleGate,
       changed: () => this.#advertiser.soon(),
     });
     this.#duties = new LeaderDuties(this.context, store, this.registry, this.scheduler);
@@ -214,47 +225,48 @@ export class TschedNode {
       unfitNodes,
       duties: this.#duties,
     });
-    const table = () => this.registry.machine()?.slotTable() ?? [];
-    const draw = new IdDraw({
-      clock,
-      random,
-      table,
-      writable: () => this.#directory.writableShards(),
-    });
+    const writable = () => this.#directory.writableShards();
+    const draw = new IdDraw({ clock, random, table, writable });
     this.#cluster = new ClusterReads({
-      context: this.context,
+      ...shared,
       registry: this.registry,
-      scheduler: this.scheduler,
       membership: this.#membership,
       isolation: () => this.worker.isolation,
       unfitNodes,
     });
     this.#writes = new TaskWrites({
-      context: this.context,
-      scheduler: this.scheduler,
+      ...shared,
+      leaders,
       draw,
-      table,
       inFlightMax: settings.submitsInFlightMax,
       totals: () => this.registry.members(),
+      admit: spec => this.#reservations.admit(spec),
     });
     const shards = () => this.registry.machine()?.cluster()?.shards ?? 0;
     const nodeOf = (id: NodeId): string => this.#cluster.nodeName(id);
     const access = new ShardAccess({
-      context: this.context,
-      scheduler: this.scheduler,
-      store,
-      table,
+      ...shared,
       reported: shard => this.registry.seatsOf(shard),
       setting: name => this.registry.setting(name),
     });
+    const submitted = (count: number): void => {
+      this.#counters.submitted += count;
+    };
     const { context, registry, scheduler } = this;
     this.#tenants = new TenantDesk({ context, registry, scheduler, access });
-    this.#reads = new TaskReads({ context, scheduler, access, nodeOf });
-    this.#feed = new EventsFeed({
-      context: this.context,
+    this.#reads = new TaskReads({ ...shared, access, nodeOf });
+    const workflows = new Workflows({
+      ...shared,
+      access,
+      draw,
       shards,
-      shardOf: id => access.shardOf(id),
+      reads: this.#reads,
+      writes: this.#writes,
+      leaders,
+      gate: this.#tenants.gate,
+      submitted,
     });
+    this.#feed = new EventsFeed({ context, shards, shardOf: id => access.shardOf(id) });
     this.api = createApi({
       context: this.context,
       settings,
@@ -266,14 +278,15 @@ export class TschedNode {
       reads: this.#reads,
       ports,
       shards,
+      leaders,
       tenants: this.#tenants,
       feed: this.#feed,
+      workflows,
       cluster: this.#cluster,
+      reservations: this.#reservations,
       ready: () => this.ready,
       stopAsked: how => this.#end.stopAsked(how),
-      submitted: count => {
-        this.#counters.submitted += count;
-      },
+      submitted,
       metrics: () =>
         metricsOf({
           loop: this.loop,
@@ -289,6 +302,7 @@ export class TschedNode {
           diskFreeBytes: this.#disk?.room.freeBytes,
           counters: { ...this.#counters, elections: this.#leaderships.taken },
           duties: this.#duties,
+          gate: this.#tenants.gate,
         }),
     });
     this.#registration = new Registration({
@@ -308,19 +322,13 @@ export class TschedNode {
     this.#end.recovered?.();
     await this.#disk?.start();
     await this.#peers.start(
-      {
-        raft: (from, group, toStore, message) => {
-          if (this.#ownStanding.hears(group)) this.loop.receive(from, group, toStore, message);
-        },
-        toWorker: (from, bytes) => this.#wire.onToWorker(from, bytes),
-        fromWorker: (from, bytes) => this.#wire.onFromWorker(from, bytes),
-        advert: (from, bytes) => void this.scheduler.advertised(from, bytes),
-        up: peer => log.info('connected', { peer }),
-        down: (peer, refused) => {
-          log.info('connection closed', { peer, refused });
-          this.loop.peerDown(peer, refused);
-        },
-      },
+      peerHandlers({
+        log,
+        loop: this.loop,
+        wire: this.#wire,
+        scheduler: this.scheduler,
+        hears: group => this.#ownStanding.hears(group),
+      }),
       standing,
     );
     await this.#snapshots.start();
@@ -331,12 +339,11 @@ export class TschedNode {
     );
     await this.worker.start(this.#image.bootCount);
     this.loop.start();
-    for (const replica of this.loop.replicas()) {
-      if (campaignAlone(replica)) this.loop.touch(replica);
-    }
+    campaignWhereAlone(this.loop);
     for (const { node, addresses } of this.#settings.bootstrap)
       this.#peers.connect(node, addresses);
     this.#membership.start();
+    this.#reservations.start();
     background(this.context, 'register', this.#registration.register());
     this.#advertiser.start();
   }
@@ -345,12 +352,13 @@ export class TschedNode {
     if (replica.group === registryGroup) return;
     const mine = effects as readonly Effect[];
     for (const effect of mine) {
+      if (effect.kind === 'workflowSettled') this.#reads.settled(effect.workflowId);
       if (effect.kind !== 'settled') continue;
       this.#counters.settled++;
       this.#reads.settled(effect.taskId);
     }
     this.#feed.changed();
-    if (replica.leading) this.scheduler.leader(replica.group)?.onEffects(mine);
+    if (replica.leading) this.#leaderships.applied(replica, mine);
   }
 
   #roleChanged(replica: Replica): void {
@@ -375,6 +383,7 @@ export class TschedNode {
     this.#advertiser.stop();
     this.#tenants.stop();
     this.#duties.stop();
+    this.#reservations.stop();
     if (options.handOver !== false) await this.#balance.handOver();
     this.#membership.stop();
     this.scheduler.stop();

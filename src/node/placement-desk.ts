@@ -8,6 +8,8 @@ export interface PlacementDesk {
   wake(): void;
   /** The worker of `node` has spoken of the task: it stands in its own numbers from now on. */
   answered(taskId: TaskId, node: NodeId): void;
+  /** Where others reach the tasks of a node. */
+  hostOf(node: NodeId): string;
   accepted(node: NodeId): void;
   /** Whether the task was placed where it should find room at once, and is to be refused else. */
   startsAtOnce(taskId: TaskId): boolean;

@@ -6,6 +6,7 @@ import { isUrgent } from '../model/start-bound.ts';
 import { isTaskBefore } from '../placement/order.ts';
 import type { NodeContext } from './context.ts';
 import type { ShardLeader } from './shard-leader.ts';
+import type { TakenShares } from './taken-shares.ts';
 
 export interface ReadyWork {
   readonly batches: readonly ReadyBatch[];
@@ -36,10 +37,10 @@ export function readyWork(
   let smallestCpu: number | undefined;
   for (const leader of leaders) {
     if (!leader.replica.leading) continue;
-    const { machine } = leader;
+    const { machine, mayPlace } = leader;
     const isEmpty = machine.readyCount(wallMs) === 0;
     if (!isEmpty) perShard ??= options.perShard();
-    const batches = isEmpty ? [] : machine.readyBatches(perShard ?? 1, wallMs);
+    const batches = isEmpty ? [] : machine.readyBatches(perShard ?? 1, wallMs, mayPlace);
     for (const { lane, tasks, count } of batches) {
       const demand = demands.get(lane.demand.key) ?? lane.demand;
       demands.set(demand.key, demand);
@@ -50,7 +51,7 @@ export function readyWork(
       for (const task of tasks) {
         if (isPlacing(task.id)) continue;
         entry.tasks.push(task);
-        shardOf.set(task.id, leader);
+        for (const { id } of task.gang ?? [task]) shardOf.set(id, leader);
       }
     }
     const nextMs = machine.nextReadyAtMs();
@@ -65,13 +66,18 @@ export function readyWork(
 
 /** About how many tasks could be placed now: the K of the top K that are offered. */
 export function roomFor(
-  nodes: Iterable<Pick<NodeView, 'advertisement' | 'reserved' | 'reservedCount'>>,
+  nodes: Iterable<
+    Pick<NodeView, 'advertisement' | 'reserved' | 'reservedCount'> & { readonly taken: TakenShares }
+  >,
   smallestCpu: number,
 ): number {
   let room = 0;
-  for (const { advertisement, reserved, reservedCount } of nodes) {
+  for (const { advertisement, reserved, reservedCount, taken } of nodes) {
     const free = advertisement.free.cpuMilli - reserved.cpuMilli;
     room += Math.max(0, Math.floor(free / smallestCpu));
+    for (const { left } of taken.left(advertisement.shares) ?? []) {
+      room += Math.max(0, Math.floor(left.cpuMilli / smallestCpu));
+    }
     room += Math.max(0, advertisement.queueRoom - reservedCount);
   }
   return room;

@@ -4,7 +4,7 @@
  */
 
 import { ByteReader, ByteWriter, DecodeError } from '../model/bytes.ts';
-import { isSettingName, type SettingName, settingOf } from '../model/cluster-settings.ts';
+import { type SettingName, settingOf } from '../model/cluster-settings.ts';
 import { ownClusterVersion } from '../model/cluster-version.ts';
 import type { Actor } from '../model/command.ts';
 import { type ErrorCode, TschedError } from '../model/errors.ts';
@@ -14,15 +14,14 @@ import {
   decodeRegistryCommand,
   encodeRegistryCommand,
   type RegistryCommand,
-  type RegistryCommandKind,
 } from '../registry/command.ts';
 import type { RegistryMachine } from '../registry/machine.ts';
 import type { KnownStarts } from '../registry/starts.ts';
 import type { NodeRegistration, RegistryNode, RegistryReply } from '../registry/state.ts';
 import { bearerOf } from './bearer.ts';
+import { mayAsk, neededVersion } from './bearer-commands.ts';
 import { ClusterVersion } from './cluster-version.ts';
 import type { NodeContext } from './context.ts';
-import { type HistoryRules, mayExpire } from './expiry.ts';
 import { within } from './within.ts';
 
 type Unstamped = RegistryCommand extends infer C
@@ -38,17 +37,6 @@ interface Delivery {
   readonly here: () => Promise<RegistryReply>;
 }
 
-/** What an administrator may ask for through any node. */
-const forAdministrators: ReadonlySet<RegistryCommandKind> = new Set([
-  'drainNode',
-  'removeNode',
-  'setSetting',
-  'setTier',
-  'putToken',
-  'dropToken',
-  'putTenant',
-  'putPlan',
-]);
 const tokenBytesMax = 1_024;
 const timeoutMs = 4_000;
 /** Asking again would not change them. */
@@ -107,14 +95,6 @@ export class RegistryClient {
     return tierBundles(tier => this.machine()?.tier(tier));
   }
 
-  /** How much each shard keeps of its history; `undefined` while nothing may expire. */
-  historyRules(): HistoryRules | undefined {
-    const cluster = this.machine()?.cluster();
-    if (cluster === undefined || !mayExpire(this.#context)) return undefined;
-    const maxCount = Math.ceil(this.setting('history.maxCount') / cluster.shards);
-    return { maxAgeMs: this.setting('history.maxAge'), maxCount };
-  }
-
   /** The registry's machine here; `undefined` until this node holds a replica of group 0. */
   machine(): RegistryMachine | undefined {
     const replica = this.#context.loop.replica(registryGroup);
@@ -168,7 +148,10 @@ export class RegistryClient {
    * A command of an administrator. The registry's leader judges the bearer token by itself: a node
    * of the cluster is not thereby an administrator. A refusal is an error.
    */
-  async administer(command: Unstamped, token: string): Promise<void> {
+  async administer(
+    command: Unstamped,
+    token: string,
+  ): Promise<Extract<RegistryReply, { ok: true }>> {
     const stamped = unstamped(command);
     const reply = await this.#deliver({
       method: 'administer',
@@ -176,6 +159,7 @@ export class RegistryClient {
       here: () => this.#administered(stamped, token),
     });
     if (!reply.ok) throw new TschedError(reply.code, reply.message);
+    return reply;
   }
 
   async #administered(command: RegistryCommand, token: string): Promise<RegistryReply> {
@@ -184,9 +168,15 @@ export class RegistryClient {
       throw new TschedError('notLeader', 'this node does not lead the registry');
     }
     const bearer = bearerOf(machine, token, this.#context.clock.wallMs());
-    const known = command.kind !== 'setSetting' || isSettingName(command.name);
-    if (bearer?.role !== 'admin' || !forAdministrators.has(command.kind) || !known) {
+    if (bearer === undefined || !mayAsk(bearer, command)) {
       throw new TschedError('forbidden', `the token does not allow this ${command.kind}`);
+    }
+    const needed = neededVersion(command.kind);
+    if (this.version.current() < needed) {
+      throw new TschedError(
+        'notYet',
+        `this needs cluster version ${needed}: every node has to run a newer program first`,
+      );
     }
     return this.#here(command, { name: bearer.name, tenant: bearer.tenant });
   }
@@ -302,6 +292,11 @@ function refuseAlien(command: RegistryCommand, from: NodeId): void {
     case 'removeNode':
     case 'putTenant':
     case 'putPlan':
+    case 'pausePlacement':
+    case 'putTemplate':
+    case 'dropTemplate':
+    case 'putReservation':
+    case 'dropReservation':
       break;
   }
   throw new TschedError('forbidden', `a node may not ask for this ${command.kind}`);

@@ -10,7 +10,6 @@ import {
   decodeAdvertisement,
 } from '../model/advertisement.ts';
 import { DecodeError } from '../model/bytes.ts';
-import type { PlacementItem } from '../model/command.ts';
 import type { NodeId, TaskId } from '../model/ids.ts';
 import type { Demand, Lane, NodeView, Plan, ReadyBatch } from '../model/planning.ts';
 import {
@@ -26,6 +25,7 @@ import { Crowd } from '../placement/crowd.ts';
 import { plan } from '../placement/plan.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
+import { propose } from './placed.ts';
 import type { PlacementDesk, PlacementRooms } from './placement-desk.ts';
 import {
   claimsOfOthers,
@@ -38,6 +38,7 @@ import { PlanPace } from './plan-pace.ts';
 import { demandOfWork, type ReadyWork, readyWork, roomFor } from './ready-work.ts';
 import type { ShardLeader } from './shard-leader.ts';
 import { spreadCounts } from './spread-counts.ts';
+import { TakenShares } from './taken-shares.ts';
 
 /** While tasks wait that fit nowhere, advertisements are looked at again this often at least. */
 const idlePaceMs = 500;
@@ -53,6 +54,8 @@ interface Known {
   refusals: number;
   reserved: Resources;
   reservedCount: number;
+  /** The same of what the node keeps for reservations. */
+  readonly taken: TakenShares;
 }
 
 interface Reservation {
@@ -71,6 +74,7 @@ export class Scheduler implements PlacementDesk {
   readonly #send: (node: NodeId, message: ToWorker, encode: () => Uint8Array) => void;
   readonly #connected: (node: NodeId) => boolean;
   readonly #policy: PlacementPolicy;
+  readonly hostOf: (node: NodeId) => string;
   readonly #known = new Map<NodeId, Known>();
   readonly #leaders = new Map<number, ShardLeader>();
   readonly #leadsSince = new WeakMap<ShardLeader, number>();
@@ -101,6 +105,7 @@ export class Scheduler implements PlacementDesk {
     readonly send: (node: NodeId, message: ToWorker, encode: () => Uint8Array) => void;
     readonly connected: (node: NodeId) => boolean;
     readonly policy: PlacementPolicy;
+    readonly hostOf: (node: NodeId) => string;
   }) {
     this.#clock = deps.clock;
     this.#random = deps.random;
@@ -108,6 +113,7 @@ export class Scheduler implements PlacementDesk {
     this.#send = deps.send;
     this.#connected = deps.connected;
     this.#policy = deps.policy;
+    this.hostOf = deps.hostOf;
   }
 
   toWorker(node: NodeId, message: ToWorker, encode: () => Uint8Array): void {
@@ -173,6 +179,7 @@ export class Scheduler implements PlacementDesk {
         refusals: 0,
         reserved: noResources,
         reservedCount: 0,
+        taken: new TakenShares(),
       });
     } else {
       const before = known.advertisement;
@@ -207,10 +214,19 @@ export class Scheduler implements PlacementDesk {
         ageMs,
         reserved: known.reserved,
         reservedCount: known.reservedCount,
+        shares: known.taken.left(known.advertisement.shares),
         coolDownUntilMs: known.coolDownUntilMs,
       });
     }
     return views;
+  }
+
+  /**
+   * Views of the nodes that a plan counts on. What is placed on a node that just died waits for the
+   * end of its lease: a closed connection tells sooner than an advertisement that grows old.
+   */
+  placeable(views = this.views()): NodeView[] {
+    return views.filter(view => this.#connected(view.advertisement.node));
   }
 
   /**
@@ -225,8 +241,12 @@ export class Scheduler implements PlacementDesk {
     this.#reservations.delete(taskId);
     const known = this.#known.get(reservation.node);
     if (known === undefined) return;
-    known.reserved = subtractResources(known.reserved, reservation.demand.request);
-    known.reservedCount--;
+    const { demand } = reservation;
+    if (demand.reservation) known.taken.give(demand.reservation, demand.request);
+    else {
+      known.reserved = subtractResources(known.reserved, demand.request);
+      known.reservedCount--;
+    }
     this.wake();
   }
 
@@ -238,8 +258,9 @@ export class Scheduler implements PlacementDesk {
 
   refused(node: NodeId, why: Refusal): void {
     const known = this.#known.get(node);
-    // What waited too long says nothing against the next one, which may find room at once.
-    if (known === undefined || why === 'waitedTooLong') return;
+    // What waited too long says nothing against the next one, which may find room at once; what was
+    // paused says nothing at all.
+    if (known === undefined || why === 'waitedTooLong' || why === 'paused') return;
     // Draining and a new supervisor are told by the next advertisement; until then, ask seldom.
     known.refusals += why === 'noRoom' ? 1 : 3;
     if (why === 'noRoom') this.#crowd.refused(this.#clock.nowMs());
@@ -256,8 +277,12 @@ export class Scheduler implements PlacementDesk {
     if (known === undefined) return;
     this.answered(taskId);
     this.#reservations.set(taskId, reservation);
-    known.reserved = addResources(known.reserved, reservation.demand.request);
-    known.reservedCount++;
+    const { demand } = reservation;
+    if (demand.reservation) known.taken.take(demand.reservation, demand.request);
+    else {
+      known.reserved = addResources(known.reserved, demand.request);
+      known.reservedCount++;
+    }
   }
 
   /** Why a ready task of this lane was not placed at the last plan. */
@@ -305,18 +330,18 @@ export class Scheduler implements PlacementDesk {
     this.#claims = result.claims;
     this.#pace.planned(result.placements.length);
     this.#demand = { ...this.#demand, claims: result.claims };
-    const byShard = new Map<ShardLeader, PlacementItem[]>();
-    for (const placement of result.placements) {
-      const leader = shardOf.get(placement.taskId);
+    for (const { taskId, tenant, node, demand, queued } of result.placements) {
+      const leader = shardOf.get(taskId);
       if (leader === undefined) continue;
-      const { taskId, node, nodeName, incarnation, tenant, demand, queued } = placement;
       this.#placing.set(taskId, { tenant, node, demand });
       this.#reserve(taskId, { shard: leader.shard, node, demand, queued });
-      const items = byShard.get(leader);
-      if (items === undefined) byShard.set(leader, [{ taskId, node, nodeName, incarnation }]);
-      else items.push({ taskId, node, nodeName, incarnation });
     }
-    for (const [leader, items] of byShard) this.#assign(leader, items);
+    propose(result.placements, shardOf, this.#log, (tasks, holds) => {
+      for (const { taskId } of tasks) {
+        this.#placing.delete(taskId);
+        if (!holds) this.answered(taskId);
+      }
+    });
     if (result.hasYielded || result.placements.length >= placementsMax) this.wake();
     else if (result.blocked.length > 0) this.#wakeIn(idlePaceMs);
     else if (again !== undefined) this.#wakeIn(again);
@@ -328,9 +353,7 @@ export class Scheduler implements PlacementDesk {
     const views = this.#views();
     return plan({
       batches,
-      // What is placed on a node that just died waits for the end of its lease: a closed connection
-      // tells sooner than an advertisement that grows old.
-      nodes: views.filter(view => this.#connected(view.advertisement.node)),
+      nodes: this.placeable(views),
       nowMs,
       stateNowMs: wallMs,
       spread: spreadCounts(batches, leaders.values(), this.#placing.values()),
@@ -343,28 +366,6 @@ export class Scheduler implements PlacementDesk {
       running: node => runningOn(leaders.values(), node, wallMs),
       offPeakLoadMax: this.#policy.offPeakLoadMax(),
     });
-  }
-
-  #assign(leader: ShardLeader, items: readonly PlacementItem[]): void {
-    leader.assign(items).then(
-      replies => {
-        replies.forEach((reply, position) => {
-          const { taskId } = items[position]!;
-          this.#placing.delete(taskId);
-          if (!reply.ok) this.answered(taskId);
-        });
-      },
-      (error: unknown) => {
-        this.#log.debug('an assignment was not recorded', {
-          shard: leader.shard,
-          why: String(error),
-        });
-        for (const { taskId } of items) {
-          this.#placing.delete(taskId);
-          this.answered(taskId);
-        }
-      },
-    );
   }
 
   /** Ready tasks of all shards led here, at most the top K of each lane. */

@@ -7,13 +7,19 @@ import { type ErrorCode, TschedError } from '../model/errors.ts';
 import { type NodeId, type ShardId, slotOfId, type TaskId, timeOfId } from '../model/ids.ts';
 import type { SlotTable } from '../model/slots.ts';
 import { decodeSpec, type TaskSpec } from '../model/spec.ts';
-import { type Consistency, reasonOfHolds, type TaskView } from '../model/task.ts';
+import {
+  type Consistency,
+  reasonOfHolds,
+  type TaskView,
+  type WaitingReason,
+} from '../model/task.ts';
 import type { Store } from '../ports/store.ts';
 import { specKey, taskKey } from '../shard/keys.ts';
 import type { ShardMachine } from '../shard/machine.ts';
 import { laneOf } from '../shard/memory/traits.ts';
 import { decodeTaskRow, type TaskRecord } from '../shard/record.ts';
-import { toView } from '../shard/view.ts';
+import { reasonOfPause, toView } from '../shard/view.ts';
+import { isTenantPaused, pausesIn } from './attempt-wishes.ts';
 import type { NodeContext } from './context.ts';
 import type { Replica } from './replica.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -64,7 +70,7 @@ export class ShardAccess {
   async fromShard<T>(
     shard: ShardId,
     method: string,
-    body: { id: TaskId },
+    body: object,
     consistency?: Consistency,
   ): Promise<T> {
     if (consistency !== 'local') {
@@ -101,11 +107,7 @@ export class ShardAccess {
   }
 
   /** The answer of a leader that a majority confirms; `undefined` where there is none in time. */
-  async #fromLeader<T>(
-    shard: ShardId,
-    method: string,
-    body: { id: TaskId },
-  ): Promise<T | undefined> {
+  async #fromLeader<T>(shard: ShardId, method: string, body: object): Promise<T | undefined> {
     const { peers, clock } = this.#context;
     const deadlineMs = clock.nowMs() + readTimeoutMs;
     let asked = false;
@@ -153,6 +155,10 @@ export class ShardAccess {
         () => new TschedError('notLeader', `shard ${shard} could not confirm its leader in time`),
       );
     }
+    return this.machineOf(replica);
+  }
+
+  machineOf(replica: Replica): { replica: Replica; machine: ShardMachine } {
     return { replica, machine: replica.machine as unknown as ShardMachine };
   }
 
@@ -226,11 +232,14 @@ export class ShardAccess {
     return Math.max(0, Math.round(this.#context.clock.nowMs() - replica.heardMs));
   }
 
-  reason(record: TaskRecord, spec: TaskSpec, leaderless: boolean): string {
+  reason(record: TaskRecord, spec: TaskSpec, leaderless: boolean): WaitingReason {
     if (leaderless) return 'ShardNoQuorum';
     const held = reasonOfHolds(record.holds);
     if (held !== undefined) return held;
-    if (record.backedOff && record.readySinceMs > this.#context.clock.wallMs()) return 'BackOff';
+    if (isTenantPaused(pausesIn(this.#context), record.tenant)) return 'Paused';
+    if (record.backedOff && record.readySinceMs > this.#context.clock.wallMs()) {
+      return reasonOfPause(record);
+    }
     if (this.#scheduler.rooms?.holdsBack(record.tenant) === true) return 'Quota';
     return this.#scheduler.reasonFor(laneOf(spec));
   }

@@ -17,6 +17,7 @@ import {
   type Actor,
   encodeShardCommand,
   type FenceItem,
+  type GangItem,
   type ItemReply,
   type PlacementItem,
   type ShardCommand,
@@ -24,7 +25,10 @@ import {
 } from '../model/command.ts';
 import { TschedError } from '../model/errors.ts';
 import type { NodeId, TaskId } from '../model/ids.ts';
+import { refuseTooNew, type TaskChange } from '../model/task-change.ts';
 import {
+  type AttemptControl,
+  type AttemptName,
   type AttemptRef,
   encodeToWorker,
   type FromWorker,
@@ -32,44 +36,46 @@ import {
   type ToWorker,
 } from '../model/worker-protocol.ts';
 import type { Effect } from '../shard/effects.ts';
+import type { LiveAttempt } from '../shard/live-attempt.ts';
 import type { ShardMachine } from '../shard/machine.ts';
 import { RulesAdoption } from './adopt-rules.ts';
-import { background, boundInMs, type NodeContext } from './context.ts';
+import { isTenantPaused, isUntold, PauseWatch, pausesIn, wishFor } from './attempt-wishes.ts';
+import { background, type NodeContext } from './context.ts';
 import { diskFull } from './disk-room.ts';
-import { keyOf, type Live, mayHaveRun } from './live.ts';
+import { dispatchOf } from './dispatch.ts';
+import { GangDesk } from './gang-desk.ts';
+import { keyOf, type Live, mayHaveRun, repeatAcceptedMs, repeatMs } from './live.ts';
 import type { PlacementDesk } from './placement-desk.ts';
-import { overCodes, type QueuedReport } from './queued-report.ts';
+import { type QueuedReport, ReportQueue } from './queued-report.ts';
 import { Renewals } from './renewals.ts';
 import type { Replica } from './replica.ts';
+import { StartRate } from './start-rate.ts';
 import { itemsMax, type SubmitBatch, SubmitQueue } from './submit-queue.ts';
+import { inputsOf } from './task-inputs.ts';
+import type { RowReader } from './workflow-graph.ts';
 
-/** A dispatch or an end that was not answered is repeated this often. */
-const repeatMs = 1_000;
-/** The same once the worker has accepted: only a restarted node has forgotten it. */
-const repeatAcceptedMs = 5_000;
 const scanMs = 500;
 /** A scan that comes later than this finds a leader that was stopped or suspended. */
 const scanLateMs = 5_000;
-
-/** How the leader reads a spec that has left memory. */
-export type SpecReader = (digest: string) => Uint8Array | undefined;
 
 export class ShardLeader {
   readonly replica: Replica;
   readonly machine: ShardMachine;
   readonly #context: NodeContext;
   readonly #desk: PlacementDesk;
-  readonly #readSpec: SpecReader;
+  readonly #readRow: RowReader;
   readonly #self: Actor;
   readonly #rules: RulesAdoption;
   #beganMs: number;
   #scannedMs: number;
   readonly #live = new Map<string, Live>();
   readonly #renewals = new Renewals();
+  readonly #pauses: PauseWatch;
+  readonly #gangs: GangDesk;
+  /** Tasks that were given to a node. */
+  readonly starts: StartRate;
   readonly #submits: SubmitQueue;
-  #reports: QueuedReport[] = [];
-  /** Reports that are on their way through the log: repeats of them are dropped. */
-  readonly #reporting = new Set<string>();
+  readonly #reports: ReportQueue;
   readonly #losing = new Set<string>();
   #flushPlanned = false;
   #stopped = false;
@@ -80,23 +86,35 @@ export class ShardLeader {
     readonly desk: PlacementDesk;
     readonly replica: Replica;
     readonly machine: ShardMachine;
-    readonly readSpec: SpecReader;
+    readonly readRow: RowReader;
   }) {
     this.replica = options.replica;
     this.machine = options.machine;
     this.#context = options.context;
     this.#desk = options.desk;
-    this.#readSpec = options.readSpec;
+    this.#readRow = options.readRow;
     this.#self = { name: `node:${options.context.nodeId}`, tenant: '' };
     this.#rules = new RulesAdoption(this.machine, options.context, rules =>
       this.ask({ kind: 'adopt', rules }),
     );
     this.#beganMs = options.context.clock.bootMs();
+    this.#pauses = new PauseWatch(options.context);
+    this.starts = new StartRate(options.context.clock.nowMs());
     this.#scannedMs = this.#beganMs;
     this.#submits = new SubmitQueue(command => this.#propose(command));
-    for (const attempt of this.machine.liveAttempts()) {
-      this.#track(attempt.taskId, attempt.fence, 1);
-    }
+    this.#reports = new ReportQueue({
+      context: options.context,
+      propose: body => this.ask(body),
+      tell: (node, message) => this.#tell(node, message),
+    });
+    this.#gangs = new GangDesk({
+      shard: options.replica.group,
+      machine: options.machine,
+      isEnding: (taskId, fence) => this.#isEnding({ taskId, fence }),
+      hostOf: node => options.desk.hostOf(node),
+      tell: (node, message) => this.#tell(node, message),
+    });
+    for (const { taskId, fence } of this.machine.liveAttempts()) this.#track(taskId, fence, 1);
     const scan = (): void => {
       if (this.#stopped) return;
       this.#scan();
@@ -105,6 +123,9 @@ export class ShardLeader {
     this.#cancelScan = this.#context.clock.after(0, scan);
   }
 
+  /** Whether tasks of a tenant are placed: not while it, or the whole cluster, is paused. */
+  readonly mayPlace = (tenant: string): boolean => !isTenantPaused(pausesIn(this.#context), tenant);
+
   get shard(): number {
     return this.replica.group;
   }
@@ -112,9 +133,8 @@ export class ShardLeader {
   stop(): void {
     this.#stopped = true;
     this.#cancelScan();
-    this.#submits.stop(
-      new TschedError('notLeader', `this node no longer leads shard ${this.shard}`),
-    );
+    const why = `this node no longer leads shard ${this.shard}`;
+    this.#submits.stop(new TschedError('notLeader', why));
   }
 
   /** Puts submits into the log; resolves with a reply for each item once they are applied. */
@@ -125,13 +145,20 @@ export class ShardLeader {
     return replies;
   }
 
-  cancel(ids: readonly TaskId[], reason: string, actor: Actor): Promise<readonly ItemReply[]> {
-    return this.ask({ kind: 'cancel', items: ids.map(taskId => ({ taskId })), reason }, actor);
+  /** What somebody asks of tasks that are there. */
+  change(change: TaskChange, actor: Actor): Promise<readonly ItemReply[]> {
+    refuseTooNew(change, this.#context.clusterVersion());
+    return this.ask(change, actor);
   }
 
   /** Proposes assignments; the reply to each says whether it holds. */
   assign(items: readonly PlacementItem[]): Promise<readonly ItemReply[]> {
     return this.ask({ kind: 'assign', items });
+  }
+
+  /** The same for gangs: one reply for each. */
+  assignGangs(items: readonly GangItem[]): Promise<readonly ItemReply[]> {
+    return this.ask({ kind: 'assignGang', items });
   }
 
   /** Proposes what `actor`, or the cluster itself, asks for; stamped here. */
@@ -152,57 +179,12 @@ export class ShardLeader {
       this.#flushPlanned = false;
       if (this.#stopped) return;
       this.#submits.flush(this.#context.clock.wallMs());
-      this.#flushReports();
-    });
-  }
-
-  #flushReports(): void {
-    const reports = this.#reports;
-    if (reports.length === 0) return;
-    this.#reports = [];
-    for (const kind of ['start', 'finish', 'unassign'] as const) {
-      const mine = reports.filter(report => report.change.kind === kind);
-      for (let from = 0; from < mine.length; from += itemsMax) {
-        const items = mine.slice(from, from + itemsMax);
-        background(this.#context, `report ${kind}`, this.#proposeReports(kind, items));
-      }
-    }
-  }
-
-  async #proposeReports(
-    kind: QueuedReport['change']['kind'],
-    reports: readonly QueuedReport[],
-  ): Promise<void> {
-    const items = reports.map(({ ref, change }) => ({
-      taskId: ref.taskId,
-      fence: ref.fence,
-      ...change,
-    }));
-    let replies: readonly ItemReply[];
-    try {
-      replies = await this.ask({ kind, items } as unknown as ShardCommandBody);
-    } finally {
-      for (const { ref } of reports)
-        this.#reporting.delete(`${kind}.${keyOf(ref.taskId, ref.fence)}`);
-    }
-    if (kind === 'unassign') return;
-    // Whatever the reply was, the shard has decided: a stale report must not be repeated either.
-    reports.forEach(({ ref, from }, position) => {
-      this.#tell(from, { kind: 'reportAck', ...ref, ended: kind === 'finish' });
-      const reply = replies[position];
-      // Nothing of it may live: the renewals of other attempts would keep it alive for ever.
-      if (kind === 'start' && reply?.ok === false && overCodes.has(reply.code)) {
-        this.#tell(from, { kind: 'end', ...ref, reason: 'superseded' });
-      }
+      this.#reports.flush();
     });
   }
 
   #report(ref: AttemptRef, from: NodeId, change: QueuedReport['change']): void {
-    const key = `${change.kind}.${keyOf(ref.taskId, ref.fence)}`;
-    if (this.#reporting.has(key)) return;
-    this.#reporting.add(key);
-    this.#reports.push({ ref, from, change });
-    this.#planFlush();
+    if (this.#reports.add({ ref, from, change })) this.#planFlush();
   }
 
   /** Something the worker of `from` says about an attempt of this shard. */
@@ -221,6 +203,9 @@ export class ShardLeader {
         this.#desk.accepted(from);
         if (live !== undefined) live.accepted = true;
         break;
+      case 'ready':
+        this.#gangs.ready(ref.taskId, { fence: ref.fence, port: message.port });
+        break;
       case 'refused':
         this.#desk.refused(from, message.why);
         if (live !== undefined) this.#onRefused(live, from, message.why);
@@ -231,6 +216,9 @@ export class ShardLeader {
         break;
       case 'ended':
         this.#report(ref, from, { kind: 'finish', outcome: message.outcome });
+        break;
+      case 'controlled':
+        if (live !== undefined) this.#onControlled(live, from, message);
         break;
     }
   }
@@ -247,6 +235,14 @@ export class ShardLeader {
     background(this.#context, 'lose', this.#lose([{ taskId, fence }], message));
   }
 
+  #onControlled(live: Live, from: NodeId, { suspended, capMs }: AttemptControl): void {
+    live.toldCapMs = capMs;
+    live.untold = false;
+    const attempt = this.machine.attempt(live.ref.taskId, live.ref.fence);
+    if (attempt?.suspended === suspended) return;
+    this.#report(live.ref, from, { kind: 'suspended', suspended });
+  }
+
   async #onRenew(
     from: NodeId,
     message: Extract<FromWorker, { kind: 'renew' }>,
@@ -261,8 +257,8 @@ export class ShardLeader {
       return (
         attempt?.node === from &&
         attempt.incarnation === incarnation &&
-        !attempt.cancelling &&
-        !this.#isEnding(keyOf(ask.taskId, ask.fence))
+        attempt.ending === undefined &&
+        !this.#isEnding(ask)
       );
     });
     this.#tell(from, {
@@ -275,11 +271,11 @@ export class ShardLeader {
   }
 
   /** Whether the end of this attempt was decided and is not applied yet. */
-  #isEnding(key: string): boolean {
+  #isEnding(attempt: AttemptName): boolean {
     return (
-      this.#losing.has(key) ||
-      this.#reporting.has(`unassign.${key}`) ||
-      this.#reporting.has(`finish.${key}`)
+      this.#losing.has(keyOf(attempt.taskId, attempt.fence)) ||
+      this.#reports.isUnderWay('unassign', attempt) ||
+      this.#reports.isUnderWay('finish', attempt)
     );
   }
 
@@ -293,13 +289,16 @@ export class ShardLeader {
       switch (effect.kind) {
         case 'assigned':
           this.#track(effect.taskId, effect.fence);
+          this.starts.note(this.#context.clock.nowMs());
           break;
         case 'cancelling':
+        case 'controlled':
           this.#repeat(this.#live.get(keyOf(effect.taskId, effect.fence)));
           break;
         case 'attemptEnded':
           this.#live.delete(keyOf(effect.taskId, effect.fence));
           this.#losing.delete(keyOf(effect.taskId, effect.fence));
+          this.#gangs.ended(effect.taskId);
           this.#desk.answered(effect.taskId, effect.node);
           break;
         case 'settled':
@@ -323,6 +322,8 @@ export class ShardLeader {
       sentMs: 0,
       accepted: false,
       dispatches,
+      toldCapMs: undefined,
+      untold: false,
     };
     this.#live.set(keyOf(taskId, fence), live);
     this.#repeat(live);
@@ -338,30 +339,30 @@ export class ShardLeader {
       return;
     }
     live.sentMs = this.#context.clock.bootMs();
-    if (attempt.cancelling) {
-      this.#tell(live.node, { kind: 'end', ...live.ref, reason: 'cancelled' });
+    if (attempt.ending !== undefined) {
+      this.#tell(live.node, { kind: 'end', ...live.ref, reason: attempt.ending });
       return;
     }
-    if (attempt.state === 'running' || this.#isEnding(keyOf(taskId, fence))) return;
-    const spec = this.machine.specBytes(attempt.digest) ?? this.#readSpec(attempt.digest);
+    if (attempt.state === 'assigned' && !this.#isEnding(live.ref)) this.#dispatch(live, attempt);
+    // Behind the dispatch: a worker takes no notice of an attempt that it does not know.
+    const wish = wishFor(attempt, pausesIn(this.#context));
+    live.untold = isUntold(attempt, wish, live.toldCapMs);
+    if (live.untold) this.#tell(live.node, { kind: 'control', ...live.ref, ...wish });
+  }
+
+  #dispatch(live: Live, attempt: LiveAttempt): void {
+    const { taskId, digest } = attempt;
+    const spec = this.machine.specBytes(digest) ?? this.#readRow(this.machine.specKey(digest));
     if (spec === undefined) {
       this.#context.log.error('the spec of a task is missing', { task: taskId, shard: this.shard });
       return;
     }
     live.dispatches++;
-    this.#tell(live.node, {
-      kind: 'dispatch',
-      ...live.ref,
-      incarnation: live.incarnation,
-      renewed: this.#renewals.sequence(live),
-      run: attempt.run,
-      arrayIndex: attempt.arrayIndex,
-      spec,
-      boundInMs: boundInMs(this.#context, attempt.boundMs),
-      // An earlier program reads no such word.
-      immediate:
-        (this.#context.clusterVersion() >= 3 && this.#desk.startsAtOnce(taskId)) || undefined,
-    });
+    const renewed = this.#renewals.sequence(live);
+    const inputs = inputsOf(this.machine, this.#readRow, taskId);
+    const immediate = this.#desk.startsAtOnce(taskId);
+    const dispatch = dispatchOf(this.#context, live, attempt, { renewed, spec, inputs, immediate });
+    this.#tell(live.node, dispatch);
   }
 
   #scan(): void {
@@ -370,19 +371,19 @@ export class ShardLeader {
     if (nowMs - this.#scannedMs >= scanLateMs) this.#beganMs = nowMs;
     this.#scannedMs = nowMs;
     const lost: FenceItem[] = [];
+    // An attempt that is to stand still, or to go on, hears of it now.
+    const paused = this.#pauses.changed();
     for (const [key, live] of this.#live) {
-      const patience = live.accepted ? repeatAcceptedMs : repeatMs;
-      if (nowMs - live.sentMs >= patience) this.#repeat(live);
+      const patience = live.accepted && !live.untold ? repeatAcceptedMs : repeatMs;
+      if (paused || nowMs - live.sentMs >= patience) this.#repeat(live);
       const fromMs = Math.max(this.#renewals.receivedMs(live), live.sinceMs, this.#beganMs);
       if (nowMs - fromMs <= live.leaseMs * 1.1 + 1_000) continue;
       if (this.#losing.has(key) || lost.length >= itemsMax) continue;
       this.#losing.add(key);
       lost.push({ taskId: live.ref.taskId, fence: live.ref.fence });
     }
-    if (lost.length > 0) {
-      const message = 'its node was not heard of until its lease had ended';
-      background(this.#context, 'lose', this.#lose(lost, message));
-    }
+    const why = 'its node was not heard of until its lease had ended';
+    if (lost.length > 0) background(this.#context, 'lose', this.#lose(lost, why));
     this.#renewals.trim(this.#live.values());
     background(this.#context, 'adopt', this.#rules.round());
   }

@@ -33,12 +33,20 @@ export function encodeWithDigest(spec: TaskSpec): Encoded {
   return { digest: digestOf(bytes), bytes };
 }
 
+/** What a task asks for that is run again: its key stays with the first, its delay is over. */
+export function askedAgain({ idempotencyKey: _, delayMs: __, ...spec }: TaskSpec): TaskSpec {
+  return spec;
+}
+
 /**
  * A specification that cannot be read stops every replica that applies it: one of a newer program,
  * for example, which has to go to a newer leader; or one that asks for what not every node of the
  * cluster reads yet.
  */
-export function refuseUnreadable({ specs }: SubmitBatch, clusterVersion: number): void {
+export function refuseUnreadable(
+  { specs }: Pick<SubmitBatch, 'specs'>,
+  clusterVersion: number,
+): void {
   for (const { digest, bytes } of specs) {
     try {
       decodeSpec(bytes);
@@ -64,15 +72,21 @@ export function tooNewFor(bytes: Uint8Array, clusterVersion: number): string | u
   );
 }
 
-/** At most a thousand items and about half a request's bytes at a time. */
+/**
+ * At most a thousand items and about half a request's bytes at a time. A part never begins within a
+ * gang, which is taken as a whole: its tasks share one spec, so it fits a part of its own.
+ */
 export function inParts(routed: readonly Routed[]): Routed[][] {
   const parts: Routed[][] = [];
   let bytes = 0;
   let specs = new Set<Encoded>();
-  for (const item of routed) {
+  routed.forEach((item, position) => {
     const part = parts[parts.length - 1];
     const added = specs.has(item.spec) ? 0 : item.spec.bytes.length;
-    if (part === undefined || part.length >= 1_000 || bytes + added > limits.rpcBytesMax / 2) {
+    const more = restOfGang(item, routed, position);
+    const isFull = part !== undefined && part.length + more > partItemsMax;
+    const isWithin = isOfGang(item) && item.request.arrayIndex !== 0;
+    if (part === undefined || (!isWithin && (isFull || bytes + added > limits.rpcBytesMax / 2))) {
       parts.push([item]);
       specs = new Set([item.spec]);
       bytes = item.spec.bytes.length;
@@ -81,8 +95,21 @@ export function inParts(routed: readonly Routed[]): Routed[][] {
       specs.add(item.spec);
       bytes += added;
     }
-  }
+  });
   return parts;
+}
+
+const partItemsMax = 1_000;
+
+const isOfGang = ({ request }: Routed): boolean => request.spec.gang !== undefined;
+
+/** How many items are taken with this one: the rest of its gang, itself included. */
+function restOfGang(item: Routed, routed: readonly Routed[], position: number): number {
+  if (!isOfGang(item)) return 1;
+  const { arrayId } = item.request;
+  let count = 1;
+  while (routed[position + count]?.request.arrayId === arrayId && count < limits.gangMax) count++;
+  return count;
 }
 
 /** A spec that several items share is carried once. */

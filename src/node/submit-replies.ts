@@ -3,7 +3,7 @@ import { DecodeError } from '../model/bytes.ts';
 import type { ItemReply } from '../model/command.ts';
 import { type ErrorCode, TschedError } from '../model/errors.ts';
 import type { ShardId, TaskId } from '../model/ids.ts';
-import type { SubmitReply } from '../ports/node-api.ts';
+import type { SubmitReply } from '../ports/submit-reply.ts';
 
 export function codeOf(error: unknown): ErrorCode {
   if (error instanceof TschedError) return error.code;

@@ -5,6 +5,7 @@
  */
 import { TschedError } from '../model/errors.ts';
 import { type ShardId, type TaskId, toTaskId } from '../model/ids.ts';
+import type { TaskSpec } from '../model/spec.ts';
 import type { TaskSummary } from '../model/task.ts';
 import type { ListPage, ListQuery } from '../ports/node-api.ts';
 import type { Row, Store } from '../ports/store.ts';
@@ -15,8 +16,10 @@ import { toView } from '../shard/view.ts';
 import { type Answered, type Asked, ShardQuestions } from './ask-shards.ts';
 import type { NodeContext } from './context.ts';
 import { type Bounds, decodeListCursor, encodeListCursor, nextBounds } from './list-cursor.ts';
+import { readable } from './readable.ts';
 import type { Replica } from './replica.ts';
 import { isLeaderless, type ShardAccess } from './shard-access.ts';
+import { idsOf, matches } from './task-filter.ts';
 
 /** Rows of one shard that are looked at for one page; the cursor goes on from there. */
 const scanRowsMax = 5_000;
@@ -110,7 +113,7 @@ export class TaskList {
     const lowest: Record<string, string> = {};
     const missing: ShardId[] = [];
     for (const shard of shards) {
-      const replica = await this.#readable(shard);
+      const replica = await readable(this.#context, shard);
       if (replica === undefined) {
         missing.push(shard);
         continue;
@@ -126,17 +129,6 @@ export class TaskList {
     return { tasks, more, missing, stale: stale.filter(shard => !missing.includes(shard)) };
   }
 
-  /**
-   * A replica all of whose tasks are on the disk, so that one ordered read there sees everything.
-   */
-  async #readable(shard: ShardId): Promise<Replica | undefined> {
-    const { loop } = this.#context;
-    const replica = loop.replica(shard);
-    // What was taken for a write that is still under way counts as well.
-    if (replica?.unwritten === true) await loop.flush(replica);
-    return replica;
-  }
-
   async #listShard(
     replica: Replica,
     query: ListQuery,
@@ -144,13 +136,15 @@ export class TaskList {
     into: Found[],
   ): Promise<string | undefined> {
     const machine = replica.machine as unknown as ShardMachine;
-    let before = below;
+    const { from, to } = idsOf(query);
+    const isOpen = below === undefined || below === '';
+    let before = to !== undefined && (isOpen || to < below) ? to : below;
     let found = 0;
     let scanned = 0;
     while (found < query.limit && scanned < scanRowsMax) {
       const limit = Math.min(pageRows, query.limit - found);
       const kind = query.deadLetters === true ? rowKind.deadLetter : rowKind.task;
-      const rows = await this.#rowsBelow(replica, before, limit, kind);
+      const rows = await this.#rowsBelow(replica, before, limit, { kind, from });
       for (const [key, value] of rows) {
         const id = taskIdOfKey(key);
         before = id;
@@ -159,7 +153,8 @@ export class TaskList {
         const row = kind === rowKind.task ? value : this.#store.row(replica.group, taskKey(id));
         const record = machine.record(id) ?? (row && decodeTaskRow(row));
         if (record === undefined) continue;
-        if (!this.#matches(machine, replica.group, record, query)) continue;
+        const spec = (): TaskSpec => this.#access.spec(machine, replica.group, record.digest);
+        if (!matches(query, record, spec)) continue;
         into.push({ id: record.id, shard: replica.group, replica, machine, record });
         found++;
       }
@@ -168,18 +163,19 @@ export class TaskList {
     return before;
   }
 
-  /** Rows of the tasks below an ID, newest first. */
+  /** Rows of the tasks below an ID, and from another one on, newest first. */
   #rowsBelow(
     replica: Replica,
     below: string | undefined,
     limit: number,
-    kind: number = rowKind.task,
+    of: { readonly kind: number; readonly from?: TaskId | undefined } = { kind: rowKind.task },
   ): Promise<Row[]> {
-    const { from, to } = rangeOf(kind);
-    const open = below === undefined || below === '';
+    const range = rangeOf(of.kind);
+    const keyOf = (id: string): Uint8Array =>
+      Uint8Array.of(of.kind, ...taskKey(id as TaskId).subarray(1));
     return this.#store.rows(replica.group, {
-      from,
-      to: open ? to : Uint8Array.of(kind, ...taskKey(below as TaskId).subarray(1)),
+      from: of.from === undefined ? range.from : keyOf(of.from),
+      to: below === undefined || below === '' ? range.to : keyOf(below),
       limit,
       reverse: true,
     });
@@ -192,7 +188,7 @@ export class TaskList {
     const ids: TaskId[] = [];
     const missing: ShardId[] = [];
     for (const shard of shards) {
-      const replica = await this.#readable(shard);
+      const replica = await readable(this.#context, shard);
       if (replica === undefined) {
         missing.push(shard);
         continue;
@@ -210,13 +206,6 @@ export class TaskList {
       }
     }
     return { ids, missing, stale: stale.filter(shard => !missing.includes(shard)) };
-  }
-
-  #matches(machine: ShardMachine, shard: ShardId, record: TaskRecord, query: ListQuery): boolean {
-    if (query.states !== undefined && !query.states.includes(record.state)) return false;
-    if (query.tenant !== undefined && record.tenant !== query.tenant) return false;
-    if (query.namePrefix === undefined) return true;
-    return this.#access.spec(machine, shard, record.digest).name.startsWith(query.namePrefix);
   }
 
   #summary({ machine, shard, replica, record }: Found, withOutcome = false): TaskSummary {

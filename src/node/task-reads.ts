@@ -3,6 +3,7 @@ import type { NodeId, ShardId, TaskId } from '../model/ids.ts';
 import { decodeSpec, type TaskSpec } from '../model/spec.ts';
 import { type Consistency, isSettled, type TaskView } from '../model/task.ts';
 import type { Explanation } from '../ports/node-api.ts';
+import { specBytesWith } from './attempt-wishes.ts';
 import type { NodeContext } from './context.ts';
 import { explainTask } from './explain-task.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -12,6 +13,14 @@ interface Asked {
   readonly shard: ShardId;
   readonly stale: boolean;
   readonly id: TaskId;
+}
+
+interface Waiting<T> {
+  readonly id: TaskId;
+  readonly ask: () => Promise<T>;
+  readonly isOver: (view: T) => boolean;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
 }
 
 export class TaskReads {
@@ -71,7 +80,8 @@ export class TaskReads {
       const { machine } = await this.#access.confirmed(shard, stale);
       const record = this.#access.record(machine, shard, id);
       const bytes = this.#access.specBytes(machine, shard, record.digest);
-      return { spec: Buffer.from(bytes ?? []).toString('base64') };
+      const whole = specBytesWith(bytes ?? new Uint8Array(0), record.update?.overrides);
+      return { spec: Buffer.from(whole).toString('base64') };
     });
     peers.answer<Asked>('explain', (_from, asked) => this.#explainHere(asked));
   }
@@ -90,23 +100,32 @@ export class TaskReads {
         : undefined,
       views: this.#scheduler.views(),
       nowMs: clock.nowMs(),
+      wallMs: clock.wallMs(),
       place: waiting ? machine.position(id, clock.wallMs()) : undefined,
       ahead: waiting ? machine.aheadInLine(id) : undefined,
       nodeOf: this.#nodeOf,
+      events: machine.eventsOf(id),
+      lately: this.#scheduler.leader(shard)?.starts.lately(clock.nowMs()),
     });
   }
 
   /** The task once it has settled, or as it is when the time is up. */
-  async wait(id: TaskId, timeoutMs: number, signal: AbortSignal): Promise<TaskView> {
+  wait(id: TaskId, timeoutMs: number, signal: AbortSignal): Promise<TaskView> {
+    const ask = (): Promise<TaskView> => this.get(id);
+    return this.until({ id, ask, isOver: view => isSettled(view.state), timeoutMs, signal });
+  }
+
+  /** What `ask` gives once that is over, or when the time is up; asked when `id` settled. */
+  async until<T>({ id, ask, isOver, timeoutMs, signal }: Waiting<T>): Promise<T> {
     const { clock } = this.#context;
     const deadlineMs = clock.nowMs() + timeoutMs;
     const local = this.#context.loop.replica(this.#access.shardOf(id)) !== undefined;
     for (;;) {
       const settled = this.#nextSettle(id, signal);
       try {
-        const view = await this.get(id);
+        const view = await ask();
         const leftMs = deadlineMs - clock.nowMs();
-        if (isSettled(view.state) || leftMs <= 0 || signal.aborted) return view;
+        if (isOver(view) || leftMs <= 0 || signal.aborted) return view;
         // A replica here hears of it at once; without one the leader is asked again.
         await settled.within(Math.min(leftMs, local ? 5_000 : 500));
       } finally {

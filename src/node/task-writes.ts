@@ -1,29 +1,28 @@
 /**
- * Submits and cancels: routed to the leader of each task's shard and repeated there, with the same
+ * Submits and changes: routed to the leader of each task's shard and repeated there, with the same
  * IDs, until the answer is known or the time is up. Repeating is safe: apply knows a task by its
  * ID.
  */
-import type { Actor, ItemReply, ShardCommand, ShardCommandBody } from '../model/command.ts';
+import type { Actor, ItemReply } from '../model/command.ts';
 import { type ErrorCode, TschedError } from '../model/errors.ts';
 import { type ShardId, slotOfId, type TaskId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
-import type { Resources, Tier } from '../model/resources.ts';
 import { keySlot, type SlotTable } from '../model/slots.ts';
 import type { TaskSpec } from '../model/spec.ts';
-import { neverFits } from '../placement/explain.ts';
-import type { SubmitReply, SubmitRequest } from '../ports/node-api.ts';
+import { isTaskChange, type TaskChangeKind, type TaskRequest } from '../model/task-change.ts';
+import { type NodeTotals, neverFits } from '../placement/explain.ts';
+import type { PlannedTask } from '../ports/control-api.ts';
+import type { SubmitRequest } from '../ports/node-api.ts';
+import type { SubmitReply } from '../ports/submit-reply.ts';
+import { demandOf } from '../shard/memory/traits.ts';
+import { isTenantPaused, pausesIn } from './attempt-wishes.ts';
 import type { NodeContext } from './context.ts';
-import {
-  decodeForwarded,
-  decodeReplies,
-  encodeCancel,
-  encodeForwarded,
-  encodeReplies,
-  encodeSubmit,
-} from './forwarded.ts';
+import { encodeChange, encodeSubmit } from './forwarded.ts';
 import type { IdDraw } from './id-draw.ts';
+import { type PlanQuestion, planTasks } from './plan-tasks.ts';
+import type { Admission } from './reservations.ts';
 import type { Scheduler } from './scheduler.ts';
-import type { ShardLeader } from './shard-leader.ts';
+import type { ShardLeaders } from './shard-leaders.ts';
 import {
   type Encoded,
   encodeWithDigest,
@@ -34,57 +33,46 @@ import {
   toBatch,
   tooNewFor,
 } from './submit-parts.ts';
-import { codeOf, failureOf, notTried, refusalOf, toReply } from './submit-replies.ts';
-import { within } from './within.ts';
+import { failureOf, notTried, refusalOf, toReply } from './submit-replies.ts';
 
-/** A cluster without a majority has to say so within 5 s, the start of the CLI included. */
-const writeTimeoutMs = 4_200;
-const repeatMs = 40;
-/** `forbidden`: the node asked has not heard yet that this one is a member. */
-const passing: readonly ErrorCode[] = ['notLeader', 'nodeUnreachable', 'starting', 'forbidden'];
-
-/** What others than this file serve at the leader. */
-type Served = 'replay' | 'purge';
+/** Why a task can never run. */
+interface Unfit {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
 
 export class TaskWrites {
   readonly #context: NodeContext;
-  readonly #scheduler: Scheduler;
+  readonly #scheduler: Pick<Scheduler, 'rooms' | 'placeable'>;
   readonly #draw: IdDraw;
   readonly #table: () => SlotTable;
   /** Every node that may run tasks, for telling `neverFits`. */
-  readonly #totals: () => readonly {
-    tier: Tier;
-    total: Resources;
-    labels: readonly (readonly [string, string])[];
-  }[];
+  readonly #totals: () => readonly NodeTotals[];
+  /** Of a task that names a reservation. */
+  readonly #admit: (spec: TaskSpec) => Admission;
   readonly #inFlightMax: number;
-  readonly #served = new Map<
-    string,
-    (leader: ShardLeader, command: ShardCommand) => Promise<readonly ItemReply[]>
-  >();
+  readonly #leaders: ShardLeaders;
   #inFlight = 0;
-  /** Requests of other nodes that wait for consensus here. */
-  #forwardedBytes = 0;
 
   constructor(deps: {
     readonly context: NodeContext;
-    readonly scheduler: Scheduler;
+    readonly scheduler: Pick<Scheduler, 'rooms' | 'placeable'>;
+    readonly leaders: ShardLeaders;
     readonly draw: IdDraw;
     readonly table: () => SlotTable;
-    readonly totals: () => readonly {
-      tier: Tier;
-      total: Resources;
-      labels: readonly (readonly [string, string])[];
-    }[];
+    readonly totals: () => readonly NodeTotals[];
+    readonly admit: (spec: TaskSpec) => Admission;
     /** Less than `limits.submitsInFlightMax`, for a small machine. */
     readonly inFlightMax?: number | undefined;
   }) {
     this.#inFlightMax = deps.inFlightMax ?? limits.submitsInFlightMax;
     this.#context = deps.context;
     this.#scheduler = deps.scheduler;
+    this.#leaders = deps.leaders;
     this.#draw = deps.draw;
     this.#table = deps.table;
     this.#totals = deps.totals;
+    this.#admit = deps.admit;
     this.#serve();
   }
 
@@ -100,15 +88,27 @@ export class TaskWrites {
   }
 
   async submit(requests: readonly SubmitRequest[], actor: Actor): Promise<SubmitReply[]> {
-    if (this.#inFlight + requests.length > this.#inFlightMax) {
-      const refusal = refusalOf('overloaded', 'too many submits wait for consensus here', 500);
-      return requests.map(() => refusal);
+    return await this.bounded(
+      requests.length,
+      () => this.#submit(requests, actor),
+      refusal => requests.map(() => refusal),
+    );
+  }
+
+  /** Submits so many tasks, unless too many are under way already. */
+  async bounded<Reply>(
+    count: number,
+    submit: () => Promise<Reply>,
+    refused: (refusal: SubmitReply) => Reply,
+  ): Promise<Reply> {
+    if (this.#inFlight + count > this.#inFlightMax) {
+      return refused(refusalOf('overloaded', 'too many submits wait for consensus here', 500));
     }
-    this.#inFlight += requests.length;
+    this.#inFlight += count;
     try {
-      return await this.#submit(requests, actor);
+      return await submit();
     } finally {
-      this.#inFlight -= requests.length;
+      this.#inFlight -= count;
     }
   }
 
@@ -116,14 +116,14 @@ export class TaskWrites {
     const replies: SubmitReply[] = new Array(requests.length);
     const byShard = new Map<ShardId, Routed[]>();
     const encoded = new Map<TaskSpec, Encoded>();
-    const fits = new Map<TaskSpec, string | undefined>();
+    const fits = new Map<TaskSpec, Unfit | undefined>();
     for (let position = 0; position < requests.length; position++) {
       const request = requests[position]!;
       const { spec } = request;
-      if (!fits.has(spec)) fits.set(spec, this.#unfit(spec));
+      if (!fits.has(spec)) fits.set(spec, this.unfit(spec));
       const unfit = fits.get(spec);
       if (unfit !== undefined) {
-        replies[position] = refusalOf('neverFits', unfit);
+        replies[position] = refusalOf(unfit.code, unfit.message);
         continue;
       }
       const id = request.id ?? this.#drawId(spec);
@@ -157,16 +157,36 @@ export class TaskWrites {
     return replies;
   }
 
-  /** Why no node could ever run it; one that is to be held all the same is not looked at. */
-  #unfit(spec: TaskSpec): string | undefined {
+  /** What would become of tasks, but those of a `refusal`; nothing is submitted. */
+  plan(tasks: PlanQuestion['tasks'], refusal: PlanQuestion['refusal']): PlannedTask[] {
+    const { clock, random } = this.#context;
+    const pauses = pausesIn(this.#context);
+    return planTasks({
+      tasks,
+      refusal: spec => this.unfit(spec) ?? refusal(spec),
+      heldBack: tenant => {
+        if (isTenantPaused(pauses, tenant)) return 'Paused';
+        return this.#scheduler.rooms?.holdsBack(tenant) === true ? 'Quota' : undefined;
+      },
+      views: this.#scheduler.placeable(),
+      nowMs: clock.nowMs(),
+      wallMs: clock.wallMs(),
+      seed: random.uint32(),
+    });
+  }
+
+  /**
+   * Why no node could ever run it; one that is to be held all the same is looked at only for the
+   * reservation that it names.
+   */
+  unfit(spec: TaskSpec): Unfit | undefined {
+    const admission = spec.reservation === undefined ? undefined : this.#admit(spec);
+    if (admission?.ok === false) return admission;
     if (spec.holdIfUnfit === true) return undefined;
-    const totals = this.#totals();
+    const totals = admission?.nodes ?? this.#totals();
     if (totals.length === 0) return undefined;
-    const verdict = neverFits(
-      { key: '', tier: spec.tier, request: spec.request, require: spec.require },
-      totals,
-    );
-    return verdict.fits ? undefined : verdict.message;
+    const verdict = neverFits(demandOf(spec), totals);
+    return verdict.fits ? undefined : { code: 'neverFits', message: verdict.message };
   }
 
   #drawId(spec: TaskSpec): TaskId | undefined {
@@ -190,7 +210,7 @@ export class TaskWrites {
       const batch = toBatch(part);
       let results: readonly ItemReply[];
       try {
-        results = await this.#atLeader(
+        results = await this.#leaders.ask(
           shard,
           leader => submitAt(leader, batch, actor),
           () => ({ method: 'submit', payload: encodeSubmit(shard, batch, actor) }),
@@ -209,14 +229,16 @@ export class TaskWrites {
     }
   }
 
-  cancel(ids: readonly TaskId[], reason: string, actor: Actor): Promise<SubmitReply[]> {
-    return this.perShard(ids, (shard, mine) =>
-      this.#atLeader(
+  /** What somebody asks of tasks, whichever shards they are in; replies in their order. */
+  change(ids: readonly TaskId[], asked: TaskRequest, actor: Actor): Promise<SubmitReply[]> {
+    return this.perShard(ids, (shard, mine) => {
+      const change = { ...asked, items: mine.map(taskId => ({ taskId })) };
+      return this.#leaders.ask(
         shard,
-        leader => leader.cancel(mine, reason, actor),
-        () => ({ method: 'cancel', payload: encodeCancel(shard, mine, reason, actor) }),
-      ),
-    );
+        leader => leader.change(change, actor),
+        () => ({ method: methodOf(change.kind), payload: encodeChange(shard, change, actor) }),
+      );
+    });
   }
 
   /** Asks every shard of the tasks once; replies in the order of the tasks. */
@@ -246,123 +268,27 @@ export class TaskWrites {
     return replies;
   }
 
-  /** Asks the leader of a shard for what it serves under the kind of the command. */
-  ask<Kind extends Served>(
-    shard: ShardId,
-    body: ShardCommandBody & { readonly kind: Kind },
-    actor: Actor,
-  ): Promise<readonly ItemReply[]> {
-    const command = { ...body, actor, atMs: 0 } as ShardCommand;
-    return this.#atLeader(
-      shard,
-      leader => this.#served.get(body.kind)!(leader, command),
-      () => ({ method: body.kind, payload: encodeForwarded(shard, command) }),
-    );
-  }
-
-  /** Says what the leader of a shard does about commands of this kind, asked here or elsewhere. */
-  serve<Kind extends Served>(
-    kind: Kind,
-    run: (
-      leader: ShardLeader,
-      command: ShardCommand & { readonly kind: Kind },
-    ) => Promise<readonly ItemReply[]>,
-  ): void {
-    const judged = (leader: ShardLeader, command: ShardCommand) => {
-      if (command.kind !== kind) throw new TschedError('badRequest', `not a ${kind}`);
-      return run(leader, command as ShardCommand & { readonly kind: Kind });
-    };
-    this.#served.set(kind, judged);
-    this.#context.peers.handle(kind, (_from, payload) =>
-      this.#forwarded(payload, async (shard, command) => judged(this.#leading(shard), command)),
-    );
-  }
-
-  /** Runs `here` where this node leads the shard, else asks the leader, until the time is up. */
-  async #atLeader(
-    shard: ShardId,
-    here: (leader: ShardLeader) => Promise<readonly ItemReply[]>,
-    there: () => { readonly method: string; readonly payload: Uint8Array },
-  ): Promise<readonly ItemReply[]> {
-    const { clock, peers, nodeId } = this.#context;
-    const deadlineMs = clock.nowMs() + writeTimeoutMs;
-    let unknown = false;
-    let request: ReturnType<typeof there> | undefined;
-    const late = (): TschedError =>
-      new TschedError('outcomeUnknown', `shard ${shard} did not confirm in time`);
-    for (;;) {
-      const leftMs = deadlineMs - clock.nowMs();
-      if (leftMs <= 0) {
-        if (unknown) throw late();
-        throw new TschedError('noQuorum', `shard ${shard} has no leader that can be reached`, {
-          retryAfterMs: 1_000,
-        });
-      }
-      const leaderNode = this.#context.leaderOf(shard);
-      try {
-        if (leaderNode === nodeId) {
-          const leader = this.#scheduler.leader(shard);
-          if (leader?.replica.leading === true)
-            return await within(clock, here(leader), leftMs, late);
-        } else if (leaderNode !== undefined) {
-          // Encoded once, however often it is sent.
-          const { method, payload } = (request ??= there());
-          return decodeReplies(
-            await peers.request(leaderNode, method, payload, Math.min(leftMs, 2_500)),
-          );
-        }
-      } catch (error) {
-        const code = codeOf(error);
-        if (code === 'outcomeUnknown') unknown = true;
-        // An earlier attempt may have been taken: no refusal of a later one is the last word then.
-        else if (!unknown && !passing.includes(code)) throw error;
-      }
-      await new Promise<void>(resolve => clock.after(repeatMs, resolve));
-    }
-  }
-
   /** What other nodes forward to this one. */
   #serve(): void {
     const { peers } = this.#context;
     peers.handle('submit', (_from, payload) =>
-      this.#forwarded(payload, async (shard, command) => {
+      this.#leaders.forwarded(payload, async (shard, command) => {
         if (command.kind !== 'submit') throw new TschedError('badRequest', 'not a submit');
-        const leader = this.#leading(shard);
+        const leader = this.#leaders.leading(shard);
         refuseUnreadable(command, this.#context.clusterVersion());
         return await submitAt(leader, command, command.actor);
       }),
     );
-    peers.handle('cancel', (_from, payload) =>
-      this.#forwarded(payload, async (shard, command) => {
-        if (command.kind !== 'cancel') throw new TschedError('badRequest', 'not a cancel');
-        const ids = command.items.map(item => item.taskId);
-        return await this.#leading(shard).cancel(ids, command.reason, command.actor);
-      }),
-    );
-  }
-
-  async #forwarded(
-    payload: Uint8Array,
-    run: (shard: ShardId, command: ShardCommand) => Promise<readonly ItemReply[]>,
-  ): Promise<Uint8Array> {
-    const bytes = payload.length;
-    if (this.#forwardedBytes + bytes > limits.forwardedBytesInFlightMax) {
-      throw new TschedError('overloaded', 'too much of other nodes waits for consensus here');
+    for (const method of ['cancel', 'change']) {
+      peers.handle(method, (_from, payload) =>
+        this.#leaders.forwarded(payload, async (shard, command) => {
+          if (!isTaskChange(command)) throw new TschedError('badRequest', 'not a change');
+          return await this.#leaders.leading(shard).change(command, command.actor);
+        }),
+      );
     }
-    this.#forwardedBytes += bytes;
-    try {
-      const { shard, command } = decodeForwarded(payload);
-      return encodeReplies(await run(shard, command), this.#context.clusterVersion());
-    } finally {
-      this.#forwardedBytes -= bytes;
-    }
-  }
-
-  #leading(shard: ShardId): ShardLeader {
-    const leader = this.#scheduler.leader(shard);
-    if (leader?.replica.leading !== true) {
-      throw new TschedError('notLeader', `this node does not lead shard ${shard}`);
-    }
-    return leader;
   }
 }
+
+/** Nodes of the program before know the one; the others go only where all know them. */
+const methodOf = (kind: TaskChangeKind): string => (kind === 'cancel' ? 'cancel' : 'change');

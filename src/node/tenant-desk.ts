@@ -5,6 +5,7 @@ import type { SlotTable } from '../model/slots.ts';
 import type { NodeContext } from './context.ts';
 import { RateLimiter } from './rate-limiter.ts';
 import type { RegistryClient } from './registry-client.ts';
+import { ScheduleGate } from './schedule-gate.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { ShardAccess } from './shard-access.ts';
 import { planOfTenant, Tenancy } from './tenancy.ts';
@@ -17,6 +18,8 @@ export class TenantDesk {
   readonly tenancy: Tenancy;
   /** Before admission. */
   readonly gate: TenantGate;
+  /** The same for what schedules make. */
+  readonly scheduleGate: ScheduleGate;
   /** Before placement. */
   readonly rooms: TenantRooms;
   readonly #limiter: RateLimiter;
@@ -48,6 +51,7 @@ export class TenantDesk {
       waitingHere: tenant => this.rooms.useHere(tenant).waiting,
     });
     this.gate = new TenantGate(() => registry.machine(), this.#limiter);
+    this.scheduleGate = new ScheduleGate(context.clock, this.gate);
     // Serves what other nodes ask of the tenants at home here.
     new TenantHomes({ context, registry, scheduler });
     scheduler.rooms = this.rooms;

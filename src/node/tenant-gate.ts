@@ -4,12 +4,13 @@
  * in together.
  */
 import type { Actor } from '../model/command.ts';
-import type { ErrorCode } from '../model/errors.ts';
+import { type ErrorCode, TschedError } from '../model/errors.ts';
 import { burstOf, isMetered, type Plan } from '../model/plan.ts';
 import { formatSize } from '../model/resources.ts';
 import type { TaskSpec } from '../model/spec.ts';
 import { formatDuration } from '../model/time.ts';
-import type { SubmitReply, SubmitRequest } from '../ports/node-api.ts';
+import type { SubmitRequest } from '../ports/node-api.ts';
+import type { SubmitReply } from '../ports/submit-reply.ts';
 import type { Refused } from '../quota/entry.ts';
 import type { RegistryMachine } from '../registry/machine.ts';
 import type { RateLimiter } from './rate-limiter.ts';
@@ -20,10 +21,25 @@ type Judged =
   | { readonly ok: true; readonly spec: TaskSpec; readonly plan: Plan }
   | { readonly ok: false; readonly code: ErrorCode; readonly message: string };
 
+/** Why something is not let in. */
+export type Refusal = Omit<SubmitReply & { readonly ok: false }, 'ok' | 'id'>;
+
+/** What is said of a task that is to be let in. */
+interface Asking {
+  readonly spec: TaskSpec;
+  readonly arrayId?: string | undefined;
+}
+
+/** Tasks that are let in together or not at all. */
+type Whole =
+  | { readonly ok: true; readonly specs: readonly TaskSpec[] }
+  | (SubmitReply & { readonly ok: false });
+
 /** Requests that are let in together: the tasks of an array, or one. */
 interface Unit {
   readonly positions: number[];
   readonly arrayId: string | undefined;
+  readonly isGang: boolean;
   readonly plan: Plan;
 }
 
@@ -32,8 +48,8 @@ const cpus = (milli: number): string => String(milli / 1_000);
 export class TenantGate {
   readonly #machine: () => RegistryMachine | undefined;
   readonly #limiter: RateLimiter;
-  /** Submits that were refused here, by tenant and code, for the metrics. */
-  readonly refused = new Map<string, number>();
+  /** Submits that were refused here, by tenant ('' for one that there is not) and code. */
+  readonly refused = new Map<string, Map<ErrorCode, number>>();
 
   constructor(machine: () => RegistryMachine | undefined, limiter: RateLimiter) {
     this.#machine = machine;
@@ -46,59 +62,98 @@ export class TenantGate {
     actor: Actor,
     admit: (requests: readonly SubmitRequest[], actor: Actor) => Promise<SubmitReply[]>,
   ): Promise<SubmitReply[]> {
-    const judged = new Map<TaskSpec, Judged>();
-    for (const { spec } of requests) if (!judged.has(spec)) judged.set(spec, this.#judge(spec));
+    const judged = this.#judgeAll(requests);
     const everything = [...judged].every(
       ([spec, verdict]) => verdict.ok && verdict.spec === spec && !isMetered(verdict.plan),
     );
     if (everything) return admit(requests, actor);
-    const replies: SubmitReply[] = new Array(requests.length);
-    const units = new Map<string, Unit[]>();
-    requests.forEach(({ id, spec, arrayId }, position) => {
-      const verdict = judged.get(spec)!;
-      if (!verdict.ok) {
-        replies[position] = { ok: false, id, code: verdict.code, message: verdict.message };
-        this.#count(spec.tenant);
-        return;
-      }
-      const mine = units.get(spec.tenant) ?? [];
-      units.set(spec.tenant, mine);
-      const last = mine.at(-1);
-      if (arrayId !== undefined && last?.arrayId === arrayId) last.positions.push(position);
-      else mine.push({ positions: [position], arrayId, plan: verdict.plan });
-    });
-    await Promise.all(
-      [...units].map(([tenant, mine]) => this.#limit(tenant, mine, requests, replies)),
-    );
-    const open = [...requests.keys()].filter(position => replies[position] === undefined);
+    const refusals = await this.#refusals(requests, judged);
+    const open = [...requests.keys()].filter(position => refusals[position] === undefined);
     const allowed = open.map((position): SubmitRequest => {
       const request = requests[position]!;
       const verdict = judged.get(request.spec);
       return verdict?.ok === true ? { ...request, spec: verdict.spec } : request;
     });
     const admitted = allowed.length === 0 ? [] : await admit(allowed, actor);
-    open.forEach((position, place) => {
-      replies[position] = admitted[place]!;
+    const replies = refusals.map((refusal, position): SubmitReply | undefined => {
+      return refusal && { ok: false, id: requests[position]!.id, ...refusal };
     });
-    return replies;
+    open.forEach((position, place) => {
+      replies[position] = admitted[place];
+    });
+    return replies as SubmitReply[];
+  }
+
+  /**
+   * Why tasks whose specs are fixed already are not let in, each at its place; those that are count
+   * as submitted.
+   */
+  async refusals(requests: readonly Asking[]): Promise<(Refusal | undefined)[]> {
+    const judged = this.#judgeAll(requests);
+    for (const [spec, verdict] of judged) {
+      if (!verdict.ok || verdict.spec === spec) continue;
+      const most = formatDuration(verdict.spec.capMs);
+      const message = `tenant ${spec.tenant}: the plan allows a cap of ${most} at most, the task has none`;
+      judged.set(spec, { ok: false, code: 'notInPlan', message });
+    }
+    return this.#refusals(requests, judged);
+  }
+
+  /** A spec as its plan lets it in; nothing is counted. Throws where the plan does not. */
+  check(spec: TaskSpec): TaskSpec {
+    const verdict = this.judge(spec);
+    if (!verdict.ok) throw new TschedError(verdict.code, verdict.message);
+    return verdict.spec;
+  }
+
+  #judgeAll(requests: readonly Asking[]): Map<TaskSpec, Judged> {
+    const judged = new Map<TaskSpec, Judged>();
+    for (const { spec } of requests) if (!judged.has(spec)) judged.set(spec, this.judge(spec));
+    return judged;
+  }
+
+  async #refusals(
+    requests: readonly Asking[],
+    judged: ReadonlyMap<TaskSpec, Judged>,
+  ): Promise<(Refusal | undefined)[]> {
+    const refusals: (Refusal | undefined)[] = new Array(requests.length).fill(undefined);
+    const units = new Map<string, Unit[]>();
+    requests.forEach(({ spec, arrayId }, position) => {
+      const verdict = judged.get(spec)!;
+      if (!verdict.ok) {
+        refusals[position] = { code: verdict.code, message: verdict.message };
+        this.#count(verdict.code === 'unknownTenant' ? '' : spec.tenant, verdict.code);
+        return;
+      }
+      const mine = units.get(spec.tenant) ?? [];
+      units.set(spec.tenant, mine);
+      const last = mine.at(-1);
+      if (arrayId !== undefined && last?.arrayId === arrayId) last.positions.push(position);
+      else {
+        const isGang = spec.gang !== undefined;
+        mine.push({ positions: [position], arrayId, isGang, plan: verdict.plan });
+      }
+    });
+    await Promise.all([...units].map(([tenant, mine]) => this.#limit(tenant, mine, refusals)));
+    return refusals;
   }
 
   async #limit(
     tenant: string,
     units: readonly Unit[],
-    requests: readonly SubmitRequest[],
-    replies: SubmitReply[],
+    refusals: (Refusal | undefined)[],
   ): Promise<void> {
     const { plan } = units[0]!;
     if (!isMetered(plan)) return;
-    const refuse = (unit: Unit, reply: Omit<SubmitReply & { ok: false }, 'ok' | 'id'>): void => {
+    const refuse = (unit: Unit, refusal: Refusal): void => {
       for (const position of unit.positions) {
-        replies[position] = { ok: false, id: requests[position]!.id, ...reply };
-        this.#count(tenant);
+        refusals[position] = refusal;
+        this.#count(tenant, refusal.code);
       }
     };
     const possible = units.filter(unit => {
-      const message = neverAtOnce(unit.positions.length, tenant, plan);
+      const what = unit.isGang ? 'a gang' : 'an array';
+      const message = neverAtOnce(what, unit.positions.length, tenant, plan);
       if (message !== undefined) refuse(unit, { code: 'tooLarge', message });
       return message === undefined;
     });
@@ -110,11 +165,40 @@ export class TenantGate {
     });
   }
 
-  #count(tenant: string): void {
-    this.refused.set(tenant, (this.refused.get(tenant) ?? 0) + 1);
+  /** Tasks of one tenant that are one thing: as the plan lets them in, or why it lets none in. */
+  async whole(what: string, specs: readonly TaskSpec[]): Promise<Whole> {
+    const allowed: TaskSpec[] = [];
+    let plan: Plan | undefined;
+    for (const spec of specs) {
+      const verdict = this.judge(spec);
+      if (!verdict.ok) {
+        const message = `task ${spec.name}: ${verdict.message}`;
+        return this.#refused(spec.tenant, { code: verdict.code, message });
+      }
+      allowed.push(verdict.spec);
+      ({ plan } = verdict);
+    }
+    if (plan === undefined || !isMetered(plan)) return { ok: true, specs: allowed };
+    const { tenant } = allowed[0]!;
+    const message = neverAtOnce(what, allowed.length, tenant, plan);
+    if (message !== undefined) return this.#refused(tenant, { code: 'tooLarge', message });
+    const [over] = await this.#limiter.take(tenant, plan, [allowed.length]);
+    if (over !== undefined) return this.#refused(tenant, refusalOf(over, tenant, plan));
+    return { ok: true, specs: allowed };
   }
 
-  #judge(spec: TaskSpec): Judged {
+  #refused(tenant: string, refusal: Refusal): Whole {
+    this.#count(tenant, refusal.code);
+    return { ok: false, ...refusal };
+  }
+
+  #count(tenant: string, code: ErrorCode): void {
+    const counts = this.refused.get(tenant) ?? new Map<ErrorCode, number>();
+    this.refused.set(tenant, counts.set(code, (counts.get(code) ?? 0) + 1));
+  }
+
+  /** Whether its plan allows such a task at any time; nothing is charged. */
+  judge(spec: TaskSpec): Judged {
     const { tenant } = spec;
     const machine = this.#machine();
     if (machine?.cluster() === undefined) {
@@ -134,7 +218,9 @@ export class TenantGate {
 }
 
 /** What the plan does not allow of a task at any time. */
-function notInPlan({ tier, capMs, request }: TaskSpec, plan: Plan): string | undefined {
+function notInPlan({ tier, capMs, request, gang = 1 }: TaskSpec, plan: Plan): string | undefined {
+  const what = gang === 1 ? 'the task' : `the gang of ${gang}`;
+  const [cpuMilli, memoryBytes] = [gang * request.cpuMilli, gang * request.memoryBytes];
   if (!plan.tiers.includes(tier)) {
     return `the plan allows tier ${plan.tiers.join(', ')}, the task asks for ${tier}`;
   }
@@ -142,19 +228,22 @@ function notInPlan({ tier, capMs, request }: TaskSpec, plan: Plan): string | und
     const [most, asked] = [formatDuration(plan.capMs), formatDuration(capMs)];
     return `the plan allows a cap of ${most} at most, the task asks for ${asked}`;
   }
-  if (request.cpuMilli > (plan.cpuMilli ?? request.cpuMilli)) {
-    const [most, asked] = [cpus(plan.cpuMilli!), cpus(request.cpuMilli)];
-    return `the plan allows ${most} CPUs for all tasks together, the task asks for ${asked}`;
+  if (gang > 1 && gang > (plan.running ?? gang)) {
+    return `the plan allows ${plan.running} running tasks, ${what} would be more`;
   }
-  if (request.memoryBytes > (plan.memoryBytes ?? request.memoryBytes)) {
-    const [most, asked] = [formatSize(plan.memoryBytes!), formatSize(request.memoryBytes)];
-    return `the plan allows ${most} memory for all tasks together, the task asks for ${asked}`;
+  if (cpuMilli > (plan.cpuMilli ?? cpuMilli)) {
+    const [most, asked] = [cpus(plan.cpuMilli!), cpus(cpuMilli)];
+    return `the plan allows ${most} CPUs for all tasks together, ${what} asks for ${asked}`;
+  }
+  if (memoryBytes > (plan.memoryBytes ?? memoryBytes)) {
+    const [most, asked] = [formatSize(plan.memoryBytes!), formatSize(memoryBytes)];
+    return `the plan allows ${most} memory for all tasks together, ${what} asks for ${asked}`;
   }
   return undefined;
 }
 
 /** Why so many tasks could not be let in together even if nothing else came. */
-function neverAtOnce(count: number, tenant: string, plan: Plan): string | undefined {
+function neverAtOnce(whole: string, count: number, tenant: string, plan: Plan): string | undefined {
   const bounds = [
     ['at once', burstOf(plan)],
     ['an hour', plan.submitsPerHour],
@@ -162,15 +251,11 @@ function neverAtOnce(count: number, tenant: string, plan: Plan): string | undefi
   ] as const;
   const over = bounds.find(([, most]) => most !== undefined && count > most);
   if (over === undefined) return undefined;
-  const what = count === 1 ? 'a task is' : `an array of ${count} tasks is`;
+  const what = count === 1 ? 'a task is' : `${whole} of ${count} tasks is`;
   return `${what} more than tenant ${tenant} may have ${over[0]}: ${over[1]}`;
 }
 
-function refusalOf(
-  { limit, retryMs }: Refused,
-  tenant: string,
-  plan: Plan,
-): Omit<SubmitReply & { ok: false }, 'ok' | 'id'> {
+function refusalOf({ limit, retryMs }: Refused, tenant: string, plan: Plan): Refusal {
   const seconds = Math.max(1, Math.ceil(retryMs / 1_000));
   const again = `try again in ${formatDuration(seconds * 1_000)}`;
   switch (limit) {

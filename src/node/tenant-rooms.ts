@@ -46,14 +46,23 @@ interface Room {
   readonly wantedMs: number;
   /** What the first task needs that was held back. */
   next: Bounded | undefined;
-  /** What its home was told that the tenant holds here; no more is handed out until it answers. */
-  asked: Bounded | undefined;
+  /** A report is under way: see `UseReport.goesBy`. */
+  asking: boolean;
 }
 
-const boundedOf = (request: Resources): Bounded => ({
-  running: 1,
-  cpuMilli: request.cpuMilli,
-  memoryBytes: request.memoryBytes,
+/** One tenant of a report to a home. */
+interface Entry {
+  readonly tenant: string;
+  readonly shard: number;
+  readonly room: Room;
+  readonly report: UseReport;
+}
+
+/** Of so many tasks that start together. */
+const boundedOf = (request: Resources, count: number): Bounded => ({
+  running: count,
+  cpuMilli: count * request.cpuMilli,
+  memoryBytes: count * request.memoryBytes,
 });
 
 const add = (left: Bounded, right: Bounded): Bounded => ({
@@ -61,15 +70,6 @@ const add = (left: Bounded, right: Bounded): Bounded => ({
   cpuMilli: left.cpuMilli + right.cpuMilli,
   memoryBytes: left.memoryBytes + right.memoryBytes,
 });
-
-/** The ceiling, but nothing beyond what is held already. */
-const capped = (ceiling: Bounds, held: Bounded): Bounds =>
-  Object.fromEntries(
-    boundedNames.flatMap(name => {
-      const most = ceiling[name];
-      return most === undefined ? [] : [[name, Math.min(most, held[name])]];
-    }),
-  );
 
 const fits = (use: Bounded, ceiling: Bounds): boolean =>
   boundedNames.every(name => use[name] <= (ceiling[name] ?? use[name]));
@@ -86,7 +86,8 @@ export class TenantRooms implements PlacementRooms {
   readonly #rooms = new Map<string, Room>();
   /** Tasks of bounded tenants that the planner was offered and that may be on their way. */
   readonly #offered = new Map<TaskId, { readonly tenant: string; readonly needs: Bounded }>();
-  #placing: { has(id: TaskId): boolean } = new Set<TaskId>();
+  /** Tasks whose assignment is on its way through the log. */
+  #placing: { has(id: TaskId): boolean } = new Set();
   /** Tenants whose tasks were held back at the last plan. */
   #held = new Set<string>();
   #reportedMs = Number.NEGATIVE_INFINITY;
@@ -129,7 +130,7 @@ export class TenantRooms implements PlacementRooms {
     placing: { has(id: TaskId): boolean },
   ): readonly ReadyBatch[] {
     this.#placing = placing;
-    for (const id of this.#offered.keys()) if (!placing.has(id)) this.#offered.delete(id);
+    this.#forgetPlaced();
     const held = new Set<string>();
     const spent = new Map<string, Bounded>();
     const plans = new Map<string, Plan | undefined>();
@@ -157,8 +158,8 @@ export class TenantRooms implements PlacementRooms {
     for (const { lane, task } of bounded) {
       const { id } = task;
       const { tenant } = lane;
-      const needs = boundedOf(lane.demand.request);
-      const use = add(spent.get(tenant) ?? this.#withOffered(tenant, this.useHere(tenant)), needs);
+      const needs = boundedOf(lane.demand.request, task.gang?.length ?? 1);
+      const use = add(spent.get(tenant) ?? this.#useWithOffered(tenant), needs);
       if (!held.has(tenant) && fits(use, this.#ceiling(tenant, plans.get(tenant)!))) {
         spent.set(tenant, use);
         this.#offered.set(id, { tenant, needs });
@@ -176,35 +177,29 @@ export class TenantRooms implements PlacementRooms {
       .filter(({ tasks }) => tasks.length > 0);
   }
 
-  /** With what is on its way through the log. */
-  #withOffered(tenant: string, held: Bounded): Bounded {
-    let { running, cpuMilli, memoryBytes } = held;
-    for (const [id, { tenant: of, needs }] of this.#offered) {
-      if (of !== tenant || !this.#placing.has(id)) continue;
-      running += needs.running;
-      cpuMilli += needs.cpuMilli;
-      memoryBytes += needs.memoryBytes;
+  #forgetPlaced(): void {
+    for (const id of this.#offered.keys()) if (!this.#placing.has(id)) this.#offered.delete(id);
+  }
+
+  #useWithOffered(tenant: string): Bounded {
+    let use: Bounded = this.useHere(tenant);
+    for (const offered of this.#offered.values()) {
+      if (offered.tenant === tenant) use = add(use, offered.needs);
     }
-    return { running, cpuMilli, memoryBytes };
+    return use;
   }
 
   #room(tenant: string): Room {
     let room = this.#rooms.get(tenant);
     if (room === undefined) {
       const wantedMs = this.#context.clock.nowMs();
-      room = { ceiling: undefined, untilMs: 0, wantedMs, next: undefined, asked: undefined };
+      room = { ceiling: undefined, untilMs: 0, wantedMs, next: undefined, asking: false };
       this.#rooms.set(tenant, room);
     }
     return room;
   }
 
   #ceiling(tenant: string, plan: Plan): Bounds {
-    const { asked } = this.#room(tenant);
-    const ceiling = this.#lastCeiling(tenant, plan);
-    return asked === undefined ? ceiling : capped(ceiling, asked);
-  }
-
-  #lastCeiling(tenant: string, plan: Plan): Bounds {
     const room = this.#room(tenant);
     const nowMs = this.#context.clock.nowMs();
     if (room.ceiling !== undefined && nowMs < room.untilMs) return room.ceiling;
@@ -239,19 +234,22 @@ export class TenantRooms implements PlacementRooms {
     for (const tenant of this.#rooms.keys()) {
       if (!uses.has(tenant)) this.#rooms.delete(tenant);
     }
-    const byNode = new Map<NodeId, { tenant: string; shard: number; report: UseReport }[]>();
-    for (const [tenant, use] of uses) {
+    this.#forgetPlaced();
+    const byNode = new Map<NodeId, Entry[]>();
+    for (const [tenant, { waiting }] of uses) {
       const plan = this.#planOf(tenant);
       if (plan === undefined || !(boundsUse(plan) || plan.waiting !== undefined)) continue;
       const shard = this.#table()[tenantSlot(tenant)];
       const home = shard === undefined ? undefined : this.#context.leaderOf(shard);
       if (shard === undefined || home === undefined) continue;
-      const { waiting } = use;
-      const held = this.#withOffered(tenant, use);
       const room = this.#room(tenant);
-      const entry = { tenant, shard, report: { use: held, waiting, next: room.next } };
+      if (room.asking) continue;
+      const { running, cpuMilli, memoryBytes } = this.#useWithOffered(tenant);
+      const use = { running, cpuMilli, memoryBytes };
+      const goesBy = clock.nowMs() < room.untilMs ? room.ceiling : undefined;
+      const entry = { tenant, shard, room, report: { use, waiting, next: room.next, goesBy } };
       room.next = undefined;
-      room.asked = held;
+      room.asking = true;
       byNode.set(home, [...(byNode.get(home) ?? []), entry]);
     }
     for (const [home, entries] of byNode) {
@@ -259,10 +257,7 @@ export class TenantRooms implements PlacementRooms {
     }
   }
 
-  async #tell(
-    home: NodeId,
-    entries: readonly { tenant: string; shard: number; report: UseReport }[],
-  ): Promise<void> {
+  async #tell(home: NodeId, entries: readonly Entry[]): Promise<void> {
     const { clock, peers } = this.#context;
     const askedMs = clock.nowMs();
     const body: UseReports = {
@@ -273,19 +268,14 @@ export class TenantRooms implements PlacementRooms {
       told = await peers.ask<Ceilings>(home, 'tenantReports', body, answerMs);
     } catch (error) {
       if (!(error instanceof TschedError)) throw error;
-      // The home may have counted on what it was told: the rest is not there any more.
-      told = [];
+      return;
+    } finally {
+      for (const { room } of entries) room.asking = false;
     }
     let grew = false;
-    entries.forEach(({ tenant, report }, position) => {
+    entries.forEach(({ tenant, room }, position) => {
       const ceiling = told[position];
-      const room = this.#rooms.get(tenant);
-      if (room === undefined) return;
-      if (room.asked === report.use) room.asked = undefined;
-      if (ceiling === undefined || ceiling === null) {
-        if (room.ceiling !== undefined) room.ceiling = capped(room.ceiling, report.use);
-        return;
-      }
+      if (ceiling === undefined || ceiling === null) return;
       room.ceiling = ceiling;
       room.untilMs = askedMs + ceilingMs;
       grew ||= this.#held.has(tenant);

@@ -12,6 +12,7 @@ import { encodeFromWorker, type FromWorker, type ToWorker } from '../model/worke
 import type { AttemptOrder, Runner, RunnerHello } from '../ports/runner.ts';
 import type { Launch, WorkerAction } from '../worker/action.ts';
 import { WorkerReactor } from '../worker/reactor.ts';
+import type { NodeShare } from '../worker/shares.ts';
 import type { NodeContext } from './context.ts';
 import type { NodeSettings } from './node-parts.ts';
 
@@ -48,6 +49,8 @@ export class WorkerHost {
   #advertised: { bytes: Uint8Array; version: number } | undefined;
   #version = 0;
   readonly #toldPeers = new Map<NodeId, number>();
+  readonly #shares: () => readonly NodeShare[];
+  #kept: readonly NodeShare[] = [];
   #changed: (advertisement: Advertisement) => void;
   #stopped = false;
   #cancelTick: () => void = () => undefined;
@@ -58,6 +61,8 @@ export class WorkerHost {
     readonly settings: WorkerSettings;
     readonly deliverHere: (from: NodeId, message: FromWorker) => void;
     readonly describe: () => NodeSide;
+    /** What this node keeps for reservations now; the same list while nothing has changed. */
+    readonly shares: () => readonly NodeShare[];
     /** Called with a new advertisement whenever the free resources changed. */
     readonly changed: (advertisement: Advertisement) => void;
   }) {
@@ -66,6 +71,7 @@ export class WorkerHost {
     this.#settings = options.settings;
     this.#deliverHere = options.deliverHere;
     this.#describe = options.describe;
+    this.#shares = options.shares;
     this.#changed = options.changed;
     this.#reactor = new WorkerReactor({
       node: options.context.nodeId,
@@ -82,6 +88,7 @@ export class WorkerHost {
     this.#hello = await this.#runner.start({
       onStarted: (key, startedAtMs) =>
         this.#perform(this.#reactor.onStarted(key, startedAtMs, clock.bootMs())),
+      onControlled: (key, control) => this.#perform(this.#reactor.onControlled(key, control)),
       onEnded: (key, outcome) => this.#perform(this.#reactor.onEnded(key, outcome, clock.bootMs())),
       onSupervisor: hello => {
         this.#hello = hello;
@@ -91,10 +98,19 @@ export class WorkerHost {
     this.#perform(this.#reactor.onHello(this.#hello));
     const tick = (): void => {
       if (this.#stopped) return;
+      this.#keepShares();
       this.#perform(this.#reactor.tick(clock.bootMs()));
       this.#cancelTick = clock.after(reactorTickMs, tick);
     };
     tick();
+  }
+
+  #keepShares(): void {
+    const shares = this.#shares();
+    if (shares === this.#kept) return;
+    this.#kept = shares;
+    this.#perform(this.#reactor.keep(shares));
+    this.#tellAll();
   }
 
   get isolation(): Readonly<Record<string, string>> {
@@ -120,8 +136,12 @@ export class WorkerHost {
     const changed = this.#reactor.draining !== on;
     const actions = this.#reactor.drain(on, endRunning);
     this.#perform(actions);
-    if (!changed || actions.length > 0 || this.#stopped) return;
-    // Nothing to do is to be told too: others place by it.
+    if (changed && actions.length === 0) this.#tellAll();
+  }
+
+  /** Nothing to do is to be told too: others place by it. */
+  #tellAll(): void {
+    if (this.#stopped) return;
     this.#version++;
     this.#advertised = undefined;
     this.#changed(this.advertisement());
@@ -142,6 +162,9 @@ export class WorkerHost {
           break;
         case 'end':
           this.#runner.end(action.key, action.outcomeKind);
+          break;
+        case 'control':
+          this.#runner.control(action.key, action.control);
           break;
         case 'renewRunner':
           this.#runner.renew(action.shards);
@@ -194,6 +217,11 @@ export class WorkerHost {
     env['TSCHED_RUN'] = String(launch.run);
     Object.assign(env, portVariables(launch.ports));
     if (launch.arrayIndex !== undefined) env['TSCHED_ARRAY_INDEX'] = String(launch.arrayIndex);
+    if (spec.gang !== undefined) {
+      env['TSCHED_GANG_SIZE'] = String(spec.gang);
+      env['TSCHED_GANG_RANK'] = String(launch.arrayIndex ?? 0);
+      env['TSCHED_GANG_PEERS'] = (launch.peers ?? []).join(',');
+    }
     return {
       key: launch.key,
       shard: launch.shard,
@@ -210,6 +238,9 @@ export class WorkerHost {
       graceMs: spec.graceMs,
       leaseMs: spec.leaseMs,
       outputBytesMax: spec.outputBytesMax,
+      inputs: launch.inputs,
+      // Outcomes with an output are bytes of cluster version 3.
+      handsOn: this.#context.clusterVersion() >= 3,
     };
   }
 
@@ -224,6 +255,7 @@ export class WorkerHost {
       tier: this.#settings.tier,
       total: this.#settings.total,
       free: this.#reactor.free,
+      ...(this.#kept.length === 0 ? {} : { shares: this.#reactor.shares }),
       labels: this.#settings.labels,
       running: this.#reactor.running,
       queued: this.#reactor.queued,

@@ -14,6 +14,7 @@ import {
   tierRank,
 } from '../model/resources.ts';
 import { judge, overTotal, unsuited } from './feasible.ts';
+import { holdsInAll } from './gang.ts';
 
 /** The verdict on each node, in the order of `nodes`. `nowMs` is the clock of the cool-downs. */
 export function verdicts(
@@ -80,6 +81,8 @@ export function sentence(verdict: Verdict): string {
       return 'drains: takes no new tasks';
     case 'avoided':
       return 'avoided: an earlier attempt failed there';
+    case 'reservation':
+      return `keeps nothing for the reservation ${verdict.name}`;
     case 'noSupervisor':
       return 'has no supervisor to run tasks now';
     default:
@@ -116,7 +119,14 @@ export function neverFits(
   }
   const suited = tiered.filter(node => unsuited(demand, node) === undefined);
   if (suited.length === 0) return { fits: false, message: missingLabel(demand, tiered) };
-  if (suited.some(node => overTotal(demand, node.total) === undefined)) return fits;
+  if (suited.some(node => overTotal(demand, node.total) === undefined)) {
+    const copies = demand.gang === undefined ? 1 : holdsInAll(demand, suited);
+    if (copies >= (demand.gang ?? 1)) return fits;
+    const message =
+      `a gang of ${demand.gang}: all nodes${restriction(demand)} together hold ${copies} ` +
+      `task${copies === 1 ? '' : 's'} of its size at a time`;
+    return { fits: false, message };
+  }
   for (const name of resourceNames) {
     const wanted = demand.request[name];
     const largest = Math.max(...suited.map(node => node.total[name]));
@@ -133,7 +143,8 @@ export function neverFits(
 function restriction(demand: Demand): string {
   const labels = demand.require.map(([key, value]) => `${key}=${value}`).join(', ');
   const tier = demand.tier === 'basic' ? '' : ` of tier ${demand.tier} or above`;
-  return labels === '' ? tier : `${tier} with ${labels}`;
+  const held = demand.reservation ? ` in the reservation ${demand.reservation.name}` : '';
+  return labels === '' ? `${tier}${held}` : `${tier} with ${labels}${held}`;
 }
 
 function missingLabel(demand: Demand, nodes: readonly NodeTotals[]): string {

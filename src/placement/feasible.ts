@@ -9,7 +9,13 @@
 import type { Advertisement } from '../model/advertisement.ts';
 import type { NodeId } from '../model/ids.ts';
 import type { Demand, NodeView, Verdict } from '../model/planning.ts';
-import { type ResourceName, type Resources, resourceNames, tierRank } from '../model/resources.ts';
+import {
+  noResources,
+  type ResourceName,
+  type Resources,
+  resourceNames,
+  tierRank,
+} from '../model/resources.ts';
 
 /** An advertisement older than this says nothing any more. */
 const freshMsMax = 5_000;
@@ -67,6 +73,21 @@ export function overTotal(demand: Demand, total: Resources): ResourceName | unde
   return undefined;
 }
 
+/**
+ * The node as a task that names a reservation sees it: what is kept for that is all that is free.
+ * `undefined` where nothing is kept there. For any other task it is the node itself, which does not
+ * call free what it keeps.
+ */
+export function viewFor(demand: Demand, view: NodeView): NodeView | undefined {
+  const { reservation } = demand;
+  if (reservation === undefined) return view;
+  const { name, tenant } = reservation;
+  const share = view.shares?.find(other => other.name === name && other.tenant === tenant);
+  if (share === undefined) return undefined;
+  const advertisement = { ...view.advertisement, free: share.left, queued: 0, queueRoom: 0 };
+  return { ...view, advertisement, reserved: noResources, reservedCount: 0 };
+}
+
 /** The verdict on one node for one task. `nowMs` is the clock of `coolDownUntilMs`. */
 export function judge(
   demand: Demand,
@@ -84,10 +105,12 @@ export function judge(
   }
   if (avoid.includes(advertisement.node)) return { kind: 'avoided' };
   if (view.coolDownUntilMs > nowMs) return { kind: 'coolDown', untilMs: view.coolDownUntilMs };
-  const free = freeNow(view);
+  const seen = viewFor(demand, view);
+  if (seen === undefined) return { kind: 'reservation', name: demand.reservation?.name ?? '' };
+  const free = freeNow(seen);
   for (const name of resourceNames) {
     const wanted = demand.request[name];
     if (wanted > free[name]) return { kind: 'resource', name, wanted, free: free[name] };
   }
-  return { kind: 'fits', load: loadOf(view) };
+  return { kind: 'fits', load: loadOf(seen) };
 }

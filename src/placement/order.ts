@@ -102,13 +102,14 @@ export class FairWalk {
     return this.#tenants.first?.heads.first;
   }
 
-  /** The current task was placed: goes on behind it. */
+  /** The current task was placed, with its gang: goes on behind it. */
   placed(): void {
     const tenant = this.#tenants.first;
     const head = tenant?.heads.first;
     if (tenant === undefined || head === undefined) return;
+    const count = head.task.gang?.length ?? 1;
     amountsOf(head.lane.demand).forEach((amount, position) => {
-      tenant.held[position] = (tenant.held[position] ?? 0) + amount;
+      tenant.held[position] = (tenant.held[position] ?? 0) + count * amount;
     });
     tenant.share = this.#shareOf(tenant);
     this.next();

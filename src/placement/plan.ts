@@ -8,21 +8,26 @@
  * to a node that has room now (`rank.ts`); when no node has, a small one may be queued at a full
  * node, so that the next attempt there starts without a round trip. Nodes where the task failed
  * before are taken only when no other node of the cluster could ever run it, or when it has waited
- * `avoidMsMax` for one. Off-peak tasks are left while the cluster is busy (`off-peak.ts`).
+ * `avoidMsMax` for one. Off-peak tasks are left while the cluster is busy (`off-peak.ts`). The
+ * tasks of a gang are placed all at once or not at all, and room is kept for none of them alone; a
+ * task that names a reservation sees of each node what is kept for that.
  *
  * Cost: one look at every node per demand, and one at the demand's candidates per placement.
  */
 import type { Claim } from '../model/advertisement.ts';
 import { assert } from '../model/assert.ts';
+import type { TaskId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
-import type { Demand, Lane, NodeView, Plan, ReadyBatch } from '../model/planning.ts';
+import type { Demand, GangMember, Lane, NodeView, Plan, ReadyBatch } from '../model/planning.ts';
+import { shareKey } from '../model/reservation.ts';
 import type { WaitingReason } from '../model/task.ts';
 import { Claims, claimAfterMs, type Running } from './claims.ts';
-import { overTotal, unsuited } from './feasible.ts';
+import { overTotal, unsuited, viewFor } from './feasible.ts';
+import { holdsInAll, takeForGang, unavoided } from './gang.ts';
 import { ClusterLoad, isHeld } from './off-peak.ts';
 import { FairWalk, type Next, type TenantShare } from './order.ts';
 import { createDraw } from './random.ts';
-import { pickFree, pickQueue, type Wish } from './rank.ts';
+import { pickFree, pickQueue, take, type Wish } from './rank.ts';
 import { type Amounts, amountsOf, Room } from './room.ts';
 import { type SpreadCounts, Tastes } from './taste.ts';
 
@@ -83,6 +88,7 @@ class Planning {
   readonly #draw: () => number;
   readonly #stateNowMs: number;
   readonly #rooms: readonly Room[];
+  readonly #pools: SharedRooms;
   readonly #claims: Claims;
   readonly #load: ClusterLoad;
   readonly #tastes: Tastes;
@@ -100,6 +106,7 @@ class Planning {
     this.#draw = createDraw(input.seed);
     this.#stateNowMs = input.stateNowMs ?? input.nowMs;
     this.#rooms = input.nodes.map(view => new Room(view, input.nowMs));
+    this.#pools = new SharedRooms(this.#rooms, input.nowMs);
     this.#claims = new Claims(this.#rooms, input.foreignClaims ?? []);
     this.#load = new ClusterLoad(this.#rooms);
     this.#tastes = new Tastes(this.#rooms, input.spread ?? new Map());
@@ -137,15 +144,11 @@ class Planning {
   #wanted(demand: Demand): Wanted {
     let wanted = this.#wantedOf.get(demand);
     if (wanted === undefined) {
-      wanted = {
-        demand,
-        amounts: amountsOf(demand),
-        taste: this.#tastes.of(demand),
-        rooms: candidatesFor(demand, this.#rooms),
-        yields: false,
-        passed: 0,
-      };
-      wanted = { ...wanted, yields: this.#yields(wanted) };
+      const rooms = candidatesFor(demand, this.#pools.of(demand));
+      const taste = this.#tastes.of(demand, rooms);
+      const amounts = amountsOf(demand);
+      const yields = demand.gang === undefined && this.#yields(rooms, amounts);
+      wanted = { demand, amounts, taste, rooms, yields, passed: 0 };
       this.#wantedOf.set(demand, wanted);
     }
     return wanted;
@@ -155,7 +158,7 @@ class Planning {
    * Drawn, so that of a crowd about as many go for a room as it holds: if all did, all but one
    * would be refused, and come back for the next one.
    */
-  #yields({ rooms, amounts }: Wanted): boolean {
+  #yields(rooms: readonly Room[], amounts: Amounts): boolean {
     const { crowd = 1 } = this.#input;
     if (crowd === 1) return false;
     let copies = 0;
@@ -176,17 +179,19 @@ class Planning {
       this.#walk.leaveDemand();
       return;
     }
-    const room = this.#choose(wanted, next);
-    if (room !== undefined) {
-      this.#placements.push(toPlacement(next, room, wanted.amounts));
-      room.take(wanted.amounts);
-      this.#load.take(wanted.amounts);
-      wanted.taste?.placed(room);
+    const { gang } = next.task;
+    const made =
+      gang === undefined ? this.#placeOne(wanted, next) : this.#placeGang(wanted, next, gang);
+    if (made.length > 0) {
+      // What is kept for a reservation counts as taken already.
+      if (!demand.reservation) for (const _ of made) this.#load.take(wanted.amounts);
+      this.#placements.push(...made);
       this.#walk.placed();
       return;
     }
     // Another task of the demand may be too short to delay anybody.
     const isKept =
+      gang === undefined &&
       next.task.avoid.length === 0 &&
       wanted.rooms.some(other => other.open && other.fits(wanted.amounts));
     if (!this.#blocked.has(demand)) {
@@ -195,7 +200,7 @@ class Planning {
     }
     this.#claim(wanted, next, isKept);
     // A task that only avoids some nodes does not block the others of its demand.
-    if (next.task.avoid.length > 0 || (isKept && ++wanted.passed <= passedMax)) this.#walk.next();
+    if (avoidsSome(next) || (isKept && ++wanted.passed <= passedMax)) this.#walk.next();
     else {
       for (const waited of wanted.rooms) this.#waitedFor.add(waited);
       this.#walk.leaveDemand();
@@ -205,6 +210,8 @@ class Planning {
   /** The first task that waits in vain has room kept for it, and every urgent one, up to a few. */
   #claim(wanted: Wanted, next: Next, isKept: boolean): void {
     const { made } = this.#claims;
+    // Room for one of a gang is no help, and a reservation keeps its room by itself.
+    if (next.task.gang !== undefined || wanted.demand.reservation !== undefined) return;
     if (isKept || made.length >= limits.claimsMax || wanted.rooms.length === 0) return;
     const waitedMs = this.#stateNowMs - next.task.readySinceMs;
     if (!next.urgent && (made.length > 0 || waitedMs < claimAfterMs)) return;
@@ -212,6 +219,29 @@ class Planning {
       before: this.#input.claimsBefore ?? [],
       running: this.#input.running ?? nothingRuns,
     });
+  }
+
+  #placeOne(wanted: Wanted, next: Next): Placement[] {
+    const room = this.#choose(wanted, next);
+    if (room === undefined) return [];
+    const made = toPlacement(next.task.id, next.lane, room, !room.fits(wanted.amounts));
+    take(room, wanted);
+    return [made];
+  }
+
+  /** Places all of a gang, or none; not on nodes where room is kept for others. */
+  #placeGang(wanted: Wanted, next: Next, members: readonly GangMember[]): Placement[] {
+    const { task, lane } = next;
+    const rooms = wanted.rooms.filter(room => this.#claims.isFree(room, next));
+    const others = unavoided(rooms, members);
+    let taken = takeForGang(others, wanted, members, this.#draw);
+    const waited = this.#stateNowMs - task.readySinceMs >= avoidMsMax;
+    const held = others.map(room => room.view.advertisement);
+    if (taken === undefined && (waited || holdsInAll(lane.demand, held) < members.length)) {
+      taken = takeForGang(rooms, wanted, members, this.#draw);
+    }
+    const made = taken?.map((room, place) => toPlacement(members[place]!.id, lane, room, false));
+    return made?.map(placement => ({ ...placement, gang: task.id })) ?? [];
   }
 
   #choose(wanted: Wanted, next: Next): Room | undefined {
@@ -241,6 +271,34 @@ class Planning {
   }
 }
 
+const avoidsSome = ({ task: { avoid, gang } }: Next): boolean =>
+  avoid.length > 0 || gang?.some(member => member.avoid.length > 0) === true;
+
+/** The rooms of the nodes, and what they keep for each reservation as rooms of their own. */
+class SharedRooms {
+  readonly #rooms: readonly Room[];
+  readonly #nowMs: number;
+  readonly #ofReservation = new Map<string, readonly Room[]>();
+
+  constructor(rooms: readonly Room[], nowMs: number) {
+    this.#rooms = rooms;
+    this.#nowMs = nowMs;
+  }
+
+  of(demand: Demand): readonly Room[] {
+    const { reservation } = demand;
+    if (reservation === undefined) return this.#rooms;
+    const key = shareKey(reservation);
+    let rooms = this.#ofReservation.get(key);
+    if (rooms === undefined) {
+      const views = this.#rooms.map(({ view }) => viewFor(demand, view));
+      rooms = views.filter(view => view !== undefined).map(view => new Room(view, this.#nowMs));
+      this.#ofReservation.set(key, rooms);
+    }
+    return rooms;
+  }
+}
+
 function candidatesFor(demand: Demand, rooms: readonly Room[]): Room[] {
   const amounts = amountsOf(demand);
   return rooms.filter(
@@ -257,9 +315,14 @@ function reasonFor(
   rooms: readonly Room[],
   nodes: readonly NodeView[],
 ): WaitingReason {
+  const { demand } = wanted;
+  if (demand.gang !== undefined) {
+    const held = nodes.map(view => view.advertisement);
+    if (wanted.rooms.length > 0 && holdsInAll(demand, held) < demand.gang) return 'NeverFits';
+  }
   if (wanted.rooms.length > 0) return 'Resources';
   if (!rooms.some(room => room.usable)) return 'NoNodes';
-  const { demand } = wanted;
+  if (!nodes.some(view => viewFor(demand, view) !== undefined)) return 'Reservation';
   const suited = (view: NodeView): boolean => unsuited(demand, view.advertisement) === undefined;
   if (!rooms.some(room => room.usable && suited(room.view))) return 'TierUnavailable';
   // A node that is silent or drains may come back: only if none there is would do, it never fits.
@@ -269,16 +332,16 @@ function reasonFor(
   return everFits ? 'Resources' : 'NeverFits';
 }
 
-function toPlacement({ task, lane }: Next, room: Room, amounts: Amounts): Placement {
+function toPlacement(taskId: TaskId, lane: Lane, room: Room, queued: boolean): Placement {
   const { advertisement } = room.view;
   assert(advertisement.incarnation !== '', 'nothing is placed where no supervisor runs');
   return {
-    taskId: task.id,
+    taskId,
     node: advertisement.node,
     nodeName: advertisement.name,
     incarnation: advertisement.incarnation,
     demand: lane.demand,
     tenant: lane.tenant,
-    queued: !room.fits(amounts),
+    queued,
   };
 }

@@ -18,6 +18,12 @@ export interface Wish {
   readonly taste: Taste | undefined;
 }
 
+/** Counts a placement. */
+export function take(room: Room, { amounts, taste }: Wish): void {
+  room.take(amounts);
+  taste?.placed(room);
+}
+
 /** Nodes this close to the lowest load are as good as it. */
 const loadDistance = 0.1;
 /** A demand that takes more than this share of a node is not queued there behind others. */

@@ -11,7 +11,7 @@ import { closedFor, loadOf } from './feasible.ts';
 /** A demand's request as numbers in the order of `resourceNames`. */
 export type Amounts = readonly number[];
 
-export const amountsOf = (demand: Demand): Amounts =>
+export const amountsOf = (demand: Pick<Demand, 'request'>): Amounts =>
   resourceNames.map(name => demand.request[name]);
 
 /** What a node says of itself, as numbers in the order of `resourceNames`. */

@@ -81,10 +81,10 @@ export class Tastes {
     this.#live = live;
   }
 
-  /** `undefined` for a demand that prefers nothing: most do not. */
-  of(demand: Demand): Taste | undefined {
+  /** Among these rooms; `undefined` for a demand that prefers nothing: most do not. */
+  of(demand: Demand, rooms = this.#rooms): Taste | undefined {
     if (demand.prefer === undefined && demand.spread === undefined) return undefined;
-    return new Taste(demand, this.#rooms, demand.spread && this.#countsOf(demand.spread));
+    return new Taste(demand, rooms, demand.spread && this.#countsOf(demand.spread));
   }
 
   #countsOf({ label, group }: NonNullable<Demand['spread']>): Map<string, number> {

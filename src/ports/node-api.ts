@@ -4,15 +4,28 @@
  * `TschedError`s.
  */
 import type { Actor } from '../model/command.ts';
-import type { ErrorCode } from '../model/errors.ts';
+import type { Decision, ExplainReason, StartEstimate } from '../model/explanation.ts';
 import type { TaskId } from '../model/ids.ts';
-import type { Verdict } from '../model/planning.ts';
+import type { ReservationAsk, ReservationView } from '../model/reservation.ts';
 import type { Resources, Tier } from '../model/resources.ts';
 import type { Role } from '../model/role.ts';
 import type { TaskSpec } from '../model/spec.ts';
-import type { Consistency, TaskEvent, TaskState, TaskSummary, TaskView } from '../model/task.ts';
+import type {
+  BoundView,
+  Consistency,
+  TaskEvent,
+  TaskState,
+  TaskSummary,
+  TaskView,
+} from '../model/task.ts';
+import type { TaskControl } from '../model/task-change.ts';
 import type { TierBundles, TierChange } from '../model/tiers.ts';
+import type { ControlApi, NodeVerdict } from './control-api.ts';
+import type { HistoryPage, HistoryQuery, TaskFilter } from './history.ts';
+import type { SchedulesApi } from './schedules-api.ts';
+import type { SubmitReply } from './submit-reply.ts';
 import type { TenantApi } from './tenant-api.ts';
+import type { WorkflowApi } from './workflow-api.ts';
 
 export interface SubmitRequest {
   /** Drawn by the client for a safe retry; else the node draws one. */
@@ -23,28 +36,7 @@ export interface SubmitRequest {
   readonly arrayIndex?: number | undefined;
 }
 
-export type SubmitReply =
-  | {
-      readonly ok: true;
-      readonly id: TaskId;
-      readonly shard: number;
-      readonly repeated: boolean;
-      /** By when it should start; missing where something holds it, or it has started already. */
-      readonly startBoundMs?: number | undefined;
-    }
-  | {
-      readonly ok: false;
-      /** Set where an ID had been drawn: repeat with it. */
-      readonly id?: TaskId | undefined;
-      readonly code: ErrorCode;
-      readonly message: string;
-      readonly retryAfterMs?: number | undefined;
-    };
-
-export interface ListQuery {
-  readonly states?: readonly TaskState[] | undefined;
-  readonly tenant?: string | undefined;
-  readonly namePrefix?: string | undefined;
+export interface ListQuery extends TaskFilter {
   /** Only tasks that failed and were neither replayed nor purged. */
   readonly deadLetters?: boolean | undefined;
   readonly limit: number;
@@ -221,25 +213,22 @@ export interface ClusterHealth {
   readonly problems: readonly string[];
 }
 
-export interface Explanation {
+export interface Explanation extends BoundView {
   readonly id: TaskId;
   readonly state: TaskState;
-  readonly reason?: string | undefined;
+  readonly reason: ExplainReason;
   readonly message: string;
   /** Place among the ready tasks of its shard, from 1. */
   readonly position?: number | undefined;
   readonly readyInShard?: number | undefined;
-  readonly nodes: readonly {
-    readonly node: string;
-    readonly name: string;
-    readonly tier: Tier;
-    readonly advertAgeMs: number;
-    readonly verdict: Verdict;
-    readonly sentence: string;
-  }[];
+  /** Of a waiting task. */
+  readonly estimate?: StartEstimate | undefined;
+  /** Oldest first. */
+  readonly decisions: readonly Decision[];
+  readonly nodes: readonly NodeVerdict[];
 }
 
-export interface NodeApi {
+export interface NodeApi extends ControlApi {
   /** Who a bearer token belongs to; `undefined` for an unknown one. Compared in constant time. */
   authenticate(token: string): (Actor & { readonly role: Role }) | undefined;
   /** Replies in the order of the requests. Never throws for a single item. */
@@ -261,7 +250,11 @@ export interface NodeApi {
   get(id: TaskId, consistency?: Consistency | undefined): Promise<TaskView>;
   spec(id: TaskId): Promise<TaskSpec>;
   list(query: ListQuery): Promise<ListPage>;
+  /** One page of what the cluster keeps of settled tasks. */
+  history(query: HistoryQuery): Promise<HistoryPage>;
   cancel(ids: readonly TaskId[], reason: string, actor: Actor): Promise<SubmitReply[]>;
+  /** Pauses, resumes or changes tasks. */
+  control(ids: readonly TaskId[], asked: TaskControl, actor: Actor): Promise<SubmitReply[]>;
   /** The settled task, or its present view once `timeoutMs` have passed. */
   wait(id: TaskId, timeoutMs: number, signal: AbortSignal): Promise<TaskView>;
   /** Makes a new task with the spec of a settled one. */
@@ -272,6 +265,7 @@ export interface NodeApi {
   purge(ids: readonly TaskId[], actor: Actor): Promise<SubmitReply[]>;
   output(query: OutputQuery): Promise<OutputPage>;
   explain(id: TaskId): Promise<Explanation>;
+  readonly workflows: WorkflowApi;
   /** Events after `cursor` (opaque; now, where there is none); throws `cursorExpired`. */
   events(
     cursor: string | undefined,
@@ -323,10 +317,16 @@ export interface NodeApi {
   setTier(tier: Tier, changes: readonly TierChange[], token: string): Promise<TierBundles>;
   /** Tenants, their tokens and plans. */
   readonly tenancy: TenantApi;
+  /** Reservations that are not over, of one tenant where it is given. */
+  reservations(tenant?: string | undefined): readonly ReservationView[];
+  /** Holds room; nodes by name or ID. `token` is judged as for `drainNode`. */
+  reserve(ask: ReservationAsk, token: string): Promise<ReservationView>;
+  releaseReservation(name: string, token: string): Promise<void>;
   /** A token with which another node can join. */
   joinToken(): Promise<string>;
   /** Ends this node: hands leaderships away, then stops. With `endTasks`, its attempts too. */
   stopNode(options: { readonly endTasks: boolean }): Promise<void>;
+  readonly schedules: SchedulesApi;
   /** Gauges and counters by name, for /metrics. */
   metrics(): readonly {
     readonly name: string;

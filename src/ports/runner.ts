@@ -7,6 +7,7 @@ import type { Outcome } from '../model/attempt.ts';
 import type { ShardId, TaskId } from '../model/ids.ts';
 import type { Resources } from '../model/resources.ts';
 import type { Run } from '../model/spec.ts';
+import type { AttemptControl, TaskInput } from '../model/worker-protocol.ts';
 
 /** `<task id>.<fence>`: names an attempt on this machine, and its directory. */
 export type AttemptKey = string;
@@ -29,6 +30,10 @@ export interface AttemptOrder {
   readonly graceMs: number;
   readonly leaseMs: number;
   readonly outputBytesMax: number;
+  /** What it is given of the tasks that its own waited for. */
+  readonly inputs?: readonly TaskInput[] | undefined;
+  /** It may hand something on in the file that TSCHED_OUTPUT names. */
+  readonly handsOn?: boolean | undefined;
 }
 
 /** What a restarted node finds. */
@@ -62,6 +67,8 @@ export interface RunnerEvents {
   onStarted(key: AttemptKey, startedAtMs: number): void;
   /** Repeated until `acknowledge`, also after a restart of the node. */
   onEnded(key: AttemptKey, outcome: Outcome): void;
+  /** The attempt goes on as `control` said last: its processes stand still, or run again. */
+  onControlled(key: AttemptKey, control: AttemptControl): void;
   /** The supervisor and all its attempts are gone; a new one has this hello. */
   onSupervisor(hello: RunnerHello): void;
 }
@@ -80,6 +87,12 @@ export interface Runner {
   launch(order: AttemptOrder): void;
   /** Ends the whole process tree: SIGTERM, grace, SIGKILL; reported with this kind. */
   end(key: AttemptKey, kind: 'cancelled' | 'lost'): void;
+  /**
+   * Stops the whole process tree where it is, or lets it go on; with `capMs`, changes its cap. The
+   * cap counts only the time in which it is not stopped; the lease goes on. What is ended goes on
+   * first, so that it can end in order. Told by `onControlled`; holds also when the node restarts.
+   */
+  control(key: AttemptKey, control: AttemptControl): void;
   /**
    * A renewal of these shards was acknowledged that was sent at `sentBootMs` (CLOCK_BOOTTIME). The
    * deadline of each attempt is then sentBootMs + 0.9 leaseMs - graceMs (DESIGN 9).

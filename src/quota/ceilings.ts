@@ -1,7 +1,8 @@
 /**
  * How much of what a tenant may hold each node may hand out, decided at the tenant's home. Every
  * node that leads shards with tasks of the tenant reports what these hold, and is told a ceiling
- * for the next `ceilingMs`. The ceilings of all nodes together are within the limit.
+ * for the next `ceilingMs`. The ceilings of all nodes together are within the limit: a lower one
+ * counts once its node has said that it goes by it, as until then more may be started.
  *
  * Three things go over it, and not for long: the shards of a node that gets leaderships bring what
  * they hold along; a home that cannot be asked leaves each node its share (`ownCeiling`); a plan
@@ -27,6 +28,11 @@ export interface UseReport {
   readonly waiting: number;
   /** What the first task needs that finds no room below the ceiling. */
   readonly next?: Bounded | undefined;
+  /**
+   * The ceiling that holds for the node until it is answered. It has one report under way at a time
+   * and takes no late answer.
+   */
+  readonly goesBy?: Bounds | undefined;
 }
 
 interface Reported extends UseReport {
@@ -95,7 +101,7 @@ const isPossible = (next: Bounded | undefined, limits: Bounds): boolean =>
   next !== undefined && boundedNames.every(name => next[name] <= (limits[name] ?? next[name]));
 
 const heldBy = (told: Reported, name: keyof Bounded): number =>
-  Math.max(told.ceiling[name] ?? 0, told.use[name]);
+  Math.max(told.ceiling[name] ?? 0, told.use[name], told.goesBy?.[name] ?? 0);
 
 const demandOf = ({ use, waiting }: UseReport): number => use.running + waiting;
 

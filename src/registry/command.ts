@@ -10,23 +10,19 @@ import { ByteReader, ByteWriter, DecodeError } from '../model/bytes.ts';
 import type { Actor } from '../model/command.ts';
 import { TschedError } from '../model/errors.ts';
 import type { GroupId, NodeId } from '../model/ids.ts';
-import { readPairs, writePairs } from '../model/pairs.ts';
-import type { PlanValues } from '../model/plan.ts';
-import { type Tier, tiers } from '../model/resources.ts';
-import type { TierChange } from '../model/tiers.ts';
+import { controlKindNumbers } from './command-control.ts';
 import {
   numberOf,
   readRegistration,
   readSeat,
   readSecret,
-  readTierChanges,
   readToken,
   writeRegistration,
   writeSeat,
   writeSecret,
-  writeTierChanges,
   writeToken,
 } from './fields.ts';
+import { type LaterBody, readLaterBody, writeLaterBody } from './later-commands.ts';
 import type { KnownStarts } from './starts.ts';
 import {
   type JoinSecret,
@@ -118,25 +114,7 @@ export type RegistryCommand = Stamped &
         readonly joinSecret?: string | undefined;
         readonly starts: KnownStarts;
       }
-    | {
-        /** What a tier gives to the tasks that are submitted from now on. */
-        readonly kind: 'setTier';
-        readonly tier: Tier;
-        readonly changes: readonly TierChange[];
-      }
-    | {
-        /** Makes a tenant, or with `isNew` false gives one that there is another plan. */
-        readonly kind: 'putTenant';
-        readonly name: string;
-        readonly plan: string;
-        readonly isNew: boolean;
-      }
-    | {
-        /** Without values, what was set of the plan is forgotten. */
-        readonly kind: 'putPlan';
-        readonly name: string;
-        readonly values?: PlanValues | undefined;
-      }
+    | LaterBody
   );
 
 export type RegistryCommandKind = RegistryCommand['kind'];
@@ -163,6 +141,9 @@ const kindNumbers: Readonly<Record<RegistryCommandKind, number>> = {
   setTier: 12,
   putTenant: 24,
   putPlan: 25,
+  ...controlKindNumbers,
+  putReservation: 15,
+  dropReservation: 16,
 };
 
 export const registryCommandKinds = Object.keys(kindNumbers) as RegistryCommandKind[];
@@ -231,16 +212,8 @@ export function encodeRegistryCommand(command: RegistryCommand): Uint8Array {
       writer.varint(command.starts.confirmedCount);
       writer.list(command.starts.ids, (w, id) => w.text(id));
       break;
-    case 'setTier':
-      writer.u8(numberOf(tiers, command.tier, 'tier'));
-      writeTierChanges(writer, command.changes);
-      break;
-    case 'putTenant':
-      writer.text(command.name).text(command.plan).bool(command.isNew);
-      break;
-    case 'putPlan':
-      writer.text(command.name).optional(command.values, writePairs);
-      break;
+    default:
+      writeLaterBody(writer, command);
   }
   if (writer.length > commandBytesMax) {
     throw new TschedError(
@@ -344,28 +317,9 @@ function readBody(
         ...readRegistering(reader),
         starts: { confirmedCount: reader.varint(), ids: reader.list(r => r.text()) },
       };
-    default:
-      return readLaterBody(reader, kind, stamp);
-  }
-}
-
-/** Of the kinds that cluster version 3 brought. */
-function readLaterBody(
-  reader: ByteReader,
-  kind: 'setTier' | 'putTenant' | 'putPlan' | undefined,
-  stamp: Stamped,
-): RegistryCommand {
-  switch (kind) {
-    case 'setTier': {
-      const tier = tiers[reader.u8()];
-      if (tier === undefined) throw new DecodeError('unknown tier');
-      return { ...stamp, kind, tier, changes: readTierChanges(reader) };
-    }
-    case 'putTenant':
-      return { ...stamp, kind, name: reader.text(), plan: reader.text(), isNew: reader.bool() };
-    case 'putPlan':
-      return { ...stamp, kind, name: reader.text(), values: reader.optional(readPairs) };
     case undefined:
       throw new DecodeError('registry command of an unknown kind: written by a newer version');
+    default:
+      return { ...stamp, ...readLaterBody(reader, kind) };
   }
 }

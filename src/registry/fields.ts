@@ -5,7 +5,8 @@
  */
 import { type ByteReader, type ByteWriter, DecodeError } from '../model/bytes.ts';
 import { TschedError } from '../model/errors.ts';
-import { writePairs } from '../model/pairs.ts';
+import { readPairs, writePairs } from '../model/pairs.ts';
+import type { ReservationAsk } from '../model/reservation.ts';
 import { tiers } from '../model/resources.ts';
 import { roles } from '../model/role.ts';
 import { readResources, writeResources } from '../model/spec.ts';
@@ -14,6 +15,7 @@ import type {
   JoinSecret,
   NodeRegistration,
   ReplicaSeat,
+  ReservationRecord,
   TenantRecord,
   TokenRecord,
 } from './state.ts';
@@ -114,6 +116,47 @@ export function readTierChanges(reader: ByteReader): TierChange[] {
     if (field === undefined) throw new DecodeError('unknown field of a tier');
     return { field, value: r.optional(v => v.varint()) };
   });
+}
+
+export function writeReservation(writer: ByteWriter, reservation: ReservationRecord): void {
+  writer.text(reservation.name).text(reservation.tenant).text(reservation.by);
+  writer.varint(reservation.createdAtMs).varint(reservation.untilMs);
+  writeResources(writer, reservation.amount);
+  writer.list(reservation.nodes, (w, node) => w.text(node));
+}
+
+export const readReservation = (reader: ByteReader): ReservationRecord => ({
+  name: reader.text(),
+  tenant: reader.text(),
+  by: reader.text(),
+  createdAtMs: reader.varint(),
+  untilMs: reader.varint(),
+  amount: readResources(reader),
+  nodes: reader.list(r => r.text()),
+});
+
+export function writeAsk(writer: ByteWriter, ask: ReservationAsk): void {
+  writer.text(ask.name).text(ask.tenant);
+  writeResources(writer, ask.amount);
+  writer
+    .varint(ask.untilMs)
+    .list(ask.nodes, (w, node) => w.text(node))
+    .varint(ask.count);
+  writer.u8(numberOf(tiers, ask.tier, 'tier'));
+  writePairs(writer, ask.require);
+}
+
+/** Throws `DecodeError` for an unknown tier or malformed bytes. */
+export function readAsk(reader: ByteReader): ReservationAsk {
+  const name = reader.text();
+  const tenant = reader.text();
+  const amount = readResources(reader);
+  const untilMs = reader.varint();
+  const nodes = reader.list(r => r.text());
+  const count = reader.varint();
+  const tier = tiers[reader.u8()];
+  if (tier === undefined) throw new DecodeError('unknown tier');
+  return { name, tenant, amount, untilMs, nodes, count, tier, require: readPairs(reader) };
 }
 
 export function writeSecret(writer: ByteWriter, secret: JoinSecret): void {

@@ -24,6 +24,10 @@ export function checkRegistry(state: RegistryState): void {
   for (const { name, plan } of state.tenants.values()) {
     assert(planNames(state).includes(plan), `tenant ${name} has the plan ${plan}, which is gone`);
   }
+  for (const [name, { nodes, createdAtMs, untilMs }] of state.reservations) {
+    assert(nodes.length > 0 && createdAtMs < untilMs, `reservation ${name} holds something`);
+    assert(new Set(nodes).size === nodes.length, `reservation ${name} has one part on a node`);
+  }
   const names = new Set<string>();
   for (const node of state.nodes.values()) {
     if (node.state === 'removed') continue;
@@ -42,6 +46,15 @@ export function checkRegistry(state: RegistryState): void {
       replica.seated === seated.has(replica.replicaId),
       `replica ${replica.replicaId}: seated and reported differ`,
     );
+  }
+  for (const newest of state.templates.newest()) {
+    const { tenant, name, revision } = newest;
+    const head = state.templates.head(tenant, name);
+    assert(head?.deletedAtMs === undefined, `template ${name} is there and was deleted`);
+    assert(revision <= head!.lastRevision, `revision ${revision} of ${name} is above its last`);
+    const numbers = state.templates.revisions(tenant, name).map(one => one.revision);
+    const grow = numbers.every((number, place) => place === 0 || number > numbers[place - 1]!);
+    assert(grow, `revisions of ${name} grow`);
   }
   for (const [sha256, token] of state.tokens) assert(sha256 === token.sha256, 'token by its hash');
 }

@@ -21,9 +21,14 @@ import { decodeRegistryCommand, type RegistryCommand } from './command.ts';
 import { applyAllocateReplica } from './commands/allocate-replica.ts';
 import { applyBootstrap } from './commands/bootstrap.ts';
 import { applyDrainNode } from './commands/drain-node.ts';
+import { applyDropReservation } from './commands/drop-reservation.ts';
+import { applyDropTemplate } from './commands/drop-template.ts';
 import { applyDropToken } from './commands/drop-token.ts';
+import { applyPausePlacement } from './commands/pause-placement.ts';
 import { applyPutJoinSecret } from './commands/put-join-secret.ts';
 import { applyPutPlan } from './commands/put-plan.ts';
+import { applyPutReservation } from './commands/put-reservation.ts';
+import { applyPutTemplate } from './commands/put-template.ts';
 import { applyPutTenant } from './commands/put-tenant.ts';
 import { applyPutToken } from './commands/put-token.ts';
 import { applyRegisterNode } from './commands/register-node.ts';
@@ -33,6 +38,7 @@ import { applySetNodeState } from './commands/set-node-state.ts';
 import { applySetSetting } from './commands/set-setting.ts';
 import { applySetTier } from './commands/set-tier.ts';
 import { checkRegistry } from './invariants.ts';
+import type { Pauses } from './pauses.ts';
 import { encodeRow, loadRow, rowKey } from './rows.ts';
 import {
   type ClusterRecord,
@@ -44,10 +50,12 @@ import {
   type RegistryReply,
   RegistryState,
   type ReplicaRecord,
+  type ReservationRecord,
   refused,
   type TenantRecord,
   type TokenRecord,
 } from './state.ts';
+import type { Templates } from './templates.ts';
 import { planNames, tenantOf, tenantsByName } from './tenants.ts';
 
 /** Most that one command may move state time. */
@@ -256,6 +264,15 @@ export class RegistryMachine {
     return this.#state.replicaCounter;
   }
 
+  /** All reservations by name, those too that are over and not dropped yet. */
+  reservations(): ReservationRecord[] {
+    return [...this.#state.reservations.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  reservation(name: string): ReservationRecord | undefined {
+    return this.#state.reservations.get(name);
+  }
+
   setting(name: string): string | undefined {
     return this.#state.settings.get(name);
   }
@@ -263,6 +280,15 @@ export class RegistryMachine {
   /** What was set of a tier; `undefined` where nothing was. */
   tier(tier: Tier): TierValues | undefined {
     return this.#state.tiers.get(tier);
+  }
+
+  /** Whose tasks are not placed. */
+  pauses(): Pauses {
+    return this.#state.pauses;
+  }
+
+  templates(): Pick<Templates, 'newest' | 'revisions'> {
+    return this.#state.templates;
   }
 
   /** What every node can read: newer kinds of commands may not be proposed. Never falls. */
@@ -302,6 +328,10 @@ function applyCommand(
       return applyDropToken(state, command, effects);
     case 'putJoinSecret':
       return applyPutJoinSecret(state, command, effects);
+    case 'putReservation':
+      return applyPutReservation(state, command, effects);
+    case 'dropReservation':
+      return applyDropReservation(state, command, effects);
     case 'setSetting':
       return applySetSetting(state, command, effects);
     case 'setTier':
@@ -314,6 +344,12 @@ function applyCommand(
       return applyPutTenant(state, command, effects);
     case 'putPlan':
       return applyPutPlan(state, command, effects);
+    case 'pausePlacement':
+      return applyPausePlacement(state, command, effects);
+    case 'putTemplate':
+      return applyPutTemplate(state, command, effects);
+    case 'dropTemplate':
+      return applyDropTemplate(state, command, effects);
   }
 }
 

@@ -4,7 +4,8 @@
  *
  *   m meta · c cluster · n node · r replica id · g group · s slot table · o setting · t token (by
  *   sha256) · j join secret (by sha256) · d drain of a node · x store that was
- *   replaced · i tier (by name), where something of it was set · p plan · u tenant
+ *   replaced · i tier (by name), where something of it was set · p plan · u tenant · l pause of
+ *   placement · e template (eh head, er revision) · v reservation (by name)
  *
  * Rows stand for the state at one applied index, which the store keeps beside them.
  */
@@ -15,18 +16,21 @@ import { tiers } from '../model/resources.ts';
 import { changeTier, type TierChange, type TierValues, tierFields } from '../model/tiers.ts';
 import {
   readRegistration,
+  readReservation,
   readSeat,
   readSecret,
   readTenant,
   readTierChanges,
   readToken,
   writeRegistration,
+  writeReservation,
   writeSeat,
   writeSecret,
   writeTenant,
   writeTierChanges,
   writeToken,
 } from './fields.ts';
+import { readPause, writePause } from './pauses.ts';
 import { nodeStates, type RegistryState } from './state.ts';
 
 const version = 1;
@@ -137,6 +141,20 @@ function writeNamedRow(writer: ByteWriter, state: RegistryState, row: string): b
       writeTierChanges(writer, changesOf(values));
       return true;
     }
+    case 'l': {
+      const pause = state.pauses.get(name);
+      if (pause === undefined) return false;
+      writePause(writer, pause);
+      return true;
+    }
+    case 'e':
+      return state.templates.writeRow(writer, name);
+    case 'v': {
+      const reservation = state.reservations.get(name);
+      if (reservation === undefined) return false;
+      writeReservation(writer, reservation);
+      return true;
+    }
     default:
       throw new DecodeError(`registry row of an unknown kind: ${row}`);
   }
@@ -237,6 +255,11 @@ function readNamedRow(state: RegistryState, row: string, reader: ByteReader): vo
     case 'p':
       state.plans.set(row.slice(1), readPairs(reader));
       return;
+    case 'v': {
+      const reservation = readReservation(reader);
+      state.reservations.set(reservation.name, reservation);
+      return;
+    }
     case 'x':
       state.spentStores.set(row.slice(1), reader.varint());
       return;
@@ -249,6 +272,12 @@ function readNamedRow(state: RegistryState, row: string, reader: ByteReader): vo
       state.tiers.set(tier, changeTier({}, readTierChanges(reader)));
       return;
     }
+    case 'l':
+      state.pauses.set(row.slice(1), readPause(reader));
+      return;
+    case 'e':
+      state.templates.readRow(row.slice(1), reader);
+      return;
     default:
       throw new DecodeError(`registry row of an unknown kind: ${row}`);
   }

@@ -11,7 +11,10 @@ import type { GroupId, NodeId } from '../model/ids.ts';
 import type { PlanValues } from '../model/plan.ts';
 import type { Resources, Tier } from '../model/resources.ts';
 import type { Role } from '../model/role.ts';
+import type { PauseView } from '../model/task.ts';
 import { type TierValues, tierFields } from '../model/tiers.ts';
+import { byText } from './order.ts';
+import { Templates } from './templates.ts';
 
 /** Append-only: the number on disk is the position. */
 export const nodeStates = ['joining', 'up', 'draining', 'removed', 'dead'] as const;
@@ -112,6 +115,21 @@ export interface TenantRecord {
   readonly createdAtMs: number;
 }
 
+/** Room that is held for a tenant, the same amount on each of its nodes. */
+export interface ReservationRecord {
+  /** Unique among those that are not over. */
+  readonly name: string;
+  readonly tenant: string;
+  /** Name of the token that made it. */
+  readonly by: string;
+  readonly createdAtMs: number;
+  /** It is over from then on, whether its record is still here or not. */
+  readonly untilMs: number;
+  readonly amount: Resources;
+  /** One that left has taken its part along. */
+  readonly nodes: readonly NodeId[];
+}
+
 export interface JoinSecret {
   /** Lower-case hex of the sha256 of the secret inside a join token. */
   readonly sha256: string;
@@ -128,6 +146,8 @@ export type RegistryReply =
       readonly repeated: boolean;
       /** For `allocateReplica`. */
       readonly replicaId?: number | undefined;
+      /** For `putTemplate`. */
+      readonly revision?: number | undefined;
     }
   | { readonly ok: false; readonly code: ErrorCode; readonly message: string };
 
@@ -145,7 +165,10 @@ export type RegistryEffect =
   | { readonly kind: 'tokensChanged' }
   | { readonly kind: 'settingsChanged' }
   /** A tenant, or a plan. */
-  | { readonly kind: 'tenantsChanged' };
+  | { readonly kind: 'tenantsChanged' }
+  | { readonly kind: 'reservationsChanged' }
+  | { readonly kind: 'pausesChanged' }
+  | { readonly kind: 'templatesChanged' };
 
 export const accepted: RegistryReply = { ok: true, repeated: false };
 export const repeated: RegistryReply = { ok: true, repeated: true };
@@ -171,8 +194,6 @@ export const registryLimits = {
   replicationMax: 7,
 } as const;
 
-const byText = (left: string, right: string): number => (left < right ? -1 : left > right ? 1 : 0);
-
 /** The tables, with the names of the rows that changed since they were last taken. */
 export class RegistryState {
   cluster: ClusterRecord | undefined;
@@ -193,6 +214,11 @@ export class RegistryState {
   readonly tenants = new Map<string, TenantRecord>();
   /** What was set of plans, over what is built in. */
   readonly plans = new Map<string, PlanValues>();
+  /** By tenant, or `everyTenant`. */
+  readonly pauses = new Map<string, PauseView>();
+  readonly templates = new Templates(row => this.touch(row));
+  /** By name. */
+  readonly reservations = new Map<string, ReservationRecord>();
   slotTable: Uint16Array = new Uint16Array(0);
   /** Highest replica id handed out. Invariant: never falls, so that no id is used twice. */
   replicaCounter = 0;
@@ -289,6 +315,15 @@ export class RegistryState {
     if (this.plans.delete(name)) this.touch(`p${name}`);
   }
 
+  putReservation(reservation: ReservationRecord): void {
+    this.reservations.set(reservation.name, reservation);
+    this.touch(`v${reservation.name}`);
+  }
+
+  dropReservation(name: string): void {
+    if (this.reservations.delete(name)) this.touch(`v${name}`);
+  }
+
   putSetting(name: string, value: string): void {
     this.settings.set(name, value);
     this.touch(`o${name}`);
@@ -302,6 +337,15 @@ export class RegistryState {
     if (tierFields.some(field => values[field] !== undefined)) this.tiers.set(tier, values);
     else this.tiers.delete(tier);
     this.touch(`i${tier}`);
+  }
+
+  putPause(scope: string, pause: PauseView): void {
+    this.pauses.set(scope, pause);
+    this.touch(`l${scope}`);
+  }
+
+  dropPause(scope: string): void {
+    if (this.pauses.delete(scope)) this.touch(`l${scope}`);
   }
 
   setCluster(cluster: ClusterRecord): void {

@@ -6,10 +6,10 @@
  * Apply knows them by their IDs, 21 to 43 bytes each; everything else is in the row of the task.
  */
 import { ByteReader, ByteWriter } from '../model/bytes.ts';
-import type { FlushTracker } from './flush.ts';
 import { deadLetterKey, taskIdOfKey } from './keys.ts';
 import { idWordCount, packId } from './memory/id-words.ts';
 import { SettledIds } from './memory/known-ids.ts';
+import type { SideRows } from './side-rows.ts';
 
 const rowVersion = 1;
 
@@ -28,10 +28,10 @@ export function decodeDeadLetter(bytes: Uint8Array): number {
 
 export class DeadLetters {
   readonly #ids = new SettledIds();
-  readonly #flush: FlushTracker;
+  readonly #rows: SideRows;
 
-  constructor(flush: FlushTracker) {
-    this.#flush = flush;
+  constructor(rows: SideRows) {
+    this.#rows = rows;
   }
 
   get size(): number {
@@ -48,13 +48,13 @@ export class DeadLetters {
 
   add(words: Uint32Array, settledAtMs: number): void {
     this.#ids.add(words, 0);
-    this.#flush.putRow(deadLetterKey(words), encodeDeadLetter(settledAtMs));
+    this.#rows.put(deadLetterKey(words), () => encodeDeadLetter(settledAtMs));
   }
 
   /** Somebody dealt with it, or it left the history. */
   remove(words: Uint32Array): void {
     this.#ids.remove(words);
-    this.#flush.putRow(deadLetterKey(words), undefined);
+    this.#rows.drop(deadLetterKey(words));
   }
 
   /** A row that is stored. */

@@ -11,6 +11,8 @@ export type Effect =
   | { readonly kind: 'assigned'; readonly taskId: TaskId; readonly fence: number }
   /** Its node is to end the attempt. */
   | { readonly kind: 'cancelling'; readonly taskId: TaskId; readonly fence: number }
+  /** Its node is to be told how the attempt goes on: whether it stands still, and its cap. */
+  | { readonly kind: 'controlled'; readonly taskId: TaskId; readonly fence: number }
   /** What the leader reserved for it is free again; its worker may forget it. */
   | {
       readonly kind: 'attemptEnded';
@@ -19,6 +21,11 @@ export type Effect =
       readonly node: NodeId;
     }
   | { readonly kind: 'settled'; readonly taskId: TaskId; readonly state: TaskState }
+  /** The leader has a schedule to look after. */
+  | { readonly kind: 'scheduleCreated' }
+  | { readonly kind: 'workflowSettled'; readonly workflowId: TaskId }
+  /** There is something to deliver to another shard. At most once per apply. */
+  | { readonly kind: 'messagesChanged' }
   /** Some task began to wait, ready or backing off. At most once per apply. */
   | { readonly kind: 'readyChanged' };
 

@@ -5,10 +5,11 @@
  */
 import type { OutcomeKind } from '../model/attempt.ts';
 import { outcomeKinds } from '../model/attempt.ts';
-import type { NodeId } from '../model/ids.ts';
+import type { NodeId, TaskId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
 import { type EventKind, eventKinds, type TaskEvent, taskStates } from '../model/task.ts';
-import { idWordCount, unpackId } from './memory/id-words.ts';
+import { type Refusal, refusals } from '../model/worker-protocol.ts';
+import { idWordCount, packId, unpackId } from './memory/id-words.ts';
 
 /** An event before it has its number; the ID as words. */
 interface EventDraft {
@@ -21,9 +22,15 @@ interface EventDraft {
   readonly attempt?: number | undefined;
   readonly node?: NodeId | undefined;
   readonly outcome?: OutcomeKind | undefined;
+  readonly why?: Refusal | undefined;
 }
 
+/** What an event tells beside its task. */
+export type EventAbout = Pick<EventDraft, 'attempt' | 'node' | 'outcome' | 'why'>;
+
 const capacityMin = 32;
+/** Bytes of `#codes` for one event. */
+const codeCount = 4;
 
 export class EventRing {
   readonly #shard: number;
@@ -31,7 +38,7 @@ export class EventRing {
   #words = new Uint32Array(0);
   #attempts = new Uint32Array(0);
   #instants = new Float64Array(0);
-  /** Positions of kind, state and outcome + 1 (0 is none), by threes. */
+  /** Positions of kind, state, outcome + 1 and refusal + 1 (0 is none). */
   #codes = new Uint8Array(0);
   #tenants: string[] = [];
   #nodes: (NodeId | undefined)[] = [];
@@ -66,9 +73,11 @@ export class EventRing {
     }
     this.#attempts[place] = draft.attempt ?? 0;
     this.#instants[place] = draft.atMs;
-    this.#codes[place * 3] = eventKinds.indexOf(draft.kind);
-    this.#codes[place * 3 + 1] = draft.state;
-    this.#codes[place * 3 + 2] = draft.outcome ? outcomeKinds.indexOf(draft.outcome) + 1 : 0;
+    const codes = this.#codes.subarray(place * codeCount, (place + 1) * codeCount);
+    codes[0] = eventKinds.indexOf(draft.kind);
+    codes[1] = draft.state;
+    codes[2] = draft.outcome ? outcomeKinds.indexOf(draft.outcome) + 1 : 0;
+    codes[3] = draft.why ? refusals.indexOf(draft.why) + 1 : 0;
     this.#tenants[place] = draft.tenant;
     this.#nodes[place] = draft.node;
     if (this.#held < this.#capacity) this.#held++;
@@ -97,21 +106,23 @@ export class EventRing {
     this.#words = new Uint32Array(capacity * idWordCount);
     this.#attempts = new Uint32Array(capacity);
     this.#instants = new Float64Array(capacity);
-    this.#codes = new Uint8Array(capacity * 3);
+    this.#codes = new Uint8Array(capacity * codeCount);
   }
 
   #draft(seq: number): EventDraft {
     const place = seq % this.#capacity;
-    const outcome = this.#codes[place * 3 + 2]!;
+    const codes = this.#codes.subarray(place * codeCount, (place + 1) * codeCount);
     return {
-      kind: eventKinds[this.#codes[place * 3]!]!,
+      kind: eventKinds[codes[0]!]!,
       atMs: this.#instants[place]!,
       words: this.#words.subarray(place * idWordCount, (place + 1) * idWordCount),
       tenant: this.#tenants[place]!,
-      state: this.#codes[place * 3 + 1]!,
+      state: codes[1]!,
       attempt: this.#attempts[place] || undefined,
       node: this.#nodes[place],
-      outcome: outcome === 0 ? undefined : outcomeKinds[outcome - 1],
+      // Position -1 for none.
+      outcome: outcomeKinds[codes[2]! - 1],
+      why: refusals[codes[3]! - 1],
     };
   }
 
@@ -120,16 +131,32 @@ export class EventRing {
     if (seq + 1 < this.firstSeq) return 'expired';
     const events: TaskEvent[] = [];
     const last = Math.min(this.#lastSeq, seq + limit);
-    for (let next = seq + 1; next <= last; next++) {
-      const { words, state, ...draft } = this.#draft(next);
-      events.push({
-        shard: this.#shard,
-        seq: next,
-        ...draft,
-        taskId: unpackId(words[0]!, words[1]!, words[2]!, words[3]!),
-        state: taskStates[state]!,
-      });
+    for (let next = seq + 1; next <= last; next++) events.push(this.#event(next));
+    return events;
+  }
+
+  /** Events of one task that are held, oldest first. O(held). */
+  of(id: TaskId): TaskEvent[] {
+    const wanted = new Uint32Array(idWordCount);
+    packId(id, wanted);
+    const events: TaskEvent[] = [];
+    for (let seq = this.firstSeq; seq <= this.#lastSeq; seq++) {
+      const first = (seq % this.#capacity) * idWordCount;
+      if (wanted.every((word, at) => this.#words[first + at] === word)) {
+        events.push(this.#event(seq));
+      }
     }
     return events;
+  }
+
+  #event(seq: number): TaskEvent {
+    const { words, state, ...draft } = this.#draft(seq);
+    return {
+      shard: this.#shard,
+      seq,
+      ...draft,
+      taskId: unpackId(words[0]!, words[1]!, words[2]!, words[3]!),
+      state: taskStates[state]!,
+    };
   }
 }

@@ -13,18 +13,16 @@ import { ByteWriter } from '../model/bytes.ts';
 import { specKey, writeTaskKey } from './keys.ts';
 import type { SpecTable } from './memory/spec-table.ts';
 import { isSettledCode, type TaskTable } from './memory/task-table.ts';
+import { type SideRow, SideRows } from './side-rows.ts';
 
 interface Taken {
   readonly token: number;
   readonly rows: readonly number[];
   readonly specs: readonly { readonly spec: number; readonly bytes: Uint8Array }[];
+  readonly side: readonly SideRow[];
   /** Keys of rows to be deleted; none of them is written by the same flush. */
   readonly gone: readonly Uint8Array[];
-  /** Rows of other kinds; a missing value deletes. */
-  readonly others: readonly OtherRow[];
 }
-
-type OtherRow = readonly [key: Uint8Array, value: Uint8Array | undefined];
 
 /** What a task row is counted as until it is encoded; its texts come on top. */
 const rowBytesGuess = 160;
@@ -33,13 +31,13 @@ const goneBytesGuess = 32;
 export class FlushTracker {
   readonly #table: TaskTable;
   readonly #specs: SpecTable;
+  /** Rows of other kinds. */
+  readonly side = new SideRows();
   #rows: number[] = [];
   #newSpecs: number[] = [];
   #gone: Uint8Array[] = [];
   /** Digests of specs whose rows go, in hexadecimal. */
   readonly #goneSpecs = new Set<string>();
-  /** By the bytes of their keys: of a row that changes often only the newest value is written. */
-  readonly #others = new Map<string, OtherRow>();
   #metaDirty = false;
   #bytes = 0;
   #token = 0;
@@ -52,11 +50,11 @@ export class FlushTracker {
 
   get rowCount(): number {
     const changed = this.#rows.length + this.#newSpecs.length + (this.#metaDirty ? 1 : 0);
-    return changed + this.#gone.length + this.#goneSpecs.size + this.#others.size;
+    return changed + this.side.size + this.#gone.length + this.#goneSpecs.size;
   }
 
   get byteCount(): number {
-    return this.#bytes;
+    return this.#bytes + this.side.bytes;
   }
 
   markMeta(): void {
@@ -92,12 +90,6 @@ export class FlushTracker {
     if (spec >= 0) this.#newSpecs = this.#newSpecs.filter(other => other !== spec);
   }
 
-  /** A row that is neither of a task nor of a spec; without a value it goes. */
-  putRow(key: Uint8Array, value: Uint8Array | undefined): void {
-    this.#others.set(String.fromCharCode(...key), [key, value]);
-    this.#bytes += key.length + (value?.length ?? 0);
-  }
-
   /** Everything dirty, now clean; `undefined` where nothing is. */
   take(): Taken | undefined {
     if (this.rowCount === 0) return undefined;
@@ -111,8 +103,7 @@ export class FlushTracker {
       return { spec, bytes };
     });
     const gone = [...this.#gone, ...[...this.#goneSpecs].map(digest => specKey(digest))];
-    const taken = { token, rows, specs, gone, others: [...this.#others.values()] };
-    this.#others.clear();
+    const taken = { token, rows, specs, side: this.side.take(), gone };
     this.#rows = [];
     this.#newSpecs = [];
     this.#gone = [];
@@ -139,6 +130,7 @@ export class FlushTracker {
     const taken = this.#taken.shift();
     assert(taken?.token === token, `flush ${token} was not the oldest one under way`);
     for (const { spec, bytes } of taken.specs) this.#specs.stored(spec, bytes);
+    this.side.done(taken.side);
     return taken.rows.filter(
       row =>
         this.#table.isTask(row) &&

@@ -7,10 +7,14 @@ import { attemptOf } from '../model/attempt.ts';
 import { limits } from '../model/limits.ts';
 import { resourceNames } from '../model/resources.ts';
 import { holdBit } from '../model/task.ts';
+import { workflowTaskId } from '../model/workflow.ts';
+import { checkSchedules } from './firing.ts';
 import { idWordCount } from './memory/id-words.ts';
 import { isSettledCode, none, stateCode } from './memory/task-table.ts';
 import { type TenantUse, TenantUses } from './memory/tenant-use.ts';
-import type { ShardState } from './state.ts';
+import { lookup, type ShardState } from './state.ts';
+import { attemptsOf } from './terms.ts';
+import { endAt, type Workflow } from './workflows.ts';
 
 export function checkState(state: ShardState): void {
   const { table } = state;
@@ -58,6 +62,10 @@ export function checkState(state: ShardState): void {
   checkLive(state);
   checkLines(state);
   assert(state.deadLetters.size <= state.counts[stateCode.failed]!, 'a dead letter failed');
+  checkSchedules(state);
+  state.gangs.check();
+  checkWorkflows(state);
+  assert(state.settledNow.length === 0, 'whoever waits for a settled task has heard of it');
   for (const row of state.flush.dirtyRows()) {
     assert(table.isTask(row) && table.isDirty(row), 'what is to be written is in memory');
   }
@@ -71,7 +79,6 @@ function checkTask(state: ShardState, row: number): void {
   assert(table.find(words) === row, `${id} is found by its ID`);
   const code = table.state(row);
   const detail = table.detail(row);
-  const traits = specs.traits(table.spec(row));
   const isLive = code === stateCode.assigned || code === stateCode.running;
   assert(isSettledCode(code) === state.settled.has(words), `${id} is settled exactly once`);
   assert((detail?.live !== undefined) === isLive, `${id} has a live attempt while it should`);
@@ -89,7 +96,7 @@ function checkTask(state: ShardState, row: number): void {
     const next = ended[position + 1]?.fence ?? table.fence(row) + (isLive ? 0 : 1);
     assert(attempt.fence < next, `fences of ${id} grow`);
   });
-  assert(table.runs(row) <= traits.attempts, `${id} runs at most as often as asked`);
+  assert(table.runs(row) <= attemptsOf(state, row), `${id} runs at most as often as asked`);
   assert(table.lost(row) <= limits.lostMax, `${id} is lost at most as often as allowed`);
   const supervisors = detail?.supervisorsLost ?? 0;
   assert(supervisors <= table.lost(row), `an attempt of ${id} whose supervisor ended is lost`);
@@ -97,6 +104,13 @@ function checkTask(state: ShardState, row: number): void {
     table.runs(row) + table.lost(row) <= attemptOf(table.fence(row)),
     `every run of ${id} had a fence`,
   );
+  const dependency = detail?.dependency;
+  assert(!dependency || !isSettledCode(code), `${id} waits for nobody once it settled`);
+  const waits = (dependency?.unmet ?? 0) > 0;
+  const held = (table.holds(row) & holdBit('dependency')) !== 0;
+  assert(waits === held, `${id} is held while it waits for others`);
+  assert(!waits || code === stateCode.waiting, `${id} does not run before those it waits for`);
+  assert(!detail?.dependents || !isSettledCode(code), `all were told that ${id} settled`);
   const isWaiting = code === stateCode.waiting;
   assert(!isWaiting || detail?.cancelRequested === undefined, `a cancelled ${id} does not wait`);
   assert(isWaiting || !table.isBackedOff(row), `only a waiting ${id} backs off`);
@@ -104,6 +118,10 @@ function checkTask(state: ShardState, row: number): void {
   const isHeld = table.holds(row) !== 0;
   assert((isWaiting && !isHeld) === (table.place(row) !== none), `${id} is queued while it waits`);
   assert(!isHeld || !isSettledCode(code), `nothing holds ${id} once it settled`);
+  const isPaused = (table.holds(row) & holdBit('paused')) !== 0;
+  const mayPass = isSettledCode(code) || detail?.pause === undefined;
+  assert(mayPass || isPaused, `${id} is held while it is paused`);
+  assert(isLive || detail?.suspended !== true, `only a live attempt of ${id} is suspended`);
   const key = specs.key(table.spec(row));
   if (key === undefined) return;
   const owner = new Uint32Array(idWordCount);
@@ -170,8 +188,38 @@ function checkLines({ table, specs, lines }: ShardState): void {
 }
 
 function checkLive(state: ShardState): void {
-  const live = state.liveRows();
+  const live = state.attempts.rows();
   const wanted = state.counts[stateCode.assigned]! + state.counts[stateCode.running]!;
   assert(live.length === wanted, 'every live attempt is indexed by its node');
   for (const row of live) assert(state.live(row) !== undefined, 'what is indexed is live');
+}
+
+function checkWorkflows(state: ShardState): void {
+  for (const workflow of state.workflows.all()) {
+    if (workflow.settledAtMs === 0) checkWorkflow(state, workflow);
+  }
+}
+
+function checkWorkflow(state: ShardState, workflow: Workflow): void {
+  const { id, total } = workflow.head;
+  assert(workflow.received <= total, `workflow ${id} has no more tasks than were said`);
+  const isWhole = workflow.received === total;
+  assert(isWhole === (workflow.state === 'running'), `workflow ${id} runs once it is whole`);
+  let open = 0;
+  for (let index = 0; index < workflow.received; index++) {
+    const found = state.lookUp(workflowTaskId(id, index));
+    assert(found !== lookup.unknown, `task ${index} of workflow ${id} is in the history`);
+    const isOpen = endAt(workflow, index) === undefined;
+    assert(isOpen === found >= 0, `workflow ${id} knows whether task ${index} has settled`);
+    if (!isOpen) continue;
+    open++;
+    const dependency = state.table.detail(found)?.dependency;
+    const parents = workflow.parents[index]!;
+    const wanted =
+      parents.filter(parent => endAt(workflow, parent) === undefined).length +
+      (dependency?.awaited.length ?? 0) +
+      (isWhole ? 0 : 1);
+    assert(dependency?.unmet === wanted, `task ${index} of workflow ${id} counts its parents`);
+  }
+  assert(open === workflow.open, `workflow ${id} counts its open tasks`);
 }

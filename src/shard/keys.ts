@@ -6,9 +6,13 @@
  *   1 meta      (nothing)                     one row: state time, counters, digest
  *   2 task      ID, 20 characters             a task with its attempts
  *   3 spec      digest, 16 bytes              `encodeSpec` bytes
- *   4 outbox    target slot u16, sequence u48 reserved: messages to other shards (DESIGN 4)
- *   5 inbox     source shard u16, sequence u48 reserved: messages from other shards
- *  11 budget    tenant, UTF-8                what was handed out of its hourly budget
+ *   4 outbox    nothing, or number u64        messages to other shards (`mailbox.ts`)
+ *   5 inbox     source shard u16              what was taken of each shard
+ *   6 workflow  ID, 20 characters             a workflow (`workflows.ts`)
+ *   7 graph     ID, 20 characters, index u16  names and parents of some of its tasks
+ *   8 schedule  tenant, 0, name               what a schedule is (`schedule-rows.ts`)
+ *   9 standing  tenant, 0, name               how far it is
+ *  11 budget    tenant, UTF-8                 what was handed out of its hourly budget
  *  12 dead      ID, 20 characters             a task that failed, while it is a dead letter
  */
 import { assert } from '../model/assert.ts';
@@ -22,6 +26,10 @@ export const rowKind = {
   spec: 3,
   outbox: 4,
   inbox: 5,
+  workflow: 6,
+  graph: 7,
+  schedule: 8,
+  standing: 9,
   hourBudget: 11,
   deadLetter: 12,
 } as const;

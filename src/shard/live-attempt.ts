@@ -2,6 +2,7 @@
 import { assert } from '../model/assert.ts';
 import type { NodeId, TaskId } from '../model/ids.ts';
 import type { Demand } from '../model/planning.ts';
+import type { SpecOverrides } from '../model/spec-overrides.ts';
 import { stateCode } from './memory/task-table.ts';
 import type { ShardState } from './state.ts';
 
@@ -13,8 +14,15 @@ export interface LiveAttempt {
   readonly nodeName: string;
   readonly incarnation: string;
   readonly state: 'assigned' | 'running';
-  /** Its node is to end it. */
-  readonly cancelling: boolean;
+  /** Its node is to end it: somebody asked for that, or its gang runs again. */
+  readonly ending: 'cancelled' | 'superseded' | undefined;
+  /** Whoever paused its task wants it to stand still. */
+  readonly toSuspend: boolean;
+  /** Its worker has said that it does. */
+  readonly suspended: boolean;
+  /** In the place of values of its spec. */
+  readonly overrides: SpecOverrides | undefined;
+  readonly tenant: string;
   readonly leaseMs: number;
   /** Execution cap; 0 is none. */
   readonly capMs: number;
@@ -32,7 +40,7 @@ export function liveAttempt({ table, specs, due }: ShardState, row: number): Liv
   const detail = table.ensureDetail(row);
   assert(detail.live, 'the attempt is live');
   const { fence, run, node, nodeName, incarnation, assignedAtMs } = detail.live;
-  const { leaseMs, capMs, demand } = specs.traits(table.spec(row));
+  const { leaseMs, capMs, demand, tenant } = specs.traits(table.spec(row));
   return {
     taskId: table.id(row),
     fence,
@@ -41,7 +49,11 @@ export function liveAttempt({ table, specs, due }: ShardState, row: number): Liv
     nodeName,
     incarnation,
     state: table.state(row) === stateCode.running ? 'running' : 'assigned',
-    cancelling: detail.cancelRequested !== undefined,
+    ending: detail.cancelRequested ? 'cancelled' : detail.recall && 'superseded',
+    toSuspend: detail.pause?.suspend === true,
+    suspended: detail.suspended,
+    overrides: detail.update?.overrides,
+    tenant,
     leaseMs,
     capMs,
     assignedAtMs,

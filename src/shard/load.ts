@@ -40,6 +40,11 @@ export class RowLoader {
       if (kind === rowKind.meta) this.#meta = decodeMeta(value);
       else if (kind === rowKind.task) this.#loadTask(value);
       else if (kind === rowKind.spec) loadSpec(state, key, value);
+      else if (kind === rowKind.outbox || kind === rowKind.inbox) state.mail.load(key, value);
+      else if (kind === rowKind.workflow || kind === rowKind.graph) {
+        state.workflows.load(key, value);
+      } else if (kind === rowKind.schedule) state.schedules.loadOrigin(value);
+      else if (kind === rowKind.standing) state.schedules.loadStanding(key, value);
       else if (kind === rowKind.hourBudget) state.hourBudgets.load(key, value);
       else if (kind === rowKind.deadLetter) state.deadLetters.load(key, value);
       else throw new DecodeError(`state row of an unknown kind ${kind}`);
@@ -71,7 +76,7 @@ export class RowLoader {
     const state = this.#state;
     const head = decodeTaskHead(value);
     state.counts[head.state]!++;
-    state.specUses.add(head.digest);
+    state.specUses.add(head.digest, head.tenant);
     if (head.keyHash) state.keys.add(head.keyHash.high, head.keyHash.low, head.words);
     if (isSettledCode(head.state)) {
       state.settled.add(head.words, head.digest[0]!);
@@ -103,20 +108,33 @@ function loadUnsettled(
   table.setReadySince(row, record.readySinceMs);
   table.setBackedOff(row, record.backedOff);
   table.setHolds(row, record.holds);
-  table.setMissedBound(row, record.boundMissed);
+  table.setMissedBound(row, record.boundMissed === true);
+  const { workflow, dependency, dependents } = record;
   const isPlain =
     record.attempts.length === 0 &&
+    (workflow ?? dependency ?? dependents) === undefined &&
     record.retryOf === undefined &&
     record.arrayId === undefined &&
-    record.arrayIndex === undefined;
+    record.arrayIndex === undefined &&
+    record.firing === undefined &&
+    record.pause === undefined &&
+    record.update === undefined;
   if (isPlain) return;
   const detail = table.ensureDetail(row);
   detail.retryOf = record.retryOf;
   detail.arrayId = record.arrayId;
   detail.arrayIndex = record.arrayIndex;
+  detail.firing = record.firing;
+  detail.workflow = workflow;
+  detail.dependency = dependency && { ...dependency };
+  detail.dependents = dependents && new Set(dependents);
   detail.cancelRequested = record.cancelRequested;
   detail.avoid = record.avoid;
   detail.supervisorsLost = record.supervisorsLost ?? 0;
+  detail.pause = record.pause;
+  detail.update = record.update;
+  detail.suspended = record.suspended === true;
+  detail.recall = record.recall;
   const live = head.state === stateCode.waiting ? undefined : record.attempts.at(-1);
   detail.ended = live === undefined ? record.attempts : record.attempts.slice(0, -1);
   if (live !== undefined) state.attempts.set(row, live);
@@ -135,6 +153,7 @@ function queueAll(state: ShardState): void {
   const { table } = state;
   for (let row = 0; row < table.rowsEnd; row++) {
     assert(state.specs.isLearned(table.spec(row)), 'the spec of an unsettled task is stored');
+    state.gangs.add(row);
     const code = table.state(row);
     state.uses.enter(state.specs.traits(table.spec(row)), code);
     if (code === stateCode.waiting) state.enqueue(row);

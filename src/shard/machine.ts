@@ -7,31 +7,23 @@
  * committed command, `takeFlush` when it wants to write, `flushed` once that is durable. Queries
  * answer for `applied`. What the driver reads from the store it decodes with `decodeTaskRow`.
  */
-import { assert, unreachable } from '../model/assert.ts';
-import { decodeShardCommand, type ItemReply, type ShardCommand } from '../model/command.ts';
+import { assert } from '../model/assert.ts';
+import { decodeShardCommand, type ItemReply } from '../model/command.ts';
 import type { Minutes } from '../model/hour.ts';
 import type { NodeId, TaskId } from '../model/ids.ts';
 import type { ReadyBatch } from '../model/planning.ts';
 import { hashText } from '../model/slots.ts';
 import type { TaskEvent, TaskState } from '../model/task.ts';
-import { applyAdopt, checkRules } from './commands/adopt.ts';
-import { applyAssign } from './commands/assign.ts';
-import { applyCancel } from './commands/cancel.ts';
-import { applyCharge } from './commands/charge.ts';
-import { applyExpire } from './commands/expire.ts';
-import { applyFinish } from './commands/finish.ts';
-import { applyLose } from './commands/lose.ts';
-import { applyOverdue } from './commands/overdue.ts';
-import { applyPurge } from './commands/purge.ts';
-import { applyRecover } from './commands/recover.ts';
-import { applyReplay } from './commands/replay.ts';
-import { applyStart } from './commands/start.ts';
-import { applySubmit, type PreparedSpec, prepareSpecs } from './commands/submit.ts';
-import { applyUnassign } from './commands/unassign.ts';
+import { applyCommand } from './apply-command.ts';
+import { checkRules } from './commands/adopt.ts';
+import { settleDependents } from './commands/dependents.ts';
+import { prepareSpecs } from './commands/submit.ts';
 import type { Applied } from './effects.ts';
 import { encodeRows } from './encode-rows.ts';
+import { startQueued } from './firing.ts';
 import { checkState } from './invariants.ts';
 import { digestBytes, digestWords, metaKey, specKey, taskKey } from './keys.ts';
+import { ShardLinks } from './links.ts';
 import { type LiveAttempt, liveAttempt } from './live-attempt.ts';
 import { RowLoader, type StateRow } from './load.ts';
 import { firstInIdOrder, rowsInIdOrder } from './memory/id-order.ts';
@@ -41,6 +33,7 @@ import type { ReadableUses } from './memory/tenant-use.ts';
 import { encodeMeta } from './meta.ts';
 import type { TaskRecord } from './record.ts';
 import { recordOf } from './record-of.ts';
+import type { ScheduleBook } from './schedules.ts';
 import { lookup, ShardState } from './state.ts';
 import type { Turn } from './turn.ts';
 
@@ -66,11 +59,14 @@ interface IdQuery {
 
 export class ShardMachine {
   readonly #state: ShardState;
+  /** What is asked of messages and workflows. */
+  readonly links: ShardLinks;
   #loader: RowLoader | undefined;
   #applied = 0;
 
   constructor(options: { readonly shard: number }) {
     this.#state = new ShardState(options.shard);
+    this.links = new ShardLinks(this.#state);
   }
 
   /** The next rows of what is stored, in key order; all of them before anything else. */
@@ -105,20 +101,25 @@ export class ShardMachine {
     const state = this.#state;
     const command = decodeShardCommand(data);
     if (command.kind === 'adopt') checkRules(command);
-    const specs = 'specs' in command ? prepareSpecs(state, command) : [];
+    const specs = 'specs' in command ? prepareSpecs(state, command.specs) : [];
     const { released } = state;
     state.beginCommand(index, command.atMs);
-    const turn: Turn = { state, actor: command.actor, effects: [], readyChanged: false };
+    const changed = { readyChanged: false, messagesChanged: false };
+    const turn: Turn = { state, actor: command.actor, effects: [], ...changed };
     const replies = applyCommand(turn, command, specs);
+    settleDependents(turn);
+    startQueued(turn);
     for (const reply of replies) foldReply(state, reply);
     if (turn.readyChanged || state.released !== released)
       turn.effects.push({ kind: 'readyChanged' });
+    if (turn.messagesChanged) turn.effects.push({ kind: 'messagesChanged' });
     this.#applied = index;
     return { replies, effects: turn.effects };
   }
 
   get dirtyRows(): number {
-    return this.#state.flush.rowCount + this.#state.hourBudgets.dirtyRows;
+    const { flush, schedules } = this.#state;
+    return flush.rowCount + schedules.dirtyRows;
   }
 
   /** An estimate. */
@@ -141,8 +142,8 @@ export class ShardMachine {
       rows.push([specKey(state.specs.digestHex(spec)), bytes]);
     }
     for (const row of encodeRows(state, taken.rows)) rows.push(row);
-    for (const row of state.hourBudgets.take()) rows.push(row);
-    rows.push(...taken.others);
+    for (const row of state.schedules.takeRows()) rows.push(row);
+    rows.push(...taken.side);
     return { applied: this.#applied, rows, token: taken.token };
   }
 
@@ -200,10 +201,16 @@ export class ShardMachine {
 
   /**
    * What the planner may place: the first ready tasks of each lane, at most `limitPerDemand` of
-   * each, the lane with the earliest bound first. `nowMs` is the leader's clock and ends back-offs.
+   * each, the lane with the earliest bound first. `nowMs` is the leader's clock and ends back-offs;
+   * tenants that `mayPlace` refuses are passed over.
    */
-  readyBatches(limitPerDemand: number, nowMs: number): ReadyBatch[] {
-    return this.#state.ready.batches(limitPerDemand, nowMs);
+  readyBatches(
+    limitPerDemand: number,
+    nowMs: number,
+    mayPlace: (tenant: string) => boolean = () => true,
+  ): ReadyBatch[] {
+    const { gangs, ready } = this.#state;
+    return gangs.withMembers(ready.batches(limitPerDemand, nowMs, mayPlace), id => this.#row(id));
   }
 
   readyCount(nowMs: number): number {
@@ -234,11 +241,11 @@ export class ShardMachine {
 
   /** Every attempt that is assigned or running, in ID order. */
   liveAttempts(): LiveAttempt[] {
-    return this.#state.liveRows().map(row => liveAttempt(this.#state, row));
+    return this.#state.attempts.rows().map(row => liveAttempt(this.#state, row));
   }
 
   liveAttemptsOn(node: NodeId): LiveAttempt[] {
-    return this.#state.liveRows(node).map(row => liveAttempt(this.#state, row));
+    return this.#state.attempts.rows(node).map(row => liveAttempt(this.#state, row));
   }
 
   /** The live attempt with exactly this fence. */
@@ -246,6 +253,11 @@ export class ShardMachine {
     const row = this.#row(id);
     if (row < 0 || this.#state.live(row)?.fence !== fence) return undefined;
     return liveAttempt(this.#state, row);
+  }
+
+  /** The tasks of its gang that are not settled, by rank, with the fence that all of them have. */
+  gangOf(id: TaskId): { readonly ids: readonly TaskId[]; readonly fence: number; size: number } {
+    return this.#state.gangs.about(this.#row(id));
   }
 
   /** Place of a task among the ready ones, from 1; `undefined` where it is not ready. O(ready). */
@@ -309,6 +321,14 @@ export class ShardMachine {
     };
   }
 
+  /** Settled tasks of each tenant that has some, those that left memory included. */
+  *settledByTenant(): Generator<[tenant: string, tasks: number]> {
+    for (const [tenant, tasks] of this.#state.specUses.byTenant()) {
+      const { waiting, running } = this.#state.uses.of(tenant);
+      if (tasks > waiting + running) yield [tenant, tasks - waiting - running];
+    }
+  }
+
   /** What the unsettled tasks of each tenant hold here. */
   get uses(): ReadableUses {
     return this.#state.uses;
@@ -319,9 +339,19 @@ export class ShardMachine {
     return this.#state.hourBudgets.of(tenant);
   }
 
+  /** To be read only; what changes is replaced. */
+  get schedules(): ScheduleBook {
+    return this.#state.schedules;
+  }
+
   /** Events after `seq`, oldest first, at most `limit`; `expired` where some of them are gone. */
   eventsAfter(seq: number, limit: number): TaskEvent[] | 'expired' {
     return this.#state.events.after(seq, limit);
+  }
+
+  /** Events of one task that are still held, oldest first. O(held). */
+  eventsOf(id: TaskId): TaskEvent[] {
+    return this.#state.events.of(id);
   }
 
   get lastSeq(): number {
@@ -347,41 +377,6 @@ export class ShardMachine {
   /** Throws `AssertionError` where the state contradicts itself. O(tasks). */
   checkInvariants(): void {
     checkState(this.#state);
-  }
-}
-
-function applyCommand(turn: Turn, command: ShardCommand, specs: PreparedSpec[]): ItemReply[] {
-  switch (command.kind) {
-    case 'submit':
-      return applySubmit(turn, command, specs);
-    case 'assign':
-      return applyAssign(turn, command);
-    case 'unassign':
-      return applyUnassign(turn, command);
-    case 'start':
-      return applyStart(turn, command);
-    case 'finish':
-      return applyFinish(turn, command);
-    case 'lose':
-      return applyLose(turn, command);
-    case 'cancel':
-      return applyCancel(turn, command);
-    case 'recover':
-      return applyRecover(turn, command);
-    case 'expire':
-      return applyExpire(turn, command);
-    case 'overdue':
-      return applyOverdue(turn, command);
-    case 'charge':
-      return applyCharge(turn, command);
-    case 'adopt':
-      return applyAdopt(turn, command);
-    case 'replay':
-      return applyReplay(turn, command, specs);
-    case 'purge':
-      return applyPurge(turn, command);
-    default:
-      return unreachable(command, 'shard command');
   }
 }
 

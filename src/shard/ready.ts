@@ -112,12 +112,19 @@ export class ReadyQueue {
 
   /**
    * The first ready tasks of each lane, at most `limitPerDemand` each, fewer where a demand has
-   * many lanes; the lane with the earliest bound first. O(lanes log lanes + tasks returned log of
+   * many lanes; the lane with the earliest bound first. Lanes of tenants that `mayPlace` refuses
+   * are passed over. O(lanes log lanes + tasks returned log of
    * them).
    */
-  batches(limitPerDemand: number, nowMs: number): ReadyBatch[] {
+  batches(
+    limitPerDemand: number,
+    nowMs: number,
+    mayPlace: (tenant: string) => boolean,
+  ): ReadyBatch[] {
     this.#endBackoffs(nowMs);
-    const lanes = [...this.#byLane].filter(([, heap]) => heap.size > 0);
+    const lanes = [...this.#byLane].filter(
+      ([lane, heap]) => heap.size > 0 && mayPlace(lane.tenant),
+    );
     lanes.sort(([, left], [, right]) => (this.isBefore(left.first, right.first) ? -1 : 1));
     const lanesOf = new Map<Demand, number>();
     for (const [{ demand }] of lanes) lanesOf.set(demand, (lanesOf.get(demand) ?? 0) + 1);

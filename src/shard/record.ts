@@ -1,8 +1,9 @@
 /**
  * A task as it is stored: one row per task, written behind the log, final once the task settled.
  *
- * The head has fixed offsets, so that loading reads state, ID, digest and key hash of a settled
- * task without decoding the rest. Numbers are varints, texts UTF-8 behind their length:
+ * The head has fixed offsets, so that loading reads state, ID, digest, key hash and, behind them,
+ * the tenant of a settled task without decoding the rest. Numbers are varints, texts UTF-8 behind
+ * their length:
  *
  *   0 version u8 · 1 state u8 · 2 flags u8 (1 keyed, 2 backed off) · 3 ID, four u32 of 25 bits ·
  *   19 digest, 16 bytes · 35 key hash, two u32, where keyed ·
@@ -10,8 +11,8 @@
  *   retryOf? · arrayId? · arrayIndex? · cancelRequested? (reason, by) · avoid[] · attempts[] ·
  *   outcome? · reason
  *
- * A row of version 2 has a list of tagged fields behind that (`extra`), for what only some tasks
- * have; a task without any is written as version 1.
+ * A row of version 2 has a list of tagged fields behind that (`record-extras.ts`), for what only
+ * some tasks have; a task without any is written as version 1.
  */
 import { type Outcome, readOutcome, writeOutcome } from '../model/attempt.ts';
 import { ByteReader, ByteWriter, DecodeError } from '../model/bytes.ts';
@@ -21,8 +22,9 @@ import { type TaskState, taskStates } from '../model/task.ts';
 import { digestBytes, digestHex, digestLength, digestWords } from './keys.ts';
 import { idWordCount, idWordMask, packId, unpackId } from './memory/id-words.ts';
 import type { AttemptRecord, CancelRequest } from './memory/task-detail.ts';
+import { extrasOf, noExtras, type RecordExtras, readExtras, writeExtras } from './record-extras.ts';
 
-export interface TaskRecord {
+export interface TaskRecord extends RecordExtras {
   readonly id: TaskId;
   /** Of its spec: 32 hexadecimal digits. */
   readonly digest: string;
@@ -40,14 +42,6 @@ export interface TaskRecord {
   /** State time; the end of the back-off while `backedOff`. */
   readonly readySinceMs: number;
   readonly backedOff: boolean;
-  /** Bits of `holdKinds`. */
-  readonly holds: number;
-  /** Its start bound passed before it had started. */
-  readonly boundMissed: boolean;
-  /** Its place in the line of its key, while it is unsettled and stands in one. */
-  readonly lineNumber?: number | undefined;
-  /** Supervisors that ended under it; missing for none. */
-  readonly supervisorsLost?: number | undefined;
   readonly settledAtMs?: number | undefined;
   readonly retryOf?: TaskId | undefined;
   readonly arrayId?: TaskId | undefined;
@@ -64,9 +58,6 @@ export interface TaskRecord {
 
 const plainVersion = 1;
 const extendedVersion = 2;
-
-/** Tags of the fields of version 2: append-only; a retired one stays listed. */
-const extra = { holds: 1, boundMissed: 16, lineNumber: 21, supervisorsLost: 22 } as const;
 
 const keyedFlag = 1;
 const backedOffFlag = 2;
@@ -137,59 +128,7 @@ export function writeTaskRow(
   writer.optional(record.outcome, writeOutcome);
   writer.text(record.reason);
   if (extras.length === 0) return;
-  writer.list(extras, (w, [tag, write]) => w.varint(tag).nested(write));
-}
-
-type Extra = readonly [tag: number, write: (body: ByteWriter) => void];
-
-const noExtras: readonly Extra[] = [];
-
-/** What a task has beyond version 1, by ascending tag. */
-function extrasOf(record: TaskRecordBody): readonly Extra[] {
-  const { holds, boundMissed, lineNumber, supervisorsLost } = record;
-  if (holds === 0 && !boundMissed && lineNumber === undefined && !supervisorsLost) return noExtras;
-  const extras: Extra[] = [];
-  if (holds !== 0) extras.push([extra.holds, w => w.varint(holds)]);
-  if (boundMissed) extras.push([extra.boundMissed, () => undefined]);
-  if (lineNumber !== undefined) extras.push([extra.lineNumber, w => w.varint(lineNumber)]);
-  if (supervisorsLost) extras.push([extra.supervisorsLost, w => w.varint(supervisorsLost)]);
-  return extras;
-}
-
-interface Extras {
-  holds: number;
-  boundMissed: boolean;
-  lineNumber?: number;
-  supervisorsLost?: number;
-}
-
-const emptyExtras = (): Extras => ({ holds: 0, boundMissed: false });
-
-function readExtras(reader: ByteReader): Extras {
-  const extras = emptyExtras();
-  const readOne = (r: ByteReader): void => {
-    const tag = r.varint();
-    const body = new ByteReader(r.bytes(textBytesMax));
-    switch (tag) {
-      case extra.holds:
-        extras.holds = body.varint();
-        break;
-      case extra.boundMissed:
-        extras.boundMissed = true;
-        break;
-      case extra.lineNumber:
-        extras.lineNumber = body.varint();
-        break;
-      case extra.supervisorsLost:
-        extras.supervisorsLost = body.varint();
-        break;
-      default:
-        throw new DecodeError(`task row: unknown field ${tag}, written by a newer version`);
-    }
-    body.end(`field ${tag} of a task row`);
-  };
-  reader.list(readOne);
-  return extras;
+  writeExtras(writer, extras);
 }
 
 /** What loading needs of every row, settled or not. */
@@ -202,6 +141,7 @@ export interface TaskRowHead {
   readonly digest: Uint32Array;
   readonly keyHash: { readonly high: number; readonly low: number } | undefined;
   readonly backedOff: boolean;
+  readonly tenant: string;
 }
 
 function readHead(reader: ByteReader): TaskRowHead {
@@ -223,7 +163,9 @@ function readHead(reader: ByteReader): TaskRowHead {
   const keyed = (flags & keyedFlag) !== 0;
   const keyHash = keyed ? { high: reader.u32(), low: reader.u32() } : undefined;
   const backedOff = (flags & backedOffFlag) !== 0;
-  return { isExtended: version === extendedVersion, state, words, digest, keyHash, backedOff };
+  const isExtended = version === extendedVersion;
+  const tenant = reader.text(textBytesMax);
+  return { isExtended, state, words, digest, keyHash, backedOff, tenant };
 }
 
 /** Throws `DecodeError` for another version or malformed bytes. */
@@ -244,7 +186,7 @@ export function decodeTaskRow(bytes: Uint8Array): TaskRecord {
     keyHash: head.keyHash,
     state: taskStates[head.state]!,
     backedOff: head.backedOff,
-    tenant: reader.text(textBytesMax),
+    tenant: head.tenant,
     fence: reader.varint(),
     runs: reader.varint(),
     lost: reader.varint(),
@@ -262,7 +204,7 @@ export function decodeTaskRow(bytes: Uint8Array): TaskRecord {
     attempts: reader.list(readAttempt, limits.attemptsKept + 1),
     outcome: reader.optional(readOutcome),
     reason: reader.text(textBytesMax),
-    ...(head.isExtended ? readExtras(reader) : emptyExtras()),
+    ...(head.isExtended ? readExtras(reader) : noExtras),
   };
   reader.end('task row');
   return record;

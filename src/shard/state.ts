@@ -9,18 +9,18 @@
  * holds.
  */
 import { assert } from '../model/assert.ts';
-import { attemptOf, epochMax, nextFence, type Outcome } from '../model/attempt.ts';
-import type { ExpireItem, SubmitItem } from '../model/command.ts';
-import { type NodeId, type TaskId, timeOfId } from '../model/ids.ts';
+import { attemptOf, nextFence, type Outcome } from '../model/attempt.ts';
+import type { SubmitItem } from '../model/command.ts';
+import type { NodeId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
-import { mix32 } from '../model/slots.ts';
 import { type EventKind, eventKinds, type HoldKind, holdBit, taskStates } from '../model/task.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { DueTasks } from './due.ts';
-import { EventRing } from './events.ts';
+import { type EventAbout, EventRing } from './events.ts';
 import { FlushTracker } from './flush.ts';
-import { digestHex, digestWords } from './keys.ts';
+import { Gangs } from './gangs.ts';
 import { Lines } from './lines.ts';
+import { Mailbox } from './mailbox.ts';
 import { HourBudgets } from './memory/hour-budgets.ts';
 import { idWordCount, packId } from './memory/id-words.ts';
 import { KnownKeys, SettledIds } from './memory/known-ids.ts';
@@ -31,18 +31,18 @@ import { SpecUses } from './memory/spec-uses.ts';
 import type { AttemptRecord } from './memory/task-detail.ts';
 import { isSettledCode, stateCode, TaskTable } from './memory/task-table.ts';
 import { TenantUses } from './memory/tenant-use.ts';
-import type { Expired, Meta } from './meta.ts';
+import type { Meta } from './meta.ts';
 import { ReadyQueue } from './ready.ts';
-import { failureRules, firstRules } from './rules.ts';
-import { stateTimeAfter, timeJumpMaxMs } from './state-time.ts';
-
-/** No instant in the state is later: the year 10889, the last a task ID can say. */
-export const instantMaxMs = 2 ** 48 - 1;
+import { failureRules } from './rules.ts';
+import { ScheduleBook } from './schedules.ts';
+import { ShardNumbers } from './shard-numbers.ts';
+import { beginOf } from './state-time.ts';
+import { WorkflowTable } from './workflows.ts';
 
 /** What `lookUp` answers where the ID is not that of an unsettled task. */
 export const lookup = { settled: -1, unknown: -2, malformed: -3 } as const;
 
-export class ShardState {
+export class ShardState extends ShardNumbers {
   readonly table = new TaskTable();
   readonly specs = new SpecTable();
   readonly ready = new ReadyQueue(this.table, this.specs);
@@ -50,113 +50,47 @@ export class ShardState {
   readonly attempts = new LiveIndex(this.table);
   readonly settled = new SettledIds();
   readonly keys = new KnownKeys();
+  readonly schedules = new ScheduleBook();
   readonly specUses = new SpecUses();
   readonly uses = new TenantUses();
-  readonly hourBudgets = new HourBudgets();
   readonly names = new SharedNames();
   readonly events: EventRing;
   readonly flush = new FlushTracker(this.table, this.specs);
   readonly lines = new Lines();
-  readonly deadLetters = new DeadLetters(this.flush);
+  readonly gangs = new Gangs(this);
+  readonly hourBudgets = new HourBudgets(this.flush.side);
+  readonly deadLetters = new DeadLetters(this.flush.side);
+  readonly mail = new Mailbox(this.flush.side);
+  readonly workflows = new WorkflowTable(this.flush.side);
+  /** Rows of tasks that settled in this command, and that others wait for. */
+  readonly settledNow: number[] = [];
   /** Tasks by state, in the order of `taskStates`: all that the shard has, but what expired. */
   readonly counts: number[] = taskStates.map(() => 0);
   /** Words of the ID that `lookUp` was asked about last. */
   readonly words = new Uint32Array(idWordCount);
   readonly #eventWords = new Uint32Array(idWordCount);
   readonly #digestWords = new Uint32Array(4);
-  #nowMs = 0;
-  #stampMs = 0;
   #held = 0;
-  #digest = 0;
-  /** Recoveries raise it; 0 while there was none. */
-  #epoch = 0;
-  #expired: Expired = { tasks: 0, toMs: 0 };
-  #rules: number = firstRules;
   /** Tasks that became ready because a hold went, since the shard was loaded. */
   released = 0;
 
   constructor(shard: number) {
+    super();
     this.events = new EventRing(shard);
   }
 
-  /** State time; 0 before the first command. */
-  get nowMs(): number {
-    return this.#nowMs;
-  }
-
-  /**
-   * When what begins to wait now became ready: decides order and back-off. It is state time, unless
-   * that is more than a minute ahead of the stamp: then a wrong clock moved it, and no task should
-   * wait for the right ones to catch up.
-   */
-  get readyBaseMs(): number {
-    return Math.min(this.#nowMs, this.#stampMs + timeJumpMaxMs);
-  }
-
-  /** Stamp of the command that is applied: the leader's wall clock, shown and nothing else. */
-  get stampMs(): number {
-    return this.#stampMs;
-  }
-
-  get digest(): number {
-    return this.#digest;
-  }
-
-  beginCommand(index: number, atMs: number): void {
-    const stamp = Math.min(atMs, instantMaxMs);
-    this.#nowMs = stateTimeAfter(this.#nowMs, this.#stampMs, stamp);
-    this.#stampMs = stamp;
-    this.fold(index % 2 ** 32);
-    this.fold(this.#nowMs % 2 ** 32);
+  override beginCommand(index: number, atMs: number): void {
+    super.beginCommand(index, atMs);
     this.flush.markMeta();
   }
 
-  /** To `proposed`, but by one at least. */
-  raiseEpoch(proposed: number): void {
-    this.#epoch = Math.min(epochMax, Math.max(this.#epoch + 1, proposed));
-    this.fold(this.#epoch);
-  }
-
-  /** By which it decides from now on: see `rules.ts`. */
-  get rules(): number {
-    return this.#rules;
-  }
-
-  adopt(rules: number): void {
-    this.#rules = Math.max(this.#rules, rules);
-    this.fold(this.#rules);
-  }
-
-  /** Takes a number into the digest. */
-  fold(value: number): void {
-    this.#digest = mix32(Math.imul(this.#digest, 0x01000193) ^ value);
-  }
-
   get meta(): Meta {
-    return {
-      nowMs: this.#nowMs,
-      stampMs: this.#stampMs,
-      lastSeq: this.events.lastSeq,
-      digest: this.#digest,
-      counts: this.counts,
-      epoch: this.#epoch,
-      expired: this.#expired,
-      rules: this.#rules,
-    };
+    return { ...this.numbers, lastSeq: this.events.lastSeq, counts: this.counts };
   }
 
   loadMeta(meta: Meta): void {
-    this.#nowMs = meta.nowMs;
-    this.#stampMs = meta.stampMs;
-    this.#digest = meta.digest;
-    this.#epoch = meta.epoch;
-    this.#expired = meta.expired;
-    this.#rules = meta.rules;
+    this.loadNumbers(meta);
     this.events.restart(meta.lastSeq);
-  }
-
-  get expired(): Expired {
-    return this.#expired;
   }
 
   /** Row of an unsettled task, or one of `lookup`. Leaves the ID's words in `words`. */
@@ -172,15 +106,17 @@ export class ShardState {
     const { table } = this;
     const row = table.insert(this.words);
     table.setSpec(row, spec);
-    table.setSubmittedAt(row, this.#stampMs);
-    table.setReadySince(row, this.readyBaseMs);
+    table.setSubmittedAt(row, this.stampMs);
+    const beginMs = beginOf(this.specs.traits(spec), this.readyBaseMs);
+    table.setReadySince(row, beginMs);
+    table.setBackedOff(row, beginMs > this.readyBaseMs);
     this.specs.use(spec);
     this.specs.copyDigest(spec, this.#digestWords);
-    this.specUses.add(this.#digestWords);
+    this.specUses.add(this.#digestWords, this.specs.traits(spec).tenant);
     if (item.retryOf !== undefined || item.arrayId !== undefined || item.arrayIndex !== undefined) {
       const detail = table.ensureDetail(row);
       detail.retryOf = item.retryOf;
-      detail.arrayId = item.arrayId && (this.names.share(item.arrayId) as TaskId);
+      detail.arrayId = item.arrayId && this.names.share(item.arrayId);
       detail.arrayIndex = item.arrayIndex;
     }
     this.counts[stateCode.waiting]!++;
@@ -212,6 +148,7 @@ export class ShardState {
     table.setHolds(row, holds | holdBit(kind));
     this.due.refresh(row);
     this.flush.markTask(row);
+    this.gangs.changed(row);
   }
 
   /** Takes that hold away. With the last one a waiting task becomes ready, as of now. */
@@ -222,11 +159,15 @@ export class ShardState {
     table.setHolds(row, holds & ~holdBit(kind));
     this.due.refresh(row);
     this.flush.markTask(row);
-    if (table.holds(row) !== 0 || table.state(row) !== stateCode.waiting) return;
-    this.#held--;
-    if (!table.isBackedOff(row)) table.setReadySince(row, this.readyBaseMs);
-    this.enqueue(row);
-    this.released++;
+    if (table.holds(row) === 0 && table.state(row) === stateCode.waiting) {
+      this.#held--;
+      // A gang keeps its place, however often a node refuses one of its tasks.
+      const isReadyNow = kind !== 'gang' && !table.isBackedOff(row);
+      if (isReadyNow) table.setReadySince(row, this.readyBaseMs);
+      this.enqueue(row);
+      this.released++;
+    }
+    this.gangs.changed(row);
   }
 
   /** Takes a waiting task that is about to settle out of the queue, or out of what is held. */
@@ -262,11 +203,12 @@ export class ShardState {
     this.table.setState(row, code);
   }
 
-  /** Gives a waiting task its next fence and a live attempt. */
+  /** Gives a waiting task, held only where it is one of a gang, its next fence and an attempt. */
   assign(row: number, to: { node: NodeId; nodeName: string; incarnation: string }): number {
     const { table } = this;
-    const fence = nextFence(table.fence(row), this.#epoch);
-    this.ready.remove(row);
+    const fence = nextFence(table.fence(row), this.epoch);
+    if (table.holds(row) === 0) this.ready.remove(row);
+    else this.#held--;
     table.setBackedOff(row, false);
     table.setFence(row, fence);
     this.attempts.set(row, {
@@ -280,13 +222,14 @@ export class ShardState {
     this.#setState(row, stateCode.assigned);
     this.due.refresh(row);
     this.flush.markTask(row, 100);
+    this.gangs.changed(row);
     this.note('assigned', row, { attempt: fence, node: to.node });
     return fence;
   }
 
   /** The stamp, but not before the task was submitted: what people see never runs backwards. */
   shownInstant(row: number): number {
-    return Math.max(this.#stampMs, this.table.submittedAt(row));
+    return Math.max(this.stampMs, this.table.submittedAt(row));
   }
 
   live(row: number): AttemptRecord | undefined {
@@ -323,6 +266,7 @@ export class ShardState {
     this.#setState(row, stateCode.waiting);
     this.enqueue(row);
     this.flush.markTask(row);
+    this.gangs.changed(row);
   }
 
   /** The final state of a task that is not in the ready queue and has no live attempt. */
@@ -333,41 +277,35 @@ export class ShardState {
     detail.reason = end.reason;
     detail.outcome = end.outcome;
     detail.settledAtMs = this.shownInstant(row);
+    detail.dependency = undefined;
+    if (detail.workflow ?? detail.dependents) this.settledNow.push(row);
     table.setBackedOff(row, false);
     table.setHolds(row, 0);
     this.#setState(row, code);
     this.due.refresh(row);
     table.copyWords(row, this.#eventWords);
     this.settled.add(this.#eventWords, this.specs.digestWord(table.spec(row)));
-    if (code === stateCode.failed && this.#rules >= failureRules) {
+    if (code === stateCode.failed && this.rules >= failureRules) {
       this.deadLetters.add(this.#eventWords, detail.settledAtMs);
     }
     this.flush.markTask(row, end.reason.length);
     const hold = this.specs.line(table.spec(row))?.hold;
     if (hold !== undefined) for (const next of this.lines.leave(row)) this.release(next, hold);
+    this.gangs.drop(row);
   }
 
   /** Appends an event about a task as it is now, and takes it into the digest. */
-  note(
-    kind: EventKind,
-    row: number,
-    about: { attempt?: number; node?: NodeId; outcome?: Outcome['kind'] | undefined } = {},
-  ): void {
+  note(kind: EventKind, row: number, about: EventAbout = {}): void {
     const { table } = this;
     const words = this.#eventWords;
     table.copyWords(row, words);
     const state = table.state(row);
     const { tenant } = this.specs.traits(table.spec(row));
     const attempt = attemptOf(about.attempt ?? 0);
-    this.events.append({ kind, atMs: this.#stampMs, words, tenant, state, ...about, attempt });
+    this.events.append({ kind, atMs: this.stampMs, words, tenant, state, ...about, attempt });
     this.fold((eventKinds.indexOf(kind) << 8) | state);
     for (let word = 0; word < idWordCount; word++) this.fold(words[word]!);
     this.fold(attempt);
-  }
-
-  /** Rows with a live attempt, of one node or of all, in ID order. */
-  liveRows(node?: NodeId): number[] {
-    return this.attempts.rows(node);
   }
 
   /** A settled task whose row is stored leaves memory; what remains is its ID and its key. */
@@ -375,26 +313,5 @@ export class ShardState {
     const spec = this.table.spec(row);
     this.table.remove(row);
     this.specs.release(spec);
-  }
-
-  /** Of the settled task that `lookUp` found last nothing remains: no row, no ID, no key. */
-  expire(item: ExpireItem): void {
-    const { words, expired } = this;
-    const row = this.table.find(words);
-    if (row >= 0) this.forget(row);
-    this.settled.remove(words);
-    if (this.deadLetters.has(words)) this.deadLetters.remove(words);
-    if (item.keyHash) this.keys.remove(item.keyHash.high, item.keyHash.low, words);
-    this.counts[taskStates.indexOf(item.state)]!--;
-    this.flush.dropTask(words);
-    const digest = digestWords(item.digest);
-    if (this.specUses.remove(digest)) {
-      const spec = this.specs.find(digest);
-      this.flush.dropSpec(digestHex(item.digest), spec);
-      if (spec >= 0) this.specs.drop(spec);
-    }
-    const toMs = Math.max(expired.toMs, timeOfId(item.taskId));
-    this.#expired = { tasks: expired.tasks + 1, toMs };
-    for (let word = 0; word < idWordCount; word++) this.fold(words[word]!);
   }
 }

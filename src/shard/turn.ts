@@ -13,6 +13,8 @@ export interface Turn {
   readonly effects: Effect[];
   /** Some task began to wait. */
   readyChanged: boolean;
+  /** Something is to be delivered to another shard. */
+  messagesChanged: boolean;
 }
 
 export const accept = (taskId: TaskId, repeated = false): ItemReply => ({

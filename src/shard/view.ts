@@ -1,14 +1,20 @@
 /** A task as people and programs see it, from its record and its spec. */
 import { attemptOf, type Outcome } from '../model/attempt.ts';
 import type { Run, TaskSpec } from '../model/spec.ts';
+import { withOverrides } from '../model/spec-overrides.ts';
+import { writeUpdateDocument } from '../model/spec-update.ts';
 import { classOf, toleranceOf } from '../model/start-bound.ts';
 import {
   type AttemptView,
+  type BoundView,
   isSettled,
   reasonOfHolds,
   type TaskSummary,
   type TaskView,
+  type UpdateView,
+  type WaitingReason,
 } from '../model/task.ts';
+import { formatTemplateUse } from '../model/template-use.ts';
 import type { AttemptRecord } from './memory/task-detail.ts';
 import type { TaskRecord } from './record.ts';
 
@@ -38,10 +44,16 @@ export function commandLine(run: Run): string {
 function reasonOf(record: TaskRecord, planned: string | undefined): string | undefined {
   if (record.state !== 'waiting') return record.reason === '' ? undefined : record.reason;
   const held = reasonOfHolds(record.holds);
-  if (held !== undefined) return held;
+  // All of a gang wait for what the one waits for that stands in the queue for them.
+  const isPlanned = planned !== undefined && planned !== 'Queued';
+  if (held !== undefined && !(held === 'Gang' && isPlanned)) return held;
   if (planned !== undefined) return planned;
-  return record.backedOff ? 'BackOff' : 'Queued';
+  return record.backedOff ? reasonOfPause(record) : 'Queued';
 }
+
+/** Why a task is not ready before its time: it never was, or it ran and failed. */
+export const reasonOfPause = ({ runs }: TaskRecord): WaitingReason =>
+  runs === 0 ? 'BeginTime' : 'BackOff';
 
 function attemptView(attempt: AttemptRecord): AttemptView {
   return {
@@ -63,11 +75,11 @@ function outcomeOf(record: TaskRecord): Outcome | undefined {
 }
 
 /** What the view says of the start that a task waits for. */
-function boundView(
+export function boundView(
   record: TaskRecord,
   spec: TaskSpec,
   nowMs: number | undefined,
-): Pick<TaskView, 'startBoundMs' | 'boundMissed' | 'expiresAtMs' | 'class' | 'priority'> {
+): BoundView {
   const boundMs = record.readySinceMs + toleranceOf(spec);
   const isFirst = record.runs === 0 && record.lost === 0 && record.holds === 0;
   const isUnstarted = isFirst && (record.state === 'waiting' || record.state === 'assigned');
@@ -82,7 +94,23 @@ function boundView(
   };
 }
 
-export function toView(record: TaskRecord, spec: TaskSpec, options: ViewOptions): TaskView {
+function updateOf({ update }: TaskRecord, submitted: TaskSpec): UpdateView | undefined {
+  if (update === undefined) return undefined;
+  const { by, atMs, overrides } = update;
+  return { by, atMs, set: writeUpdateDocument(submitted, overrides) };
+}
+
+function attemptsOf(record: TaskRecord): AttemptView[] {
+  const views = record.attempts.map(attemptView);
+  const live = views.at(-1);
+  if (record.suspended === true && live) views[views.length - 1] = { ...live, suspended: true };
+  return views;
+}
+
+/** `submitted` is the spec as it was given; what was changed since is in the record. */
+export function toView(record: TaskRecord, submitted: TaskSpec, options: ViewOptions): TaskView {
+  const spec = withOverrides(submitted, record.update?.overrides);
+  const { template } = spec;
   return {
     id: record.id,
     tenant: record.tenant,
@@ -91,7 +119,7 @@ export function toView(record: TaskRecord, spec: TaskSpec, options: ViewOptions)
     state: record.state,
     reason: reasonOf(record, options.reason),
     outcome: outcomeOf(record),
-    attempts: record.attempts.map(attemptView),
+    attempts: attemptsOf(record),
     runs: record.runs,
     attemptsMax: spec.attempts,
     lost: record.lost,
@@ -108,13 +136,28 @@ export function toView(record: TaskRecord, spec: TaskSpec, options: ViewOptions)
     retryOf: record.retryOf,
     arrayId: record.arrayId,
     arrayIndex: record.arrayIndex,
+    schedule: record.firing?.schedule,
+    occurrenceAtMs: record.firing?.occurrenceMs,
+    workflowId: record.workflow?.id,
+    after: spec.after,
+    when: spec.when,
+    gang: spec.gang,
+    reservation: spec.reservation,
     cancelRequested: record.cancelRequested,
+    paused: isSettled(record.state) ? undefined : record.pause,
+    updated: updateOf(record, submitted),
+    template: template && formatTemplateUse(template),
     stale: options.stale,
   };
 }
 
 /** A row of a listing. */
-export function toSummary(record: TaskRecord, spec: TaskSpec, options: ViewOptions): TaskSummary {
+export function toSummary(
+  record: TaskRecord,
+  submitted: TaskSpec,
+  options: ViewOptions,
+): TaskSummary {
+  const spec = withOverrides(submitted, record.update?.overrides);
   return {
     id: record.id,
     tenant: record.tenant,

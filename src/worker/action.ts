@@ -2,7 +2,12 @@
 import type { NodeId, ShardId } from '../model/ids.ts';
 import type { PortRange, Resources } from '../model/resources.ts';
 import type { TaskSpec } from '../model/spec.ts';
-import type { AttemptRef, FromWorker } from '../model/worker-protocol.ts';
+import type {
+  AttemptControl,
+  AttemptRef,
+  FromWorker,
+  TaskInput,
+} from '../model/worker-protocol.ts';
 import type { AttemptKey } from '../ports/runner.ts';
 
 /** An attempt that is to start: everything of an `AttemptOrder` but the environment. */
@@ -16,6 +21,9 @@ export interface Launch extends AttemptRef {
   readonly spec: TaskSpec;
   /** What was left to its start bound when it was dispatched, where that was told. */
   readonly boundInMs?: number | undefined;
+  readonly inputs?: readonly TaskInput[] | undefined;
+  /** Of a gang: where each of it runs, by rank; empty for one that is done. */
+  readonly peers?: readonly string[] | undefined;
 }
 
 export type WorkerAction =
@@ -23,6 +31,7 @@ export type WorkerAction =
   | { readonly kind: 'send'; readonly shard: ShardId; readonly message: FromWorker }
   | { readonly kind: 'launch'; readonly launch: Launch }
   | { readonly kind: 'end'; readonly key: AttemptKey; readonly outcomeKind: 'cancelled' | 'lost' }
+  | { readonly kind: 'control'; readonly key: AttemptKey; readonly control: AttemptControl }
   | {
       readonly kind: 'renewRunner';
       readonly shards: readonly { readonly shard: ShardId; readonly sentBootMs: number }[];

@@ -5,10 +5,10 @@
  * Every change of a phase goes through here, so that resources are held exactly in the phases
  * `held`, `launched` and `running`, and a task has at most one attempt in those.
  */
+import type { AdvertisedShare } from '../model/advertisement.ts';
 import { assert } from '../model/assert.ts';
 import type { Outcome } from '../model/attempt.ts';
 import type { TaskId } from '../model/ids.ts';
-import { limits } from '../model/limits.ts';
 import {
   addResources,
   firstShortage,
@@ -18,11 +18,13 @@ import {
   resourceNames,
   subtractResources,
 } from '../model/resources.ts';
-import { isUrgent } from '../model/start-bound.ts';
+import type { TaskSpec } from '../model/spec.ts';
 import type { AttemptRef, Refusal } from '../model/worker-protocol.ts';
 import type { AttemptKey, FoundAttempt } from '../ports/runner.ts';
 import type { Launch } from './action.ts';
 import { PortPool } from './port-pool.ts';
+import { nextInQueue } from './queue-order.ts';
+import { type ShareKey, Shares, shareOf } from './shares.ts';
 import { Turnover } from './turnover.ts';
 
 export type Phase = 'queued' | 'held' | 'launched' | 'running' | 'ended';
@@ -35,12 +37,16 @@ export interface Attempt {
   readonly launch: Launch | undefined;
   /** TCP ports it holds. */
   readonly ports: readonly number[];
+  /** The share of a reservation that it takes its room from. */
+  readonly share: ShareKey;
   readonly acceptedAtMs: number;
   readonly phase: Phase;
   /**
    * The dispatch is known to be meant now: it was sent under the live lease or the leader said so.
    */
   confirmed: boolean;
+  /** Of a gang: where all of them are, by rank. Told once each has its room, and then it starts. */
+  peers: readonly string[] | undefined;
   endAsked: boolean;
   startedAtMs: number;
   startedAcked: boolean;
@@ -51,6 +57,13 @@ export interface Attempt {
 type Entry = { -readonly [Name in keyof Attempt]: Attempt[Name] };
 
 export const attemptKey = (taskId: TaskId, fence: number): AttemptKey => `${taskId}.${fence}`;
+
+/**
+ * Not queued behind others: one of a gang would make those wait that have their room already, and
+ * what is reserved is there or not.
+ */
+const isHeldAtOnce = (spec: TaskSpec): boolean =>
+  spec.gang !== undefined || spec.reservation !== undefined;
 
 const holdsResources = (phase: Phase): boolean =>
   phase === 'held' || phase === 'launched' || phase === 'running';
@@ -74,6 +87,8 @@ export class AttemptLedger {
   readonly #liveByTask = new Map<TaskId, Entry>();
   #allocated: Resources = noResources;
   readonly #ports: PortPool;
+  /** What is kept for reservations. */
+  readonly shares = new Shares();
   #adopted = 0;
   #ended = 0;
   /** Whether the supervisor tells after a restart of the node which ports its attempts have. */
@@ -89,12 +104,31 @@ export class AttemptLedger {
     return this.#allocated;
   }
 
-  /** Total less what is held and what the queue asks for; no component is negative. */
-  get free(): Resources {
-    let left = subtractResources(this.#limits.total, this.#allocated);
+  /** Total less what is held. */
+  get unallocated(): Resources {
+    return subtractResources(this.#limits.total, this.#allocated);
+  }
+
+  /** Total less what is held and what the queue asks for. */
+  get unclaimed(): Resources {
+    let left = this.unallocated;
     for (const entry of this.#queue) left = subtractResources(left, entry.request);
-    const free = { ...left };
-    for (const name of resourceNames) free[name] = Math.max(0, free[name]);
+    return left;
+  }
+
+  /** Of that, what nobody has reserved; no component is negative. */
+  get free(): Resources {
+    return this.#advertised(this.shares.open(undefined, this.unclaimed));
+  }
+
+  /** What is kept for each reservation, as others are told. */
+  get advertisedShares(): AdvertisedShare[] {
+    const shares = this.shares.advertised(this.unallocated);
+    return shares.map(share => ({ ...share, left: this.#advertised(share.left) }));
+  }
+
+  /** Ports that would be forgotten are not offered. */
+  #advertised(free: Resources): Resources {
     return this.keepsPorts ? free : { ...free, ports: 0 };
   }
 
@@ -148,23 +182,39 @@ export class AttemptLedger {
     return this.#liveByTask.get(taskId);
   }
 
-  /** Why an attempt that asks for `request` could not be accepted, to run or to wait. */
-  objection(
-    request: Resources,
-    { immediate = false }: { readonly immediate?: boolean | undefined } = {},
-  ): Refusal | undefined {
+  /** Why an attempt of the task could not be accepted, to run or to wait. */
+  objection(taskId: TaskId, spec: TaskSpec, immediate = false): Refusal | undefined {
+    const { request } = spec;
     const short = firstShortage(request, this.#limits.total);
     if (short === 'ports' || (request.ports > 0 && !this.keepsPorts)) return 'noPorts';
-    if (short !== undefined) return 'noRoom';
+    if (isHeldAtOnce(spec)) return this.#isFreeFor(taskId, spec) ? undefined : 'noRoom';
+    const ever = subtractResources(this.#limits.total, this.shares.total);
+    if (firstShortage(request, ever) !== undefined) return 'noRoom';
     if (this.#queue.length === 0 && this.#fits(request)) return undefined;
     return !immediate && this.#queue.length < this.#limits.prefetchMax ? undefined : 'noRoom';
   }
 
-  /** A new attempt, in phase `queued`. */
+  #isFreeFor(taskId: TaskId, spec: TaskSpec): boolean {
+    if (this.holding >= this.#limits.runningMax || this.#liveByTask.has(taskId)) return false;
+    const share = shareOf(spec);
+    // What stands in the queue has no claim on what is kept for others.
+    const open = this.shares.open(share, share ? this.unallocated : this.unclaimed);
+    return firstShortage(spec.request, open) === undefined;
+  }
+
+  /** A new attempt that has room: in phase `queued`, or at once in phase `held`. */
   enqueue(ref: AttemptRef, launch: Launch, nowMs: number): Attempt {
     const entry = this.#add(ref, launch.spec.request, launch, 'queued', nowMs);
-    this.#queue.push(entry);
+    if (isHeldAtOnce(launch.spec)) this.#hold(entry);
+    else this.#queue.push(entry);
     return entry;
+  }
+
+  #hold(entry: Entry): void {
+    entry.phase = 'held';
+    entry.ports = this.#ports.take(entry.request.ports);
+    this.#held.add(entry);
+    this.#allocate(entry);
   }
 
   /** One that the supervisor already runs. */
@@ -186,52 +236,23 @@ export class AttemptLedger {
     return entry;
   }
 
-  /**
-   * Gives resources to the queue, as far as they go: urgent attempts first, then those of the
-   * tenant that holds least here, then by start bound, then first come first.
-   */
+  /** Gives resources to the queue in its order, as far as they go. */
   allocate(nowMs: number): void {
-    for (let next = this.#next(nowMs); next !== undefined; next = this.#next(nowMs)) {
-      if (!this.#fits(next.request)) return;
-      next.phase = 'held';
-      next.ports = this.#ports.take(next.request.ports);
-      this.#held.add(next);
-      this.#allocate(next);
+    const { total } = this.#limits;
+    for (;;) {
+      const next = nextInQueue(this.#queue, this.#liveByTask, { total, nowMs });
+      if (next === undefined || !this.#fits(next.request)) return;
+      this.#hold(next);
       this.#queue = this.#queue.filter(entry => entry !== next);
     }
   }
 
-  #next(nowMs: number): Entry | undefined {
-    let best: Entry | undefined;
-    let bestRank: readonly number[] = [];
-    for (const entry of this.#queue) {
-      // The attempt before it is still ending here; what comes after it need not wait.
-      if (this.#liveByTask.has(entry.ref.taskId)) continue;
-      const rank = this.#rank(entry, nowMs);
-      const at = rank.findIndex((value, place) => value !== bestRank[place]);
-      if (best !== undefined && (at < 0 || rank[at]! > bestRank[at]!)) continue;
-      best = entry;
-      bestRank = rank;
-    }
-    return best;
-  }
-
-  #rank({ launch, acceptedAtMs }: Entry, nowMs: number): readonly number[] {
-    assert(launch !== undefined, 'what is queued is to be launched');
-    const boundMs = acceptedAtMs + (launch.boundInMs ?? limits.toleranceMsDefault);
-    const urgent = isUrgent(boundMs, nowMs) ? 0 : 1;
-    return [urgent, this.#shareOf(launch.spec.tenant), boundMs];
-  }
-
-  /** Share of this node that a tenant holds, of the resource of which it holds most. */
-  #shareOf(tenant: string): number {
-    let held = noResources;
-    for (const { launch, request } of this.#liveByTask.values()) {
-      if (launch?.spec.tenant === tenant) held = addResources(held, request);
-    }
-    const { total } = this.#limits;
-    const shares = resourceNames.map(name => (total[name] > 0 ? held[name] / total[name] : 0));
-    return Math.max(...shares);
+  /** Another cap for an attempt that was not launched yet. */
+  changeCap(attempt: Attempt, capMs: number): void {
+    const entry = this.#entry(attempt, attempt.phase);
+    const { launch } = entry;
+    assert(launch !== undefined, `an attempt without a spec waits: ${entry.key}`);
+    entry.launch = { ...launch, spec: { ...launch.spec, capMs } };
   }
 
   /** Answers what is to be launched. */
@@ -240,7 +261,7 @@ export class AttemptLedger {
     assert(entry.launch !== undefined, `an attempt without a spec is held: ${entry.key}`);
     this.#held.delete(entry);
     entry.phase = 'launched';
-    return { ...entry.launch, ports: entry.ports };
+    return { ...entry.launch, ports: entry.ports, peers: entry.peers };
   }
 
   started(attempt: Attempt, startedAtMs: number): void {
@@ -276,14 +297,15 @@ export class AttemptLedger {
 
   #fits(request: Resources): boolean {
     if (this.holding >= this.#limits.runningMax) return false;
-    const left = subtractResources(this.#limits.total, this.#allocated);
-    return firstShortage(request, left) === undefined;
+    const open = this.shares.open(undefined, this.unallocated);
+    return firstShortage(request, open) === undefined;
   }
 
   #allocate(entry: Entry): void {
     const before = this.#liveByTask.get(entry.ref.taskId);
     assert(before === undefined, `two attempts of a task are live here: ${entry.key}`);
     this.#allocated = addResources(this.#allocated, entry.request);
+    this.shares.take(entry.share, entry.request);
     this.#liveByTask.set(entry.ref.taskId, entry);
   }
 
@@ -293,6 +315,7 @@ export class AttemptLedger {
     this.#allocated = subtractResources(this.#allocated, entry.request);
     this.#ports.giveBack(entry.ports);
     entry.ports = [];
+    this.shares.give(entry.share, entry.request);
     this.#held.delete(entry);
     this.#liveByTask.delete(entry.ref.taskId);
     if (entry.launch === undefined) this.#adopted--;
@@ -312,13 +335,16 @@ export class AttemptLedger {
       request,
       launch,
       ports: [],
+      share: launch && shareOf(launch.spec),
       acceptedAtMs: nowMs,
       phase,
       confirmed: launch === undefined,
+      peers: undefined,
       endAsked: false,
       startedAtMs: 0,
       startedAcked: false,
-      reportedAtMs: nowMs,
+      // Before it was accepted: nothing was reported.
+      reportedAtMs: -1,
       outcome: undefined,
     };
     assert(!this.#entries.has(entry.key), `twice in the books: ${entry.key}`);
@@ -330,6 +356,7 @@ export class AttemptLedger {
   invariants(): void {
     const ports = new Set<number>();
     let allocated = noResources;
+    const shares = new Map<string, Resources>();
     let holding = 0;
     let ended = 0;
     for (const entry of this.#entries.values()) {
@@ -343,8 +370,16 @@ export class AttemptLedger {
         assert(!ports.has(port), `port ${port} has two holders`);
         ports.add(port);
       }
+      const taken =
+        entry.share && addResources(shares.get(entry.share) ?? noResources, entry.request);
+      if (entry.share && taken) shares.set(entry.share, taken);
       holding++;
       assert(this.#liveByTask.get(entry.ref.taskId) === entry, 'one live attempt of a task');
+    }
+    for (const [key, taken] of shares) {
+      const used = this.shares.used(key);
+      const isSum = resourceNames.every(name => used[name] === taken[name]);
+      assert(isSum, `taken of share ${key} is the sum`);
     }
     assert(holding === this.holding && ended === this.#ended, 'attempts are counted');
     assert(ports.size === this.#ports.heldCount, 'ports are held by attempts');

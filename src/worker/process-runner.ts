@@ -7,6 +7,7 @@ import { constants, mkdirSync } from 'node:fs';
 import { lstat, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Outcome, systemOutcome } from '../model/attempt.ts';
+import type { AttemptControl } from '../model/worker-protocol.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type {
@@ -106,6 +107,10 @@ class ProcessRunner implements Runner {
     this.#link?.send({ kind: 'end', key, outcomeKind: kind });
   }
 
+  control(key: AttemptKey, control: AttemptControl): void {
+    this.#link?.send({ kind: 'control', key, control });
+  }
+
   renew(shards: readonly { readonly shard: number; readonly sentBootMs: number }[]): void {
     this.#link?.send({ kind: 'renew', shards });
   }
@@ -184,6 +189,8 @@ class ProcessRunner implements Runner {
     } else if (message.kind === 'ended') {
       this.#live.delete(message.key);
       this.#events?.onEnded(message.key, message.outcome);
+    } else if (message.kind === 'controlled') {
+      this.#events?.onControlled(message.key, message.control);
     } else if (message.kind === 'replaced') {
       this.#log.error('another process of this node has taken the supervisor over');
       this.#stopped = true;

@@ -4,40 +4,39 @@
  * host.
  *
  * An attempt here is `queued` (accepted, holds no resources), `held` (has resources, waits for the
- * leader's word that it is still meant), `launched`, `running`, then `ended` until its report is
- * acknowledged. A pair (task, fence) starts at most once, whatever is repeated or late, and never
- * while a lower fence of the same task lives here.
+ * leader's word that it is still meant, or that all of its gang have theirs), `launched`,
+ * `running`, then `ended` until its report is acknowledged. A pair (task, fence) starts at most
+ * once, whatever is repeated or late, and never while a lower fence of the same task lives here.
  *
  * A leader has to repeat a dispatch until it hears `started`, `refused` or `ended`: what was queued
  * here and not started is forgotten when the node restarts.
  */
+import type { AdvertisedShare } from '../model/advertisement.ts';
 import { assert } from '../model/assert.ts';
 import { type Outcome, systemOutcome } from '../model/attempt.ts';
-import { DecodeError } from '../model/bytes.ts';
 import type { NodeId, ShardId } from '../model/ids.ts';
 import type { Resources } from '../model/resources.ts';
-import { decodeSpec, type TaskSpec } from '../model/spec.ts';
-import type { AttemptRef, FromWorker, Refusal, ToWorker } from '../model/worker-protocol.ts';
+import type {
+  AttemptControl,
+  AttemptRef,
+  FromWorker,
+  Refusal,
+  ToWorker,
+} from '../model/worker-protocol.ts';
 import type { AttemptKey, FoundAttempt, RunnerHello } from '../ports/runner.ts';
 import type { WorkerAction, WorkerOptions } from './action.ts';
-import { type Attempt, AttemptLedger, attemptKey } from './attempt-ledger.ts';
+import { type Attempt, AttemptLedger } from './attempt-ledger.ts';
+import { confirmStep } from './confirm-step.ts';
+import { type ControlStep, controlledStep, controlStep } from './control-step.ts';
 import { FenceMemory } from './fence-memory.ts';
+import { launchOf } from './launch-of.ts';
+import { lapseOf, waitsForGang } from './patience.ts';
+import { repeatsDue, reportOf } from './reports.ts';
 import { ShardLeases } from './shard-leases.ts';
+import type { NodeShare } from './shares.ts';
 
-/** What stands in the queue for this long goes back: what runs before it may run for hours. */
-export const queuePatienceMs = 1_000;
-/** Reports are repeated this often until they are acknowledged. */
-export const reportEveryMs = 1_000;
-/** Most that are repeated at one tick: a leader that comes back is not buried in them. */
-const repeatsPerTick = 128;
-/**
- * Ended attempts that wait for an acknowledgement; beyond it an unknown one is answered once only.
- */
+/** Ended attempts that wait for an answer; beyond it an unknown one is answered once only. */
 const endedMax = 8_192;
-
-/** Whether there is something about it that its shard has not acknowledged. */
-const isReported = (attempt: Attempt): boolean =>
-  attempt.phase === 'ended' || (attempt.phase === 'running' && !attempt.startedAcked);
 
 export class WorkerReactor {
   #incarnation = '';
@@ -100,6 +99,9 @@ export class WorkerReactor {
       case 'dispatch':
         this.#onDispatch(message);
         break;
+      case 'go':
+        this.#onGo(message);
+        break;
       case 'end':
         this.#onEnd(message, message.reason);
         break;
@@ -108,6 +110,9 @@ export class WorkerReactor {
         break;
       case 'renewAck':
         this.#onRenewAck(message);
+        break;
+      case 'control':
+        this.#obey(controlStep(this.#ledger, message));
         break;
     }
     this.#pump();
@@ -122,6 +127,12 @@ export class WorkerReactor {
       this.#ledger.started(attempt, atMs);
       this.#report(attempt);
     }
+    return this.#take();
+  }
+
+  /** The processes of an attempt do as they were told. */
+  onControlled(key: AttemptKey, control: AttemptControl): WorkerAction[] {
+    this.#actions.push(...controlledStep(this.#ledger, key, control));
     return this.#take();
   }
 
@@ -160,11 +171,7 @@ export class WorkerReactor {
   /** To be called every 100 ms or so: repeats reports, renews leases, drops what waited in vain. */
   tick(nowBootMs: number): WorkerAction[] {
     this.#advance(nowBootMs);
-    const due = this.#ledger
-      .all()
-      .filter(attempt => isReported(attempt) && nowBootMs - attempt.reportedAtMs >= reportEveryMs);
-    if (due.length > repeatsPerTick) due.sort((a, b) => a.reportedAtMs - b.reportedAtMs);
-    for (const attempt of due.slice(0, repeatsPerTick)) this.#report(attempt);
+    for (const attempt of repeatsDue(this.#ledger.all(), nowBootMs)) this.#report(attempt);
     for (const renewal of this.#leases.renewDue(this.#incarnation, nowBootMs)) {
       this.#send(renewal.shard, renewal);
     }
@@ -204,18 +211,8 @@ export class WorkerReactor {
   #advance(nowBootMs: number): void {
     if (nowBootMs > this.#nowMs) this.#nowMs = nowBootMs;
     for (const attempt of this.#ledger.waiting()) {
-      const { launch } = attempt;
-      assert(launch !== undefined, `an attempt without a spec waits: ${attempt.key}`);
-      const lapsed = attempt.confirmed
-        ? !this.#leases.live(launch, this.#nowMs)
-        : this.#nowMs - attempt.acceptedAtMs >= launch.spec.leaseMs;
-      if (lapsed) this.#refuse(attempt, 'noLease');
-      else if (
-        attempt.phase === 'queued' &&
-        this.#nowMs - attempt.acceptedAtMs >= queuePatienceMs
-      ) {
-        this.#refuse(attempt, 'waitedTooLong');
-      }
+      const why = lapseOf(attempt, this.#leases, this.#nowMs);
+      if (why !== undefined) this.#refuse(attempt, why);
     }
   }
 
@@ -237,24 +234,19 @@ export class WorkerReactor {
   }
 
   #consider(ref: AttemptRef, message: Extract<ToWorker, { kind: 'dispatch' }>): void {
-    let spec: TaskSpec;
-    try {
-      spec = decodeSpec(message.spec);
-    } catch (error) {
-      if (!(error instanceof DecodeError)) throw error;
-      const outcome = systemOutcome('startFailed', 0, `cannot read the spec: ${error.message}`);
-      this.#report(this.#ledger.addEnded(ref, outcome, this.#nowMs));
+    const asked = launchOf(ref, message);
+    if ('outcome' in asked) {
+      this.#report(this.#ledger.addEnded(ref, asked.outcome, this.#nowMs));
       return;
     }
-    const why = this.#draining ? 'draining' : this.#ledger.objection(spec.request, message);
+    const { launch } = asked;
+    const objection = this.#ledger.objection(ref.taskId, launch.spec, message.immediate);
+    const why = this.#draining ? 'draining' : objection;
     if (why !== undefined) {
       this.#memory.remember(ref.taskId, ref.fence, why);
       this.#send(ref.shard, { kind: 'refused', ...ref, why });
       return;
     }
-    const key = attemptKey(ref.taskId, ref.fence);
-    const { run, arrayIndex, boundInMs } = message;
-    const launch = { ...ref, key, run, arrayIndex, ports: [], spec, boundInMs };
     this.#endLower(ref);
     const attempt = this.#ledger.enqueue(ref, launch, this.#nowMs);
     // From now on lower fences of the task are refused.
@@ -265,13 +257,30 @@ export class WorkerReactor {
     if (!attempt.confirmed) this.#renewForHeld(ref.shard);
   }
 
+  /** All of its gang have their room. */
+  #onGo({ taskId, fence, peers }: Extract<ToWorker, { kind: 'go' }>): void {
+    const attempt = this.#ledger.get(taskId, fence);
+    if (attempt !== undefined && waitsForGang(attempt)) attempt.peers = peers;
+  }
+
+  /** What is kept for reservations from now on. */
+  keep(shares: readonly NodeShare[]): WorkerAction[] {
+    this.#ledger.shares.set(shares);
+    this.#pump();
+    return this.#take();
+  }
+
+  /** What is kept for each, as others are told. */
+  get shares(): AdvertisedShare[] {
+    return this.#ledger.advertisedShares;
+  }
+
   /** A higher fence says that lower ones are over for the shard; here they have to be. */
   #endLower(ref: AttemptRef): void {
-    for (const waiting of this.#ledger.waiting()) {
-      if (waiting.ref.taskId === ref.taskId && waiting.ref.fence < ref.fence) {
-        this.#refuse(waiting, 'noLease');
-      }
-    }
+    const isLower = (own: AttemptRef): boolean =>
+      own.taskId === ref.taskId && own.fence < ref.fence;
+    const waiting = this.#ledger.waiting().filter(attempt => isLower(attempt.ref));
+    for (const attempt of waiting) this.#refuse(attempt, 'noLease');
     const lower = this.#ledger.live(ref.taskId);
     if (lower !== undefined && lower.ref.fence < ref.fence) this.#askEnd(lower, 'lost');
   }
@@ -292,6 +301,12 @@ export class WorkerReactor {
     this.#actions.push({ kind: 'end', key: attempt.key, outcomeKind });
   }
 
+  #obey({ actions, refuse, report }: ControlStep): void {
+    this.#actions.push(...actions);
+    if (refuse !== undefined) this.#refuse(refuse, 'paused');
+    if (report !== undefined) this.#report(report);
+  }
+
   /** A leader must never wait for ever for an attempt that is not here, nor may it start later. */
   #answerUnknown(ref: AttemptRef): void {
     const plain = { shard: ref.shard, taskId: ref.taskId, fence: ref.fence };
@@ -304,13 +319,12 @@ export class WorkerReactor {
     }
   }
 
-  #onReportAck(ref: AttemptRef, ended: boolean): void {
-    const attempt = this.#ledger.get(ref.taskId, ref.fence);
-    if (attempt === undefined) return;
-    if (!ended) attempt.startedAcked = true;
-    else if (attempt.phase === 'ended') {
+  #onReportAck({ taskId, fence }: AttemptRef, ended: boolean): void {
+    const attempt = this.#ledger.get(taskId, fence);
+    if (attempt !== undefined && !ended) attempt.startedAcked = true;
+    else if (attempt?.phase === 'ended') {
       this.#ledger.remove(attempt);
-      this.#memory.remember(ref.taskId, ref.fence, 'settled');
+      this.#memory.remember(taskId, fence, 'settled');
       this.#actions.push({ kind: 'acknowledge', key: attempt.key });
     }
   }
@@ -321,15 +335,9 @@ export class WorkerReactor {
     if (renewal === undefined) return;
     const shards = [{ shard: message.shard, sentBootMs: renewal.sentBootMs }];
     this.#actions.push({ kind: 'renewRunner', shards });
-    const confirmed = new Set(message.confirmed.map(name => attemptKey(name.taskId, name.fence)));
-    for (const name of renewal.asks) {
-      const attempt = this.#ledger.get(name.taskId, name.fence);
-      if (attempt === undefined || attempt.confirmed) continue;
-      if (attempt.phase !== 'queued' && attempt.phase !== 'held') continue;
-      const { launch } = attempt;
-      if (!confirmed.has(attempt.key)) this.#refuse(attempt, 'noLease');
-      else if (launch !== undefined && this.#leases.live(launch, this.#nowMs))
-        attempt.confirmed = true;
+    const about = { asks: renewal.asks, confirmed: message.confirmed };
+    for (const attempt of confirmStep(this.#ledger, this.#leases, about, this.#nowMs)) {
+      this.#refuse(attempt, 'noLease');
     }
     if (this.#leases.hasUnconfirmed(message.shard)) this.#renewForHeld(message.shard);
   }
@@ -339,12 +347,14 @@ export class WorkerReactor {
     if (renewal !== undefined) this.#send(shard, renewal);
   }
 
-  /**
-   * Gives resources to the queue in order, then starts what has resources and the leader's word.
-   */
+  /** Gives resources to the queue in order, then starts what has them and the leader's word. */
   #pump(): void {
     this.#ledger.allocate(this.#nowMs);
-    for (const attempt of this.#ledger.held()) if (attempt.confirmed) this.#launch(attempt);
+    for (const attempt of this.#ledger.held()) {
+      if (!attempt.confirmed) continue;
+      if (!waitsForGang(attempt)) this.#launch(attempt);
+      else if (attempt.reportedAtMs < attempt.acceptedAtMs) this.#report(attempt);
+    }
   }
 
   #launch(attempt: Attempt): void {
@@ -356,12 +366,9 @@ export class WorkerReactor {
 
   #adopt(found: FoundAttempt): void {
     const { outcome } = found;
-    const attempt =
-      outcome === undefined
-        ? this.#ledger.adopt(found, this.#nowMs)
-        : this.#ledger.addEnded(found, outcome, this.#nowMs);
     this.#memory.remember(found.taskId, found.fence, 'settled');
-    this.#report(attempt);
+    if (outcome === undefined) this.#report(this.#ledger.adopt(found, this.#nowMs));
+    else this.#report(this.#ledger.addEnded(found, outcome, this.#nowMs));
   }
 
   /** The attempt is over: frees what it held and reports until the shard has recorded it. */
@@ -379,14 +386,9 @@ export class WorkerReactor {
   }
 
   #report(attempt: Attempt): void {
-    const { ref, outcome } = attempt;
-    if (attempt.phase === 'ended') {
-      assert(outcome !== undefined, `an ended attempt has an outcome: ${attempt.key}`);
-      this.#send(ref.shard, { kind: 'ended', ...ref, outcome });
-    } else if (attempt.phase === 'running' && !attempt.startedAcked) {
-      const { startedAtMs } = attempt;
-      this.#send(ref.shard, { kind: 'started', ...ref, startedAtMs });
-    } else return;
+    const report = reportOf(attempt);
+    if (report === undefined) return;
+    this.#send(attempt.ref.shard, report);
     attempt.reportedAtMs = this.#nowMs;
   }
 

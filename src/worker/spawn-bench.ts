@@ -72,6 +72,7 @@ export async function measureSpawns(
   try {
     const hello = await runner.start({
       onStarted: () => undefined,
+      onControlled: () => undefined,
       onEnded: (key, outcome) => {
         if (outcome.kind !== 'succeeded') failed++;
         runner.acknowledge(key);

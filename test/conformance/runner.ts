@@ -7,6 +7,7 @@ import type { Outcome } from '../../src/model/attempt.ts';
 import { formatTaskId } from '../../src/model/ids.ts';
 import { noResources } from '../../src/model/resources.ts';
 import type { Run } from '../../src/model/spec.ts';
+import type { AttemptControl } from '../../src/model/worker-protocol.ts';
 import type { AttemptKey, AttemptOrder, Runner, RunnerHello } from '../../src/ports/runner.ts';
 
 /** What the process of an attempt shall do, in words that each world can carry out. */
@@ -40,6 +41,8 @@ export class Ear {
   readonly ended = new Map<AttemptKey, Outcome>();
   readonly reports: AttemptKey[] = [];
   readonly supervisors: RunnerHello[] = [];
+  /** Whether it was said to stand still, and under which cap; the newest of each. */
+  readonly controlled = new Map<AttemptKey, AttemptControl>();
 
   readonly events = {
     onStarted: (key: AttemptKey): void => void this.started.push(key),
@@ -47,6 +50,8 @@ export class Ear {
       this.reports.push(key);
       this.ended.set(key, outcome);
     },
+    onControlled: (key: AttemptKey, control: AttemptControl): void =>
+      void this.controlled.set(key, control),
     onSupervisor: (hello: RunnerHello): void => void this.supervisors.push(hello),
   };
 }
@@ -114,6 +119,59 @@ export function runnerSuite(name: string, make: () => RunnerWorld): void {
       ear = new Ear();
       return runner.start(ear.events);
     };
+
+    const controlled = async (key: AttemptKey, control: AttemptControl): Promise<void> => {
+      ear.controlled.delete(key);
+      runner.control(key, control);
+      await world.until(`the control of ${key}`, () => ear.controlled.has(key));
+      expect(ear.controlled.get(key)).toEqual(control);
+    };
+
+    test('stops an attempt where it is, also over a restart of the node, and lets it go on', async () => {
+      const key = launch({ ms: 300, exit: 4 });
+      await start(key);
+      await controlled(key, { suspended: true });
+      await world.pass(600);
+      expect(ear.ended.has(key)).toBe(false);
+      const again = await restart();
+      expect(again.found.map(found => [found.key, found.outcome])).toEqual([[key, undefined]]);
+      await world.pass(300);
+      expect(ear.ended.has(key)).toBe(false);
+      await controlled(key, { suspended: false });
+      expect((await end(key)).exitCode).toBe(4);
+    });
+
+    test('ends an attempt that stands still in order', async () => {
+      const key = launch({ ms: 60_000 }, { graceMs: 20_000 });
+      await start(key);
+      await controlled(key, { suspended: true });
+      runner.end(key, 'cancelled');
+      const outcome = await end(key);
+      // By the SIGTERM, not by the SIGKILL at the end of its grace.
+      expect([outcome.kind, outcome.signal]).toEqual(['cancelled', 'SIGTERM']);
+    });
+
+    test('counts no time against a cap in which an attempt stands still', async () => {
+      const key = launch({ ms: 60_000 }, { capMs: 1_000 });
+      await start(key);
+      await controlled(key, { suspended: true });
+      await world.pass(1_500);
+      expect(ear.ended.has(key)).toBe(false);
+      await controlled(key, { suspended: false });
+      expect((await end(key)).kind).toBe('timedOut');
+    });
+
+    test('takes another cap, over all that an attempt has run', async () => {
+      const longer = launch({ ms: 900 }, { capMs: 500 });
+      await start(longer);
+      await controlled(longer, { suspended: false, capMs: 0 });
+      const shorter = launch({ ms: 60_000 });
+      await start(shorter);
+      await world.pass(50);
+      runner.control(shorter, { suspended: false, capMs: 20 });
+      expect((await end(shorter)).kind).toBe('timedOut');
+      expect((await end(longer)).kind).toBe('succeeded');
+    });
 
     test('tells its incarnation, what it found and how it isolates', () => {
       expect(hello.incarnation).not.toBe('');

@@ -115,6 +115,59 @@ describe('tiers', () => {
   });
 });
 
+describe('reservations', () => {
+  const nightly = { name: 'nightly', cpu: 2, memory: '1GiB', nodes: ['node-a'], for: '7d' };
+
+  test('are made, listed and released', async () => {
+    const made = await client.post('/v1/reservations', nightly);
+    expect(made.status).toBe(201);
+    expect(made.json).toMatchObject({
+      name: 'nightly',
+      tenant: 'default',
+      amount: { cpuMilli: 2_000 },
+    });
+    expect((await client.post('/v1/reservations', nightly)).json).toMatchObject({
+      code: 'reservationTaken',
+    });
+    const listed = await client.get('/v1/reservations');
+    expect(listed.json).toMatchObject({ reservations: [{ name: 'nightly' }] });
+    const foreign = await client.get('/v1/reservations', { token: 'other-token' });
+    expect(foreign.json).toEqual({ reservations: [] });
+    expect((await client.post('/v1/reservations/nightly/release', {})).status).toBe(202);
+    expect((await client.post('/v1/reservations/nightly/release', {})).status).toBe(404);
+  });
+
+  test('of bad dates are refused with the place', async () => {
+    const { for: _, ...undated } = nightly;
+    for (const when of [
+      {},
+      { until: '2027-02-30' },
+      { until: '2020-01-01' },
+      { until: 'soon' },
+      { until: '2999-01-01' },
+      { until: '2027-01-01', for: '1d' },
+      { for: '-1d' },
+    ]) {
+      const { status, json } = await client.post('/v1/reservations', { ...undated, ...when });
+      expect(status).toBe(400);
+      expect(JSON.stringify(json)).toMatch(/"pointer":"\/(until|for)"/);
+    }
+  });
+
+  test('without what every task takes are refused', async () => {
+    const { memory: _, ...without } = nightly;
+    expect((await client.post('/v1/reservations', without)).json).toMatchObject({
+      problems: [{ pointer: '/memory' }],
+    });
+    expect((await client.post('/v1/reservations', { ...nightly, cpu: 0 })).status).toBe(201);
+  });
+
+  test('are made by administrators only', async () => {
+    const by = { token: 'submitter-token' };
+    expect((await client.post('/v1/reservations', nightly, by)).status).toBe(403);
+  });
+});
+
 describe('moves', () => {
   test('are told as they are, and as they would be without a node', async () => {
     expect((await client.get('/v1/cluster/moves')).json).toEqual({ moves: [] });

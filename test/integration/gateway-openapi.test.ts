@@ -129,6 +129,15 @@ test.each([
   ['POST', '/v1/tasks/:id/retry', undefined],
   ['POST', '/v1/tasks/:id/cancel', {}],
   ['POST', '/v1/tasks/cancel', { ids: ['zz'] }],
+  ['POST', '/v1/plan', { tasks: [{ command: ['true'] }, {}, { command: ['x'], array: '1-2' }] }],
+  ['POST', '/v1/templates', { name: 'a', parameters: {}, task: { command: ['true'] } }],
+  ['GET', '/v1/templates', undefined],
+  ['GET', '/v1/templates/:name', undefined],
+  ['POST', '/v1/templates/:name', { task: { command: ['false'] } }],
+  ['POST', '/v1/templates/:name/delete', { revision: 1 }],
+  ['POST', '/v1/cluster/pause', { reason: 'why' }],
+  ['POST', '/v1/tenants/:tenant/pause', { suspend: true }],
+  ['GET', '/v1/pauses', undefined],
   ['GET', '/v1/nodes', undefined],
   ['GET', '/v1/nodes/:id', undefined],
   ['GET', '/v1/shards', undefined],
@@ -137,7 +146,8 @@ test.each([
   ['POST', '/v1/cluster/join-token', undefined],
 ])('what %s %s answers to %j is as the document says', async (method, path, body) => {
   const id = path.startsWith('/v1/nodes') ? 'node-a' : settled;
-  const answer = await client.call(method, path.replace(':id', id), { body });
+  const asked = path.replace(':id', id).replace(':name', 'a').replace(':tenant', 'search');
+  const answer = await client.call(method, asked, { body });
   const type = answer.headers.get('content-type')!.split(';')[0]!;
   const content = operationOf(method, path)?.responses[answer.status]?.content;
   expect([answer.status, Object.keys(content ?? {})]).toEqual([answer.status, [type]]);

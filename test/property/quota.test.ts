@@ -253,6 +253,7 @@ describe('what a tenant may hold', () => {
     use: Bounded = { running: 0, cpuMilli: 0, memoryBytes: 0 };
     ceiling: Partial<Bounded> = { running: 0 };
     untilMs = 0;
+    answer: { readonly ceiling: Partial<Bounded>; readonly untilMs: number } | undefined;
     waiting = 0;
     readonly needs: Bounded;
 
@@ -281,11 +282,22 @@ describe('what a tenant may hold', () => {
       }
     }
 
+    /** The answer comes some time after the home has given it. */
     report(home: HomeCeilings, name: string, nowMs: number): void {
+      if (this.answer !== undefined) return;
       const next = this.waiting > 0 && !this.#fits ? this.needs : undefined;
-      const report = { use: this.use, waiting: this.waiting, next };
-      this.ceiling = home.report(name, report, bounds, nowMs);
-      this.untilMs = nowMs + ceilingMs;
+      const goesBy = nowMs < this.untilMs ? this.ceiling : undefined;
+      const report = { use: this.use, waiting: this.waiting, next, goesBy };
+      this.answer = {
+        ceiling: home.report(name, report, bounds, nowMs),
+        untilMs: nowMs + ceilingMs,
+      };
+    }
+
+    take(): void {
+      if (this.answer === undefined) return;
+      ({ ceiling: this.ceiling, untilMs: this.untilMs } = this.answer);
+      this.answer = undefined;
     }
   }
 
@@ -297,8 +309,8 @@ describe('what a tenant may hold', () => {
   const happening = fc.record({
     afterMs: fc.integer({ min: 0, max: 1_500 }),
     node: fc.nat(nodes - 1),
-    kind: fc.constantFrom('report' as const, 'submit', 'end', 'elect'),
-    count: fc.integer({ min: 1, max: 20 }),
+    kind: fc.constantFrom('report' as const, 'answer', 'submit', 'end', 'elect'),
+    count: fc.integer({ min: 1, max: 12 }),
   });
 
   test('is within the limit over all nodes, also when its home changes', () => {
@@ -323,19 +335,34 @@ describe('what a tenant may hold', () => {
             for (; nowMs < thenMs; nowMs++) {
               const reporting = nowMs % 1_000;
               if (reporting < nodes) leaders[reporting]!.report(home, `n${reporting}`, nowMs);
-              if (reporting < nodes) startAll();
+              if (reporting === 700) for (const late of leaders) late.take();
+              if (reporting < nodes || reporting === 700) startAll();
             }
             const leader = leaders[node]!;
             if (kind === 'report') leader.report(home, `n${node}`, nowMs);
+            else if (kind === 'answer') leader.take();
             else if (kind === 'submit') leader.waiting += count;
             else if (kind === 'elect') home = new HomeCeilings(nowMs);
-            else if (leader.use.running > 0) leader.change(-1);
+            else for (let n = 0; n < count && leader.use.running > 0; n++) leader.change(-1);
             startAll();
           }
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 1_000 },
     );
+  });
+
+  test('is lowered for the others once the node goes by that, not when it is told', () => {
+    const home = new HomeCeilings(-ceilingMs);
+    const use = { running: 0, cpuMilli: 0, memoryBytes: 0 };
+    const limits = { running: 10 };
+    expect(home.report('a', { use, waiting: 20 }, limits, 0)).toEqual({ running: 10 });
+    const idle = { use, waiting: 0, goesBy: { running: 10 } };
+    expect(home.report('a', idle, limits, 100)).toEqual({ running: 0 });
+    // Until that arrives, the other may still start ten.
+    expect(home.report('b', { use, waiting: 20 }, limits, 200)).toEqual({ running: 0 });
+    home.report('a', { ...idle, goesBy: { running: 0 } }, limits, 300);
+    expect(home.report('b', { use, waiting: 20 }, limits, 400)).toEqual({ running: 10 });
   });
 
   test('goes round where every task needs all of it', () => {
@@ -350,6 +377,7 @@ describe('what a tenant may hold', () => {
           leader.change(-1);
           ran[node]!++;
         }
+        leader.take();
         if (nowMs % 1_000 === node * 100) leader.report(home, `n${node}`, nowMs);
         leader.start(nowMs);
       });

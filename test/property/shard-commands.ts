@@ -9,7 +9,8 @@ import { slotCount, type TaskId } from '../../src/model/ids.ts';
 import { tierDefaults } from '../../src/model/resources.ts';
 import { keySlot } from '../../src/model/slots.ts';
 import type { TaskSpec } from '../../src/model/spec.ts';
-import type { TaskState } from '../../src/model/task.ts';
+import type { SpecOverrides } from '../../src/model/spec-overrides.ts';
+import { isSettled, type TaskState, taskStates } from '../../src/model/task.ts';
 import { hashKey } from '../../src/shard/memory/key-hash.ts';
 import { anOutcome, aSpec, type CommandBody, epochMs, idOf, specEntry } from '../support/shard.ts';
 
@@ -39,9 +40,20 @@ export const specs: readonly TaskSpec[] = [
   aSpec({ maxRunningPer: { key: 'key', max: 3 }, idempotencyKey: 'key' }),
 ];
 
+/** Two gangs, one of three and one of two. */
+const gangs = [
+  { arrayId: idOf(20, slot), size: 3, at: 10 },
+  { arrayId: idOf(30, slot), size: 2, at: 13 },
+] as const;
+const gangSpecs: readonly TaskSpec[] = [
+  aSpec({ gang: 3, attempts: 3, backoff: { initialMs: 1_000, maxMs: 3_000 } }),
+  aSpec({ gang: 2, attempts: 12 }),
+];
+
 export const ids: readonly TaskId[] = [
   ...Array.from({ length: 9 }, (_, n) => idOf(n, slot)),
   idOf(9, (slot + 1) % slotCount),
+  ...gangs.flatMap(({ size, at }) => Array.from({ length: size }, (_, n) => idOf(at + n, slot))),
 ];
 
 const nodes = ['n1', 'n2', 'n3', 'n4', 'n5', 'n6', 'n7', 'n8', 'n9', 'n10'];
@@ -50,16 +62,37 @@ export type Step =
   | { readonly kind: 'submit'; readonly items: readonly (readonly [number, number])[] }
   | { readonly kind: 'assign'; readonly items: readonly (readonly [number, number])[] }
   | {
-      readonly kind: 'cancel' | 'expire' | 'overdue';
+      readonly kind: 'cancel' | 'expire' | 'overdue' | 'purge' | 'resume';
       readonly items: readonly (readonly [number])[];
     }
-  | { readonly kind: 'cancel' | 'expire' | 'purge'; readonly items: readonly (readonly [number])[] }
+  | {
+      readonly kind: 'pause';
+      readonly suspend: boolean;
+      readonly items: readonly (readonly [number])[];
+    }
+  | {
+      readonly kind: 'update';
+      readonly overrides: SpecOverrides;
+      readonly items: readonly (readonly [number])[];
+    }
+  | {
+      readonly kind: 'suspended';
+      readonly items: readonly (readonly [number, number, boolean])[];
+    }
   | { readonly kind: 'recover'; readonly epoch: number }
   | { readonly kind: 'adopt'; readonly rules: number }
   | { readonly kind: 'replay'; readonly items: readonly (readonly [number, number, number])[] }
   | {
       readonly kind: 'charge';
       readonly items: readonly { readonly tenant: string; readonly count: number }[];
+    }
+  /** Which gang, how many of its tasks from which rank on, and more tasks where there is one. */
+  | {
+      readonly kind: 'submitGang' | 'assignGang';
+      readonly gang: number;
+      readonly from: number;
+      readonly count: number;
+      readonly more: number | undefined;
     }
   | {
       readonly kind: 'unassign' | 'start' | 'lose';
@@ -84,7 +117,18 @@ const few = <T>(item: fc.Arbitrary<T>): fc.Arbitrary<T[]> =>
 const fenced = (kind: 'unassign' | 'start' | 'lose'): fc.Arbitrary<Step> =>
   fc.record({ kind: fc.constant(kind), items: few(fc.tuple(task, fence)) });
 
+const ofGang = (kind: 'submitGang' | 'assignGang'): fc.Arbitrary<Step> =>
+  fc.record({
+    kind: fc.constant(kind),
+    gang: fc.nat({ max: gangs.length - 1 }),
+    from: fc.oneof({ weight: 6, arbitrary: fc.constant(0) }, fc.constant(1)),
+    count: fc.oneof({ weight: 6, arbitrary: fc.constant(9) }, fc.nat({ max: 3 })),
+    more: fc.option(task, { nil: undefined, freq: 5 }),
+  });
+
 const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 2, arbitrary: ofGang('submitGang') },
+  { weight: 4, arbitrary: ofGang('assignGang') },
   {
     weight: 4,
     arbitrary: fc.record({
@@ -152,6 +196,38 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 1,
     arbitrary: fc.record({ kind: fc.constant('purge' as const), items: few(fc.tuple(task)) }),
   },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('pause' as const),
+      suspend: fc.boolean(),
+      items: few(fc.tuple(task)),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant('resume' as const), items: few(fc.tuple(task)) }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('update' as const),
+      overrides: fc.constantFrom<SpecOverrides>(
+        { attempts: 2 },
+        { attempts: 4, capMs: 5_000 },
+        { capMs: 5_000 },
+        { backoff: { initialMs: 500, maxMs: 700 }, labels: [['a', 'b']] },
+      ),
+      items: few(fc.tuple(task)),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('suspended' as const),
+      items: few(fc.tuple(task, fence, fc.boolean())),
+    }),
+  },
 );
 
 export const history: fc.Arbitrary<Turn[]> = fc.array(
@@ -185,6 +261,8 @@ export function expireItemOf(taskId: TaskId, told: Told | undefined): ExpireItem
   return { taskId, state, digest: specEntry(spec).digest, keyHash };
 }
 
+const doneStates: ReadonlySet<TaskState> = new Set(taskStates.filter(isSettled));
+
 /** The command of a step; `told` knows the tasks. */
 export function commandOf(step: Step, told: (id: TaskId) => Told | undefined): CommandBody {
   const named = ([position, offset]: readonly [number, number, ...unknown[]]) => {
@@ -192,6 +270,34 @@ export function commandOf(step: Step, told: (id: TaskId) => Told | undefined): C
     return { taskId, fence: Math.max(0, (told(taskId)?.fence ?? 0) + offset) };
   };
   switch (step.kind) {
+    case 'submitGang': {
+      const { arrayId, at, size } = gangs[step.gang]!;
+      const ranks = Array.from({ length: size }, (_, rank) => rank);
+      const items = ranks
+        .slice(step.from, step.from + step.count)
+        .map(rank => ({ id: ids[at + rank]!, spec: 0, arrayId, arrayIndex: rank }));
+      const more = step.more === undefined ? [] : [{ id: ids[step.more]!, spec: 1 }];
+      return {
+        kind: 'submit',
+        specs: [specEntry(gangSpecs[step.gang]!), specEntry(specs[0]!)],
+        items: items.length + more.length === 0 ? [{ id: ids[0]!, spec: 1 }] : [...items, ...more],
+      };
+    }
+    case 'assignGang': {
+      const { at, size } = gangs[step.gang]!;
+      const asked = ids
+        .slice(at, at + size)
+        .filter(id => !doneStates.has(told(id)?.state ?? 'waiting'))
+        .slice(step.from, step.from + step.count);
+      const all = step.more === undefined ? asked : [...asked, ids[step.more]!];
+      const members = (all.length === 0 ? [ids[at]!] : all).map((taskId, place) => ({
+        taskId,
+        node: nodes[place]!,
+        nodeName: `name of ${nodes[place]!}`,
+        incarnation: 'i',
+      }));
+      return { kind: 'assignGang', items: [{ members }] };
+    }
     case 'submit':
       return {
         kind: 'submit',
@@ -226,6 +332,18 @@ export function commandOf(step: Step, told: (id: TaskId) => Told | undefined): C
       return {
         kind: 'purge',
         items: step.items.map(([position]) => ({ taskId: ids[position]! })),
+      };
+    case 'pause':
+    case 'resume':
+    case 'update': {
+      const items = step.items.map(([position]) => ({ taskId: ids[position]! }));
+      if (step.kind === 'pause') return { ...step, items, reason: 'because' };
+      return step.kind === 'update' ? { ...step, items } : { kind: 'resume', items };
+    }
+    case 'suspended':
+      return {
+        kind: 'suspended',
+        items: step.items.map(item => ({ ...named(item), suspended: item[2] })),
       };
     case 'cancel':
       return {

@@ -3,12 +3,14 @@
  * nothing forgotten, every question answered by looking at all tasks. The real machine has to
  * agree.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { OutcomeKind } from '../../src/model/attempt.ts';
-import type { ShardCommand } from '../../src/model/command.ts';
+import type { PlacementItem, ShardCommand, SubmitItem } from '../../src/model/command.ts';
 import { parseTaskId, slotOfId } from '../../src/model/ids.ts';
 import { limits } from '../../src/model/limits.ts';
 import { keySlot } from '../../src/model/slots.ts';
 import { decodeSpec, type TaskSpec } from '../../src/model/spec.ts';
+import type { SpecOverrides } from '../../src/model/spec-overrides.ts';
 import { isSettled, type TaskState } from '../../src/model/task.ts';
 import { spreadMs } from '../../src/shard/commands/end-attempt.ts';
 import { packId } from '../../src/shard/memory/id-words.ts';
@@ -35,9 +37,26 @@ export interface ModelTask {
   /** Its start bound was missed, and that was told. */
   missed: boolean;
   readySinceMs: number;
+  /** Of a gang: what it is called, and its place in it. */
+  gang: { readonly id: string; readonly rank: number } | undefined;
+  recall: 'again' | 'counts' | 'over' | undefined;
   avoid: string[];
+  /** `readySinceMs` is the end of a back-off. */
+  backedOff: boolean;
+  /** Not placed until it is resumed. */
+  paused: 'no' | 'placement' | 'suspend';
+  /** Its worker said that it stands still. */
+  suspended: boolean;
+  /** What was changed since it was submitted. */
+  changed: Record<string, unknown>;
   ended: { fence: number; node: string; kind: OutcomeKind }[];
 }
+
+/** Whether anything keeps it from being placed. */
+export const isHeld = ({ isBehind, paused }: ModelTask): boolean => isBehind || paused !== 'no';
+
+/** Whether it could be placed, but for its back-off. */
+const mayGo = (task: ModelTask): boolean => task.state === 'waiting' && !isHeld(task);
 
 /** A reply without its message. */
 export interface ModelReply {
@@ -79,14 +98,18 @@ export class ShardModel {
   #expiredToMs = 0;
   #rules = 1;
   #admitted = 0;
+  /** Tasks that the present command has cancelled with others of their gangs. */
+  readonly #along = new Set<string>();
 
   apply(command: ShardCommand): ModelReply[] {
     this.#passTime(command.atMs);
     switch (command.kind) {
       case 'submit':
-        return command.items.map(item => this.#submit(item.id, command.specs[item.spec]!.bytes));
+        return this.#submitAll(command);
       case 'assign':
         return command.items.map(item => this.#assign(item.taskId, item.node));
+      case 'assignGang':
+        return command.items.map(item => this.#assignGang(item.members));
       case 'unassign':
         return command.items.map(item => this.#unassign(item.taskId, item.fence));
       case 'start':
@@ -96,6 +119,7 @@ export class ShardModel {
       case 'lose':
         return command.items.map(item => this.#end(item.taskId, item.fence, { kind: 'lost' }));
       case 'cancel':
+        this.#along.clear();
         return command.items.map(item => this.#cancel(item.taskId));
       case 'recover':
         this.#epoch = Math.max(this.#epoch + 1, command.epoch);
@@ -118,6 +142,16 @@ export class ShardModel {
         );
       case 'purge':
         return command.items.map(item => this.#purge(item.taskId));
+      case 'pause':
+        return command.items.map(item => this.#pause(item.taskId, command.suspend));
+      case 'resume':
+        return command.items.map(item => this.#resume(item.taskId));
+      case 'update':
+        return command.items.map(item => this.#update(item.taskId, command.overrides));
+      case 'suspended':
+        return command.items.map(item => this.#suspended(item.taskId, item.fence, item.suspended));
+      default:
+        throw new Error(`${command.kind} has a model of its own`);
     }
   }
 
@@ -133,6 +167,55 @@ export class ShardModel {
   /** State time, or a minute after the stamp where that is earlier. */
   #readyBaseMs(): number {
     return Math.min(this.nowMs, this.#lastStampMs + 60_000);
+  }
+
+  #submitAll({ items, specs }: ShardCommand & { kind: 'submit' }): ModelReply[] {
+    const replies: ModelReply[] = [];
+    while (replies.length < items.length) {
+      const rest = items.slice(replies.length);
+      const { bytes } = specs[rest[0]!.spec]!;
+      const size = decodeSpec(bytes).gang;
+      if (size === undefined) replies.push(this.#submit(rest[0]!.id, bytes));
+      else replies.push(...this.#submitGang(rest, bytes, size));
+    }
+    return replies;
+  }
+
+  #submitGang(rest: readonly SubmitItem[], bytes: Uint8Array, size: number): ModelReply[] {
+    const { spec, arrayId } = rest[0]!;
+    const gang: SubmitItem[] = [];
+    for (const item of rest.slice(0, size)) {
+      if (item.spec !== spec || item.arrayId !== arrayId) break;
+      if (item.arrayIndex !== gang.length) break;
+      gang.push(item);
+    }
+    if (gang.length < size) {
+      return rest
+        .slice(0, Math.max(1, gang.length))
+        .map(({ id }) => ({ said: 'badSpec', taskId: id }));
+    }
+    // All of them are tried, then all are taken back unless all were taken.
+    const before = new Map(this.tasks);
+    const replies = gang.map(item => this.#submit(item.id, bytes));
+    const isTaken = replies.every(reply => reply.said === 'ok');
+    if (!isTaken) {
+      this.tasks.clear();
+      for (const [id, task] of before) this.tasks.set(id, task);
+    }
+    gang.forEach((item, rank) => {
+      if (isTaken) this.tasks.get(item.id)!.gang = { id: arrayId!, rank };
+    });
+    return replies.map(reply =>
+      isTaken || reply.said !== 'ok' ? reply : { said: 'idTaken', taskId: reply.taskId },
+    );
+  }
+
+  /** The tasks of its gang that are not settled, by rank. */
+  #gangOf(task: ModelTask): ModelTask[] {
+    if (task.gang === undefined) return [];
+    return [...this.tasks.values()]
+      .filter(other => other.gang?.id === task.gang?.id && !isSettled(other.state))
+      .sort((left, right) => left.gang!.rank - right.gang!.rank);
   }
 
   #submit(id: string, bytes: Uint8Array): ModelReply {
@@ -170,7 +253,13 @@ export class ShardModel {
       cancelled: false,
       missed: false,
       readySinceMs: this.#readyBaseMs(),
+      gang: undefined,
+      recall: undefined,
       avoid: [],
+      backedOff: false,
+      paused: 'no',
+      suspended: false,
+      changed: {},
       ended: [],
     };
     this.tasks.set(id, task);
@@ -209,7 +298,13 @@ export class ShardModel {
     task.isBehind = false;
     if (state === 'failed' && this.#rules >= 3) task.deadLetter = true;
     const released = this.#letGo(this.#line(task));
-    for (const other of released) other.readySinceMs = this.#readyBaseMs();
+    for (const other of released) this.#beReady(other);
+  }
+
+  /** Nothing holds it any more: it stands in the queue as of now, unless it backs off still. */
+  #beReady(task: ModelTask): void {
+    if (task.state !== 'waiting' || isHeld(task) || task.backedOff || task.gang) return;
+    task.readySinceMs = this.#readyBaseMs();
   }
 
   #replay(id: string, dead: string, bytes: Uint8Array): ModelReply {
@@ -242,12 +337,47 @@ export class ShardModel {
     const missing = this.#missing(id);
     if (missing) return missing;
     const task = this.tasks.get(id)!;
-    if (task.state !== 'waiting' || task.isBehind) return { said: 'badRequest', taskId: id };
+    if (task.state !== 'waiting' || isHeld(task) || task.gang) {
+      return { said: 'badRequest', taskId: id };
+    }
+    this.#place(task, node);
+    return ok(id, task.fence);
+  }
+
+  #place(task: ModelTask, node: string): void {
     task.state = 'assigned';
+    task.backedOff = false;
     task.assigned++;
     task.fence = this.#epoch * 2 ** 32 + task.assigned;
     task.node = node;
-    return ok(id, task.fence);
+  }
+
+  #assignGang(members: readonly PlacementItem[]): ModelReply {
+    for (const { taskId } of members) {
+      const missing = this.#missing(taskId);
+      if (missing) return missing;
+    }
+    const { taskId } = members[0]!;
+    const asked = members.map(member => this.tasks.get(member.taskId)!);
+    const gang = this.#gangOf(asked[0]!);
+    const isAll = asked.length === gang.length && gang.every(task => asked.includes(task));
+    if (gang.length === 0 || !isAll || !gang.every(mayGo)) {
+      return { said: 'badRequest', taskId };
+    }
+    members.forEach(({ node }, place) => void this.#place(asked[place]!, node));
+    return ok(taskId, asked[0]!.fence);
+  }
+
+  /** What the end of one that did not succeed means for the others of its gang. */
+  #recall(gang: readonly ModelTask[], kind: 'again' | 'counts' | 'over'): void {
+    const strength = ['again', 'counts', 'over'];
+    for (const task of gang) {
+      if (isSettled(task.state) || task.cancelled) continue;
+      if (task.state !== 'waiting') {
+        const stronger = strength.indexOf(kind) > strength.indexOf(task.recall ?? '');
+        if (stronger) task.recall = kind;
+      } else if (kind === 'over') task.state = 'aborted';
+    }
   }
 
   #unassign(id: string, fence: number): ModelReply {
@@ -257,9 +387,20 @@ export class ShardModel {
     if (task.node === undefined || task.fence !== fence || task.state !== 'assigned') {
       return { said: 'badRequest', taskId: id };
     }
+    const { recall } = task;
+    if (recall && !task.cancelled) {
+      this.#endRecalled(task, recall, undefined);
+      return ok(id);
+    }
     task.node = undefined;
+    task.suspended = false;
+    task.recall = undefined;
+    const gang = this.#gangOf(task);
     if (task.cancelled) this.#settle(task, 'cancelled');
-    else task.state = 'waiting';
+    else {
+      task.state = 'waiting';
+      this.#recall(gang, 'again');
+    }
     return ok(id);
   }
 
@@ -281,7 +422,15 @@ export class ShardModel {
     if (node === undefined || fence !== task.fence) {
       return fence <= task.fence ? repeated(id) : { said: 'badRequest', taskId: id };
     }
+    const { recall } = task;
+    if (recall && !task.cancelled && kind !== 'succeeded') {
+      this.#endRecalled(task, recall, kind);
+      return ok(id);
+    }
+    const gang = this.#gangOf(task);
     task.node = undefined;
+    task.suspended = false;
+    task.recall = undefined;
     task.ended.push({ fence, node, kind });
     if (kind === 'lost') task.lost++;
     else task.runs++;
@@ -297,13 +446,16 @@ export class ShardModel {
         task.readySinceMs = this.#readyBaseMs();
         if (supervisorLost) this.#avoid(task, node);
       }
-    } else if (task.runs >= task.spec.attempts || !mayRetry(task.spec, outcome)) {
+    } else if (task.runs >= this.#terms(task).attempts || !mayRetry(task.spec, outcome)) {
       this.#settle(task, 'failed');
     } else {
       task.state = 'waiting';
-      task.readySinceMs = this.#readyBaseMs() + this.#pauseMs(task);
+      this.#backOff(task);
       this.#avoid(task, node);
     }
+    const others = gang.filter(other => other !== task);
+    if (task.state === 'waiting') this.#recall(others, kind === 'lost' ? 'again' : 'counts');
+    else if (task.state !== 'succeeded') this.#recall(others, 'over');
     return ok(id);
   }
 
@@ -311,8 +463,9 @@ export class ShardModel {
     task.avoid = [...task.avoid.filter(other => other !== node), node];
   }
 
-  #pauseMs({ id, runs, spec }: ModelTask): number {
-    const { initialMs, maxMs } = spec.backoff;
+  #pauseMs(task: ModelTask): number {
+    const { id, runs } = task;
+    const { initialMs, maxMs } = this.#terms(task).backoff;
     const pauseMs = Math.min(maxMs, initialMs * 2 ** (runs - 1));
     if (this.#rules < 3) return pauseMs;
     const words = new Uint32Array(4);
@@ -320,14 +473,45 @@ export class ShardModel {
     return spreadMs(pauseMs, words, runs);
   }
 
+  #backOff(task: ModelTask): void {
+    const pauseMs = this.#pauseMs(task);
+    task.readySinceMs = this.#readyBaseMs() + pauseMs;
+    task.backedOff = pauseMs > 0;
+  }
+
+  /** The end of an attempt that was recalled, or its refusal where there is no `kind`. */
+  #endRecalled(task: ModelTask, recall: string, kind: OutcomeKind | undefined): void {
+    const { fence, node } = task;
+    if (kind !== undefined && task.state === 'running') {
+      task.ended.push({ fence, node: node!, kind });
+    }
+    task.node = undefined;
+    task.recall = undefined;
+    if (recall === 'over') {
+      this.#settle(task, 'aborted');
+      return;
+    }
+    task.state = 'waiting';
+    if (recall !== 'counts') return;
+    task.runs++;
+    const since = task.readySinceMs;
+    this.#backOff(task);
+    if (!task.backedOff) task.readySinceMs = since;
+  }
+
   #cancel(id: string): ModelReply {
     const missing = this.#missing(id);
+    if (missing && this.#along.has(id)) return repeated(id);
     if (missing) return missing;
     const task = this.tasks.get(id)!;
-    if (task.cancelled) return repeated(id);
-    task.cancelled = true;
-    if (task.state === 'waiting') this.#settle(task, 'cancelled');
-    return ok(id);
+    const reply = task.cancelled ? repeated(id) : ok(id);
+    for (const one of [task, ...this.#gangOf(task)]) {
+      one.cancelled = true;
+      if (one.state !== 'waiting') continue;
+      this.#settle(one, 'cancelled');
+      if (one !== task) this.#along.add(one.id);
+    }
+    return reply;
   }
 
   #expire(id: string): ModelReply {
@@ -345,26 +529,94 @@ export class ShardModel {
     const missing = this.#missing(id);
     if (missing) return missing;
     const task = this.tasks.get(id)!;
-    const unstarted = task.runs === 0 && task.lost === 0 && task.state !== 'running';
-    if (!unstarted || task.cancelled || task.isBehind) return repeated(id);
+    if (!this.#awaitsStart(task)) return repeated(id);
     const missed = !task.missed && boundOf(task) <= this.nowMs;
     const { expireMs } = task.spec;
     const late = expireMs !== undefined && task.readySinceMs + expireMs <= this.nowMs;
     const dropped = late && task.state === 'waiting';
     if (missed) task.missed = true;
-    if (dropped) this.#settle(task, 'aborted');
+    if (dropped) for (const late of [task, ...this.#gangOf(task)]) this.#settle(late, 'aborted');
     return missed || dropped ? ok(id) : repeated(id);
+  }
+
+  /** Whether its start is still waited for; of a gang by the one that stands for it. */
+  #awaitsStart(task: ModelTask): boolean {
+    if (task.state !== 'waiting' && task.state !== 'assigned') return false;
+    if (task.runs > 0 || task.lost > 0 || task.cancelled || isHeld(task)) return false;
+    return task.gang === undefined || this.#isQueued(task);
+  }
+
+  /** The spec with what was changed of it. */
+  #terms(task: ModelTask): TaskSpec {
+    return { ...task.spec, ...task.changed };
+  }
+
+  #pause(id: string, suspend: boolean): ModelReply {
+    const missing = this.#missing(id);
+    if (missing) return missing;
+    const task = this.tasks.get(id)!;
+    const wanted = suspend ? 'suspend' : 'placement';
+    if (task.paused === wanted || task.paused === 'suspend') return repeated(id);
+    task.paused = wanted;
+    return ok(id);
+  }
+
+  #resume(id: string): ModelReply {
+    const missing = this.#missing(id);
+    if (missing) return missing;
+    const task = this.tasks.get(id)!;
+    if (task.paused === 'no') return repeated(id);
+    task.paused = 'no';
+    this.#beReady(task);
+    return ok(id);
+  }
+
+  #update(id: string, overrides: SpecOverrides): ModelReply {
+    const missing = this.#missing(id);
+    if (missing) return missing;
+    const task = this.tasks.get(id)!;
+    const onlyCap = Object.keys(overrides).every(name => name === 'capMs');
+    if (!onlyCap && task.state !== 'waiting') return { said: 'notWaiting', taskId: id };
+    if (overrides.attempts !== undefined && overrides.attempts <= task.runs) {
+      return { said: 'badRequest', taskId: id };
+    }
+    const changed = { ...task.changed, ...overrides };
+    const known = Object.keys(overrides).every(name => name in task.changed);
+    if (known && isDeepStrictEqual(changed, task.changed)) return repeated(id);
+    task.changed = changed;
+    return ok(id);
+  }
+
+  #suspended(id: string, fence: number, suspended: boolean): ModelReply {
+    const missing = this.#missing(id);
+    if (missing) return missing;
+    const task = this.tasks.get(id)!;
+    if (task.node === undefined || task.fence !== fence) return { said: 'badRequest', taskId: id };
+    if (task.suspended === suspended) return repeated(id);
+    task.suspended = suspended;
+    return ok(id);
   }
 
   count(state: TaskState): number {
     return [...this.tasks.values()].filter(task => task.state === state).length;
   }
 
+  /** Those that wait, of gangs only the first, and only if all that is left of the gang waits. */
+  queued(): ModelTask[] {
+    return [...this.tasks.values()].filter(task => this.#isQueued(task));
+  }
+
+  #isQueued(task: ModelTask): boolean {
+    if (task.state !== 'waiting') return false;
+    const gang = this.#gangOf(task);
+    return gang.length === 0 || (gang[0] === task && gang.every(mayGo));
+  }
+
   /** IDs of the tasks that are ready at an instant, in the order of the queue. */
   ready(nowMs: number): string[] {
-    return [...this.tasks.values()]
-      .filter(task => task.state === 'waiting' && task.readySinceMs <= nowMs)
-      .filter(task => !task.isBehind)
+    return this.queued()
+      .filter(task => !task.backedOff || task.readySinceMs <= nowMs)
+      .filter(task => !isHeld(task))
       .sort((left, right) => compare(orderOf(left, nowMs), orderOf(right, nowMs)))
       .map(task => task.id);
   }
@@ -372,8 +624,7 @@ export class ShardModel {
   /** Unstarted tasks whose bound has passed untold, or that are to be dropped. */
   due(nowMs: number): string[] {
     return [...this.tasks.values()]
-      .filter(task => task.state === 'waiting' || task.state === 'assigned')
-      .filter(task => task.runs === 0 && task.lost === 0 && !task.cancelled && !task.isBehind)
+      .filter(task => this.#awaitsStart(task))
       .filter(task => {
         if (!task.missed) return boundOf(task) <= nowMs;
         const { expireMs = Number.POSITIVE_INFINITY } = task.spec;

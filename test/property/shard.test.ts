@@ -8,14 +8,14 @@ import { decodeShardCommand, type ItemReply } from '../../src/model/command.ts';
 import { countedIn } from '../../src/model/hour.ts';
 import type { TaskId } from '../../src/model/ids.ts';
 import { decodeSpec } from '../../src/model/spec.ts';
-import { isSettled, type TaskView, taskStates } from '../../src/model/task.ts';
+import { holdBit, isSettled, type TaskView, taskStates } from '../../src/model/task.ts';
 import { FairWalk } from '../../src/placement/order.ts';
 import type { ShardMachine } from '../../src/shard/machine.ts';
 import { decodeTaskRow } from '../../src/shard/record.ts';
 import { toView } from '../../src/shard/view.ts';
 import { epochMs, TestShard } from '../support/shard.ts';
 import { commandOf, history, ids, type Turn } from './shard-commands.ts';
-import { type ModelReply, ShardModel } from './shard-model.ts';
+import { isHeld, type ModelReply, ShardModel } from './shard-model.ts';
 
 const runs = 80;
 
@@ -71,10 +71,15 @@ function tasksOf(machine: ShardMachine, model: ShardModel): [unknown, unknown] {
     const ended = record.attempts.filter(attempt => attempt.outcome !== undefined);
     told.push(id, toldState, toldFence, toldRuns, toldLost, record.avoid, live?.node);
     wanted.push(task.id, state, fence, runs, lost, task.avoid.slice(-8), task.node);
-    told.push(live?.cancelling);
-    wanted.push(live && task.cancelled);
-    told.push(record.supervisorsLost ?? 0, record.holds !== 0);
-    wanted.push(task.supervisorsLost, task.isBehind);
+    const others = record.holds & ~holdBit('gang');
+    told.push(record.supervisorsLost ?? 0, !isSettled(toldState) && others !== 0);
+    wanted.push(task.supervisorsLost, !isSettled(state) && isHeld(task));
+    told.push(live?.ending, live?.suspended, live?.toSuspend, record.pause?.suspend);
+    const ending = task.cancelled ? 'cancelled' : task.recall && 'superseded';
+    const suspend = task.paused === 'no' ? undefined : task.paused === 'suspend';
+    wanted.push(live && ending, live && task.suspended, live && suspend === true, suspend);
+    told.push(record.update?.overrides ?? {});
+    wanted.push(task.changed);
     told.push(ended.map(attempt => [attempt.fence, attempt.node, attempt.outcome?.kind]));
     wanted.push(task.ended.map(attempt => [attempt.fence, attempt.node, attempt.kind]));
   }
@@ -83,10 +88,11 @@ function tasksOf(machine: ShardMachine, model: ShardModel): [unknown, unknown] {
 
 function queueOf(machine: ShardMachine, model: ShardModel, nowMs: number): [unknown, unknown] {
   const ready = model.ready(nowMs);
-  const waiting = [...model.tasks.values()].filter(
-    task => task.state === 'waiting' && !task.isBehind,
-  );
-  const later = waiting.map(task => task.readySinceMs).filter(since => since > nowMs);
+  const later = model
+    .queued()
+    .filter(task => task.backedOff && task.readySinceMs > nowMs)
+    .filter(task => !isHeld(task))
+    .map(task => task.readySinceMs);
   const told = {
     ready: readyIds(machine, nowMs),
     count: machine.readyCount(nowMs),

@@ -53,6 +53,8 @@ export interface SimOptions {
    * Clocks run at half to twice the speed of others: far beyond what leases allow for, so that two
    * attempts of a task may overlap. Consensus has to hold all the same.
    */
+  /** Clients also ask for gangs, which take much of the room there is. */
+  readonly gangs?: boolean | undefined;
   readonly skewedClocks: boolean;
   /** Of 100 tasks so many have one of a few order keys; dead letters are replayed and purged. */
   readonly orderedPercent: number;
@@ -280,6 +282,20 @@ export const circumstances = {
     skewedClocks: false,
     longTaskPercent: 5,
     events: 20_000,
+  },
+  /** Gangs that want the same room, of several leaders, while nodes fail and leaders change. */
+  gangs: {
+    nodes: 4,
+    shards: 4,
+    gangs: true,
+    skewedClocks: false,
+    growUnderLoad: false,
+    faults: ['crash', 'powerLoss', 'stop', 'transfer', 'supervisorCrash', 'partition', 'pause'],
+    faultEveryMs: 1_000,
+    requestEveryMs: 60,
+    longFaults: false,
+    longTaskPercent: 5,
+    events: 15_000,
   },
   /** Many groups on many nodes. */
   wide: {

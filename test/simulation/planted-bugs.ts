@@ -54,6 +54,7 @@ const altered = (runner: Runner, verbs: Partial<Runner>): Runner => ({
   start: events => runner.start(events),
   launch: order => runner.launch(order),
   end: (key, kind) => runner.end(key, kind),
+  control: (key, control) => runner.control(key, control),
   renew: shards => runner.renew(shards),
   acknowledge: key => runner.acknowledge(key),
   output: (key, stream, offset, maxBytes) => runner.output(key, stream, offset, maxBytes),

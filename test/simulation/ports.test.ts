@@ -22,6 +22,7 @@ test.each([1, 2, 3])('no port is given to two live attempts, seed %i', { timeout
     start: events => runner.start(events),
     launch: order => runner.launch(observed(order)),
     end: (key, kind) => runner.end(key, kind),
+    control: (...asked) => runner.control(...asked),
     renew: shards => runner.renew(shards),
     acknowledge: key => runner.acknowledge(key),
     output: (...asked) => runner.output(...asked),

@@ -175,12 +175,14 @@ export class SimProcess {
     const events = (outer: RunnerEvents): RunnerEvents => ({
       onStarted: (key, atMs) => this.enter(() => outer.onStarted(key, atMs)),
       onEnded: (key, outcome) => this.enter(() => outer.onEnded(key, outcome)),
+      onControlled: (key, control) => this.enter(() => outer.onControlled(key, control)),
       onSupervisor: hello => this.enter(() => outer.onSupervisor(hello)),
     });
     return {
       start: outer => inner.start(events(outer)),
       launch: order => inner.launch(order),
       end: (key, kind) => inner.end(key, kind),
+      control: (key, control) => inner.control(key, control),
       renew: shards => inner.renew(shards),
       acknowledge: key => inner.acknowledge(key),
       output: (key, stream, offset, maxBytes) => inner.output(key, stream, offset, maxBytes),

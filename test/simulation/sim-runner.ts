@@ -4,12 +4,14 @@
  * attempt's process lived, for whoever checks that no two attempts of a task do.
  *
  * A command `['sim', 'ms=500', 'exit=0']` lives that long and ends so. Further words:
- * `signal=NAME`, `stubborn` (ignores SIGTERM), `out=TEXT`, `startfail`. Any other command lives 10
+ * `signal=NAME`, `stubborn` (ignores SIGTERM), `out=TEXT`, `hand=TEXT` (in its TSCHED_OUTPUT file),
+ * `collect` (hands on what it was given), `startfail`. Any other command lives 10
  * to 59 ms and succeeds; scripts are read as words in the same way.
  */
 import { assert } from '../../src/model/assert.ts';
 import { type Outcome, type OutcomeKind, systemOutcome } from '../../src/model/attempt.ts';
 import type { ShardId, TaskId } from '../../src/model/ids.ts';
+import type { AttemptControl } from '../../src/model/worker-protocol.ts';
 import type { Clock, Random } from '../../src/ports/clock.ts';
 import type {
   AttemptKey,
@@ -48,6 +50,8 @@ interface Program {
   readonly signal: string | undefined;
   readonly stubborn: boolean;
   readonly output: Uint8Array;
+  /** Left in the file for those that wait for the task. */
+  readonly handedOn: string | undefined;
   readonly startFails: boolean;
 }
 
@@ -57,6 +61,11 @@ interface SimAttempt {
   readonly interval: AttemptInterval;
   readonly startedAtMs: number;
   deadline: number;
+  /** By the boot clock: when its process would end by itself, and when it is over its cap. */
+  endsAtMs: number;
+  capAtMs: number;
+  /** Its process stands still since then. */
+  stoppedAtMs: number | undefined;
   killAtMs: number | undefined;
   endKind: OutcomeKind | undefined;
   cancelTimers: (() => void)[];
@@ -122,6 +131,43 @@ export class SimRunner implements Runner {
       const attempt = this.#attempts.get(key);
       if (attempt !== undefined) this.#beginEnd(attempt, kind, attempt.order.graceMs);
     });
+  }
+
+  control(key: AttemptKey, control: AttemptControl): void {
+    this.#order(() => {
+      const attempt = this.#attempts.get(key);
+      if (attempt === undefined || attempt.endKind !== undefined) return;
+      const { capMs } = control;
+      if (capMs !== undefined) {
+        const ranMs = this.#ranMs(attempt);
+        const leftMs = capMs === 0 ? Number.POSITIVE_INFINITY : capMs - ranMs;
+        attempt.capAtMs = (attempt.stoppedAtMs ?? this.#clock.bootMs()) + leftMs;
+      }
+      if (control.suspended) attempt.stoppedAtMs ??= this.#clock.bootMs();
+      else this.#goesOn(attempt);
+      this.#watchCap(attempt);
+      this.#supervised(1, () => {
+        if (!this.#attempts.has(key) || attempt.endKind !== undefined) return;
+        this.#tell(1, events => events.onControlled(key, control));
+      });
+    });
+  }
+
+  /** How long it has run, not counting what it stood still. */
+  #ranMs(attempt: SimAttempt): number {
+    const now = attempt.stoppedAtMs ?? this.#clock.bootMs();
+    return attempt.program.runsMs - (attempt.endsAtMs - now);
+  }
+
+  /** Ends the stop of a process; what it has left to do comes that much later. */
+  #goesOn(attempt: SimAttempt): void {
+    if (attempt.stoppedAtMs === undefined) return;
+    const stoodMs = this.#clock.bootMs() - attempt.stoppedAtMs;
+    attempt.stoppedAtMs = undefined;
+    attempt.endsAtMs += stoodMs;
+    attempt.capAtMs += stoodMs;
+    this.#watchProcess(attempt);
+    this.#watchCap(attempt);
   }
 
   renew(shards: readonly { readonly shard: ShardId; readonly sentBootMs: number }[]): void {
@@ -323,6 +369,9 @@ export class SimRunner implements Runner {
       interval,
       startedAtMs: this.#clock.wallMs(),
       deadline,
+      endsAtMs: now + program.runsMs,
+      capAtMs: now + (order.capMs > 0 ? order.capMs : Number.POSITIVE_INFINITY),
+      stoppedAtMs: undefined,
       killAtMs: undefined,
       endKind: undefined,
       cancelTimers: [],
@@ -335,20 +384,30 @@ export class SimRunner implements Runner {
     this.#underway.delete(key);
     this.#outputs.set(key, program.output);
     this.#tell(1, events => events.onStarted(key, attempt.startedAtMs));
-    this.#processEndsIn(attempt, program.runsMs);
+    this.#watchProcess(attempt);
     this.#watchDeadline(attempt);
-    if (order.capMs > 0) {
-      const cap = this.#supervised(order.capMs, () =>
-        this.#beginEnd(attempt, 'timedOut', order.graceMs),
-      );
-      attempt.cancelTimers.push(cap);
-    }
+    this.#watchCap(attempt);
+  }
+
+  /** Ends it once it is over its cap, however often that was moved meanwhile. */
+  #watchCap(attempt: SimAttempt): void {
+    const leftMs = attempt.capAtMs - this.#clock.bootMs();
+    if (leftMs === Number.POSITIVE_INFINITY || attempt.stoppedAtMs !== undefined) return;
+    const cap = this.#supervised(Math.max(0, leftMs) + 0.01, () => {
+      const due = attempt.stoppedAtMs === undefined && this.#clock.bootMs() >= attempt.capAtMs;
+      if (due) this.#beginEnd(attempt, 'timedOut', attempt.order.graceMs);
+    });
+    attempt.cancelTimers.push(cap);
   }
 
   /** The process ends by itself, whether its supervisor is stopped or not. */
-  #processEndsIn(attempt: SimAttempt, delayMs: number): void {
+  #watchProcess(attempt: SimAttempt): void {
+    const delayMs = Math.max(0, attempt.endsAtMs - this.#clock.bootMs());
     const cancel = this.#scheduler.after(delayMs, () => {
       const end = (): void => {
+        // It was stopped meanwhile: whoever lets it go on looks again.
+        if (attempt.stoppedAtMs !== undefined) return;
+        if (this.#clock.bootMs() + 1 < attempt.endsAtMs) return;
         if (attempt.interval.endMs !== undefined) return;
         attempt.interval.endMs = this.#clock.bootMs();
         this.#supervised(1, () => this.#observe(attempt));
@@ -385,6 +444,8 @@ export class SimRunner implements Runner {
   #beginEnd(attempt: SimAttempt, kind: OutcomeKind, graceMs: number): void {
     if (!this.#attempts.has(attempt.order.key)) return;
     if (attempt.endKind === undefined || kind === 'lost') attempt.endKind = kind;
+    // What stands still could not use its grace.
+    this.#goesOn(attempt);
     const killAtMs = this.#clock.bootMs() + graceMs;
     if (attempt.killAtMs !== undefined && attempt.killAtMs <= killAtMs) return;
     attempt.killAtMs = killAtMs;
@@ -411,7 +472,7 @@ export class SimRunner implements Runner {
   }
 
   #outcome(attempt: SimAttempt, kind: OutcomeKind | undefined): Outcome {
-    const { exitCode, signal, output } = attempt.program;
+    const { exitCode, signal, output, handedOn } = attempt.program;
     const own = exitCode === 0 && signal === undefined ? 'succeeded' : 'failed';
     const ending =
       kind !== undefined ? { signal: 'SIGTERM' } : signal === undefined ? { exitCode } : { signal };
@@ -421,6 +482,7 @@ export class SimRunner implements Runner {
       startedAtMs: attempt.startedAtMs,
       stdoutBytes: output.length,
       tail: new TextDecoder().decode(output),
+      ...(handedOn === undefined || !attempt.order.handsOn ? {} : { output: handedOn }),
     };
   }
 
@@ -471,6 +533,10 @@ function foundOf(attempt: SimAttempt): FoundAttempt {
   return { key, shard, taskId, fence, request, ports, startedAtMs: attempt.startedAtMs };
 }
 
+/** What the attempt was given, as one text. */
+const collected = ({ inputs = [] }: AttemptOrder): string =>
+  inputs.map(({ name, text }) => `${name}:${text}`).join(',');
+
 function programOf(order: AttemptOrder, random: Random): Program {
   const { run } = order;
   const words =
@@ -489,6 +555,7 @@ function programOf(order: AttemptOrder, random: Random): Program {
     signal: value('signal'),
     stubborn: words.includes('stubborn'),
     output: new TextEncoder().encode(value('out') ?? ''),
+    handedOn: words.includes('collect') ? collected(order) : value('hand'),
     startFails: words.includes('startfail'),
   };
 }

@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import { type NodeId, slotOfId, type TaskId } from '../../src/model/ids.ts';
 import { tenantSlot } from '../../src/model/slots.ts';
 import type { TschedNode } from '../../src/node/node.ts';
-import type { SubmitReply } from '../../src/ports/node-api.ts';
+import type { SubmitReply } from '../../src/ports/submit-reply.ts';
 import { leaseMs } from '../../src/quota/home.ts';
 import { adminToken, SmallWorld, someSpec } from '../unit/node/small-world.ts';
 import { type AttemptInterval, SimRunner } from './sim-runner.ts';

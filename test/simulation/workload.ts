@@ -9,7 +9,8 @@ import { keySlot } from '../../src/model/slots.ts';
 import type { TaskSpec } from '../../src/model/spec.ts';
 import type { TaskView } from '../../src/model/task.ts';
 import type { Random } from '../../src/ports/clock.ts';
-import type { NodeApi, SubmitReply, SubmitRequest } from '../../src/ports/node-api.ts';
+import type { NodeApi, SubmitRequest } from '../../src/ports/node-api.ts';
+import type { SubmitReply } from '../../src/ports/submit-reply.ts';
 import type { SimCluster } from './cluster.ts';
 import type { Asked } from './history/task-history.ts';
 import type { SimNode } from './sim-node.ts';
@@ -20,6 +21,7 @@ const actor = { name: 'client', tenant: 'default' };
 /** Tasks of one run: fewer where many are long, or a small cluster would be busy for hours. */
 const tasksMax = 400;
 const longTasksMax = 100;
+const gangsMax = 60;
 /** Answers that say honestly that something cannot be done now, or that it is not known. */
 const honest = new Set<string>([
   'noQuorum',
@@ -54,6 +56,8 @@ export class Workload {
   readonly #cluster: SimCluster;
   readonly #random: Random;
   readonly #known: Known[] = [];
+  /** Gangs that were asked for, each as the requests for all of it. */
+  readonly #gangs: (readonly (SubmitRequest & { readonly id: TaskId })[])[] = [];
   readonly #keySpecs = new Map<string, TaskSpec>();
   /** A stream of its own: what is drawn elsewhere stays as it was. */
   readonly #orders: Random;
@@ -113,6 +117,10 @@ export class Workload {
     const asked = this.#pick(this.#cluster.nodes.filter(one => one.running));
     if (asked?.node === undefined) return;
     this.counts.asked++;
+    if (this.#cluster.options.gangs === true && this.#below(4) === 0) {
+      this.#requestGang(asked);
+      return;
+    }
     const kind = this.#below(100);
     const known = this.#pick(this.#known);
     if (kind < 50 || known === undefined) this.#submit(asked, this.#newRequests());
@@ -137,6 +145,45 @@ export class Workload {
     const orderKey = `line ${this.#orders.uint32() % 6}`;
     if (this.#orders.uint32() % 3 > 0) return { ...spec, orderKey };
     return { ...spec, orderKey, attempts: 3, retryOn: ['1', 'timeout'] };
+  }
+
+  /** A new gang, an old one again, or something about one of it. */
+  #requestGang(node: SimNode): void {
+    const old = this.#pick(this.#gangs);
+    const kind = this.#below(10);
+    const gang = old === undefined || (kind < 5 && this.#gangs.length < gangsMax) ? undefined : old;
+    const requests = gang ?? this.#newGang();
+    const one = this.#pick(requests)!.id;
+    if (gang === undefined || kind < 7) this.#submit(node, requests);
+    else if (kind === 7) this.#cancel(node, one);
+    else this.#get(node, one);
+  }
+
+  #newGang(): readonly (SubmitRequest & { readonly id: TaskId })[] {
+    const size = 2 + this.#below(4);
+    const { idempotencyKey: _, ...plain } = this.#spec();
+    const request = { ...plain.request, cpuMilli: 400 + 200 * this.#below(5) };
+    const attempts = 1 + this.#below(4);
+    const spec = {
+      ...plain,
+      tier: 'basic' as const,
+      gang: size,
+      attempts,
+      request,
+      limit: request,
+    };
+    const slot = this.#below(slotCount);
+    const atMs = 1_767_225_600_000 + Math.floor(this.#cluster.time.nowMs);
+    const idAt = (): TaskId => formatTaskId({ atMs, slot, random: this.#drawn++ });
+    const arrayId = idAt();
+    const gang = Array.from({ length: size }, (__, arrayIndex) => ({
+      id: idAt(),
+      spec,
+      arrayId,
+      arrayIndex,
+    }));
+    this.#gangs.push(gang);
+    return gang;
   }
 
   #newRequests(): SubmitRequest[] {

@@ -7,10 +7,12 @@ import type { Outcome, OutcomeKind } from '../../src/model/attempt.ts';
 import type { Actor } from '../../src/model/command.ts';
 import { type ErrorCode, TschedError } from '../../src/model/errors.ts';
 import { formatTaskId, slotCount, slotOfId, type TaskId, toTaskId } from '../../src/model/ids.ts';
+import type { ReservationAsk, ReservationView } from '../../src/model/reservation.ts';
 import { noResources, type Resources, type Tier } from '../../src/model/resources.ts';
 import type { Role } from '../../src/model/role.ts';
 import { keySlot } from '../../src/model/slots.ts';
 import { encodeSpec, type TaskSpec } from '../../src/model/spec.ts';
+import { writeUpdateDocument } from '../../src/model/spec-update.ts';
 import {
   type AttemptView,
   type Consistency,
@@ -21,6 +23,7 @@ import {
   type TaskSummary,
   type TaskView,
 } from '../../src/model/task.ts';
+import type { TaskControl } from '../../src/model/task-change.ts';
 import {
   changeTier,
   type TierBundles,
@@ -28,6 +31,9 @@ import {
   type TierValues,
   tierBundles,
 } from '../../src/model/tiers.ts';
+import { idsOf, matches } from '../../src/node/task-filter.ts';
+import type { PlacementPause, PlannedTask, TemplateView } from '../../src/ports/control-api.ts';
+import type { HistoryPage, HistoryQuery, TaskFilter } from '../../src/ports/history.ts';
 import type {
   ClusterHealth,
   DrainView,
@@ -44,10 +50,12 @@ import type {
   SettingView,
   ShardMoves,
   ShardSummary,
-  SubmitReply,
   SubmitRequest,
 } from '../../src/ports/node-api.ts';
+import type { SubmitReply } from '../../src/ports/submit-reply.ts';
+import { FakeSchedules } from './fake-schedules.ts';
 import { FakeTenancy } from './fake-tenancy.ts';
+import { FakeWorkflows } from './fake-workflows.ts';
 
 type Identity = Actor & { readonly role: Role };
 
@@ -92,10 +100,12 @@ const joinBytes = (left: Uint8Array, right: Uint8Array): Uint8Array => {
 };
 
 export class FakeNodeApi implements NodeApi {
+  readonly schedules = new FakeSchedules();
   /** What `submit` was called with, newest last. */
   readonly submitCalls: { readonly requests: readonly SubmitRequest[]; readonly actor: Actor }[] =
     [];
   readonly tenancy = new FakeTenancy();
+  readonly workflows = new FakeWorkflows();
   readonly stopCalls: { readonly endTasks: boolean }[] = [];
   /** By name. */
   readonly draining = new Map<string, { replicas: number; deadlineMs: number | undefined }>();
@@ -107,6 +117,12 @@ export class FakeNodeApi implements NodeApi {
   readonly consistencies: (Consistency | undefined)[] = [];
   /** Where there is none to ask, reads are stale and linearizable ones refused. */
   majority = true;
+  /** What pages of the history were asked for. */
+  readonly historyQueries: HistoryQuery[] = [];
+  /** The page, counted from 1, at which the node fails once. */
+  historyBreaksAt = 0;
+  /** A shard that the first page is without. */
+  historyMissing: number | undefined;
   /** Refuses every submit, cancel and retry with this, where set. */
   refusal: { code: ErrorCode; message: string; retryAfterMs?: number } | undefined;
   /** Thrown by every read, where set. */
@@ -278,17 +294,34 @@ export class FakeNodeApi implements NodeApi {
     return this.#task(id).spec;
   }
 
+  #matching(filter: TaskFilter): TaskView[] {
+    const { from = '', to = '~' } = idsOf(filter);
+    return [...this.#tasks.values()]
+      .filter(({ view, spec }) => matches(filter, view, () => spec))
+      .map(({ view }) => view)
+      .filter(({ id }) => id >= from && id < to);
+  }
+
+  /** Pages of two tasks; the cursor is the last ID. */
+  async history(query: HistoryQuery): Promise<HistoryPage> {
+    this.#mayFail();
+    this.historyQueries.push(query);
+    if (this.historyQueries.length === this.historyBreaksAt) throw new Error('broken by the test');
+    const left = this.#matching(query)
+      .filter(({ id, state }) => isSettled(state) && id > (query.cursor ?? ''))
+      .sort((one, other) => (one.id < other.id ? -1 : 1));
+    const tasks = left.slice(0, 2);
+    const missingShard = this.historyQueries.length === 1 ? this.historyMissing : undefined;
+    return { tasks, cursor: left.length > 2 ? tasks.at(-1)?.id : undefined, missingShard };
+  }
+
   async list(query: ListQuery): Promise<ListPage> {
     this.#mayFail();
     const staleShards = this.#isStale(query.consistency) ? [1] : [];
-    const all = [...this.#tasks.values()]
-      .map(task => task.view)
+    const all = this.#matching(query)
       .filter(
         view =>
-          (query.tenant === undefined || view.tenant === query.tenant) &&
-          (query.states === undefined || query.states.includes(view.state)) &&
           (query.deadLetters !== true || view.deadLetter === true) &&
-          (query.namePrefix === undefined || view.name.startsWith(query.namePrefix)) &&
           (query.cursor === undefined || view.id < query.cursor),
       )
       .sort((left, right) => (left.id < right.id ? 1 : -1));
@@ -364,6 +397,111 @@ export class FakeNodeApi implements NodeApi {
     this.#tasks.set(id, { ...task, view: { ...task.view, deadLetter: undefined } });
   }
 
+  // Control and templates.
+
+  readonly controlCalls: { readonly id: TaskId; readonly asked: TaskControl }[] = [];
+  readonly #pauses = new Map<string, PlacementPause>();
+  readonly #templates: TemplateView[] = [];
+
+  async control(ids: readonly TaskId[], asked: TaskControl, actor: Actor): Promise<SubmitReply[]> {
+    return ids.map((id): SubmitReply => {
+      if (this.refusal !== undefined) return { ok: false, id, ...this.refusal };
+      const { view, spec } = this.#task(id);
+      if (isSettled(view.state)) {
+        return { ok: false, id, code: 'alreadySettled', message: `the task ${view.state}` };
+      }
+      this.controlCalls.push({ id, asked });
+      const at = { by: actor.name, atMs: Date.now() };
+      const repeated = asked.kind === 'resume' && view.paused === undefined;
+      if (asked.kind === 'pause') {
+        const { reason, suspend } = asked;
+        this.#change(id, 'paused', { reason: 'Paused', paused: { ...at, reason, suspend } });
+      } else if (asked.kind === 'resume') {
+        this.#change(id, 'resumed', { reason: 'Queued', paused: undefined });
+      } else {
+        const set = writeUpdateDocument(spec, asked.overrides);
+        this.#change(id, 'updated', { updated: { ...at, set } });
+      }
+      return { ok: true, id, shard: view.shard, repeated };
+    });
+  }
+
+  plan(tasks: readonly { readonly spec: TaskSpec; readonly count: number }[]): PlannedTask[] {
+    return tasks.map(({ spec, count }): PlannedTask => {
+      const nodes: PlannedTask['nodes'] = [];
+      if (spec.request.cpuMilli > total.cpuMilli) {
+        const message = `cpu: ${spec.request.cpuMilli / 1_000} asked for`;
+        return { verdict: 'refused', code: 'neverFits', message, places: [], waiting: 0, nodes };
+      }
+      const places = [{ node: idOf('node-a'), name: 'node-a', count: 1 }];
+      if (count === 1) {
+        return { verdict: 'starts', message: 'would start now', places, waiting: 0, nodes };
+      }
+      const waiting = count - 1;
+      const message = `${waiting} of ${count} would wait`;
+      return { verdict: 'waits', reason: 'Resources', message, places, waiting, nodes };
+    });
+  }
+
+  pauses(): readonly PlacementPause[] {
+    return [...this.#pauses.values()];
+  }
+
+  async pausePlacement(
+    tenant: string,
+    how: { readonly on: boolean; readonly suspend: boolean; readonly reason: string },
+    token: string,
+  ): Promise<readonly PlacementPause[]> {
+    const by = this.authenticate(token)?.name ?? '';
+    const { on, suspend, reason } = how;
+    if (on) this.#pauses.set(tenant, { tenant, by, atMs: Date.now(), reason, suspend });
+    else this.#pauses.delete(tenant);
+    return this.pauses();
+  }
+
+  templates(tenant?: string): readonly TemplateView[] {
+    const names = new Set(this.#templates.map(one => `${one.tenant}/${one.name}`));
+    return [...names]
+      .map(key => this.#templates.findLast(one => `${one.tenant}/${one.name}` === key)!)
+      .filter(one => tenant === undefined || one.tenant === tenant);
+  }
+
+  templateRevisions(tenant: string, name: string): readonly TemplateView[] {
+    return this.#templates.filter(one => one.tenant === tenant && one.name === name);
+  }
+
+  async putTemplate(
+    template: Pick<TemplateView, 'tenant' | 'name' | 'description' | 'document'>,
+    expected: number | undefined,
+    token: string,
+  ): Promise<TemplateView> {
+    const before = this.templateRevisions(template.tenant, template.name).at(-1);
+    const revision = before?.revision ?? 0;
+    if (expected !== undefined && expected !== revision) {
+      const code = expected === 0 ? 'templateTaken' : 'templateChanged';
+      throw new TschedError(code, `the newest revision is ${revision}`);
+    }
+    const by = this.authenticate(token)?.name ?? '';
+    const made = { ...template, revision: revision + 1, by, atMs: Date.now() };
+    this.#templates.push(made);
+    return made;
+  }
+
+  async dropTemplate(template: {
+    readonly tenant: string;
+    readonly name: string;
+    readonly revision?: number | undefined;
+  }): Promise<void> {
+    const { tenant, name, revision } = template;
+    const left = this.#templates.filter(
+      one =>
+        one.tenant !== tenant ||
+        one.name !== name ||
+        (revision !== undefined && one.revision !== revision),
+    );
+    this.#templates.splice(0, this.#templates.length, ...left);
+  }
+
   async wait(id: TaskId, timeoutMs: number, signal: AbortSignal): Promise<TaskView> {
     this.#mayFail();
     const deadline = Date.now() + timeoutMs;
@@ -419,8 +557,10 @@ export class FakeNodeApi implements NodeApi {
     return {
       id,
       state: view.state,
-      reason: view.reason,
+      reason: waiting ? 'Resources' : 'Running',
       message: waiting ? 'No node has room for it now.' : `The task is ${view.state}.`,
+      estimate: waiting ? { basis: 'none', sentence: 'nobody can say' } : undefined,
+      decisions: [{ atMs: view.submittedAtMs, kind: 'submitted', sentence: 'taken' }],
       position: waiting ? 1 : undefined,
       readyInShard: waiting ? 1 : undefined,
       nodes: names.map(name => ({
@@ -627,6 +767,31 @@ export class FakeNodeApi implements NodeApi {
   async setTier(tier: Tier, changes: readonly TierChange[]): Promise<TierBundles> {
     this.#tiers.set(tier, changeTier(this.#tiers.get(tier) ?? {}, changes));
     return this.tiers();
+  }
+
+  readonly reserved: ReservationView[] = [];
+
+  reservations(tenant?: string): readonly ReservationView[] {
+    return this.reserved.filter(one => tenant === undefined || one.tenant === tenant);
+  }
+
+  async reserve(ask: ReservationAsk): Promise<ReservationView> {
+    const { name, tenant, amount, untilMs } = ask;
+    if (this.reserved.some(one => one.name === name)) {
+      throw new TschedError('reservationTaken', `the reservation ${name} has this name`);
+    }
+    const on = ask.nodes.length > 0 ? ask.nodes : names.slice(0, ask.count);
+    const used = { ...noResources, cpuMilli: 500 };
+    const parts = on.map(node => ({ node: idOf(node), nodeName: node, held: true, used }));
+    const made = { name, tenant, by: 'admin', createdAtMs: Date.now(), untilMs, amount, parts };
+    this.reserved.push(made);
+    return made;
+  }
+
+  async releaseReservation(name: string): Promise<void> {
+    const at = this.reserved.findIndex(one => one.name === name);
+    if (at < 0) throw new TschedError('unknownReservation', `there is no reservation "${name}"`);
+    this.reserved.splice(at, 1);
   }
 
   async joinToken(): Promise<string> {

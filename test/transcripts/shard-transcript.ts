@@ -4,7 +4,9 @@
  *
  *   submit [at=] [attempts=] [backoff=(initial,max)] [key=] [name=] [cpu=] [tenant=]
  *          [order=] [retry-on=(75,oom)] [tolerance=] [expire=]                     t1 [retry-of=t0]
+ *   submit gang=N                                            t1 ..., all of the gang, by rank
  *   assign [at=]                                                                   t1 node
+ *   assign-gang [at=]                                        t1 node, for each of the gang
  *   start | unassign | lose [at=]                                                  t1 fence
  *   finish [at=]                             outcome: a kind, or supervisorLost    t1 fence outcome
  *   cancel [at=] [reason=]                                                         t1
@@ -37,6 +39,8 @@ const nameOf = (id: string): string => {
   return parts === undefined ? id : `t${parts.random}`;
 };
 
+const endings = { cancelled: ' cancelling', superseded: ' recalled' } as const;
+
 const since = (instantMs: number): string => `${instantMs - epochMs}`;
 
 function showReply(reply: ItemReply): string {
@@ -50,7 +54,16 @@ function showReply(reply: ItemReply): string {
 }
 
 function showEffect(effect: Effect): string {
-  if (effect.kind === 'readyChanged') return '  > readyChanged';
+  switch (effect.kind) {
+    case 'readyChanged':
+    case 'scheduleCreated':
+    case 'messagesChanged':
+      return `  > ${effect.kind}`;
+    case 'workflowSettled':
+      return `  > workflow settled ${effect.workflowId}`;
+    default:
+      break;
+  }
   const name = nameOf(effect.taskId);
   if (effect.kind === 'settled') return `  > settled ${name} ${effect.state}`;
   const node = effect.kind === 'attemptEnded' ? ` ${effect.node}` : '';
@@ -121,6 +134,15 @@ export class ShardTranscript {
           incarnation: 'a',
         }));
         return show(this.#shard.apply({ kind: 'assign', items }));
+      }
+      case 'assign-gang': {
+        const members = this.#lines.map(([task = '', node = '']) => ({
+          taskId: this.#id(task),
+          node,
+          nodeName: node,
+          incarnation: 'a',
+        }));
+        return show(this.#shard.apply({ kind: 'assignGang', items: [{ members }] }));
       }
       case 'start':
         return this.#fenced(item => ({ ...item, startedAtMs: epochMs }), 'start');
@@ -203,16 +225,23 @@ export class ShardTranscript {
       idempotencyKey: this.#text('key'),
       toleranceMs: this.#number('tolerance'),
       expireMs: this.#number('expire'),
+      gang: this.#number('gang'),
     };
     return aSpec(parts);
   }
 
   #submit(kind: 'submit' | 'replay' = 'submit'): string[] {
     const spec = this.#spec();
-    const items = this.#lines.map(([task = '', ...about]) => {
+    const gang = spec.gang === undefined ? undefined : this.#id('t999');
+    const items = this.#lines.map(([task = '', ...about], position) => {
       if (!this.#slots.has(task)) this.#slots.set(task, this.#number('slot') ?? slotOf(spec));
       const retryOf = about.find(word => word.startsWith('retry-of='))?.slice('retry-of='.length);
-      return { id: this.#id(task), retryOf: retryOf === undefined ? undefined : this.#id(retryOf) };
+      return {
+        id: this.#id(task),
+        retryOf: retryOf === undefined ? undefined : this.#id(retryOf),
+        arrayId: gang,
+        arrayIndex: gang && position,
+      };
     });
     const specs = [specEntry(spec)];
     return show(
@@ -266,7 +295,7 @@ export class ShardTranscript {
         return machine.overdue(nowMs, 100).map(({ taskId }) => nameOf(taskId));
       case 'live':
         return machine.liveAttempts().map(live => {
-          const cancelling = live.cancelling ? ' cancelling' : '';
+          const cancelling = live.ending === undefined ? '' : endings[live.ending];
           return `${nameOf(live.taskId)} ${live.fence} ${live.state} ${live.node}${cancelling}`;
         });
       case 'events': {

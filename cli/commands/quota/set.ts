@@ -36,7 +36,8 @@ export default class QuotaSet extends BaseCommand {
   override async run(): Promise<unknown> {
     const { args, argv, flags } = await this.parse(QuotaSet);
     const values = readValues((argv as string[]).slice(1));
-    if (flags.reset === Object.keys(values).length > 0) {
+    // A flag that is not given is undefined.
+    if ((flags.reset ?? false) === Object.keys(values).length > 0) {
       throw usageError('say what to set, NAME=VALUE, or --reset');
     }
     const client = await this.connect(flags);

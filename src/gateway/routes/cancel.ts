@@ -1,7 +1,7 @@
 /** Cancelling one task or many, and running a settled one again. */
 import type { FastifyRequest } from 'fastify';
 import type { TaskId } from '../../model/ids.ts';
-import type { SubmitReply } from '../../ports/node-api.ts';
+import type { SubmitReply } from '../../ports/submit-reply.ts';
 import { boundTenant, type Identity, seesTenant } from '../access.ts';
 import type { GatewayContext } from '../context.ts';
 import { ProblemError, problemOf, problemOfError, refuse } from '../problem.ts';

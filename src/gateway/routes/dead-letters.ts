@@ -2,6 +2,7 @@
 import { boundTenant } from '../access.ts';
 import { identityOf, queryOf, type Route } from '../route.ts';
 import { idListSchema, listPageSchema, problemSchema, resultsSchema } from '../schemas.ts';
+import { cursorSchema } from '../task-query.ts';
 import { changeMany } from './cancel.ts';
 
 const listDefault = 50;
@@ -24,7 +25,7 @@ export const deadLettersRoute: Route = {
         name: { type: 'string', maxLength: 200, description: 'Beginning of the name.' },
         tenant: { type: 'string', maxLength: 63, description: 'Of this tenant only.' },
         limit: { type: 'integer', minimum: 1, maximum: listMax, default: listDefault },
-        cursor: { type: 'string', maxLength: 4096, description: 'From the page before.' },
+        cursor: cursorSchema,
       },
     },
     response: { 200: listPageSchema, 400: problemSchema, 503: problemSchema },

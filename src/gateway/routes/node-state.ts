@@ -1,6 +1,7 @@
 /** What a load balancer, a Prometheus and a program ask of one node: health, metrics, OpenAPI. */
+import { boundTenant } from '../access.ts';
 import { refuse } from '../problem.ts';
-import type { Route } from '../route.ts';
+import { identityOf, type Route } from '../route.ts';
 import { contentOf, healthSchema, problemSchema } from '../schemas.ts';
 
 const startingRetryMs = 1_000;
@@ -28,9 +29,14 @@ export const metricsRoute: Route = {
   summary: 'Metrics for Prometheus',
   description: 'Of this node and its HTTP API, in the text format of Prometheus.',
   schema: { response: { 200: contentOf('text/plain', { type: 'string' }, 'Metrics.') } },
-  async run(_request, reply, gateway) {
+  async run(request, reply, gateway) {
     reply.type(gateway.metrics.contentType);
-    return await gateway.metrics.render(gateway.api.metrics());
+    // What is told of other tenants is not for whoever is bound to one.
+    const bound = boundTenant(identityOf(request));
+    const shown = gateway.api
+      .metrics()
+      .filter(({ labels }) => bound === undefined || (labels?.['tenant'] ?? bound) === bound);
+    return await gateway.metrics.render(shown);
   },
 };
 

@@ -4,7 +4,7 @@ import { specDocumentSchema } from '../../model/spec-document.ts';
 import { refuse } from '../problem.ts';
 import { bodyOf, identityOf, type Route } from '../route.ts';
 import { problemSchema, resultsSchema } from '../schemas.ts';
-import { prepare, submitPrepared } from '../submission.ts';
+import { knownTo, prepare, submitPrepared } from '../submission.ts';
 
 export const submitBatchRoute: Route = {
   method: 'POST',
@@ -44,8 +44,8 @@ export const submitBatchRoute: Route = {
         { field: '/tasks' },
       );
     }
-    const tiers = gateway.api.tiers();
-    const prepared = tasks.map(document => prepare(document, identity, tiers));
+    const known = knownTo(gateway.api);
+    const prepared = tasks.map(document => prepare(document, identity, known));
     return { results: await submitPrepared(gateway.api, prepared, identity) };
   },
 };

@@ -6,7 +6,6 @@
 import { Readable } from 'node:stream';
 import { limits } from '../../model/limits.ts';
 import { specDocumentSchema } from '../../model/spec-document.ts';
-import type { TierBundles } from '../../model/tiers.ts';
 import type { Identity } from '../access.ts';
 import { parseJson, taskDocumentBytesMax } from '../body.ts';
 import type { GatewayContext } from '../context.ts';
@@ -14,20 +13,27 @@ import { type LineReading, readLines } from '../lines.ts';
 import { ProblemError, problemOf, problemOfError } from '../problem.ts';
 import { identityOf, type Route } from '../route.ts';
 import { contentOf, problemSchema, resultSchema } from '../schemas.ts';
-import { type Prepared, prepare, resultOfProblem, submitPrepared } from '../submission.ts';
+import {
+  type Known,
+  knownTo,
+  type Prepared,
+  prepare,
+  resultOfProblem,
+  submitPrepared,
+} from '../submission.ts';
 
 const batchesInFlightMax = 4;
 
 const internal = problemOf('internal', 'The node failed to answer; its log says why.');
 
-function prepareLine(line: LineReading, identity: Identity, tiers: TierBundles): Prepared {
+function prepareLine(line: LineReading, identity: Identity, known: Known): Prepared {
   if (line.kind === 'tooLong') {
     const detail = `The line is over the limit of ${taskDocumentBytesMax} bytes; the stream ends.`;
     return { ok: false, problem: problemOf('tooLarge', detail) };
   }
   try {
     if (line.kind === 'noRoom') throw line.error;
-    return prepare(parseJson(line.bytes, 'The line'), identity, tiers);
+    return prepare(parseJson(line.bytes, 'The line'), identity, known);
   } catch (error) {
     if (error instanceof ProblemError) return { ok: false, problem: error.problem };
     throw error;
@@ -49,8 +55,8 @@ async function answerLines(
   try {
     gateway.intake.take(bytes);
     held = bytes;
-    const tiers = gateway.api.tiers();
-    const prepared = lines.map(line => prepareLine(line, identity, tiers));
+    const known = knownTo(gateway.api);
+    const prepared = lines.map(line => prepareLine(line, identity, known));
     results = await submitPrepared(gateway.api, prepared, identity);
   } catch (error) {
     const problem = problemOfError(error) ?? internal;

@@ -10,7 +10,7 @@ import type { GatewayContext } from '../context.ts';
 import { ProblemError, problemOf } from '../problem.ts';
 import { identityOf, type Route } from '../route.ts';
 import { problemSchema, submittedSchema } from '../schemas.ts';
-import { type Prepared, prepare, problemOfReply, submitPrepared } from '../submission.ts';
+import { knownTo, type Prepared, prepare, problemOfReply, submitPrepared } from '../submission.ts';
 
 async function submitArray(
   prepared: Prepared & { ok: true },
@@ -47,7 +47,7 @@ export const submitRoute: Route = {
   bodyBytesMax: taskDocumentBytesMax,
   async run(request, reply, gateway) {
     const identity = identityOf(request);
-    const prepared = prepare(request.body, identity, gateway.api.tiers());
+    const prepared = prepare(request.body, identity, knownTo(gateway.api));
     if (!prepared.ok) throw new ProblemError(prepared.problem);
     if (prepared.arrayId !== undefined) {
       return await submitArray(prepared, identity, reply, gateway);

@@ -1,31 +1,17 @@
 /** Reading tasks: one, its document, a listing, why it waits. */
 
 import { specDocumentSchema, writeSpecDocument } from '../../model/spec-document.ts';
-import {
-  type Consistency,
-  consistencies,
-  isSettled,
-  type TaskState,
-  taskStates,
-} from '../../model/task.ts';
-import { boundTenant } from '../access.ts';
-import { refuse } from '../problem.ts';
+import type { Consistency } from '../../model/task.ts';
+import { explanationSchema } from '../explanation-schema.ts';
 import { identityOf, queryOf, type Route, viewOf, visibleId } from '../route.ts';
+import { idParams, listPageSchema, problemSchema, taskViewSchema } from '../schemas.ts';
 import {
-  explanationSchema,
-  idParams,
-  listPageSchema,
-  problemSchema,
-  taskViewSchema,
-} from '../schemas.ts';
-
-const consistencySchema = {
-  type: 'string',
-  enum: [...consistencies],
-  description:
-    '`linearizable`: confirmed by a majority, or `noQuorum`. `local`: what the nearest replica has, ' +
-    'marked stale. Without it: linearizable, and where there is no majority local.',
-};
+  consistencySchema,
+  cursorSchema,
+  type FilterQuery,
+  filterOf,
+  filterSchema,
+} from '../task-query.ts';
 
 export const getTaskRoute: Route = {
   method: 'GET',
@@ -83,21 +69,6 @@ export const explainRoute: Route = {
 const listDefault = 50;
 const listMax = 1_000;
 
-/** `running,waiting`; `settled` and `active` stand for several. */
-function statesOf(text: string | undefined): readonly TaskState[] | undefined {
-  if (text === undefined) return undefined;
-  const states = text.split(',').flatMap((word): TaskState[] => {
-    if (word === 'settled') return taskStates.filter(isSettled);
-    if (word === 'active') return taskStates.filter(state => !isSettled(state));
-    const state = taskStates.find(known => known === word);
-    if (state !== undefined) return [state];
-    const known = `${taskStates.join(', ')}, settled or active`;
-    const shown = JSON.stringify(word.slice(0, 40));
-    return refuse('badRequest', `Unknown state ${shown}; use ${known}.`, { field: 'state' });
-  });
-  return [...new Set(states)];
-}
-
 export const listTasksRoute: Route = {
   method: 'GET',
   path: '/v1/tasks',
@@ -113,30 +84,20 @@ export const listTasksRoute: Route = {
       type: 'object',
       additionalProperties: false,
       properties: {
-        state: {
-          type: 'string',
-          description: 'States, separated by commas; `settled` and `active` stand for several.',
-        },
-        name: { type: 'string', maxLength: 200, description: 'Beginning of the name.' },
+        ...filterSchema,
         limit: { type: 'integer', minimum: 1, maximum: listMax, default: listDefault },
-        cursor: { type: 'string', maxLength: 4096, description: 'From the page before.' },
+        cursor: cursorSchema,
         consistency: consistencySchema,
       },
     },
     response: { 200: listPageSchema, 400: problemSchema, 503: problemSchema },
   },
   async run(request, _reply, gateway) {
-    const query = queryOf<{
-      state?: string;
-      name?: string;
-      limit: number;
-      cursor?: string;
-      consistency?: Consistency;
-    }>(request);
+    const query = queryOf<
+      FilterQuery & { limit: number; cursor?: string; consistency?: Consistency }
+    >(request);
     return await gateway.api.list({
-      states: statesOf(query.state),
-      tenant: boundTenant(identityOf(request)),
-      namePrefix: query.name,
+      ...filterOf(query, identityOf(request)),
       limit: query.limit,
       cursor: query.cursor,
       consistency: query.consistency,

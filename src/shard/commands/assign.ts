@@ -5,7 +5,7 @@
  * Items    task, node and supervisor it is to run on.
  * Replies  ok with the fence of the new assignment
  *          badRequest        the task does not wait (placed twice, or cancelled and about to end),
- *                            or something holds it
+ *                            something holds it, or it is one of a gang
  *          alreadySettled, unknownTask
  * Effects  assigned
  *
@@ -27,6 +27,7 @@ export function applyAssign(turn: Turn, command: Assign): ItemReply[] {
       return refuse(taskId, 'badRequest', 'not waiting');
     }
     if (state.table.holds(row) !== 0) return refuse(taskId, 'badRequest', 'held');
+    if (state.gangs.of(row).length > 0) return refuse(taskId, 'badRequest', 'one of a gang');
     const fence = state.assign(row, item);
     turn.effects.push({ kind: 'assigned', taskId, fence });
     return { ok: true, taskId, repeated: false, fence };

@@ -11,6 +11,8 @@
  *
  * Poison is failed and a dead letter like every failed task; before these rules were adopted
  * (`rules.ts`) it was aborted, supervisors were not counted, and back-offs were not spread.
+ *
+ * With an attempt that did not succeed end those of its gang: see `gang-recall.ts`.
  */
 import type { Outcome } from '../../model/attempt.ts';
 import { whyNotRetried } from '../../model/failure-causes.ts';
@@ -20,11 +22,14 @@ import { mix32 } from '../../model/slots.ts';
 import type { Backoff } from '../../model/spec.ts';
 import { taskStates } from '../../model/task.ts';
 import { hashWords } from '../memory/id-words.ts';
-import type { AttemptRecord } from '../memory/task-detail.ts';
+import type { AttemptRecord, Recall } from '../memory/task-detail.ts';
 import { stateCode } from '../memory/task-table.ts';
 import { failureRules } from '../rules.ts';
-import { instantMaxMs, type ShardState } from '../state.ts';
+import type { ShardState } from '../state.ts';
+import { instantMaxMs } from '../state-time.ts';
+import { attemptsOf, backoffOf } from '../terms.ts';
 import type { Turn } from '../turn.ts';
+import { abort, recallOf, recallOthers } from './gang-recall.ts';
 
 /** Doublings after which no back-off grows: 2^40 ms are 34 years. */
 const doublingsMax = 40;
@@ -52,6 +57,12 @@ interface Settling {
 export function endAttempt(turn: Turn, row: number, outcome: Outcome): void {
   const { state, effects } = turn;
   const { table } = state;
+  const recall = outcome.kind === 'succeeded' ? undefined : recallOf(state, row);
+  if (recall !== undefined) {
+    endRecalled(turn, row, outcome, recall);
+    return;
+  }
+  const gang = state.gangs.of(row);
   const isLost = outcome.kind === 'lost';
   if (isLost) table.setLost(row, table.lost(row) + 1);
   else table.setRuns(row, table.runs(row) + 1);
@@ -65,7 +76,7 @@ export function endAttempt(turn: Turn, row: number, outcome: Outcome): void {
   const { fence, node } = attempt;
   const taskId = table.id(row);
   const about = { attempt: fence, node, outcome: outcome.kind };
-  state.flush.markTask(row, outcome.tail.length + outcome.message.length);
+  state.flush.markTask(row, textLength(outcome));
   effects.push({ kind: 'attemptEnded', taskId, fence, node });
 
   const countsSupervisor = outcome.supervisorLost === true && state.rules >= failureRules;
@@ -76,6 +87,8 @@ export function endAttempt(turn: Turn, row: number, outcome: Outcome): void {
     if (!isLost || countsSupervisor) avoid(state, row, node);
     waitAgain(turn, row, isLost);
     state.note('attemptEnded', row, about);
+    const why = `${taskId} of its gang ${isLost ? 'was lost' : 'failed'}: ${outcome.message}`;
+    recallOthers(turn, gang, isLost ? 'again' : 'counts', why);
     return;
   }
   state.keepEnded(row, attempt);
@@ -84,7 +97,12 @@ export function endAttempt(turn: Turn, row: number, outcome: Outcome): void {
   state.note('settled', row, about);
   if (state.deadLetters.has(table.wordsOf(row))) state.note('deadLettered', row, about);
   effects.push({ kind: 'settled', taskId, state: taskStates[settling.code]! });
+  if (settling.code === stateCode.succeeded) return;
+  recallOthers(turn, gang, 'over', `${taskId} of its gang ${taskStates[settling.code]!}`);
 }
+
+const textLength = ({ tail, message, output }: Outcome): number =>
+  tail.length + message.length + (output?.length ?? 0);
 
 /** When a process started whose start was not told before its end. */
 const startedAtMs = (outcome: Outcome): number | undefined =>
@@ -99,9 +117,10 @@ function settlingOf(turn: Turn, row: number, outcome: Outcome): Settling | undef
     return { code: stateCode.cancelled, reason: request?.reason ?? outcome.message };
   }
   if (outcome.kind === 'lost') return poisonOf(turn.state, row);
-  const { attempts, retry } = specs.traits(table.spec(row));
-  if (table.runs(row) >= attempts) return { code: stateCode.failed, reason: outcome.message };
-  const reason = whyNotRetried(retry, outcome);
+  if (table.runs(row) >= attemptsOf(turn.state, row)) {
+    return { code: stateCode.failed, reason: outcome.message };
+  }
+  const reason = whyNotRetried(specs.traits(table.spec(row)).retry, outcome);
   return reason === undefined ? undefined : { code: stateCode.failed, reason };
 }
 
@@ -129,16 +148,51 @@ function avoid({ table }: ShardState, row: number, failedOn: NodeId): void {
 /** Back to the queue: at once where no run was counted, else after its back-off. */
 function waitAgain(turn: Turn, row: number, isLost: boolean): void {
   const { state } = turn;
-  const { table } = state;
   turn.readyChanged = true;
   if (isLost) {
     state.wait(row, state.readyBaseMs, false);
     return;
   }
-  const runs = table.runs(row);
-  let pauseMs = backoffMs(state.specs.traits(table.spec(row)).backoff, runs);
-  if (state.rules >= failureRules) pauseMs = spreadMs(pauseMs, table.wordsOf(row), runs);
+  const pauseMs = pauseAfter(state, row);
   state.wait(row, Math.min(state.readyBaseMs + pauseMs, instantMaxMs), pauseMs > 0);
+}
+
+/** How long a task waits after the run that was counted last. */
+function pauseAfter(state: ShardState, row: number): number {
+  const { table, rules } = state;
+  const runs = table.runs(row);
+  const pauseMs = backoffMs(backoffOf(state, row), runs);
+  return rules >= failureRules ? spreadMs(pauseMs, table.wordsOf(row), runs) : pauseMs;
+}
+
+/** Ends the live attempt of a task that was recalled. */
+export function endRecalled(turn: Turn, row: number, outcome: Outcome, recall: Recall): void {
+  const { state, effects } = turn;
+  const live = state.endLive(row);
+  const { fence, node } = live;
+  effects.push({ kind: 'attemptEnded', taskId: state.table.id(row), fence, node });
+  const about = { attempt: fence, node, outcome: outcome.kind };
+  // Of one that was never started there is nothing to show, as of one that was refused.
+  const started = live.startedAtMs ?? (outcome.startedAtMs || undefined);
+  if (started !== undefined) {
+    const ended = { ...outcome, message: recall.reason };
+    const endedAtMs = state.shownInstant(row);
+    state.keepEnded(row, retried({ ...live, startedAtMs: started, endedAtMs, outcome: ended }));
+  }
+  state.flush.markTask(row, outcome.tail.length);
+  if (recall.kind === 'over') {
+    abort(turn, row, recall.reason);
+    return;
+  }
+  const { table } = state;
+  const isCounted = recall.kind === 'counts';
+  if (isCounted) table.setRuns(row, table.runs(row) + 1);
+  const pauseMs = isCounted ? pauseAfter(state, row) : 0;
+  const sinceMs =
+    pauseMs > 0 ? Math.min(state.readyBaseMs + pauseMs, instantMaxMs) : table.readySince(row);
+  turn.readyChanged = true;
+  state.wait(row, sinceMs, pauseMs > 0);
+  state.note(started === undefined ? 'unassigned' : 'attemptEnded', row, about);
 }
 
 /**
@@ -152,7 +206,7 @@ function retried(attempt: AttemptRecord & { readonly outcome: Outcome }): Attemp
     outcome.message.length > limits.retriedTailMax
       ? lastCharacters(outcome.message)
       : outcome.message;
-  return { ...attempt, outcome: { ...outcome, tail, message } };
+  return { ...attempt, outcome: { ...outcome, tail, message, output: undefined } };
 }
 
 /** Built from codes: a slice would keep the whole text in memory. */

@@ -7,7 +7,7 @@
  *          27 bits of the digest are checked.
  * Replies  ok
  *          ok, repeated      nobody knows the task: it expired before
- *          notSettled        it may still run
+ *          notSettled        it may still run, or its workflow does
  *          badRequest        it is younger than any history, or what is said of it is wrong
  * Effects  none: nobody waits for it
  *
@@ -18,7 +18,8 @@ import type { ExpireItem, ItemReply, ShardCommand } from '../../model/command.ts
 import { timeOfId } from '../../model/ids.ts';
 import { limits } from '../../model/limits.ts';
 import { isSettled, taskStates } from '../../model/task.ts';
-import { digestWords } from '../keys.ts';
+import { digestHex, digestWords } from '../keys.ts';
+import { idWordCount } from '../memory/id-words.ts';
 import { lookup, type ShardState } from '../state.ts';
 import { accept, refuse, type Turn } from '../turn.ts';
 
@@ -33,6 +34,9 @@ function expireOne(state: ShardState, item: ExpireItem): ItemReply {
   if (found === lookup.malformed) return refuse(taskId, 'badRequest', 'not a task ID');
   if (found === lookup.unknown) return accept(taskId, true);
   if (found !== lookup.settled) return refuse(taskId, 'notSettled', 'the task has not settled');
+  if (state.workflows.of(taskId)?.workflow.settledAtMs === 0) {
+    return refuse(taskId, 'notSettled', 'its workflow has not settled');
+  }
   if (timeOfId(taskId) > state.nowMs - limits.historyMsMin) {
     return refuse(taskId, 'badRequest', 'the task is too young to leave the history');
   }
@@ -41,6 +45,28 @@ function expireOne(state: ShardState, item: ExpireItem): ItemReply {
     state.counts[taskStates.indexOf(item.state)]! > 0 &&
     state.settled.matches(state.words, digestWords(item.digest)[0]!);
   if (!known) return refuse(taskId, 'badRequest', 'that is not what is known of the task');
-  state.expire(item);
+  forget(state, item);
   return accept(taskId);
+}
+
+/** Of the settled task that `lookUp` found last nothing remains: no row, no ID, no key. */
+function forget(state: ShardState, item: ExpireItem): void {
+  const { words, specs } = state;
+  const row = state.table.find(words);
+  if (row >= 0) state.forget(row);
+  state.settled.remove(words);
+  if (state.deadLetters.has(words)) state.deadLetters.remove(words);
+  if (item.keyHash) state.keys.remove(item.keyHash.high, item.keyHash.low, words);
+  state.counts[taskStates.indexOf(item.state)]!--;
+  state.flush.dropTask(words);
+  const digest = digestWords(item.digest);
+  if (state.specUses.remove(digest)) {
+    const spec = specs.find(digest);
+    state.flush.dropSpec(digestHex(item.digest), spec);
+    if (spec >= 0) specs.drop(spec);
+  }
+  const member = state.workflows.of(item.taskId);
+  if (member !== undefined) state.workflows.expired(member.workflow);
+  state.countExpired(timeOfId(item.taskId));
+  for (let word = 0; word < idWordCount; word++) state.fold(words[word]!);
 }

@@ -29,12 +29,14 @@ export function applyOverdue(turn: Turn, command: Overdue): ItemReply[] {
     const expiryMs = state.due.expiryMs(row);
     const isWaiting = state.table.state(row) === stateCode.waiting;
     const dropped = isWaiting && expiryMs !== undefined && expiryMs <= state.nowMs;
-    if (dropped) drop(turn, row);
+    // Of a gang all are dropped: none of it may start without the others.
+    if (dropped) for (const late of [row, ...state.gangs.of(row)]) drop(turn, late);
     return accept(taskId, !missed && !dropped);
   });
 }
 
 function drop({ state, effects }: Turn, row: number): void {
+  if (state.table.state(row) !== stateCode.waiting) return;
   const { expireMs } = state.specs.traits(state.table.spec(row));
   const reason = `could not start within ${formatDuration(expireMs)}, after which it expires`;
   state.leaveQueue(row);

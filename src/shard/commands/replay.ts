@@ -6,7 +6,7 @@
  * Replies  as for submit, and
  *          notDeadLetter     it settled otherwise, or was replayed or purged before
  *          notSettled, unknownTask
- *          badRequest        it names no task
+ *          badRequest        it names no task, or one of a gang
  * Effects  readyChanged
  */
 import type { ItemReply, ShardCommand, SubmitItem } from '../../model/command.ts';
@@ -16,7 +16,11 @@ import { type PreparedSpec, submitOne } from './submit.ts';
 
 type Replay = ShardCommand & { readonly kind: 'replay' };
 
-export function applyReplay(turn: Turn, command: Replay, specs: PreparedSpec[]): ItemReply[] {
+export function applyReplay(
+  turn: Turn,
+  command: Replay,
+  specs: readonly PreparedSpec[],
+): ItemReply[] {
   const replies = command.items.map(item => replayOne(turn, item, specs[item.spec]));
   for (const spec of specs) turn.state.specs.dropUnusedTraits(spec.traits);
   return replies;
@@ -33,6 +37,10 @@ function replayOne(turn: Turn, item: SubmitItem, spec: PreparedSpec | undefined)
   if (found !== lookup.settled) return refuseMissing(id, found);
   if (!state.deadLetters.has(state.words)) {
     return refuse(id, 'notDeadLetter', `task ${retryOf} is no dead letter`);
+  }
+  if (spec?.traits.demand.gang !== undefined) {
+    const why = `task ${retryOf} is one of a gang, which runs together or not at all`;
+    return refuse(id, 'badRequest', `${why}: submit the gang again`);
   }
   const reply = submitOne(turn, item, spec);
   if (!reply.ok || reply.repeated) return reply;

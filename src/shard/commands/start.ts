@@ -10,7 +10,7 @@
  */
 import type { ItemReply, ShardCommand } from '../../model/command.ts';
 import { stateCode } from '../memory/task-table.ts';
-import { instantMaxMs } from '../state.ts';
+import { instantMaxMs } from '../state-time.ts';
 import { accept, refuse, refuseMissing, type Turn } from '../turn.ts';
 
 type Start = ShardCommand & { readonly kind: 'start' };

@@ -6,6 +6,7 @@
 import { ByteReader, ByteWriter } from '../../model/bytes.ts';
 import { counted, type Minutes, minuteOf, minutesCounted } from '../../model/hour.ts';
 import { rowKind } from '../keys.ts';
+import type { SideRows } from '../side-rows.ts';
 
 const version = 1;
 const tenantBytesMax = 256;
@@ -38,7 +39,11 @@ export function decodeHourBudget(bytes: Uint8Array): Minutes {
 
 export class HourBudgets {
   readonly #minutes = new Map<string, Minutes>();
-  readonly #dirty = new Set<string>();
+  readonly #rows: SideRows;
+
+  constructor(rows: SideRows) {
+    this.#rows = rows;
+  }
 
   /** In order of the minutes; empty where nothing was charged. */
   of(tenant: string): Minutes {
@@ -51,26 +56,12 @@ export class HourBudgets {
     for (const [other, minutes] of this.#minutes) {
       if (minutes.at(-1)![0] >= oldest) continue;
       this.#minutes.delete(other);
-      this.#dirty.add(other);
+      this.#rows.drop(keyOf(other));
     }
     const minutes = counted(this.of(tenant), nowMs, count);
     this.#minutes.set(tenant, minutes);
-    this.#dirty.add(tenant);
+    this.#rows.put(keyOf(tenant), () => encodeHourBudget(minutes));
     return minutes.at(-1)![1];
-  }
-
-  get dirtyRows(): number {
-    return this.#dirty.size;
-  }
-
-  /** Rows that changed since they were last taken. */
-  take(): [key: Uint8Array, value: Uint8Array | undefined][] {
-    const rows = [...this.#dirty].map((tenant): [Uint8Array, Uint8Array | undefined] => {
-      const minutes = this.#minutes.get(tenant);
-      return [keyOf(tenant), minutes && encodeHourBudget(minutes)];
-    });
-    this.#dirty.clear();
-    return rows;
   }
 
   load(key: Uint8Array, value: Uint8Array): void {

@@ -29,6 +29,8 @@ export class LiveIndex {
     const { live } = detail;
     assert(live, 'only a live attempt ends');
     detail.live = undefined;
+    detail.suspended = false;
+    detail.recall = undefined;
     const rows = this.#byNode.get(live.node);
     rows?.delete(row);
     if (rows?.size === 0) this.#byNode.delete(live.node);

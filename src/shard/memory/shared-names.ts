@@ -6,9 +6,9 @@ const namesMax = 4_096;
 export class SharedNames {
   readonly #names = new Map<string, string>();
 
-  share(name: string): string {
+  share<T extends string>(name: T): T {
     const known = this.#names.get(name);
-    if (known !== undefined) return known;
+    if (known !== undefined) return known as T;
     if (this.#names.size >= namesMax) this.#names.clear();
     this.#names.set(name, name);
     return name;

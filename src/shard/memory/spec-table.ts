@@ -19,6 +19,7 @@ import {
   hasTraits,
   joined,
   laneOf,
+  nobody,
   retryOf,
   type Traits,
   unknownTraits,
@@ -172,13 +173,16 @@ export class SpecTable {
   #internByText(spec: SpecTerms): Traits {
     const wanted = demandOf(spec);
     const { attempts, backoff, leaseMs, tenant, capMs, expireMs = 0 } = spec;
+    const { notBeforeMs = 0, delayMs = 0 } = spec;
     const toleranceMs = toleranceOf(spec);
     const retry = retryOf(spec);
     const runs = `${attempts},${backoff.initialMs},${backoff.maxMs}`;
-    const times = `${toleranceMs},${expireMs},${capMs},${leaseMs}`;
+    const times = `${notBeforeMs},${delayMs},${toleranceMs},${expireMs},${capMs},${leaseMs}`;
     const causes = `${joined(retry.on)}/${joined(retry.not)}`;
     const wantedLane = laneOf(spec, wanted);
-    const text = `${runs},${times}|${causes}|${wantedLane.key}`;
+    const when = spec.when ?? 'success';
+    const after = spec.after ?? nobody;
+    const text = `${runs},${times}|${when}${after.join()}|${causes}|${wantedLane.key}`;
     const known = this.#traitsByText.get(text);
     if (known !== undefined) return known;
     let demand = this.#demands.get(wanted.key);
@@ -204,6 +208,10 @@ export class SpecTable {
       backoff,
       leaseMs,
       retry,
+      notBeforeMs,
+      delayMs,
+      after,
+      when,
       uses: 0,
       text,
     };

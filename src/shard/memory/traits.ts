@@ -3,11 +3,13 @@
  * tasks wait and how long, and what becomes of those that fail.
  */
 import type { RetryRule } from '../../model/failure-causes.ts';
+import type { TaskId } from '../../model/ids.ts';
 import type { Demand, Lane } from '../../model/planning.ts';
 import { noResources, resourceNames } from '../../model/resources.ts';
 import type { Backoff, SpecTerms } from '../../model/spec.ts';
 import { type OffPeak, priorities } from '../../model/spec-scheduling.ts';
 import { toleranceOf } from '../../model/start-bound.ts';
+import type { When } from '../../model/when.ts';
 import { formatWindow } from '../../model/windows.ts';
 
 /** What apply needs of a spec. Interned: equal traits are one object. */
@@ -23,6 +25,13 @@ export interface Traits {
   readonly backoff: Backoff;
   readonly leaseMs: number;
   readonly retry: RetryRule;
+  /** Not to start before; 0 where that was not asked for. */
+  readonly notBeforeMs: number;
+  /** The same from the submit on. */
+  readonly delayMs: number;
+  /** Tasks by ID that it waits for. */
+  readonly after: readonly TaskId[];
+  readonly when: When;
   /** Number of specs in memory that have them. */
   uses: number;
   readonly text: string;
@@ -32,6 +41,9 @@ export const retryOf = ({ retryOn, noRetryOn }: SpecTerms): RetryRule =>
   retryOn === undefined && noRetryOn === undefined
     ? everyFailure
     : { on: retryOn ?? [], not: noRetryOn ?? [] };
+
+/** No parents. */
+export const nobody: readonly TaskId[] = Object.freeze([]);
 
 const everyFailure: RetryRule = { on: [], not: [] };
 
@@ -45,19 +57,20 @@ const sorted = (pairs: SpecTerms['require']): SpecTerms['require'] =>
   [...pairs].sort((left, right) => compare(left[0], right[0]) || compare(left[1], right[1]));
 
 export function demandOf(spec: SpecTerms): Demand {
-  const { tier, request } = spec;
+  const { tier, request, gang } = spec;
   const require = sorted(spec.require);
   const amounts = resourceNames.map(name => request[name]).join(',');
   let key = `${tier}|${amounts}|${joined(require.flat())}`;
-  if (spec.prefer === undefined && spec.spread === undefined) {
-    return { key, tier, request, require };
-  }
+  if (isSimple(spec)) return { key, tier, request, require };
   const prefer = spec.prefer && sorted(spec.prefer);
-  // Groups of two tenants are two, whatever they are called.
+  // Groups of two tenants are two, whatever they are called; so are their reservations.
   const group = joined([spec.tenant, spec.spread?.group ?? '']);
   const spread = spec.spread && { label: spec.spread.label, group };
+  const { reservation: name, tenant } = spec;
+  const reservation = name === undefined ? undefined : { name, tenant };
   key += `|${joined(prefer?.flat() ?? [])}|${spread ? joined([spread.label, group]) : ''}`;
-  return { key, tier, request, require, prefer, spread };
+  key += `|${gang ?? ''}|${reservation ? joined([reservation.name, tenant]) : ''}`;
+  return { key, tier, request, require, prefer, spread, gang, reservation };
 }
 
 const offPeakText = (offPeak: OffPeak | undefined): string =>
@@ -72,9 +85,13 @@ export function laneOf(spec: SpecTerms, demand: Demand = demandOf(spec)): Lane {
   return { key, demand, tenant, priority, offPeak };
 }
 
-/** Asks for no labels: most do not. */
-const isPlain = ({ require, prefer, spread }: Pick<Demand, 'require' | 'prefer' | 'spread'>) =>
-  require.length === 0 && prefer === undefined && spread === undefined;
+/** Names neither labels nor other tasks nor a reservation: most do not. */
+const isPlain = (terms: SpecTerms | Demand): boolean =>
+  terms.require.length === 0 && isSimple(terms);
+
+/** Its demand has no more than a tier, an amount and labels. */
+const isSimple = ({ prefer, spread, gang, reservation }: SpecTerms | Demand): boolean =>
+  (prefer ?? spread ?? gang ?? reservation) === undefined;
 
 export const hasTraits = (spec: SpecTerms, traits: Traits): boolean =>
   spec.tenant === traits.tenant &&
@@ -83,6 +100,8 @@ export const hasTraits = (spec: SpecTerms, traits: Traits): boolean =>
   spec.leaseMs === traits.leaseMs &&
   spec.capMs === traits.capMs &&
   (spec.expireMs ?? 0) === traits.expireMs &&
+  (spec.notBeforeMs ?? 0) === traits.notBeforeMs &&
+  (spec.delayMs ?? 0) === traits.delayMs &&
   toleranceOf(spec) === traits.toleranceMs &&
   priorities.indexOf(spec.priority ?? 'normal') === traits.lane.priority &&
   spec.offPeak === undefined &&
@@ -90,6 +109,9 @@ export const hasTraits = (spec: SpecTerms, traits: Traits): boolean =>
   spec.backoff.initialMs === traits.backoff.initialMs &&
   spec.backoff.maxMs === traits.backoff.maxMs &&
   retryOf(spec) === traits.retry &&
+  spec.after === undefined &&
+  traits.after.length === 0 &&
+  (spec.when ?? 'success') === traits.when &&
   isPlain(spec) &&
   isPlain(traits.demand) &&
   resourceNames.every(name => spec.request[name] === traits.demand.request[name]);
@@ -107,6 +129,10 @@ export function unknownTraits(): Traits {
     backoff: { initialMs: 0, maxMs: 0 },
     leaseMs: 0,
     retry: everyFailure,
+    notBeforeMs: 0,
+    delayMs: 0,
+    after: nobody,
+    when: 'success',
     uses: 0,
     text: '',
   };

@@ -60,6 +60,8 @@ export const noOutputPath = (root: string, key: AttemptKey): string =>
   join(root, `${nonePrefix}${key}`);
 
 const fixedNames = new Set(['stdout', 'stderr', 'work']);
+/** No script is written under these. */
+const ownNames = new Set([...fixedNames, 'output', 'inputs']);
 
 /** Attempt keys name directories: nothing that could leave `attempts` passes. */
 export const isSafeKey = (key: string): boolean => /^[A-Za-z0-9][A-Za-z0-9._-]{0,95}$/.test(key);
@@ -119,7 +121,7 @@ export class AttemptFiles {
   /** Writes a script, executable for its owner only; returns its path, which ends in `name`. */
   writeScript(key: AttemptKey, name: string, bytes: Uint8Array): string {
     const base = basename(name).replaceAll('\0', '');
-    const usable = base === '' || base === '.' || base === '..' || fixedNames.has(base);
+    const usable = base === '' || base === '.' || base === '..' || ownNames.has(base);
     const path = join(this.directory(key), usable ? `script-${base.replaceAll('.', '')}` : base);
     writeFileSync(path, bytes, { mode: 0o700 });
     return path;

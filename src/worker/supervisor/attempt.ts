@@ -5,11 +5,14 @@
  * The supervisor drives it: `check` on every tick and before anything else is looked at.
  */
 import { type Outcome, type OutcomeKind, systemOutcome } from '../../model/attempt.ts';
+import type { AttemptControl } from '../../model/worker-protocol.ts';
 import type { AttemptKey, FoundAttempt } from '../../ports/runner.ts';
 import { lossGraceMs } from '../lease.ts';
 import type { AttemptFiles, OutputFiles, OutputSizes } from './attempt-files.ts';
 import { bootMs } from './boot-clock.ts';
+import { CapClock } from './cap-clock.ts';
 import { checkCommand, checkDirectory, type StartFault } from './command.ts';
+import { equip, handedOn, tooMuchHandedOn, unequip } from './handed-on.ts';
 import { makeTree, type ProcessTree, type TreeOptions } from './process-tree.ts';
 import { isChildOf, processUsage } from './processes.ts';
 import type { WireOrder } from './protocol.ts';
@@ -49,7 +52,9 @@ export class Attempt {
   readonly #files: AttemptFiles;
   readonly #tree: ProcessTree;
   readonly #starter: Starter;
-  readonly #capAt: number;
+  readonly #cap: CapClock;
+  /** What was asked for last, until the tree does so. */
+  #asked: AttemptControl | undefined;
   #pid = 0;
   #killAt: number | undefined;
   #endKind: EndKind | undefined;
@@ -69,7 +74,7 @@ export class Attempt {
     this.#tree = tree;
     this.#starter = options.starter;
     this.deadline = options.deadline;
-    this.#capAt = order.capMs > 0 ? options.nowBootMs + order.capMs : Number.POSITIVE_INFINITY;
+    this.#cap = new CapClock(order.capMs, options.nowBootMs);
     this.startedAtMs = Date.now();
   }
 
@@ -79,28 +84,34 @@ export class Attempt {
    */
   static start(order: WireOrder, options: AttemptOptions, events: AttemptEvents): Attempt {
     const { files } = options;
-    const { key, env } = order;
+    const { key } = order;
     const output = files.create(key);
     try {
+      const env = equip(files.directory(key), order);
       const cwd = order.cwd === '' ? files.work(key) : order.cwd;
       if (order.cwd !== '') checkDirectory(cwd);
       const argv = commandOf(order, files);
       const file = checkCommand(argv, cwd, env);
       const tree = makeTree(options.tree, file, argv, env);
       const attempt = new Attempt(order, tree, options);
-      attempt.#start(cwd, output, events);
+      attempt.#start(cwd, env, output, events);
       return attempt;
     } catch (error) {
       // Its directory is kept and removed like that of any attempt that is over.
       files.complete(key);
+      unequip(files.directory(key));
       files.settle(key, { stdout: 0, stderr: 0 });
       throw error;
     }
   }
 
-  #start(cwd: string, output: OutputFiles, { onStarted, onExit }: AttemptEvents): void {
+  #start(
+    cwd: string,
+    env: Readonly<Record<string, string>>,
+    output: OutputFiles,
+    { onStarted, onExit }: AttemptEvents,
+  ): void {
     const { file, argv, cgroup } = this.#tree;
-    const { env } = this.order;
     const { deadline } = this;
     const over = (exit: Exit): void => {
       this.#exit = exit;
@@ -149,7 +160,7 @@ export class Attempt {
 
   /** Next instant at which `check` has something to do. */
   get dueAt(): number {
-    return Math.min(this.deadline, this.#capAt, this.#killAt ?? Number.POSITIVE_INFINITY);
+    return Math.min(this.deadline, this.#cap.endsAt, this.#killAt ?? Number.POSITIVE_INFINITY);
   }
 
   /** Deadline, cap and the end of a grace, as far as they are reached. */
@@ -163,7 +174,7 @@ export class Attempt {
         nowBootMs,
       );
     }
-    if (nowBootMs >= this.#capAt) this.end('timedOut', this.order.graceMs, nowBootMs);
+    if (nowBootMs >= this.#cap.endsAt) this.end('timedOut', this.order.graceMs, nowBootMs);
     if (this.#killAt !== undefined && nowBootMs >= this.#killAt) {
       this.#tree.kill(this.#target);
       // Should something slip through (a process on its way into the group), it is asked again.
@@ -180,11 +191,39 @@ export class Attempt {
     const killAt = nowBootMs + graceMs;
     if (this.#endKind === undefined || (kind === 'lost' && this.#endKind !== 'lost')) {
       if (this.#endKind === undefined && graceMs > 0) this.#tree.terminate(this.#target);
+      // What stands still could not use its grace.
+      this.#setSuspended(false, nowBootMs);
       this.#endKind = kind;
       this.#endMessage = message;
     }
     if (this.#killAt === undefined || killAt < this.#killAt) this.#killAt = killAt;
     if (graceMs <= 0) this.#tree.kill(this.#target);
+  }
+
+  /** Stops its tree or lets it go on, and changes its cap; `controlled` tells when it is so. */
+  control(control: AttemptControl, nowBootMs: number): void {
+    // What is ending goes on to its end.
+    if (this.exited || this.#endKind !== undefined) return;
+    if (control.capMs !== undefined) this.#cap.change(control.capMs);
+    this.#asked = control;
+    this.#setSuspended(control.suspended, nowBootMs);
+    this.check(nowBootMs);
+  }
+
+  #setSuspended(suspended: boolean, nowBootMs: number): void {
+    if (this.#cap.stopped === suspended) return;
+    this.#cap.stop(suspended, nowBootMs);
+    if (suspended) this.#tree.suspend(this.#target);
+    else this.#tree.resume(this.#target);
+  }
+
+  /** What was asked for, once the tree does so; each time only once. */
+  controlled(): AttemptControl | undefined {
+    const asked = this.#asked;
+    if (asked === undefined || this.exited || this.#endKind !== undefined) return undefined;
+    if (asked.suspended && !this.#tree.suspend(this.#target)) return undefined;
+    this.#asked = undefined;
+    return asked;
   }
 
   /** Looks at what it uses; ends it where that is more than it may. */
@@ -231,12 +270,20 @@ export class Attempt {
     // It may have been killed before it opened its output.
     if (this.#exit?.signal !== undefined) this.#files.complete(this.key);
     const tail = this.#files.tail(this.key, sizes);
+    const handed = this.order.handsOn ? handedOn(this.#files.directory(this.key)) : undefined;
+    if (handed === 'tooLong' && this.#endKind === undefined) {
+      this.#endKind = 'outputTooLarge';
+      this.#endMessage = tooMuchHandedOn;
+    }
+    unequip(this.#files.directory(this.key));
     this.#files.settle(this.key, sizes);
-    return this.#outcome(sizes, truncated, tail);
+    const outcome = this.#outcome(sizes, truncated, tail);
+    return typeof handed === 'object' ? { ...outcome, output: handed.text } : outcome;
   }
 
   #failure(fault: StartFault | 'late', sizes: OutputSizes): Outcome {
     this.#files.complete(this.key);
+    unequip(this.#files.directory(this.key));
     this.#files.settle(this.key, sizes);
     const { startedAtMs } = this;
     const kind = fault === 'late' ? 'lost' : (this.#endKind ?? 'startFailed');

@@ -58,6 +58,25 @@ export function killCgroup(path: string): void {
   }
 }
 
+/**
+ * Stops all processes in and below the group, or lets them go on; false where the kernel does not
+ * offer that (before 5.2).
+ */
+export function freezeCgroup(path: string, frozen: boolean): boolean {
+  try {
+    // Without O_CREAT: the file is the kernel's, or there is none.
+    writeFileSync(join(path, 'cgroup.freeze'), frozen ? '1' : '0', { flag: 'r+' });
+    return true;
+  } catch (error) {
+    if (error instanceof Error) return false;
+    throw error;
+  }
+}
+
+/** Whether everything in the group stands still. */
+export const isCgroupFrozen = (path: string): boolean =>
+  /^frozen 1$/m.test(readText(join(path, 'cgroup.events')) ?? '');
+
 /** Processes in the group itself, at most `max`; ids as seen from the caller's PID namespace. */
 export function cgroupPids(path: string, max = 4_096): number[] {
   const text = readText(join(path, 'cgroup.procs')) ?? '';

@@ -3,9 +3,9 @@
  * control group, else a PID namespace of its own, else a process group (degraded: `setsid` leaves
  * it).
  */
-import { cgroupPids, cgroupPopulated, killCgroup } from './cgroup.ts';
+import { cgroupPids, cgroupPopulated, freezeCgroup, isCgroupFrozen, killCgroup } from './cgroup.ts';
 import type { CgroupPool, PooledCgroup } from './cgroup-pool.ts';
-import { children, descendants, signal } from './processes.ts';
+import { children, descendants, signal, stopAll } from './processes.ts';
 import { exactly, initScript } from './shell.ts';
 
 /** Undefined where only samples can say. */
@@ -29,6 +29,10 @@ export interface ProcessTree {
   terminate(pid: number): void;
   /** Ends every process. */
   kill(pid: number): void;
+  /** Stops every process where it is; true once all of them stand still, to be asked until then. */
+  suspend(pid: number): boolean;
+  /** Lets them go on. */
+  resume(pid: number): void;
   /**
    * To be asked once the spawned process has ended, until it answers: ends what that left behind.
    * The answer, what the tree has used, comes when nothing is left of it; the tree is not used
@@ -80,6 +84,8 @@ class CgroupTree implements ProcessTree {
   readonly cgroup: string;
   readonly #pool: CgroupPool;
   readonly #group: PooledCgroup;
+  /** The group is used again, and must not stay frozen. */
+  #suspended = false;
 
   constructor(pool: CgroupPool, file: string, argv: readonly string[]) {
     this.file = file;
@@ -102,7 +108,22 @@ class CgroupTree implements ProcessTree {
     signal(pid, 'SIGKILL');
   }
 
+  suspend(pid: number): boolean {
+    const { path } = this.#group;
+    this.#suspended = true;
+    if (freezeCgroup(path, true)) return pid > 0 && isCgroupFrozen(path);
+    return pid > 0 && stopAll(() => cgroupPids(path));
+  }
+
+  resume(): void {
+    const { path } = this.#group;
+    this.#suspended = false;
+    if (freezeCgroup(path, false)) return;
+    for (const member of cgroupPids(path)) signal(member, 'SIGCONT');
+  }
+
   clear(): TreeUsage | undefined {
+    if (this.#suspended) this.resume();
     if (!cgroupPopulated(this.#group.path)) return this.#pool.give(this.#group);
     killCgroup(this.#group.path);
     return undefined;
@@ -136,6 +157,17 @@ class NamespaceTree implements ProcessTree {
     signal(init ?? pid, 'SIGKILL');
   }
 
+  suspend(pid: number): boolean {
+    const [init] = children(pid);
+    return init !== undefined && stopAll(() => descendants(init));
+  }
+
+  resume(pid: number): void {
+    const [init] = children(pid);
+    if (init === undefined) return;
+    for (const member of descendants(init)) signal(member, 'SIGCONT');
+  }
+
   clear(): TreeUsage {
     return unknownUsage;
   }
@@ -161,6 +193,17 @@ class GroupTree implements ProcessTree {
 
   kill(pid: number): void {
     signal(-pid, 'SIGKILL');
+  }
+
+  suspend(pid: number): boolean {
+    if (pid === 0) return false;
+    signal(-pid, 'SIGSTOP');
+    return stopAll(() => [pid, ...descendants(pid)]);
+  }
+
+  resume(pid: number): void {
+    signal(-pid, 'SIGCONT');
+    for (const member of descendants(pid)) signal(member, 'SIGCONT');
   }
 
   clear(pid: number): TreeUsage | undefined {

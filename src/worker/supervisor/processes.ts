@@ -29,6 +29,10 @@ export function startTicks(pid: number): number | undefined {
 
 export const bootId = (): string => read('/proc/sys/kernel/random/boot_id').trim();
 
+/** Whether a signal has stopped it, or it is over: it does nothing by itself. */
+export const standsStill = (pid: number): boolean =>
+  ['T', 't', 'Z', 'X', '', undefined].includes(statFields(pid)[0]);
+
 /** Whether it is a child of `parent`, a zombie included: until it is waited for, the id is its. */
 export const isChildOf = (pid: number, parent: number): boolean =>
   Number(statFields(pid)[1]) === parent;
@@ -86,6 +90,22 @@ export function signal(pid: number, name: NodeJS.Signals): boolean {
     if (code === 'ESRCH' || code === 'EPERM') return false;
     throw error;
   }
+}
+
+/** How often a tree that grows while it is stopped is looked at again before that is given up. */
+const stopPasses = 8;
+
+/**
+ * Stops every process that `list` tells; true once all of them stand still and no more come. What
+ * forks meanwhile is found by the next look.
+ */
+export function stopAll(list: () => readonly number[]): boolean {
+  for (let pass = 0; pass < stopPasses; pass++) {
+    const moving = list().filter(pid => !standsStill(pid));
+    if (moving.length === 0) return true;
+    for (const pid of moving) signal(pid, 'SIGSTOP');
+  }
+  return false;
 }
 
 /**

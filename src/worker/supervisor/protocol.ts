@@ -10,14 +10,15 @@
 import type { Outcome } from '../../model/attempt.ts';
 import type { ShardId } from '../../model/ids.ts';
 import type { Run } from '../../model/spec.ts';
+import type { AttemptControl } from '../../model/worker-protocol.ts';
 import type { AttemptKey, AttemptOrder, FoundAttempt, RunnerHello } from '../../ports/runner.ts';
 
 export const supervisorVersion = 1;
 /** Largest frame: a script in base64, its environment and arguments fit several times. */
 export const frameBytesMax = 4 * 1024 * 1024;
 export const pingEveryMs = 500;
-/** Attempts told in one frame: with the longest tails they are well below its bound. */
-export const foundPerFrame = 64;
+/** Attempts told in one frame: with the longest tails and outputs they are below its bound. */
+export const foundPerFrame = 8;
 /** Silence of a supervisor after which the node ends it (DESIGN 9). */
 export const silenceMs = 2_000;
 /** A supervisor without attempts and without a node ends itself after this. */
@@ -40,6 +41,8 @@ export type ToSupervisor =
       readonly shards: readonly { readonly shard: ShardId; readonly sentBootMs: number }[];
     }
   | { readonly kind: 'acknowledge'; readonly key: AttemptKey }
+  /** One of an earlier program takes no notice of it: then nothing is ever said to be stopped. */
+  | { readonly kind: 'control'; readonly key: AttemptKey; readonly control: AttemptControl }
   | { readonly kind: 'ping' }
   /** Ends all attempts, then the supervisor. */
   | { readonly kind: 'shutdown' };
@@ -54,6 +57,7 @@ export type FromSupervisor =
    * acknowledged.
    */
   | { readonly kind: 'ended'; readonly key: AttemptKey; readonly outcome: Outcome }
+  | { readonly kind: 'controlled'; readonly key: AttemptKey; readonly control: AttemptControl }
   /** Another process of the node has connected; this one is not to interfere. */
   | { readonly kind: 'replaced' }
   | { readonly kind: 'pong' };

@@ -9,6 +9,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { type Outcome, systemOutcome } from '../../model/attempt.ts';
 import type { ShardId } from '../../model/ids.ts';
+import type { AttemptControl } from '../../model/worker-protocol.ts';
 import type { AttemptKey, FoundAttempt, RunnerHello } from '../../ports/runner.ts';
 import { leaseDeadline } from '../lease.ts';
 import { Attempt } from './attempt.ts';
@@ -35,6 +36,8 @@ interface Waiting {
   readonly order: WireOrder;
   /** Instant at which its lease ends; once that is past it never starts. */
   deadline: number | undefined;
+  /** It is to go on so from its start. */
+  control?: AttemptControl | undefined;
 }
 
 export interface SupervisorOptions {
@@ -130,6 +133,9 @@ export class Supervisor {
       case 'end':
         this.#end(message.key, message.outcomeKind);
         break;
+      case 'control':
+        this.#control(message.key, message.control);
+        break;
       case 'renew':
         for (const { shard, sentBootMs } of message.shards) this.#renew(shard, sentBootMs);
         break;
@@ -199,6 +205,7 @@ export class Supervisor {
       this.#samplePosition = (this.#samplePosition + 1) % attempts.length;
       attempts[this.#samplePosition]?.sample(now, withCpu);
     }
+    for (const attempt of attempts) this.#tellControlled(attempt);
     this.#computeDue();
     if (this.#attempts.size === 0) {
       clearInterval(this.#timer);
@@ -237,7 +244,7 @@ export class Supervisor {
     });
   }
 
-  #launch({ order, deadline }: Waiting): void {
+  #launch({ order, deadline, control }: Waiting): void {
     if (this.#attempts.has(order.key) || this.#recording.has(order.key)) return;
     const ended = this.#ended.get(order.key);
     if (ended !== undefined)
@@ -264,6 +271,7 @@ export class Supervisor {
         onExit: ended => this.#onExit(ended),
       });
       this.#attempts.set(order.key, attempt);
+      if (control !== undefined) attempt.control(control, nowBootMs);
       this.#nextDue = Math.min(this.#nextDue, attempt.dueAt);
       this.#timer ??= setInterval(() => this.#tick(), tickMs);
     } catch (error) {
@@ -284,6 +292,22 @@ export class Supervisor {
     if (attempt === undefined) return;
     attempt.end(kind, attempt.order.graceMs, bootMs(), kind === 'lost' ? 'superseded' : undefined);
     this.#computeDue();
+  }
+
+  #control(key: AttemptKey, control: AttemptControl): void {
+    const waiting = this.#orders.find(({ order }) => order.key === key);
+    if (waiting !== undefined) waiting.control = control;
+    const attempt = this.#attempts.get(key);
+    if (attempt === undefined) return;
+    attempt.control(control, bootMs());
+    this.#tellControlled(attempt);
+    this.#computeDue();
+  }
+
+  /** Said once it is so: a tree that is being stopped may take a moment. */
+  #tellControlled(attempt: Attempt): void {
+    const control = attempt.controlled();
+    if (control !== undefined) this.#tell?.({ kind: 'controlled', key: attempt.key, control });
   }
 
   /** The process is over; the attempt is, once nothing of its tree is left. */

@@ -99,6 +99,44 @@ describe('tier', () => {
   });
 });
 
+describe('reserve', () => {
+  test('holds room, shows what is used of it, and lets it go', async () => {
+    const create = [
+      'reserve',
+      'create',
+      'nightly',
+      '--cpu',
+      '2',
+      '--memory',
+      '1GiB',
+      '--count',
+      '2',
+    ];
+    const made = await bench.run([...create, '--until', '2999-03-01']);
+    expect(made.stderr).toContain('more than ten years');
+    expect((await bench.run([...create, '--for', '7d', '-q'])).stdout).toBe('nightly\n');
+    const listed = await bench.run(['reserve', 'list']);
+    expect(listed.stdout).toMatch(/^nightly +default .* 2 cpu, 1GiB memory +1 cpu +node-a \(uses/m);
+    expect((await bench.run([...create, '--for', '7d'])).stderr).toContain('nightly has this name');
+    const released = await bench.run(['reserve', 'release', 'nightly']);
+    expect(released.stdout).toBe('reservation nightly released\n');
+    expect((await bench.run(['reserve', 'release', 'nightly'])).code).toBe(1);
+    const { reservations } = JSON.parse((await bench.run(['reserve', 'list', '--json'])).stdout);
+    expect(reservations).toEqual([]);
+  });
+
+  test('tells everything that is wrong at once, with the place', async () => {
+    const { code, stderr } = await bench.run([
+      ...['reserve', 'create', 'a b', '--cpu', 'many', '--until', '2027-02-30'],
+      ...['--node', 'n', '--count', '2'],
+    ]);
+    expect(code).toBe(2);
+    for (const place of ['/name', '/cpu', '/memory', '/until', '/count'])
+      expect(stderr).toContain(place);
+    expect((await bench.run(['reserve', 'create'])).code).toBe(2);
+  });
+});
+
 describe('cluster rebalance', () => {
   const move = { shard: 3, adds: ['node-d'], removes: ['node-a'], promotes: [], demotes: [] };
 

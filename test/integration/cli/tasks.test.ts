@@ -43,7 +43,7 @@ describe('status', () => {
     expect(stdout).toMatch(/ATTEMPT +NODE +STARTED/);
     expect(stdout).toMatch(/1 +node-b .* failed: exit code 3\n/);
     expect(stdout).toContain('    last words\n');
-    expect(stdout).toContain(`tsched retry ${id.slice(-8)}`);
+    expect(stdout).toContain(`tsched dlq replay ${id.slice(-8)}`);
   });
 
   test('without a majority it shows what a replica has, and says so', async () => {

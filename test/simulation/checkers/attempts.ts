@@ -6,7 +6,9 @@
 import type { ShardCommand } from '../../../src/model/command.ts';
 import { type Resources, resourceNames } from '../../../src/model/resources.ts';
 import { decodeSpec } from '../../../src/model/spec.ts';
+import { workflowTaskId } from '../../../src/model/workflow.ts';
 import type { Effect } from '../../../src/shard/effects.ts';
+import type { ShardMachine } from '../../../src/shard/machine.ts';
 import type { SimCluster } from '../cluster.ts';
 import type { AttemptInterval } from '../sim-runner.ts';
 import type { Trace } from '../trace.ts';
@@ -30,6 +32,9 @@ export class AttemptsChecker implements CommittedListener {
   readonly #started = new Set<string>();
   /** Where each assignment was to run: `task.fence` to node. */
   readonly #assigned = new Map<string, string>();
+  /** Tasks of each gang, and the gang of each. */
+  readonly #gangs = new Map<string, readonly string[]>();
+  readonly #gangOf = new Map<string, string>();
   readonly #lastFence = new Map<string, number>();
   readonly #settled = new Map<string, string>();
   /** Intervals of each machine that were looked at. */
@@ -96,6 +101,7 @@ export class AttemptsChecker implements CommittedListener {
     const node = this.#assigned.get(key);
     check(node !== undefined, () => `attempt ${key} runs on ${machine} and was never assigned`);
     check(node === machine, () => `attempt ${key} of ${node} runs on ${machine}`);
+    this.#checkGang(taskId, interval);
     const request = this.#requests.get(taskId);
     check(request !== undefined, () => `attempt ${key} of a task that nobody submitted`);
     if (interval.endMs === undefined) {
@@ -116,19 +122,51 @@ export class AttemptsChecker implements CommittedListener {
     }
   }
 
-  applied(group: number, command: ShardCommand, effects: readonly Effect[]): void {
+  /** Nothing of a gang starts unless all that is left of it was assigned by the same item. */
+  #checkGang(taskId: string, { key }: AttemptInterval): void {
+    const members = this.#gangs.get(this.#gangOf.get(taskId) ?? '') ?? [];
+    const fence = key.slice(taskId.length);
+    for (const member of members) {
+      const isPart = this.#assigned.has(`${member}${fence}`) || this.#settled.has(member);
+      check(isPart, () => `${key} of a gang was started, and ${member} was not assigned with it`);
+    }
+  }
+
+  applied(
+    group: number,
+    command: ShardCommand,
+    effects: readonly Effect[],
+    machine: ShardMachine,
+  ): void {
     if (command.kind === 'submit' || command.kind === 'replay') {
       const specs = command.specs.map(({ bytes }) => decodeSpec(bytes));
-      for (const { id, spec: place } of command.items) {
+      for (const { id, spec: place, arrayId } of command.items) {
         const spec = specs[place];
         if (spec === undefined || this.#requests.has(id)) continue;
         this.#requests.set(id, spec.request);
         if (spec.orderKey !== undefined) this.#lines.set(id, `${spec.tenant} ${spec.orderKey}`);
+        if (spec.gang === undefined || arrayId === undefined) continue;
+        const members = this.#gangs.get(arrayId) ?? [];
+        this.#gangs.set(arrayId, [...members, id]);
+        this.#gangOf.set(id, arrayId);
       }
     }
+    if (command.kind === 'submitWorkflow') {
+      command.items.forEach(({ spec }, place) => {
+        const id = workflowTaskId(command.workflow.id, command.from + place);
+        const bytes = command.specs[spec]?.bytes;
+        if (bytes && !this.#requests.has(id)) this.#requests.set(id, decodeSpec(bytes).request);
+      });
+    }
     for (const effect of effects) {
-      if (effect.kind === 'assigned') this.#onAssigned(group, command, effect);
-      else if (effect.kind === 'settled') {
+      if (effect.kind === 'assigned') {
+        this.#onAssigned(group, command, effect);
+        // Made by no submit: by a schedule.
+        const made = machine.attempt(effect.taskId, effect.fence);
+        if (made !== undefined && !this.#requests.has(effect.taskId)) {
+          this.#requests.set(effect.taskId, made.demand.request);
+        }
+      } else if (effect.kind === 'settled') {
         const before = this.#settled.get(effect.taskId);
         check(
           before === undefined,
@@ -149,8 +187,10 @@ export class AttemptsChecker implements CommittedListener {
     const last = this.#lastFence.get(taskId) ?? 0;
     check(fence > last, () => `fence ${fence} of ${taskId} after ${last}`);
     this.#lastFence.set(taskId, fence);
-    if (command.kind !== 'assign') return;
-    const item = command.items.find(one => one.taskId === taskId);
+    if (command.kind !== 'assign' && command.kind !== 'assignGang') return;
+    const items =
+      command.kind === 'assign' ? command.items : command.items.flatMap(({ members }) => members);
+    const item = items.find(one => one.taskId === taskId);
     if (item === undefined) return;
     this.#assigned.set(`${taskId}.${fence}`, item.node);
     this.#trace.note(`s${group}`, `assigned ${taskId}.${fence} to ${item.node}`);

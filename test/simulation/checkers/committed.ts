@@ -45,7 +45,7 @@ export interface CommittedListener {
 
 export class CommittedChecker implements Checker {
   readonly #trace: Trace;
-  readonly #listeners: readonly CommittedListener[];
+  readonly #listeners: CommittedListener[];
   readonly groups = new Map<number, Group>();
   readonly #seen = new WeakMap<Replica, number>();
   committed = 0;
@@ -54,7 +54,7 @@ export class CommittedChecker implements Checker {
 
   constructor(trace: Trace, listeners: readonly CommittedListener[]) {
     this.#trace = trace;
-    this.#listeners = listeners;
+    this.#listeners = [...listeners];
   }
 
   shadow(shard: number): ShardMachine | undefined {
@@ -94,6 +94,11 @@ export class CommittedChecker implements Checker {
       this.groups.set(group, found);
     }
     return found;
+  }
+
+  /** Tells `listener` too of what is committed from now on. */
+  listen(listener: CommittedListener): void {
+    this.#listeners.push(listener);
   }
 
   #compare(node: SimNode, replica: Replica, after: number, to: number): void {

@@ -10,6 +10,7 @@
 import type { ShardCommand } from '../../../src/model/command.ts';
 import type { TaskId } from '../../../src/model/ids.ts';
 import type { TaskView } from '../../../src/model/task.ts';
+import { workflowTaskId } from '../../../src/model/workflow.ts';
 import type { Effect } from '../../../src/shard/effects.ts';
 import type { ShardMachine } from '../../../src/shard/machine.ts';
 import type { CommittedListener } from '../checkers/committed.ts';
@@ -98,6 +99,19 @@ export class TaskHistory implements CommittedListener {
       for (const { id } of command.items) {
         if (!this.#created.has(id) && machine.record(id)) this.#created.set(id, this.now());
       }
+    } else if (command.kind === 'submitWorkflow') {
+      command.items.forEach((_, place) => {
+        const id = workflowTaskId(command.workflow.id, command.from + place);
+        if (!this.#created.has(id) && machine.record(id)) this.#created.set(id, this.now());
+      });
+    } else if (command.kind === 'cancelWorkflow') {
+      // Asked of every task of it; which of them it reached is for the history to say.
+      for (const { id } of command.items) {
+        const { received } = machine.links.workflow(id) ?? { received: 0 };
+        for (let index = 0; index < received; index++) {
+          this.asks(workflowTaskId(id, index), 'cancel');
+        }
+      }
     } else if (command.kind === 'start') {
       for (const { taskId, fence } of command.items) {
         const live = this.#live.get(taskId);
@@ -118,13 +132,32 @@ export class TaskHistory implements CommittedListener {
     for (const effect of effects) {
       if (effect.kind === 'settled') settled.set(effect.taskId, effect.state);
     }
+    this.#withGang(command, effects);
     for (const effect of effects) {
       if (effect.kind !== 'assigned' && effect.kind !== 'attemptEnded') continue;
       const { taskId, fence } = effect;
+      // Made by no submit: by a schedule.
+      if (!this.#created.has(taskId)) this.#created.set(taskId, this.now());
       if (effect.kind === 'assigned') this.#live.set(taskId, { fence, started: false });
       else this.#live.delete(taskId);
       if (effect.kind === 'assigned') this.#happens(taskId, { kind: 'assign', fence });
       else this.#happens(taskId, { kind: 'end', fence, settles: settled.get(taskId) });
+    }
+  }
+
+  /** What happens to tasks because of others of their gangs. */
+  #withGang(command: ShardCommand, effects: readonly Effect[]): void {
+    const asked = new Set<TaskId>();
+    if (command.kind === 'cancel') for (const { taskId } of command.items) asked.add(taskId);
+    const ended = effects.filter(effect => effect.kind === 'attemptEnded');
+    for (const effect of effects) {
+      if (effect.kind !== 'settled' && effect.kind !== 'cancelling') continue;
+      const { taskId } = effect;
+      if (command.kind === 'cancel') {
+        if (!asked.has(taskId)) this.#happens(taskId, { kind: 'cancel' });
+      } else if (effect.kind === 'settled' && !ended.some(other => other.taskId === taskId)) {
+        this.#happens(taskId, { kind: 'drop', settles: effect.state });
+      }
     }
   }
 

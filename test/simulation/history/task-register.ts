@@ -18,6 +18,8 @@ export type TaskInput =
   | { readonly kind: 'submit' | 'cancel' | 'read' | 'settled' }
   /** By the cluster. */
   | { readonly kind: 'expire' }
+  /** It waits, and settles with another of its gang. */
+  | { readonly kind: 'drop'; readonly settles: string }
   | { readonly kind: 'assign' | 'start'; readonly fence: number }
   | { readonly kind: 'end'; readonly fence: number; readonly settles: string | undefined };
 
@@ -74,6 +76,8 @@ function step(
         : undefined;
     case 'expire':
       return isSettled(state) ? { ...absent, phase: 'expired' } : undefined;
+    case 'drop':
+      return state.phase === 'waiting' ? { ...state, phase: input.settles } : undefined;
     case 'assign':
       return state.phase === 'waiting'
         ? { ...state, phase: 'assigned', fence: input.fence }

@@ -75,7 +75,7 @@ export const nodeMutants: readonly Mutant[] = [
   {
     name: 'unknown-told-as-refused',
     sentence: 'A write that may have happened is told to be refused.',
-    file: 'src/node/task-writes.ts',
+    file: 'src/node/shard-leaders.ts',
     search: '        if (unknown) throw late();',
     replacement: '        if (leftMs > 1e9) throw late();',
     options: { ...cutOff, delayMsMax: 1_000 },

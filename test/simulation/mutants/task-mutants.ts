@@ -43,17 +43,17 @@ export const taskMutants: readonly Mutant[] = [
   {
     name: 'spec-goes-with-any-task',
     sentence: 'The row of a spec is deleted with the first of its tasks that expires.',
-    file: 'src/shard/state.ts',
-    search: '    if (this.specUses.remove(digest)) {',
-    replacement: '    if (this.specUses.remove(digest) || this.specs.find(digest) >= 0) {',
+    file: 'src/shard/commands/expire.ts',
+    search: '  if (state.specUses.remove(digest)) {',
+    replacement: '  if (state.specUses.remove(digest) || specs.find(digest) >= 0) {',
     in: 'history',
   },
   {
     name: 'expired-key-stays',
     sentence: 'The idempotency key of a task that expired stays with it.',
-    file: 'src/shard/state.ts',
-    search: '    if (item.keyHash) this.keys',
-    replacement: '    if (item.keyHash && words.length === 0) this.keys',
+    file: 'src/shard/commands/expire.ts',
+    search: '  if (item.keyHash) state.keys',
+    replacement: '  if (item.keyHash && words.length === 0) state.keys',
     in: 'history',
   },
   {
@@ -83,7 +83,7 @@ export const taskMutants: readonly Mutant[] = [
     also: [
       {
         file: 'src/node/scheduler.ts',
-        search: '      this.#placing.add(taskId);',
+        search: '      this.#placing.set(taskId, { tenant, node, demand });',
         replacement: '',
       },
     ],
@@ -122,8 +122,8 @@ export const taskMutants: readonly Mutant[] = [
     name: 'outcome-overwritten',
     sentence: 'A cancel settles a task that runs, and its attempt settles it again.',
     file: 'src/shard/commands/cancel.ts',
-    search: '    if (live !== undefined) {',
-    replacement: '    if (live !== undefined && live.startedAtMs === undefined) {',
+    search: '  if (live !== undefined) {',
+    replacement: '  if (live !== undefined && live.startedAtMs === undefined) {',
   },
   {
     name: 'success-told-as-cancelled-late',
@@ -142,8 +142,10 @@ export const taskMutants: readonly Mutant[] = [
     name: 'start-not-stored',
     sentence: 'The start of an attempt is not written with the state.',
     file: 'src/shard/state.ts',
-    search: '    this.#setState(row, stateCode.running);\n    this.flush.markTask(row);',
-    replacement: '    this.#setState(row, stateCode.running);',
+    search:
+      '    this.#setState(row, stateCode.running);\n    this.due.refresh(row);\n' +
+      '    this.flush.markTask(row);',
+    replacement: '    this.#setState(row, stateCode.running);\n    this.due.refresh(row);',
     options: { ...restarts, longTaskPercent: 50 },
   },
   {
@@ -181,8 +183,8 @@ export const taskMutants: readonly Mutant[] = [
     name: 'resources-not-counted',
     sentence: 'A worker starts more than its machine has room for.',
     file: ledger,
-    search: '    return firstShortage(request, left) === undefined;',
-    replacement: '    return firstShortage(request, left) === undefined || this.holding < 8;',
+    search: '    return firstShortage(request, open) === undefined;',
+    replacement: '    return firstShortage(request, open) === undefined || this.holding < 8;',
   },
   {
     name: 'released-twice',

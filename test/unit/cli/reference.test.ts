@@ -85,7 +85,7 @@ describe('completion', () => {
   }
 
   test('offers commands, their words, flags and values', () => {
-    expect(completions('s')).toEqual(['status', 'submit']);
+    expect(completions('s')).toEqual(['schedule', 'status', 'submit']);
     expect(completions('cluster', 'he')).toEqual(['health']);
     expect(completions('cluster', 'health', '--w')).toEqual(['--wait']);
     expect(completions('wait', '--ti')).toEqual(['--timeout']);

@@ -15,9 +15,10 @@ const ada = { name: 'ada', tenant: 'default', role: 'submitter' } as const;
 const admin = { name: 'root', tenant: 'default', role: 'admin' } as const;
 const arrayId = formatTaskId({ atMs: 1_700_000_000_000, slot: 4_000, random: 2 ** 40 - 5 });
 const command = ['true'];
+const known = { tiers: tierBundleDefaults, templates: { templateRevisions: () => [] } };
 
 const prepare = (document: unknown, identity: Parameters<typeof prepareIn>[1]) =>
-  prepareIn(document, identity, tierBundleDefaults);
+  prepareIn(document, identity, known);
 
 describe('an array', () => {
   test('gives each of its tasks an ID of its own, the same each time', () => {
@@ -52,9 +53,48 @@ describe('an array', () => {
   });
 });
 
+describe('a gang', () => {
+  test('is an array from 0 whose tasks have one slot', () => {
+    const prepared = prepare({ command, gang: 3, id: arrayId }, ada);
+    if (!prepared.ok) throw new Error('refused');
+    expect(prepared.arrayId).toBe(arrayId);
+    expect(prepared.requests.map(request => request.arrayIndex)).toEqual([0, 1, 2]);
+    const ids = prepared.requests.map(({ id }) => id!);
+    expect(new Set([arrayId, ...ids]).size).toBe(4);
+    expect(new Set(ids.map(slotOfId))).toEqual(new Set([slotOfId(arrayId)]));
+    expect(prepared.requests[0]?.spec.gang).toBe(3);
+  });
+
+  test('is never cut in two by the size of a batch', async () => {
+    const api = new FakeNodeApi();
+    const documents = Array.from({ length: 5 }, () => prepare({ command, gang: 256 }, ada));
+    const results = await submitPrepared(api, documents, ada);
+    expect(results.map(result => result.ok)).toEqual([true, true, true, true, true]);
+    expect(api.submitCalls.map(({ requests }) => requests.length)).toEqual([768, 512]);
+  });
+
+  test.each([
+    [{ gang: 1 }, '/gang', 'from 2 to 256'],
+    [{ gang: 257 }, '/gang', 'from 2 to 256'],
+    [{ gang: 2, array: '1-2' }, '/gang', 'cannot go with `array`'],
+    [{ gang: 2, idempotencyKey: 'k' }, '/idempotencyKey', 'cannot go with `gang`'],
+    [{ gang: 2, orderKey: 'k' }, '/orderKey', 'cannot go with `gang`'],
+    [{ gang: 2, maxRunningPer: { db: 1 } }, '/maxRunningPer', 'cannot go with `gang`'],
+    [{ reservation: '' }, '/reservation', 'must not be empty'],
+  ])('%j is refused with the place', (fields, pointer, message) => {
+    const prepared = prepare({ command, ...fields }, ada);
+    const problems = prepared.ok ? [] : (prepared.problem.problems ?? []);
+    expect(problems).toMatchObject([{ pointer }]);
+    expect(problems[0]?.message).toContain(message);
+  });
+});
+
 test('a document for another tenant is refused to all but an admin', () => {
   const document = { command, tenant: 'other' };
-  expect(prepare(document, ada)).toMatchObject({ ok: false, problem: { code: 'forbidden' } });
+  expect(prepare(document, ada)).toMatchObject({
+    ok: false,
+    problem: { code: 'forbidden' },
+  });
   expect(prepare(document, admin)).toMatchObject({ ok: true });
 });
 

@@ -20,7 +20,7 @@ describe('a plan', () => {
 
   test('that nobody set limits nothing', () => {
     const plan = planFrom('own', []);
-    expect(formatPlan(plan).filter(([, text]) => text === 'none')).toHaveLength(8);
+    expect(formatPlan(plan).filter(([, text]) => text === 'none')).toHaveLength(10);
     expect(burstOf(plan)).toBeUndefined();
   });
 
@@ -50,6 +50,8 @@ describe('a plan', () => {
     ['submitsPerSecond', '-1', 'must be a whole number'],
     ['memory', 'lots', 'must be a size such as 16GiB'],
     ['cap', '31d', 'from 1s to 30d, or none, not "31d"'],
+    ['historyAge', '9m', 'must be a duration such as 30d from 10m to'],
+    ['historyCount', '0', 'must be a whole number from 1 to'],
     ['tiers', 'gold', 'tiers must be some of basic,regular,premium, not "gold"'],
     ['weight', 'none', 'weight must be a whole number from 1 to 1000, not "none"'],
     ['cpus', '1', 'a plan has no "cpus": it has submitsPerSecond, burst'],

@@ -8,9 +8,17 @@ import type { ShardCommand } from '../../../src/model/command.ts';
 import { formatTaskId, slotCount, type TaskId } from '../../../src/model/ids.ts';
 import { limits } from '../../../src/model/limits.ts';
 import { noResources, type Resources, tierDefaults, tiers } from '../../../src/model/resources.ts';
-import type { Run, TaskSpec } from '../../../src/model/spec.ts';
+import {
+  catchUpPolicies,
+  overlapPolicies,
+  type ScheduleDefinition,
+  type Timing,
+} from '../../../src/model/schedule.ts';
+import { encodeSpec, type Run, type TaskSpec } from '../../../src/model/spec.ts';
+import type { SpecOverrides } from '../../../src/model/spec-overrides.ts';
 import { taskStates } from '../../../src/model/task.ts';
 import { type FromWorker, refusals, type ToWorker } from '../../../src/model/worker-protocol.ts';
+import { anyWorkflowCommand, workflowCommands } from './workflow-samples.ts';
 
 export const sampleId = formatTaskId({ atMs: 1_700_000_000_000, slot: 1_029, random: 77 });
 const otherId = formatTaskId({ atMs: 1_700_000_000_001, slot: 4_095, random: 2 ** 40 - 1 });
@@ -81,6 +89,32 @@ export const fullOutcome: Outcome = {
 
 const stamp = { atMs: 1_700_000_000_000, actor: { name: 'admin', tenant: 'default' } };
 
+const scheduleName = { tenant: 'acme', name: 'nightly' };
+
+const plainSchedule: ScheduleDefinition = {
+  ...scheduleName,
+  timing: { kind: 'cron', pattern: '0 2 * * *' },
+  zone: 'UTC',
+  overlap: 'skip',
+  catchUp: 'skip',
+  withinMs: undefined,
+  jitterMs: 0,
+  untilMs: undefined,
+  count: undefined,
+};
+
+export const weeklySchedule: ScheduleDefinition = {
+  ...scheduleName,
+  timing: { kind: 'weekly', minute: 150, weekdays: [0, 4] },
+  zone: 'Europe/Berlin',
+  overlap: 'allow',
+  catchUp: 'all',
+  withinMs: 3_600_000,
+  jitterMs: 300,
+  untilMs: 1_800_000_000_000,
+  count: 10,
+};
+
 export const commands: Readonly<Record<string, ShardCommand>> = {
   submit: {
     kind: 'submit',
@@ -128,6 +162,7 @@ export const commands: Readonly<Record<string, ShardCommand>> = {
       },
     ],
   },
+  ...workflowCommands({ one: sampleId, other: otherId, outcome: fullOutcome, stamp }),
   charge: { kind: 'charge', ...stamp, items: [{ tenant: 'acme', count: 300 }] },
   adopt: { kind: 'adopt', ...stamp, rules: 3 },
   replay: {
@@ -137,6 +172,81 @@ export const commands: Readonly<Record<string, ShardCommand>> = {
     items: [{ id: otherId, spec: 0, retryOf: sampleId, arrayId: undefined, arrayIndex: undefined }],
   },
   purge: { kind: 'purge', ...stamp, items: [{ taskId: sampleId }] },
+  createSchedule: {
+    kind: 'createSchedule',
+    ...stamp,
+    items: [
+      {
+        definition: weeklySchedule,
+        digest: new Uint8Array(16).fill(7),
+        spec: encodeSpec(smallSpec),
+      },
+      {
+        definition: plainSchedule,
+        digest: new Uint8Array(16).fill(8),
+        spec: encodeSpec(smallSpec),
+      },
+    ],
+  },
+  fire: {
+    kind: 'fire',
+    ...stamp,
+    items: [
+      { ...scheduleName, createdMs: 1, occurrenceMs: 1_700_000_000_000, fires: true, missed: 0 },
+      { ...scheduleName, createdMs: 1, occurrenceMs: 1_700_000_060_000, fires: false, missed: 300 },
+    ],
+  },
+  triggerSchedule: {
+    kind: 'triggerSchedule',
+    ...stamp,
+    items: [{ ...scheduleName, id: sampleId }],
+  },
+  backfill: {
+    kind: 'backfill',
+    ...stamp,
+    items: [{ ...scheduleName, request: 'again', occurrences: [1, 1_700_000_000_000] }],
+  },
+  pauseSchedule: {
+    kind: 'pauseSchedule',
+    ...stamp,
+    items: [
+      { ...scheduleName, paused: true },
+      { ...scheduleName, paused: false },
+    ],
+    reason: 'näh',
+  },
+  deleteSchedule: { kind: 'deleteSchedule', ...stamp, items: [scheduleName] },
+  pause: { kind: 'pause', ...stamp, items: [{ taskId: sampleId }], suspend: true, reason: 'why' },
+  resume: { kind: 'resume', ...stamp, items: [{ taskId: sampleId }] },
+  update: {
+    kind: 'update',
+    ...stamp,
+    items: [{ taskId: sampleId }],
+    overrides: {
+      name: 'n',
+      labels: [['a', 'b']],
+      attempts: 300,
+      backoff: { initialMs: 1_000, maxMs: 2_000 },
+      capMs: 60_000,
+    },
+  },
+  suspended: {
+    kind: 'suspended',
+    ...stamp,
+    items: [{ taskId: sampleId, fence: 300, suspended: true }],
+  },
+  assignGang: {
+    kind: 'assignGang',
+    ...stamp,
+    items: [
+      {
+        members: [
+          { taskId: sampleId, node: 'n-1', nodeName: 'one', incarnation: 'inc' },
+          { taskId: otherId, node: 'n-2', nodeName: 'two', incarnation: 'inc' },
+        ],
+      },
+    ],
+  },
 };
 
 const ref = { shard: 5, taskId: sampleId, fence: 300 };
@@ -162,6 +272,16 @@ export const toWorker: Readonly<Record<string, ToWorker>> = {
     spec: new Uint8Array([1, 2, 3]),
     boundInMs: 300,
   },
+  dispatchWithInputs: {
+    kind: 'dispatch',
+    ...ref,
+    incarnation: 'inc',
+    renewed: 9,
+    run: 2,
+    arrayIndex: undefined,
+    spec: new Uint8Array([1, 2, 3]),
+    inputs: [{ name: 'load', text: 'ü' }],
+  },
   dispatchAtOnce: {
     kind: 'dispatch',
     ...ref,
@@ -176,15 +296,20 @@ export const toWorker: Readonly<Record<string, ToWorker>> = {
   endCancelled: { kind: 'end', ...ref, reason: 'cancelled' },
   endSuperseded: { kind: 'end', ...ref, reason: 'superseded' },
   reportAck: { kind: 'reportAck', ...ref, ended: true },
+  go: { kind: 'go', ...ref, peers: ['10.0.0.1', '10.0.0.2:4000', ''] },
   renewAck: { kind: 'renewAck', ...renewal, confirmed: [{ taskId: sampleId, fence: 1 }] },
+  control: { kind: 'control', ...ref, suspended: true, capMs: 300 },
 };
 
 export const fromWorker: Readonly<Record<string, FromWorker>> = {
   accepted: { kind: 'accepted', ...ref },
+  ready: { kind: 'ready', ...ref, port: undefined },
+  readyAtPort: { kind: 'ready', ...ref, port: 4_000 },
   refused: { kind: 'refused', ...ref, why: 'noLease' },
   started: { kind: 'started', ...ref, startedAtMs: 1_700_000_000_001 },
   ended: { kind: 'ended', ...ref, outcome: fullOutcome },
   renew: { kind: 'renew', ...renewal, asks: [{ taskId: sampleId, fence: 1 }] },
+  controlled: { kind: 'controlled', ...ref, suspended: false, capMs: undefined },
 };
 
 export const advertisement: Advertisement = {
@@ -206,8 +331,24 @@ export const advertisement: Advertisement = {
   registryIndex: 1_000,
 };
 
+/** Of a node that keeps something for a reservation. */
+export const sharing: Advertisement = {
+  ...advertisement,
+  shares: [
+    {
+      name: 'nightly',
+      tenant: 'acme',
+      used: { ...noResources, cpuMilli: 500 },
+      left: { ...noResources, memoryBytes: 300 },
+    },
+  ],
+};
+
 const count = fc.maxSafeNat();
-const short = fc.string({ unit: 'grapheme', maxLength: 12 });
+/** Few graphemes may be many bytes: as many as the narrowest field takes. */
+const short = fc
+  .string({ unit: 'grapheme', maxLength: 12 })
+  .filter(text => Buffer.byteLength(text) <= 64);
 const pairs = fc.array(fc.tuple(short, short), { maxLength: 4 });
 const tier = fc.constantFrom(...tiers);
 const resources: fc.Arbitrary<Resources> = fc.record({
@@ -274,7 +415,10 @@ export const plainOutcome: fc.Arbitrary<Outcome> = fc.record({
 
 export const anyOutcome: fc.Arbitrary<Outcome> = fc.oneof(
   plainOutcome,
-  plainOutcome.map(outcome => ({ ...outcome, supervisorLost: true })),
+  plainOutcome.map(outcome => ({ ...outcome, supervisorLost: true, output: undefined })),
+  fc
+    .tuple(plainOutcome, short)
+    .map(([outcome, output]) => ({ ...outcome, supervisorLost: undefined, output })),
 );
 
 const word = fc.nat({ max: 2 ** 32 - 1 });
@@ -297,6 +441,59 @@ const submitBody = {
   ),
 };
 
+const word8 = fc.string({ maxLength: 8 });
+const named = { tenant: word8, name: word8 };
+const minuteOfDay = fc.nat(1_439);
+const dayOfMonth = fc.integer({ min: 1, max: 32 });
+const maybe = fc.option(count, { nil: undefined });
+
+const anyTiming: fc.Arbitrary<Timing> = fc.oneof(
+  fc.record({ kind: kind('once'), at: fc.constant('2027-01-31T09:30:00') }),
+  fc.record({ kind: kind('daily'), minute: minuteOfDay }),
+  fc.record({
+    kind: kind('weekly'),
+    minute: minuteOfDay,
+    weekdays: fc.uniqueArray(fc.nat(6), { maxLength: 7 }),
+  }),
+  fc.record({ kind: kind('monthly'), minute: minuteOfDay, day: dayOfMonth }),
+  fc.record({
+    kind: kind('annually'),
+    minute: minuteOfDay,
+    month: fc.integer({ min: 1, max: 12 }),
+    day: dayOfMonth,
+  }),
+  fc.record({ kind: kind('cron'), pattern: word8 }),
+);
+
+const anyDefinition: fc.Arbitrary<ScheduleDefinition> = fc.record({
+  ...named,
+  timing: anyTiming,
+  zone: word8,
+  overlap: fc.constantFrom(...overlapPolicies),
+  catchUp: fc.constantFrom(...catchUpPolicies),
+  withinMs: maybe,
+  jitterMs: count,
+  untilMs: maybe,
+  count: maybe,
+});
+
+const anyOverrides: fc.Arbitrary<SpecOverrides> = fc.record(
+  {
+    name: short,
+    labels: pairs,
+    attempts: count,
+    backoff: fc.record({ initialMs: count, maxMs: count }),
+    capMs: count,
+  },
+  { requiredKeys: [] },
+);
+const anyPlacement = fc.record({
+  taskId: anyId,
+  node: short,
+  nodeName: short,
+  incarnation: short,
+});
+
 export const anyCommand: fc.Arbitrary<ShardCommand> = fc.oneof(
   fc.record({ kind: kind('submit'), ...submitBody }),
   fc.record({ kind: kind('replay'), ...submitBody }),
@@ -305,7 +502,7 @@ export const anyCommand: fc.Arbitrary<ShardCommand> = fc.oneof(
   fc.record({
     kind: kind('assign'),
     ...stamped,
-    items: items(fc.record({ taskId: anyId, node: short, nodeName: short, incarnation: short })),
+    items: items(anyPlacement),
   }),
   fc.record({
     kind: kind('unassign'),
@@ -336,6 +533,11 @@ export const anyCommand: fc.Arbitrary<ShardCommand> = fc.oneof(
     items: items(fc.record({ taskId: anyId })),
   }),
   fc.record({
+    kind: kind('assignGang'),
+    ...stamped,
+    items: items(fc.record({ members: items(anyPlacement) })),
+  }),
+  fc.record({
     kind: kind('expire'),
     ...stamped,
     items: items(
@@ -347,14 +549,79 @@ export const anyCommand: fc.Arbitrary<ShardCommand> = fc.oneof(
       }),
     ),
   }),
+  anyWorkflowCommand({ id: anyId, outcome: anyOutcome, stamped }),
   fc.record({
     kind: kind('charge'),
     ...stamped,
     items: items(fc.record({ tenant: short, count })),
   }),
+  fc.record({
+    kind: kind('createSchedule'),
+    ...stamped,
+    items: items(
+      fc.record({
+        definition: anyDefinition,
+        digest: fc.uint8Array({ minLength: 16, maxLength: 16 }),
+        spec: fc.constant(encodeSpec(smallSpec)),
+      }),
+    ),
+  }),
+  fc.record({
+    kind: kind('fire'),
+    ...stamped,
+    items: items(
+      fc.record({
+        ...named,
+        createdMs: count,
+        occurrenceMs: count,
+        fires: fc.boolean(),
+        missed: count,
+      }),
+    ),
+  }),
+  fc.record({
+    kind: kind('triggerSchedule'),
+    ...stamped,
+    items: items(fc.record({ ...named, id: anyId })),
+  }),
+  fc.record({
+    kind: kind('backfill'),
+    ...stamped,
+    items: items(fc.record({ ...named, request: word8, occurrences: items(count) })),
+  }),
+  fc.record({
+    kind: kind('pauseSchedule'),
+    ...stamped,
+    items: items(fc.record({ ...named, paused: fc.boolean() })),
+    reason: short,
+  }),
+  fc.record({ kind: kind('deleteSchedule'), ...stamped, items: items(fc.record(named)) }),
+  fc.record({
+    kind: kind('pause'),
+    ...stamped,
+    items: items(fc.record({ taskId: anyId })),
+    suspend: fc.boolean(),
+    reason: short,
+  }),
+  fc.record({ kind: kind('resume'), ...stamped, items: items(fc.record({ taskId: anyId })) }),
+  fc.record({
+    kind: kind('update'),
+    ...stamped,
+    items: items(fc.record({ taskId: anyId })),
+    overrides: anyOverrides,
+  }),
+  fc.record({
+    kind: kind('suspended'),
+    ...stamped,
+    items: items(fc.record({ ...fenced, suspended: fc.boolean() })),
+  }),
 );
 
 const anyRef = { shard: count, ...fenced };
+const anyControl = {
+  suspended: fc.boolean(),
+  capMs: fc.option(count, { nil: undefined }),
+};
 const anyRenewal = { shard: count, incarnation: short, sequence: count };
 
 export const anyToWorker: fc.Arbitrary<ToWorker> = fc.oneof(
@@ -374,19 +641,29 @@ export const anyToWorker: fc.Arbitrary<ToWorker> = fc.oneof(
     ...anyRef,
     reason: fc.constantFrom('cancelled' as const, 'superseded' as const),
   }),
+  fc.record({ kind: kind('go'), ...anyRef, peers: items(short) }),
   fc.record({ kind: kind('reportAck'), ...anyRef, ended: fc.boolean() }),
   fc.record({ kind: kind('renewAck'), ...anyRenewal, confirmed: items(fc.record(fenced)) }),
+  fc.record({ kind: kind('control'), ...anyRef, ...anyControl }),
 );
 
 export const anyFromWorker: fc.Arbitrary<FromWorker> = fc.oneof(
   fc.record({ kind: kind('accepted'), ...anyRef }),
+  fc.record({
+    kind: kind('ready'),
+    ...anyRef,
+    port: fc.option(fc.nat({ max: 65_535 }), { nil: undefined }),
+  }),
   fc.record({ kind: kind('refused'), ...anyRef, why: fc.constantFrom(...refusals) }),
   fc.record({ kind: kind('started'), ...anyRef, startedAtMs: count }),
   fc.record({ kind: kind('ended'), ...anyRef, outcome: anyOutcome }),
   fc.record({ kind: kind('renew'), ...anyRenewal, asks: items(fc.record(fenced)) }),
+  fc.record({ kind: kind('controlled'), ...anyRef, ...anyControl }),
 );
 
-export const anyAdvertisement: fc.Arbitrary<Advertisement> = fc.record({
+const anyShare = fc.record({ name: short, tenant: short, used: resources, left: resources });
+
+const advertised = {
   node: short,
   name: short,
   boot: count,
@@ -403,19 +680,30 @@ export const anyAdvertisement: fc.Arbitrary<Advertisement> = fc.record({
   draining: fc.boolean(),
   httpAddress: short,
   registryIndex: count,
-  demand: fc.option(
-    fc.record({
-      urgent: count,
-      others: count,
-      boundMs: fc.option(count, { nil: undefined }),
-      claims: fc.array(
-        fc.record({ node: short, request: resources, urgent: fc.boolean(), boundMs: count }),
-        { maxLength: 4 },
-      ),
-    }),
-    { nil: undefined },
+};
+
+/** Of nodes that keep nothing for reservations, and lead nothing that they tell of. */
+export const plainAdvertisement: fc.Arbitrary<Advertisement> = fc.record(advertised);
+
+const anyDemand = fc.record({
+  urgent: count,
+  others: count,
+  boundMs: fc.option(count, { nil: undefined }),
+  claims: fc.array(
+    fc.record({ node: short, request: resources, urgent: fc.boolean(), boundMs: count }),
+    { maxLength: 4 },
   ),
 });
+
+export const anyAdvertisement: fc.Arbitrary<Advertisement> = fc.oneof(
+  plainAdvertisement,
+  fc.record({ ...advertised, demand: anyDemand }),
+  fc.record({
+    ...advertised,
+    demand: anyDemand,
+    shares: fc.array(anyShare, { minLength: 1, maxLength: 3 }),
+  }),
+);
 
 export const sampleOutcomes: Readonly<Record<string, Outcome>> = {
   system: { ...systemOutcome('lost', 6, 'm'), exitCode: undefined, signal: undefined },
@@ -426,6 +714,7 @@ export const sampleOutcomes: Readonly<Record<string, Outcome>> = {
     supervisorLost: true,
   },
   full: fullOutcome,
+  handedOn: { ...fullOutcome, output: 'ü' },
 };
 
 /** Of a spec field by field: long texts are bounded by the reader, not by the writer. */

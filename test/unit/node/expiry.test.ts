@@ -29,6 +29,24 @@ async function single(settings: Record<string, string>) {
   return { world, node, rows, cancel };
 }
 
+/** Tenants with plans of their own. */
+async function tenantsOf(
+  world: SmallWorld,
+  node: TschedNode,
+  plans: Readonly<Record<string, Readonly<Record<string, string>>>>,
+): Promise<void> {
+  const { tenancy } = node.api;
+  await world.until(() => node.context.clusterVersion() >= 3);
+  for (const [name, values] of Object.entries(plans)) {
+    await world.within(tenancy.setPlan(`of-${name}`, values, adminToken));
+    await world.within(tenancy.createTenant(name, `of-${name}`, adminToken));
+  }
+}
+
+async function passMinutes(world: SmallWorld, minutes: number): Promise<void> {
+  for (let left = minutes; left > 0; left--) await world.pass(60_000);
+}
+
 describe('the history', () => {
   test('loses what settled longer ago than its age, and nothing else', async () => {
     const { world, node, rows, cancel } = await single({ 'history.maxAge': '1m' });
@@ -96,6 +114,71 @@ describe('the history', () => {
     await world.until(() => !shardOf(node).knows(id!), 10_000);
     await world.within(node.api.changeSettings({ 'history.maxAge': '' }, adminToken));
     expect(node.api.settings()[0]).toMatchObject({ value: '7d' });
+  });
+
+  test('is kept as long as the plan of each tenant says', async () => {
+    const { world, node, cancel } = await single({ 'history.maxAge': '20m' });
+    await tenantsOf(world, node, { brief: { historyAge: '10m' }, long: { historyAge: '1h' } });
+    const specs = ['default', 'brief', 'long'].map(tenant => someSpec({ tenant }));
+    const [usual, brief, long] = await submitted(world, node, specs);
+    await cancel([usual!, brief!, long!]);
+    const known = (): boolean[] => [usual!, brief!, long!].map(id => shardOf(node).knows(id));
+    await passMinutes(world, 9);
+    expect(known()).toEqual([true, true, true]);
+    await passMinutes(world, 3);
+    expect(known()).toEqual([true, false, true]);
+    await passMinutes(world, 10);
+    expect(known()).toEqual([false, false, true]);
+    // What a plan gives, another takes: from then on, and of what is there already.
+    const { tenancy } = node.api;
+    await world.within(tenancy.setTenant('long', 'of-brief', adminToken));
+    await passMinutes(world, 2);
+    expect(known()).toEqual([false, false, false]);
+    expect(world.fatals).toEqual([]);
+  });
+
+  test('is kept in the number that the plan of each tenant says, and no younger than it may', async () => {
+    const { world, node, cancel } = await single({});
+    await tenantsOf(world, node, { few: { historyCount: '20' } });
+    const ids = new Map<string, TaskId[]>();
+    for (const tenant of ['few', 'default', 'few']) {
+      const specs = Array.from({ length: 50 }, () => someSpec({ tenant }));
+      const made = await submitted(world, node, specs);
+      ids.set(tenant, [...(ids.get(tenant) ?? []), ...made]);
+      await cancel(made);
+      await world.pass(10);
+    }
+    const count = (tenant: string): number =>
+      new Map(shardOf(node).settledByTenant()).get(tenant) ?? 0;
+    await passMinutes(world, 9);
+    expect([count('few'), count('default')]).toEqual([100, 50]);
+    await passMinutes(world, 3);
+    expect([count('few'), count('default')]).toEqual([20, 50]);
+    const left = ids.get('few')!.filter(id => shardOf(node).knows(id));
+    expect(left.sort()).toEqual([...ids.get('few')!].sort().slice(-20));
+  });
+
+  test('is taken from a tenant that floods it, not from one that has little', async () => {
+    const { world, node, cancel } = await single({ 'history.maxCount': '100' });
+    await tenantsOf(world, node, { calm: {} });
+    const calm = await submitted(
+      world,
+      node,
+      Array.from({ length: 20 }, () => someSpec({ tenant: 'calm' })),
+    );
+    await cancel(calm);
+    await world.pass(10);
+    const flood = await submitted(
+      world,
+      node,
+      Array.from({ length: 300 }, () => someSpec()),
+    );
+    await cancel(flood);
+    await passMinutes(world, 1);
+    expect([...shardOf(node).settledByTenant()].sort()).toEqual([
+      ['calm', 20],
+      ['default', 80],
+    ]);
   });
 
   test('takes no setting that is none, and no value out of range', async () => {

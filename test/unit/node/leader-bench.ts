@@ -3,6 +3,7 @@
  * hand.
  */
 import type { TaskId } from '../../../src/model/ids.ts';
+import type { PauseView } from '../../../src/model/task.ts';
 import type { FromWorker, ToWorker } from '../../../src/model/worker-protocol.ts';
 import type { NodeContext } from '../../../src/node/context.ts';
 import type { Applied } from '../../../src/node/pending-proposals.ts';
@@ -73,6 +74,8 @@ export class LeaderBench {
   readonly shard = new TestShard();
   /** What the worker was told, in order. */
   readonly told: ToWorker[] = [];
+  /** Of tenants, as the registry has them here. */
+  readonly pauses = new Map<string, PauseView>();
   /** While true, what is proposed stays in the log without being applied. */
   holding = false;
   readonly #held: Held[] = [];
@@ -91,15 +94,16 @@ export class LeaderBench {
     };
     const context = {
       nodeId: 'leader',
+      clusterVersion: () => 3,
       clock: this.hand.clock,
       log: silentLog,
-      clusterVersion: () => 2,
       loop: {
         propose: (_replica: Replica, data: Uint8Array) =>
           new Promise<Applied>(resolve => {
             this.#held.push({ data, resolve });
             if (!this.holding) this.release();
           }),
+        replica: () => ({ machine: { pauses: () => this.pauses } }),
         read: () => new Promise<void>(resolve => this.#reads.push(resolve)),
       },
     };
@@ -109,7 +113,7 @@ export class LeaderBench {
         desk: scheduler as unknown as PlacementDesk,
         replica: { group: 1, leading: true } as unknown as Replica,
         machine: this.shard.machine,
-        readSpec: () => undefined,
+        readRow: () => undefined,
       });
     this.leader = this.#lead();
   }

@@ -44,6 +44,7 @@ class Desk {
     send: () => undefined,
     connected: () => true,
     policy: { self: 'n1', offPeakLoadMax: () => 0.8, weightOf: () => 1 },
+    hostOf: node => node,
   });
 
   constructor(tasks: number, cpuMilli = 1_000) {

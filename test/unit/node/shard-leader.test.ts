@@ -221,7 +221,8 @@ describe('reports', () => {
     const attempt = await bench.assign();
     bench.told.length = 0;
     const actor = { name: 'ann', tenant: 'default' };
-    await bench.leader.cancel([attempt.taskId], 'no need', actor);
+    const items = [{ taskId: attempt.taskId }];
+    await bench.leader.change({ kind: 'cancel', items, reason: 'no need' }, actor);
     await bench.hand.pass(3_000);
     expect(bench.told.filter(message => message.kind === 'dispatch')).toEqual([]);
     expect(bench.take('end').length).toBeGreaterThanOrEqual(3);

@@ -5,7 +5,7 @@ import type { TaskId } from '../../../src/model/ids.ts';
 import { encodeSpec, type TaskSpec } from '../../../src/model/spec.ts';
 import { encodeSubmit } from '../../../src/node/forwarded.ts';
 import type { TschedNode } from '../../../src/node/node.ts';
-import type { SubmitReply } from '../../../src/ports/node-api.ts';
+import type { SubmitReply } from '../../../src/ports/submit-reply.ts';
 import { admin, SmallWorld, someSpec } from './small-world.ts';
 
 /** The leader's answers to forwarded submits, in turn; the last one is repeated. */

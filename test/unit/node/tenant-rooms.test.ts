@@ -58,3 +58,16 @@ test('a tenant without bounds is offered whole', () => {
   const other = batch(demand(1), 5, { tenant: 'other', from: 10 });
   expect(roomFor(1)([other, one(1), one(2)])).toHaveLength(6);
 });
+
+test('a gang is counted as a whole, and holds back what is behind it', () => {
+  const offered = roomFor(4);
+  const gangOf = (from: number, readySinceMs: number, size: number): ReadyBatch => {
+    const alone = one(from, { readySinceMs });
+    const gang = Array.from({ length: size }, (_, n) => ({ id: taskId(100 + n), avoid: [] }));
+    return { ...alone, tasks: alone.tasks.map(task => ({ ...task, gang })) };
+  };
+  const batches = [one(2, { readySinceMs: 2 }), one(4, { readySinceMs: 4 })];
+  batches.push(gangOf(1, 1, 2), gangOf(3, 3, 2));
+  // Two and one fit four; another two would not, and the one behind them waits its turn.
+  expect(offered(batches).sort()).toEqual([taskId(1), taskId(2)]);
+});

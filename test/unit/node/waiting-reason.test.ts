@@ -27,7 +27,10 @@ test.each([
   const planned = machine.readyBatches(1, 2_000)[0]!.lane.key;
   const reasonFor = ({ key }: Lane): string => (key === planned ? 'Resources' : 'Queued');
   const access = new ShardAccess({
-    context: { clock: { wallMs: () => 2_000 } } as unknown as NodeContext,
+    context: {
+      clock: { wallMs: () => 2_000 },
+      loop: { replica: () => undefined },
+    } as unknown as NodeContext,
     scheduler: { reasonFor } as unknown as Scheduler,
     store: {} as Store,
     table: () => [],

@@ -42,6 +42,7 @@ class Desk {
         this.orders.push(order);
       },
       end: (_key, kind) => void this.calls.push(`end ${kind}`),
+      control: (_key, { suspended }) => void this.calls.push(`control ${suspended}`),
       renew: () => void this.calls.push('renew'),
       acknowledge: () => void this.calls.push('acknowledge'),
       output: async () => undefined,
@@ -71,6 +72,7 @@ class Desk {
         runningMax: 8,
       },
       deliverHere: () => undefined,
+      shares: () => [],
       describe: () => ({ leads: [], demand: undefined, httpAddress: '', registryIndex: 1 }),
       changed: () => undefined,
     });

@@ -1,5 +1,6 @@
 /** Commands and registrations with visible defaults, for the registry's tests. */
 import type { Actor } from '../../../src/model/command.ts';
+import type { ReservationAsk } from '../../../src/model/reservation.ts';
 import { noResources } from '../../../src/model/resources.ts';
 import { encodeRegistryCommand, type RegistryCommand } from '../../../src/registry/command.ts';
 import { RegistryMachine } from '../../../src/registry/machine.ts';
@@ -42,6 +43,19 @@ export const adminToken: TokenRecord = {
   role: 'admin',
   tenant: 'default',
 };
+
+/** A reservation of one CPU on one node that fits, for a while. */
+export const anAsk = (parts: Partial<ReservationAsk> = {}): ReservationAsk => ({
+  name: 'r',
+  tenant: 'default',
+  amount: { ...noResources, cpuMilli: 1_000 },
+  untilMs: 5_000_000,
+  nodes: [],
+  count: 1,
+  tier: 'basic',
+  require: [],
+  ...parts,
+});
 
 export const bootstrap = (shards = 4): Ask => ({
   kind: 'bootstrap',

@@ -10,7 +10,7 @@ import {
   registryCommandKinds,
 } from '../../../src/registry/command.ts';
 import { nodeStates } from '../../../src/registry/state.ts';
-import { adminToken, cluster, hex, registration } from './builders.ts';
+import { adminToken, anAsk, cluster, hex, registration } from './builders.ts';
 
 const toHex = (bytes: Uint8Array): string =>
   [...bytes].map(byte => byte.toString(16).padStart(2, '0')).join('');
@@ -74,6 +74,29 @@ const commands: readonly RegistryCommand[] = [
   },
   { ...stamp, kind: 'putTenant', name: 'acme', plan: 'free', isNew: true },
   { ...stamp, kind: 'putPlan', name: 'own', values: [['burst', '5']] },
+  { ...stamp, kind: 'pausePlacement', scope: '*', on: true, suspend: true, reason: 'why' },
+  {
+    ...stamp,
+    kind: 'putTemplate',
+    template: { tenant: 't', name: 'n', description: 'd', document: '{}' },
+    expected: 300,
+  },
+  { ...stamp, kind: 'dropTemplate', tenant: 't', name: 'n', revision: 2 },
+  {
+    ...stamp,
+    kind: 'putReservation',
+    ask: {
+      name: 'nightly',
+      tenant: 't',
+      amount: { cpuMilli: 1_500, memoryBytes: 2, diskBytes: 3, iops: 4, bandwidth: 5, ports: 6 },
+      untilMs: 2_000_000,
+      nodes: ['a', 'b'],
+      count: 2,
+      tier: 'regular',
+      require: [['zone', 'a']],
+    },
+  },
+  { ...stamp, kind: 'dropReservation', name: 'nightly', over: true },
 ];
 
 describe('a command of the registry', () => {
@@ -99,6 +122,11 @@ describe('a command of the registry', () => {
         "setTier 010cc0843d066e6f64653a61017401020001ac020600",
         "putTenant 0118c0843d066e6f64653a6101740461636d65046672656501",
         "putPlan 0119c0843d066e6f64653a610174036f776e01010562757273740135",
+        "pausePlacement 0120c0843d066e6f64653a610174012a010103776879",
+        "putTemplate 0121c0843d066e6f64653a6101740174016e0164027b7d01ac02",
+        "dropTemplate 0122c0843d066e6f64653a6101740174016e0102",
+        "putReservation 010fc0843d066e6f64653a610174076e696768746c790174dc0b020304050680897a0201610162020101047a6f6e650161",
+        "dropReservation 0110c0843d066e6f64653a610174076e696768746c7901",
       ]
     `);
   });
@@ -177,6 +205,7 @@ test('rows have these bytes', () => {
     { field: 'cpuMilli', value: 0 } as const,
   ];
   feed.ask({ kind: 'setTier', tier: 'basic', changes });
+  feed.ask({ kind: 'putReservation', ask: anAsk({ name: 'nightly', nodes: ['a'] }) });
   const text = new TextDecoder();
   const rows = feed.machine.takeFlush(100)?.rows ?? [];
   const lines = rows.map(
@@ -195,7 +224,7 @@ test('rows have these bytes', () => {
       "ibasic 01020001000501ac02",
       "jbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb 0140626262626262626262626262626262626262626262626262626262626262626262626262626262626262626262626262626262626262626262626262626262620000",
       "jcccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc 014063636363636363636363636363636363636363636363636363636363636363636363636363636363636363636363636363636363636363636363636363636363000103",
-      "m 01c0843d96b5f42406",
+      "m 01c0843dc9ac979e06",
       "na 010161066e616d652d610773746f72652d610106626f6f742d61011d2f6970342f3132372e302e302e312f7463702f373030302f7032702f610e3132372e302e302e313a3830303001a01fc0843d0000000001046469736b03737364006405302e312e3001c0843d",
       "nb 010162066e616d652d620773746f72652d620106626f6f742d62011d2f6970342f3132372e302e302e312f7463702f373030302f7032702f620e3132372e302e302e313a3830303001a01fc0843d0000000001046469736b03737364006405302e312e3001c0843d",
       "os 010178",
@@ -207,6 +236,7 @@ test('rows have these bytes', () => {
       "r6 01060101620773746f72652d620300",
       "s 0100010002000300040001000200030004000100020003000400010002... 16388 characters",
       "taaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 0105746f6b2d310561646d696e4061616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161000764656661756c7400",
+      "vnightly 01076e696768746c790764656661756c74066e6f64653a61c0843dc096b102e8070000000000010161",
     ]
   `);
 });

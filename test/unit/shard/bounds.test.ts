@@ -169,3 +169,14 @@ describe('the queue of a lane', () => {
     );
   });
 });
+
+test('the bound and the end of a task that is to begin later count from its begin', () => {
+  const shard = shardWith({ delayMs: 20_000, toleranceMs: 5_000, expireMs: 10_000 });
+  const [startBoundMs, expiresAtMs] = [epochMs + 25_000, epochMs + 30_000];
+  expect(viewOf(shard, 0)).toMatchObject({ reason: 'BeginTime', startBoundMs, expiresAtMs });
+  expect(look(shard, 24_999)).toBe('nothing is due');
+  expect(look(shard, 25_000)).toBe('ok');
+  expect(told(shard)).toBe(1);
+  expect(look(shard, 30_000)).toBe('ok');
+  expect(shard.machine.isSettled(id)).toBe(true);
+});

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { systemOutcome } from '../../../src/model/attempt.ts';
 import { formatTaskId } from '../../../src/model/ids.ts';
+import { encodeSpec } from '../../../src/model/spec.ts';
 import { decodeDeadLetter, encodeDeadLetter } from '../../../src/shard/dead-letters.ts';
 import {
   deadLetterKey,
@@ -21,6 +22,16 @@ import {
   encodeTaskRow,
   type TaskRecord,
 } from '../../../src/shard/record.ts';
+import {
+  decodeScheduleRow,
+  decodeStandingRow,
+  encodeScheduleRow,
+  encodeStandingRow,
+  nameOfKey,
+  scheduleKey,
+  standingKey,
+} from '../../../src/shard/schedule-rows.ts';
+import { smallSpec, weeklySchedule } from '../model/samples.ts';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const id = formatTaskId({ atMs: 1_700_000_000_000, slot: 1_029, random: 77 });
@@ -39,7 +50,6 @@ const plain: TaskRecord = {
   readySinceMs: 1_700_000_000_002,
   backedOff: false,
   holds: 0,
-  boundMissed: false,
   settledAtMs: undefined,
   retryOf: undefined,
   arrayId: undefined,
@@ -224,4 +234,61 @@ test('the row of an hourly budget has these bytes', () => {
   const bytes = encodeHourBudget(minutes);
   expect(hex(bytes)).toBe('010295aac10d0596aac10dac02');
   expect(decodeHourBudget(bytes)).toEqual(minutes);
+});
+
+describe('rows of a schedule', () => {
+  const origin = {
+    definition: weeklySchedule,
+    createdMs: 1_700_000_000_000,
+    createdBy: 'ann',
+    digest: new Uint8Array(16).fill(7),
+    spec: encodeSpec(smallSpec),
+  };
+  const standing = {
+    cursorMs: 1_700_000_000_000,
+    paused: { by: 'ann', reason: 'näh', atMs: 3 },
+    left: 9,
+    fired: 300,
+    skipped: 1,
+    missed: 2,
+    active: [id],
+    queued: [
+      { occurrenceMs: 5, id, salt: undefined },
+      { occurrenceMs: 6, id: undefined, salt: 'again' },
+    ],
+    recent: [{ occurrenceMs: 4, taskId: id, firedAtMs: 5 }],
+    requests: ['again'],
+  };
+
+  test('have these bytes', () => {
+    expect(hex(scheduleKey('acme\u0000nightly'))).toBe('0861636d65006e696768746c79');
+    expect(hex(standingKey('acme\u0000nightly'))).toBe('0961636d65006e696768746c79');
+    expect(nameOfKey(standingKey('acme\u0000nightly'))).toBe('acme\u0000nightly');
+    expect(hex(encodeScheduleRow(origin))).toBe(
+      '01010461636d65076e696768746c790296010200040d4575726f70652f4265726c696e03020180dddb01ac02' +
+        '0180a0f1c2b134010a80d095ffbc3103616e6e070707070707070707070707070707073a0101080764656661' +
+        '756c74020403616e6e06000901000a096480808020000000000f0101100200001101001202d00f1303a09c01' +
+        '140480808008',
+    );
+    expect(hex(encodeStandingRow(standing))).toBe(
+      '0180d095ffbc310103616e6e046ec3a468030109ac0201020114303635777a73623830313035303030303030' +
+        '326402050114303635777a7362383031303530303030303032640006000105616761696e010414303635777a' +
+        '736238303130353030303030303264050105616761696e',
+    );
+  });
+
+  test('read as they were written', () => {
+    expect(decodeScheduleRow(encodeScheduleRow(origin))).toEqual(origin);
+    expect(decodeStandingRow(encodeStandingRow(standing))).toEqual(standing);
+    const { paused: _, ...running } = standing;
+    expect(decodeStandingRow(encodeStandingRow(running))).toEqual(running);
+    expect(() => decodeStandingRow(Uint8Array.of(9))).toThrow('version 9');
+  });
+});
+
+test('the row of a task that a schedule made says so', () => {
+  const made = { ...plain, firing: { schedule: 'nightly', occurrenceMs: 300 } };
+  const bytes = encodeTaskRow(made);
+  expect(hex(bytes)).toBe(`02${golden.plainRow.slice(2)}010c0a076e696768746c79ac02`);
+  expect(decodeTaskRow(bytes)).toEqual(made);
 });

@@ -33,11 +33,14 @@ describe('a task that is held', () => {
   test('is not offered until its last hold is gone, and is ready as of then', () => {
     const { state, rows } = stateWith(holdBit('dependency') | holdBit('paused'), 0);
     const [held] = rows as [number, number];
+    const dependency = { unmet: 1, anyFailed: false, awaited: [], inputs: [] };
+    state.table.ensureDetail(held).dependency = dependency;
     expect(state.ready.count(epochMs + 2_000)).toBe(1);
     state.release(held, 'paused');
     checkState(state);
     expect(state.ready.count(epochMs + 2_000)).toBe(1);
     state.beginCommand(2, epochMs + 5_000);
+    dependency.unmet = 0;
     state.release(held, 'dependency');
     checkState(state);
     expect(state.ready.count(epochMs + 6_000)).toBe(2);
@@ -87,7 +90,7 @@ describe('a task that is held', () => {
 
 describe('the start bound of a task that was held', () => {
   test('counts from when the last hold was gone, also where a node had it meanwhile', () => {
-    const { state, rows } = stateWith(holdBit('dependency'), 0);
+    const { state, rows } = stateWith(holdBit('permit'), 0);
     const [held, free] = rows as [number, number];
     expect(state.due.hasBound(held)).toBe(false);
     state.assign(free, { node: 'n1', nodeName: 'one', incarnation: 'i' });
@@ -95,7 +98,7 @@ describe('the start bound of a task that was held', () => {
     checkState(state);
     state.beginCommand(2, epochMs + 5_000);
     for (const [row, kind] of [
-      [held, 'dependency'],
+      [held, 'permit'],
       [free, 'paused'],
     ] as const) {
       state.release(row, kind);

@@ -126,7 +126,7 @@ describe('apply', () => {
 describe('submit', () => {
   test('refuses a task more than the shard may hold waiting, but still knows those it has', () => {
     const state = new ShardState(1);
-    const turn = { state, actor, effects: [], readyChanged: false };
+    const turn = { state, actor, effects: [], readyChanged: false, messagesChanged: false };
     const command = {
       kind: 'submit' as const,
       atMs: epochMs,
@@ -135,7 +135,7 @@ describe('submit', () => {
       items: [{ id: idOf(1), spec: 0 }],
     };
     const submit = (items: { id: ReturnType<typeof idOf>; spec: number }[]) =>
-      applySubmit(turn, { ...command, items }, prepareSpecs(state, command));
+      applySubmit(turn, { ...command, items }, prepareSpecs(state, command.specs));
     state.beginCommand(1, epochMs);
     state.counts[stateCode.waiting] = limits.waitingPerShardMax - 1;
     expect(submit([{ id: idOf(1), spec: 0 }])).toMatchObject([{ ok: true, repeated: false }]);
@@ -184,7 +184,11 @@ describe('attempts', () => {
       nodeName: 'name-n1',
       incarnation: 'n1-a',
       state: 'running',
-      cancelling: false,
+      ending: undefined,
+      toSuspend: false,
+      suspended: false,
+      overrides: undefined,
+      tenant: 'default',
       leaseMs: 30_000,
       capMs: 0,
       assignedAtMs: epochMs,
@@ -193,7 +197,7 @@ describe('attempts', () => {
       digest: hex(specEntry(spec).digest),
       demand: expect.objectContaining({ tier: 'regular', request: tierDefaults.regular }),
     });
-    expect(live[2]?.cancelling).toBe(true);
+    expect(live[2]?.ending).toBe('cancelled');
     const ofNode = (node: string) => shard.machine.liveAttemptsOn(node).map(a => a.taskId);
     expect(ofNode('n1')).toEqual([idOf(1), idOf(2)]);
     expect(ofNode('n3')).toEqual([]);
@@ -410,7 +414,7 @@ describe('loading', () => {
     expect(load(rows.slice(0, -1))).toThrow('the spec of an unsettled task is stored');
     expect(load(rows.slice(1))).toThrow('come with a meta row');
     expect(load(rows.toReversed())).toThrow('key order');
-    expect(load([[Uint8Array.of(9), Uint8Array.of(1)]])).toThrow('unknown kind 9');
+    expect(load([[Uint8Array.of(99), Uint8Array.of(1)]])).toThrow('unknown kind 99');
     expect(load([])).not.toThrow();
   });
 

@@ -258,7 +258,7 @@ describe('known IDs and keys', () => {
             if (remove) keys.remove(...keyOf(n), words);
             else keys.add(...keyOf(n), words);
             if (remove) expect(uses.remove(Uint32Array.of(n & 3, n, 0, 0))).toBe(true);
-            else uses.add(Uint32Array.of(n & 3, n, 0, 0));
+            else uses.add(Uint32Array.of(n & 3, n, 0, 0), `t${n % 3}`);
           }
           if (remove) model.delete(n);
           else model.add(n);
@@ -271,10 +271,14 @@ describe('known IDs and keys', () => {
         expect(all.filter(n => keys.find(...keyOf(n), out) && text(out) === idOf(n))).toEqual(
           known,
         );
+        const ofTenant = [0, 1, 2].map(t => known.filter(n => n % 3 === t).length);
+        const counted = new Map(uses.byTenant());
+        expect([0, 1, 2].map(t => counted.get(`t${t}`) ?? 0)).toEqual(ofTenant);
         expect(all.filter(n => uses.count(Uint32Array.of(n & 3, n, 0, 0)) === 1)).toEqual(known);
         for (const n of known) step(n, true);
         expect([settled.size, keys.size, uses.specs, uses.tasks]).toEqual([0, 0, 0, 0]);
-        expect([settled.bytes, keys.bytes, uses.bytes]).toEqual([256, 384, 192]);
+        expect([...uses.byTenant()]).toEqual([]);
+        expect([settled.bytes, keys.bytes, uses.bytes]).toEqual([256, 384, 256]);
       }),
       { numRuns: 50 },
     );
@@ -291,8 +295,12 @@ describe('known IDs and keys', () => {
 
   test('count the tasks of a spec', () => {
     const uses = new SpecUses();
-    for (let n = 0; n < 3; n++) uses.add(digestOf(1));
-    uses.add(digestOf(2));
+    for (let n = 0; n < 3; n++) uses.add(digestOf(1), 'one');
+    uses.add(digestOf(2), 'other');
+    expect([...uses.byTenant()]).toEqual([
+      ['one', 3],
+      ['other', 1],
+    ]);
     expect([uses.tasks, uses.specs, uses.count(digestOf(1))]).toEqual([4, 2, 3]);
     expect([1, 2, 3].map(() => uses.remove(digestOf(1)))).toEqual([false, false, true]);
     expect(() => uses.remove(digestOf(1))).toThrow('was counted');

@@ -7,7 +7,9 @@ import type { FromWorker } from '../../../src/model/worker-protocol.ts';
 import type { RunnerHello } from '../../../src/ports/runner.ts';
 import type { WorkerAction } from '../../../src/worker/action.ts';
 import { attemptKey } from '../../../src/worker/attempt-ledger.ts';
-import { queuePatienceMs, reportEveryMs, WorkerReactor } from '../../../src/worker/reactor.ts';
+import { queuePatienceMs } from '../../../src/worker/patience.ts';
+import { WorkerReactor } from '../../../src/worker/reactor.ts';
+import { reportEveryMs } from '../../../src/worker/reports.ts';
 
 const id = (number: number): TaskId => formatTaskId({ atMs: 1, slot: 1, random: number });
 const shard = 3;
@@ -122,6 +124,12 @@ class Desk {
     return this.checked(
       this.reactor.onMessage({ kind: 'reportAck', ...ref, ended }, 'n2', this.now),
     );
+  }
+
+  control(number: number, suspended: boolean, capMs?: number): WorkerAction[] {
+    const ref = { shard, taskId: id(number), fence: 1 };
+    const message = { kind: 'control', ...ref, suspended, capMs } as const;
+    return this.checked(this.reactor.onMessage(message, 'n2', this.now));
   }
 
   end(number: number, reason: 'cancelled' | 'superseded', fence = 1): WorkerAction[] {
@@ -509,5 +517,41 @@ describe('supervisors', () => {
     reactor.onEnded(attemptKey(id(1), 4), succeeded);
     expect(reactor.free.cpuMilli).toBe(2_000);
     reactor.invariants();
+  });
+});
+
+describe('an attempt that is told how to go on', () => {
+  const key = attemptKey(id(1), 1);
+
+  test('is told to its supervisor while it has a process, and answered once that obeys', () => {
+    const desk = new Desk().withLease();
+    desk.dispatch(1);
+    const control = { suspended: true, capMs: 300 };
+    expect(desk.control(1, true, 300)).toEqual([{ kind: 'control', key, control }]);
+    desk.started(1);
+    expect(kinds(desk.control(1, false))).toEqual(['control']);
+    const [action] = desk.checked(desk.reactor.onControlled(key, control));
+    const told = { kind: 'controlled', shard, taskId: id(1), fence: 1, ...control };
+    expect(action).toEqual({ kind: 'send', shard, message: told });
+    desk.ended(1);
+    expect(desk.reactor.onControlled(key, control)).toEqual([]);
+    expect(kinds(desk.control(1, true))).toEqual(['ended succeeded']);
+  });
+
+  test('goes back where it was not started, and is no matter where it is not known', () => {
+    const desk = new Desk();
+    desk.dispatch(1);
+    expect(kinds(desk.control(1, true))).toEqual(['refused paused']);
+    expect(kinds(desk.dispatch(1))).toEqual(['refused paused']);
+    // One that is not known may have run before this node was started: nothing is said of it.
+    expect(kinds(desk.control(2, true, 300))).toEqual([]);
+  });
+
+  test('is launched with the cap that came while it waited', () => {
+    const desk = new Desk();
+    const actions = desk.dispatch(1);
+    expect(kinds(desk.control(1, false, 300))).toEqual(['controlled']);
+    const launch = desk.acknowledge(actions).find(action => action.kind === 'launch');
+    expect(launch?.kind === 'launch' && launch.launch.spec.capMs).toBe(300);
   });
 });

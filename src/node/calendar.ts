@@ -1,0 +1,186 @@
+/**
+ * Which instants the timing of a schedule means: the one place that knows time zones and cron. The
+ * library (croner) follows Vixie cron where clocks are set forward or back:
+ *
+ * - A time of day that is skipped fires at the first instant after the gap, on the same day; one
+ *   that occurs twice fires the first time. So does a cron pattern whose minute and hour are
+ *   plain numbers or lists of them.
+ * - A cron pattern with a wildcard or a step in minute or hour keeps to real time: it fires in both
+ *   passes of a repeated hour, and not in one that is skipped.
+ *
+ * A day of the month that a month does not have is its last day; a cron pattern skips such months.
+ */
+import { Cron } from 'croner';
+import { lastDay, type ScheduleDefinition, type Timing } from '../model/schedule.ts';
+import { closestName } from '../model/spec-fields.ts';
+import type { SpecProblem } from '../model/spec-reading.ts';
+
+/** Patterns that are kept ready. */
+const cronsMax = 4_096;
+
+const crons = new Map<string, Cron>();
+
+function cronOf(pattern: string, zone: string, mode: '5-part' | '7-part'): Cron {
+  const key = `${zone}\u0000${pattern}`;
+  let cron = crons.get(key);
+  if (cron === undefined) {
+    const fixedTimeRule = 'no-wildcard';
+    cron = new Cron(pattern, { timezone: zone, mode, paused: true, fixedTimeRule });
+    if (crons.size >= cronsMax) crons.clear();
+    crons.set(key, cron);
+  }
+  return cron;
+}
+
+const clockOf = (minute: number): string => `${minute % 60} ${Math.floor(minute / 60)}`;
+
+/** Patterns that mean a timing together. */
+function patternsOf(timing: Timing): readonly string[] {
+  switch (timing.kind) {
+    case 'once': {
+      const [year, month, day, hour, minute, second] = timing.at.split(/[-T:]/).map(Number);
+      return [`${second} ${minute} ${hour} ${day} ${month} * ${year}`];
+    }
+    case 'cron':
+      return [timing.pattern];
+    case 'daily':
+      return [`${clockOf(timing.minute)} * * *`];
+    case 'weekly':
+      return [`${clockOf(timing.minute)} * * ${timing.weekdays.join(',')}`];
+    case 'monthly': {
+      const { day, minute } = timing;
+      if (day >= 31) return [`${clockOf(minute)} L * *`];
+      const days = [`${clockOf(minute)} ${day} * *`];
+      return day <= 28 ? days : [...days, `${clockOf(minute)} L 2 *`];
+    }
+    case 'annually': {
+      const { day, month, minute } = timing;
+      const isLast = day === lastDay || (month === 2 && day === 29);
+      return [`${clockOf(minute)} ${isLast ? 'L' : day} ${month} *`];
+    }
+  }
+}
+
+const modeOf = ({ kind }: Timing): '5-part' | '7-part' => (kind === 'once' ? '7-part' : '5-part');
+
+type When = Pick<ScheduleDefinition, 'timing' | 'zone' | 'untilMs'>;
+
+/**
+ * The first occurrence after an instant; `undefined` where there is none. Throws for a zone or a
+ * pattern that this program does not know, as one of another version might have let in.
+ */
+export function nextOccurrence(
+  { timing, zone, untilMs }: When,
+  afterMs: number,
+): number | undefined {
+  let firstMs = Number.POSITIVE_INFINITY;
+  for (const pattern of patternsOf(timing)) {
+    const next = cronOf(pattern, zone, modeOf(timing)).nextRun(new Date(afterMs));
+    if (next !== null) firstMs = Math.min(firstMs, next.getTime());
+  }
+  return firstMs <= (untilMs ?? Number.MAX_SAFE_INTEGER) ? firstMs : undefined;
+}
+
+/** At most `limit` occurrences after `fromMs`, up to `toMs` where that is given. */
+export function occurrences(
+  when: When,
+  range: { readonly afterMs: number; readonly toMs?: number | undefined; readonly limit: number },
+): number[] {
+  const found: number[] = [];
+  let last = range.afterMs;
+  while (found.length < range.limit) {
+    const next = nextOccurrence(when, last);
+    if (next === undefined || next > (range.toMs ?? next)) break;
+    found.push(next);
+    last = next;
+  }
+  return found;
+}
+
+/** The last occurrence up to an instant and after another; `undefined` where there is none. */
+export function lastOccurrence(when: When, afterMs: number, toMs: number): number | undefined {
+  // Steps back further each time: there are few occurrences in the step that holds the last one.
+  for (let stepMs = 60_000; ; stepMs *= 2) {
+    const fromMs = Math.max(afterMs, toMs - stepMs);
+    let last: number | undefined;
+    let next = nextOccurrence(when, fromMs);
+    while (next !== undefined && next <= toMs) {
+      last = next;
+      next = nextOccurrence(when, next);
+    }
+    if (last !== undefined || fromMs === afterMs) return last;
+  }
+}
+
+/** Periods are told by the first so many occurrences of a year that is a leap year. */
+const sampleFromMs = Date.UTC(2024, 0, 1);
+const sampleMax = 33;
+
+/**
+ * The shortest time between two occurrences in a row; `undefined` where there are no two. It
+ * depends on the timing alone, and not on now: a schedule that is made again is the same.
+ */
+export function periodOf({ timing, zone }: When): number | undefined {
+  const sample = occurrences({ timing, zone }, { afterMs: sampleFromMs, limit: sampleMax });
+  const gaps = sample.slice(1).map((next, place) => next - sample[place]!);
+  return gaps.length === 0 ? undefined : Math.min(...gaps);
+}
+
+const zones = Intl.supportedValuesOf('timeZone');
+
+function isZone(zone: string): boolean {
+  // Names only: an offset has no rules of its own, and reads like a misspelt one.
+  if (!/^[A-Za-z]/.test(zone)) return false;
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: zone }) !== undefined;
+  } catch (error) {
+    if (error instanceof RangeError) return false;
+    throw error;
+  }
+}
+
+function zoneHint(zone: string): string {
+  const wanted = zone.toLowerCase().replaceAll(' ', '_');
+  const cities = zones.filter(known => known.toLowerCase().endsWith(`/${wanted}`));
+  const lastPart = (known: string): string => known.slice(known.lastIndexOf('/') + 1);
+  const near = closestName(zone, zones) ?? closestName(zone, [...zones.map(lastPart), 'UTC']);
+  const meant =
+    near === undefined || near === 'UTC'
+      ? near
+      : zones.find(known => known === near || lastPart(known) === near);
+  const found = cities.length > 0 ? cities : meant === undefined ? [] : [meant];
+  const names = 'use an IANA name such as Europe/Berlin, or UTC';
+  return found.length === 0 ? names : `did you mean ${found.slice(0, 3).join(', ')}?`;
+}
+
+/** The sentence of the library, without its own name. */
+const reasonOf = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).replace(/^Cron\w*: /, '');
+
+/** What is wrong with a timing that a calendar can tell: an unknown zone, a time that never is. */
+export function timingProblems(definition: ScheduleDefinition, nowMs: number): SpecProblem[] {
+  const { timing, zone, untilMs } = definition;
+  const problem = (pointer: string, message: string): SpecProblem[] => [
+    { pointer, code: 'badSchedule', message },
+  ];
+  if (!isZone(zone)) {
+    return problem('/timezone', `there is no time zone "${zone}"; ${zoneHint(zone)}`);
+  }
+  const field = timing.kind === 'cron' ? '/cron' : timing.kind === 'once' ? '/at' : '/every';
+  let next: number | undefined;
+  try {
+    next = nextOccurrence({ timing, zone }, nowMs);
+  } catch (error) {
+    return problem(field, reasonOf(error));
+  }
+  if (next === undefined) {
+    const why =
+      timing.kind === 'once' ? `${timing.at} in ${zone} is past` : 'no such time ever comes';
+    return problem(field, `never fires: ${why}`);
+  }
+  if (untilMs !== undefined && next > untilMs) {
+    const first = new Date(next).toISOString().replace('.000', '');
+    return problem('/until', `never fires: its first occurrence would be ${first}`);
+  }
+  return [];
+}

@@ -1,0 +1,156 @@
+/**
+ * What would become of tasks if they were submitted now: the planner itself is asked, with the same
+ * views of the nodes that it places by, and nothing else in its queue. What waits already, here or
+ * in other shards, comes first in truth; so this says what nodes have room for, not what they keep.
+ */
+import type { ErrorCode } from '../model/errors.ts';
+import { formatTaskId, type NodeId, type TaskId } from '../model/ids.ts';
+import { limits } from '../model/limits.ts';
+import type { Demand, Lane, NodeView, ReadyTask } from '../model/planning.ts';
+import type { TaskSpec } from '../model/spec.ts';
+import { toleranceOf } from '../model/start-bound.ts';
+import { holdBit, reasonOfHolds, type WaitingReason } from '../model/task.ts';
+import { sentence, verdicts } from '../placement/explain.ts';
+import { plan } from '../placement/plan.ts';
+import type { NodeVerdict, PlannedTask } from '../ports/control-api.ts';
+import { lineOf } from '../shard/memory/key-hash.ts';
+import { laneOf } from '../shard/memory/traits.ts';
+
+interface Refusal {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+export interface PlanQuestion {
+  /** `count` is that of an array, else 1. */
+  readonly tasks: readonly { readonly spec: TaskSpec; readonly count: number }[];
+  /** Why it would not be let in, where that is so. */
+  readonly refusal: (spec: TaskSpec) => Refusal | undefined;
+  /** Why nothing of a tenant is placed for now. */
+  readonly heldBack: (tenant: string) => 'Paused' | 'Quota' | undefined;
+  readonly views: readonly NodeView[];
+  readonly nowMs: number;
+  readonly wallMs: number;
+  readonly seed: number;
+}
+
+/** A task in a queue that is made up: where it stands says which task of the question it is. */
+const idAt = (task: number, index: number): TaskId =>
+  formatTaskId({ atMs: task, slot: 0, random: index });
+
+/** The tasks of the question as a queue, but for those that cannot start whatever nodes have. */
+function queueOf({ tasks, refusal, heldBack, wallMs }: PlanQuestion) {
+  const batches = new Map<string, { lane: Lane; tasks: ReadyTask[]; count: number }>();
+  const placeOf = new Map<TaskId, number>();
+  const open = new Map<number, number>();
+  const places = tasks.map(({ spec, count }, place) => {
+    const lane = laneOf(spec);
+    const refused = refusal(spec);
+    const held = heldBack(spec.tenant);
+    if (refused !== undefined || held !== undefined) return { lane, refused, held, offered: 0 };
+    // No more of one key than may run at a time; what waits already is not known here.
+    const line = lineOf(spec);
+    const taken = (line && open.get(line.hash)) ?? 0;
+    const offered = line === undefined ? count : Math.min(count, Math.max(0, line.width - taken));
+    if (line !== undefined) open.set(line.hash, taken + offered);
+    const behind = line && reasonOfHolds(holdBit(line.hold));
+    const batch = batches.get(lane.key) ?? { lane, tasks: [], count: 0 };
+    if (offered > 0) batches.set(lane.key, batch);
+    for (let index = 0; index < offered; index++) {
+      const id = idAt(place, index);
+      placeOf.set(id, place);
+      // In the order of the question, where their bounds are the same.
+      const readySinceMs = wallMs + place;
+      const boundMs = readySinceMs + toleranceOf(spec);
+      batch.tasks.push({ id, readySinceMs, boundMs, capMs: spec.capMs, avoid: [] });
+      batch.count++;
+    }
+    return { lane, refused, held: behind, offered };
+  });
+  return { batches: [...batches.values()], placeOf, places };
+}
+
+/** Without room in their queues: what stands in one does not start now. */
+const withoutQueues = (views: readonly NodeView[]): NodeView[] =>
+  views.map(view => ({ ...view, advertisement: { ...view.advertisement, queueRoom: 0 } }));
+
+export function planTasks(question: PlanQuestion): PlannedTask[] {
+  const { tasks, views, nowMs } = question;
+  const queue = queueOf(question);
+  const made = plan({
+    batches: queue.batches,
+    nodes: withoutQueues(views),
+    nowMs,
+    stateNowMs: question.wallMs,
+    maxPlacements: limits.plannedTasksMax,
+    seed: question.seed,
+  });
+  const reasons = new Map(
+    made.blocked.map(({ demand, lane, reason }) => [lane?.key ?? demand.key, reason]),
+  );
+  const placed = tasks.map(() => new Map<NodeId, number>());
+  for (const { taskId, node } of made.placements) {
+    const counts = placed[queue.placeOf.get(taskId)!]!;
+    counts.set(node, (counts.get(node) ?? 0) + 1);
+  }
+  const verdictsFit = Math.floor(limits.plannedVerdictsMax / Math.max(1, views.length));
+  return tasks.map(({ count }, place): PlannedTask => {
+    const { lane, refused, held, offered } = queue.places[place]!;
+    const { demand } = lane;
+    const nodes = place < verdictsFit ? judged(demand, views, nowMs) : undefined;
+    if (refused !== undefined) {
+      const { code, message } = refused;
+      return { verdict: 'refused', code, message, places: [], waiting: 0, nodes };
+    }
+    const places = [...placed[place]!].map(([node, many]) => ({
+      node,
+      name: views.find(view => view.advertisement.node === node)!.advertisement.name,
+      count: many,
+    }));
+    const started = places.reduce((sum, one) => sum + one.count, 0);
+    const waiting = count - started;
+    if (waiting === 0)
+      return { verdict: 'starts', message: starts(places), places, waiting, nodes };
+    const full = started < offered ? whyFull(reasons, lane) : undefined;
+    const reason = full ?? held ?? 'Resources';
+    const message = waits(count, waiting, reason);
+    return { verdict: 'waits', reason, message, places, waiting, nodes };
+  });
+}
+
+const whyFull = (reasons: ReadonlyMap<string, WaitingReason>, lane: Lane): WaitingReason =>
+  reasons.get(lane.key) ?? reasons.get(lane.demand.key) ?? 'Resources';
+
+const judged = (demand: Demand, views: readonly NodeView[], nowMs: number): NodeVerdict[] => {
+  const all = verdicts(demand, [], views, nowMs);
+  return views.map(({ advertisement, ageMs }, position) => ({
+    node: advertisement.node,
+    name: advertisement.name,
+    tier: advertisement.tier,
+    advertAgeMs: Math.round(ageMs),
+    verdict: all[position]!.verdict,
+    sentence: sentence(all[position]!.verdict),
+  }));
+};
+
+const placeWords = ({ name, count }: PlannedTask['places'][number]): string =>
+  count > 1 ? `${name} (${count})` : name;
+
+const starts = (places: PlannedTask['places']): string =>
+  `would start now on ${places.map(placeWords).join(', ')}`;
+
+const because: Partial<Record<WaitingReason, string>> = {
+  Resources: 'every node that could run it is full',
+  TierUnavailable: 'no node at hand has the tier and labels',
+  NoNodes: 'no node that could run anything has been heard of lately',
+  NeverFits: 'no node at hand is large enough, even when empty',
+  Quota: 'the tasks of its tenant hold all that the plan allows',
+  OrderKey: 'tasks of one order key run one after the other',
+  MaxRunning: 'as many of its key run as may at a time',
+  Paused: 'its tenant or the whole cluster is paused',
+};
+
+function waits(count: number, waiting: number, reason: WaitingReason): string {
+  const which = count === 1 ? 'would wait' : `${waiting} of ${count} would wait`;
+  return `${which}: ${because[reason] ?? reason}`;
+}

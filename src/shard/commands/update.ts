@@ -1,0 +1,89 @@
+/**
+ * update: somebody changes what may change of a task after it was submitted. The spec stays as it
+ * is; the new values are kept with the task and stand in the place of the spec's.
+ *
+ * Items    tasks; the same values for all of them.
+ * Replies  ok
+ *          ok, repeated      the task has these values already, by an earlier update
+ *          notWaiting        it is assigned or runs, and one of the fields may change only before
+ *          badRequest        it has run as often as it then might
+ *          alreadySettled, unknownTask
+ * Effects  controlled, where an attempt lives
+ */
+import type { ItemReply, ShardCommand } from '../../model/command.ts';
+import { limits } from '../../model/limits.ts';
+import {
+  joinOverrides,
+  overrideFields,
+  overrideNames,
+  type SpecOverrides,
+} from '../../model/spec-overrides.ts';
+import { stateCode } from '../memory/task-table.ts';
+import type { ShardState } from '../state.ts';
+import { accept, refuse, refuseMissing, type Turn } from '../turn.ts';
+
+type Update = ShardCommand & { readonly kind: 'update' };
+
+export function applyUpdate(turn: Turn, command: Update): ItemReply[] {
+  const { state, actor, effects } = turn;
+  const changes = bounded(command.overrides);
+  return command.items.map(({ taskId }) => {
+    const row = state.lookUp(taskId);
+    if (row < 0) return refuseMissing(taskId, row);
+    const refused = refusal(state, row, changes);
+    if (refused !== undefined) return refuse(taskId, refused.code, refused.message);
+    const detail = state.table.ensureDetail(row);
+    if (holdsAlready(detail.update?.overrides, changes)) return accept(taskId, true);
+    const overrides = joinOverrides(detail.update?.overrides, changes);
+    detail.update = { by: actor.name, atMs: state.shownInstant(row), overrides };
+    state.flush.markTask(row, 64);
+    const { live } = detail;
+    state.note('updated', row, live && { attempt: live.fence, node: live.node });
+    if (live !== undefined) effects.push({ kind: 'controlled', taskId, fence: live.fence });
+    return accept(taskId);
+  });
+}
+
+/** A number that no document may say becomes the nearest that one may. */
+const bounded = (changes: SpecOverrides): SpecOverrides =>
+  changes.attempts === undefined
+    ? changes
+    : { ...changes, attempts: Math.max(1, Math.min(changes.attempts, limits.attemptsMax)) };
+
+function refusal(
+  { table }: ShardState,
+  row: number,
+  changes: SpecOverrides,
+): { readonly code: 'notWaiting' | 'badRequest'; readonly message: string } | undefined {
+  const late = overrideNames.find(
+    name => changes[name] !== undefined && !overrideFields[name].whileRunning,
+  );
+  if (late !== undefined && table.state(row) !== stateCode.waiting) {
+    const field = overrideFields[late].document;
+    return { code: 'notWaiting', message: `\`${field}\` may change only while the task waits` };
+  }
+  const runs = table.runs(row);
+  if (changes.attempts === undefined || changes.attempts > runs) return undefined;
+  const message = `it has run ${runs} times already: \`attempts\` must be at least ${runs + 1}`;
+  return { code: 'badRequest', message };
+}
+
+function holdsAlready(known: SpecOverrides | undefined, changes: SpecOverrides): boolean {
+  if (known === undefined) return false;
+  return overrideNames.every(
+    name => changes[name] === undefined || same(known[name], changes[name]),
+  );
+}
+
+/** Of values as `readOverrides` makes them: numbers, texts, and lists or records of those. */
+function same(left: unknown, right: unknown): boolean {
+  if (left === right) return true;
+  if (typeof left !== 'object' || typeof right !== 'object' || !left || !right) return false;
+  const names = Object.keys(left);
+  return (
+    names.length === Object.keys(right).length &&
+    names.every(name =>
+      same((left as Record<string, unknown>)[name], (right as Record<string, unknown>)[name]),
+    )
+  );
+}

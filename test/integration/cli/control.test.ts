@@ -1,0 +1,117 @@
+/** `pause`, `resume`, `update`, `plan` and `template` as a person meets them. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type CliBench, openBench } from './run-cli.ts';
+
+let bench: CliBench;
+beforeAll(async () => {
+  bench = await openBench();
+});
+afterAll(() => bench.close());
+
+const submit = async (): Promise<string> =>
+  (await bench.run(['submit', '-q', '--', 'work'])).stdout.trim();
+
+test('a task is paused and resumed, and its status says by whom', async () => {
+  const id = await submit();
+  const paused = await bench.run(['pause', id, '--suspend', '--reason', 'the disk']);
+  expect(paused).toMatchObject({ code: 0, stdout: `task ${id.slice(-8)} pause accepted\n` });
+  const status = await bench.run(['status', id]);
+  expect(status.stdout).toMatch(/paused +suspended by admin \S.*: the disk\n/);
+  expect(status.stdout).toContain(`tsched resume ${id.slice(-8)}`);
+  expect(await bench.run(['resume', 'task', id, '-q'])).toMatchObject({
+    code: 0,
+    stdout: `${id}\n`,
+  });
+});
+
+test('a tenant and the cluster are paused, listed and resumed', async () => {
+  await bench.run(['pause', 'tenant', 'search']);
+  await bench.run(['pause', 'cluster', '--reason', 'maintenance']);
+  const { stdout } = await bench.run(['pause']);
+  expect(stdout).toMatch(/search +goes on/);
+  expect(stdout).toMatch(/the cluster +goes on +\S.* +admin +maintenance/);
+  await bench.run(['resume', 'tenant', 'search']);
+  const left = await bench.run(['resume', 'cluster', '--json']);
+  expect(JSON.parse(left.stdout)).toMatchObject({ ok: true, id: 'cluster' });
+  expect((await bench.run(['pause', '-q'])).stdout).toBe('');
+});
+
+test('what cannot be is said with a way out', async () => {
+  const id = await submit();
+  const release = await bench.run(['pause', id, '--release']);
+  expect(release.code).toBe(2);
+  expect(release.stderr).toContain('--suspend');
+  const nothing = await bench.run(['update', id]);
+  expect(nothing.code).toBe(2);
+  const wrong = await bench.run(['update', id, '--cap', 'soon']);
+  expect(wrong.code).toBe(2);
+  expect(wrong.stderr).toContain('--cap: must be a duration');
+  expect((await bench.run(['resume'])).stderr).toContain('tsched resume task ID');
+});
+
+test('an update changes what was given, and the status tells it', async () => {
+  const id = await submit();
+  const run = await bench.run(['update', id, '--cap', 'none', '--attempts', '4']);
+  expect(run.code).toBe(0);
+  const { stdout } = await bench.run(['status', id]);
+  expect(stdout).toMatch(/updated +attempts 4, cap none \(by admin \S.*\)/);
+});
+
+test('a plan shows where tasks would start, and ends with 7 where one never fits', async () => {
+  const starts = await bench.run(['plan', '--name', 'small', '--', 'work']);
+  expect(starts).toMatchObject({ code: 0, stdout: 'small  starts  would start now\n' });
+  const never = await bench.run(['plan', '--cpu', '64', '--', 'work']);
+  expect(never.code).toBe(7);
+  expect(never.stdout).toContain('refused  cpu: 64 asked for');
+});
+
+test('a template is made from a file, run, changed, shown and deleted', async () => {
+  const file = join(bench.dir, 'hello.yaml');
+  await writeFile(
+    file,
+    'parameters:\n  who: string\ntask:\n  command: [echo, "${who}"]\n  env: { WHO: "${who}" }\n',
+  );
+  const made = await bench.run(['template', 'create', 'hello', '-f', file]);
+  expect(made).toMatchObject({ code: 0 });
+  expect(made.stdout).toContain('template hello@1 made');
+  const run = await bench.run([
+    'template',
+    'run',
+    'hello',
+    '--set',
+    'who=you',
+    '-q',
+    '--name',
+    'n',
+  ]);
+  expect(run.code).toBe(0);
+  expect(bench.api.submitCalls.at(-1)?.requests[0]).toMatchObject({
+    id: run.stdout.trim(),
+    spec: { name: 'n', run: { argv: ['echo', 'you'] }, template: { name: 'hello', revision: 1 } },
+  });
+  const missing = await bench.run(['template', 'run', 'hello']);
+  expect(missing.code).toBe(2);
+  expect(missing.stderr).toContain('--set who=VALUE');
+  await writeFile(file, 'task:\n  command: [echo, all]\n');
+  const update = ['template', 'update', 'hello', '-f', file, '--if-revision', '1'];
+  expect((await bench.run(update)).stdout).toContain('hello@2 is the newest');
+  expect((await bench.run(update)).code).toBe(1);
+  const old = await bench.run(['template', 'run', 'hello', '--revision', '1', '--set', 'who=me']);
+  expect(old.code).toBe(0);
+  const shown = await bench.run(['template', 'show', 'hello', '--revision', '1']);
+  expect(shown.stdout).toContain('command:\n    - echo\n    - ${who}');
+  expect((await bench.run(['template', 'list'])).stdout).toMatch(/hello +2 +default/);
+  expect((await bench.run(['template', 'delete', 'hello'])).code).toBe(0);
+  expect((await bench.run(['template', 'list', '-q'])).stdout).toBe('');
+});
+
+test('a template that is wrong is refused with its line before anything is sent', async () => {
+  const file = join(bench.dir, 'wrong.yaml');
+  await writeFile(file, 'parameters:\n  who: string\ntask:\n  command: echo ${who}\n');
+  const run = await bench.run(['template', 'create', 'wrong', '-f', file]);
+  expect(run.code).toBe(2);
+  expect(run.stderr).toMatch(/wrong\.yaml:4:\d+/);
+  expect(run.stderr).toContain('a shell would read');
+});

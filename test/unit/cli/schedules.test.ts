@@ -1,0 +1,85 @@
+/** Schedules on the command line: from flags to a document, and what is printed. */
+import { describe, expect, test } from 'vitest';
+import { documentOfScheduleFlags, prepareSchedules } from '../../../cli/input/schedule-flags.ts';
+import {
+  renderOccurrences,
+  renderSchedule,
+  renderScheduleList,
+} from '../../../cli/output/schedules.ts';
+import { plainScreen } from '../../../cli/output/screen.ts';
+import type { ScheduleView } from '../../../src/model/schedule.ts';
+
+const nowMs = Date.UTC(2027, 0, 31, 9, 0);
+const screen = plainScreen(nowMs);
+
+const view: ScheduleView = {
+  tenant: 'default',
+  name: 'nightly',
+  state: 'paused',
+  timing: 'daily at 02:30',
+  timezone: 'Europe/Berlin',
+  command: './etl.sh',
+  createdAtMs: nowMs,
+  createdBy: 'ann',
+  left: 3,
+  fired: 7,
+  skipped: 1,
+  missed: 2,
+  shard: 4,
+  stale: false,
+  document: { overlap: 'queue', catchUp: 'all', catchUpWithin: '6h', count: 10 },
+  running: [],
+  queued: [nowMs],
+  recent: [],
+  paused: { by: 'ann', reason: 'source down', atMs: nowMs },
+};
+
+describe('flags', () => {
+  test('say when and what at once', () => {
+    const flags = {
+      ...{ every: 'daily', at: '02:30', 'catch-up': 'all', 'catch-up-within': '6h', count: '3' },
+      ...{ cpu: '2', env: ['A=b'], attempts: '3' },
+    };
+    expect(documentOfScheduleFlags(flags)).toEqual({
+      ...{ every: 'daily', at: '02:30', catchUp: 'all', catchUpWithin: '6h', count: 3 },
+      task: { cpu: '2', env: { A: 'b' }, attempts: 3 },
+    });
+  });
+
+  test('are laid over a file, those of the task over its task', () => {
+    const value = { name: 'one', every: 'daily', task: { command: ['true'], cpu: '1' } };
+    const flags = documentOfScheduleFlags({ at: '03:00', cpu: '2' });
+    expect(prepareSchedules([{ value }], flags)).toEqual([
+      { ...value, at: '03:00', task: { command: ['true'], cpu: '2' } },
+    ]);
+  });
+
+  test('are named where they are wrong, all at once', () => {
+    const value = { name: 'one', task: { command: ['true'] } };
+    const flags = documentOfScheduleFlags({ every: 'monthly', day: '32', cpu: 'many' });
+    expect(() => prepareSchedules([{ value }], flags)).toThrow('2 problems');
+    try {
+      prepareSchedules([{ value }], flags);
+    } catch (error) {
+      const { problems } = error as { problems: { place: string }[] };
+      expect(problems.map(({ place }) => place)).toEqual(['--day', '--cpu']);
+    }
+  });
+});
+
+describe('what is printed', () => {
+  test('of one names its rules, what it fired and why it is paused', () => {
+    const text = renderSchedule(view, screen);
+    expect(text).toContain('daily at 02:30, Europe/Berlin');
+    expect(text).toContain('all within 6h');
+    expect(text).toContain('7, 1 skipped, 2 missed');
+    expect(text).toContain('3 of 10 occurrences');
+    expect(text).toContain('by ann: source down');
+  });
+
+  test('of all is a line each, and of what is to come an instant each', () => {
+    expect(renderScheduleList([view], screen).split('\n')).toHaveLength(2);
+    expect(renderOccurrences([nowMs + 60_000], screen)).toBe('2027-01-31T09:01:00Z  in 1m');
+    expect(renderOccurrences([], screen)).toBe('no occurrence is to come');
+  });
+});

@@ -1,0 +1,91 @@
+import { describe, expect, test } from 'vitest';
+import type { NodeView } from '../../../src/model/planning.ts';
+import type { TaskSpec } from '../../../src/model/spec.ts';
+import { type PlanQuestion, planTasks } from '../../../src/node/plan-tasks.ts';
+import { cpus, view } from '../placement/builders.ts';
+import { someSpec } from './small-world.ts';
+
+const task = (changes: Partial<TaskSpec> = {}, count = 1) => ({
+  spec: someSpec({ tier: 'basic', request: cpus(1), ...changes }),
+  count,
+});
+
+const ask = (
+  tasks: PlanQuestion['tasks'],
+  views: readonly NodeView[],
+  changes: Partial<PlanQuestion> = {},
+) =>
+  planTasks({
+    tasks,
+    views,
+    refusal: () => undefined,
+    heldBack: () => undefined,
+    nowMs: 1_000,
+    wallMs: 1_700_000_000_000,
+    seed: 1,
+    ...changes,
+  });
+
+describe('a plan', () => {
+  test('says where tasks would start, each after those before it', () => {
+    const plans = ask([task({}, 2), task()], [view('a', 2), view('b', 1)]);
+    expect(plans.map(({ verdict, waiting }) => [verdict, waiting])).toEqual([
+      ['starts', 0],
+      ['starts', 0],
+    ]);
+    const counts = new Map<string, number>();
+    for (const { places } of plans) {
+      for (const { node, count } of places) counts.set(node, (counts.get(node) ?? 0) + count);
+    }
+    expect([...counts].sort()).toEqual([
+      ['a', 2],
+      ['b', 1],
+    ]);
+  });
+
+  test('says how many of an array would wait, and what each node says', () => {
+    const [planned] = ask([task({}, 5)], [view('a', 2)]);
+    expect(planned).toMatchObject({ verdict: 'waits', reason: 'Resources', waiting: 3 });
+    expect(planned?.message).toContain('3 of 5 would wait');
+    expect(planned?.nodes).toMatchObject([{ node: 'a', verdict: { kind: 'fits' } }]);
+  });
+
+  test('counts no place in the queue of a full node', () => {
+    const full = view('a', 1, { advertisement: { free: cpus(0), queueRoom: 5 } });
+    expect(ask([task()], [full])).toMatchObject([{ verdict: 'waits', waiting: 1, places: [] }]);
+  });
+
+  test('tells what would not be let in, and takes no room for it', () => {
+    const refused = { code: 'notInPlan', message: 'the plan allows tier basic' } as const;
+    const refusal = (spec: TaskSpec) => (spec.tier === 'premium' ? refused : undefined);
+    const plans = ask([task({ tier: 'premium' }), task()], [view('a', 1)], { refusal });
+    expect(plans).toMatchObject([{ verdict: 'refused', ...refused }, { verdict: 'starts' }]);
+  });
+
+  test.each(['Paused', 'Quota'] as const)('leaves tasks of a tenant that is held: %s', why => {
+    const heldBack = (tenant: string) => (tenant === 'busy' ? why : undefined);
+    const plans = ask([task({ tenant: 'busy' }), task()], [view('a', 1)], { heldBack });
+    expect(plans).toMatchObject([
+      { verdict: 'waits', reason: why, waiting: 1 },
+      { verdict: 'starts' },
+    ]);
+  });
+
+  test('starts no more of one key than may run at a time', () => {
+    const plans = ask(
+      [
+        task({ orderKey: 'k' }, 3),
+        task({ orderKey: 'k' }),
+        task({ maxRunningPer: { key: 'k', max: 2 } }, 3),
+        task(),
+      ],
+      [view('a', 9)],
+    );
+    expect(plans).toMatchObject([
+      { verdict: 'waits', reason: 'OrderKey', waiting: 2 },
+      { verdict: 'waits', reason: 'OrderKey', waiting: 1 },
+      { verdict: 'waits', reason: 'MaxRunning', waiting: 1 },
+      { verdict: 'starts' },
+    ]);
+  });
+});
