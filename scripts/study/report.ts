@@ -110,7 +110,7 @@ export const tableOf = (cells: readonly Cell[]): string =>
 
 export function pageOf(cells: readonly Cell[]): string {
   const missed = missedBy(cells);
-  const judged = missed.length === 0 ? 'All goals are met.' : missed.map(m => `- ${m}`).join('\n');
+  const judged = missed.length === 0 ? 'All goals that these rows show are met.' : missed.map(m => `- ${m}`).join('\n');
   return `# Placement, measured
 
 Written by \`npm run study -- --write\`, seed ${cells[0]?.seed}; \`--nodes 100 --loads 0.8\` makes one row. The same seed

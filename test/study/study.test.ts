@@ -61,7 +61,7 @@ test('a small cluster at half its load serves as well as the best', async () => 
   expect(cell.real.wait.p50).toBeGreaterThan(10);
   expect(cell.real.wait.p50).toBeLessThan(50);
   expect(tableOf([cell])).toContain(' 100.00 % |');
-  expect(pageOf([cell])).toContain('All goals are met.');
+  expect(pageOf([cell])).toContain('All goals that these rows show are met.');
   expect(plotOf([cell])).toMatch(/^<svg .*<\/svg>\n$/s);
   expect(await runCell({ ...small, load: 0.5 })).toEqual(cell);
 });
