@@ -96,6 +96,9 @@ class Outbox {
   }
 }
 
+/** Nothing is reserved. */
+const nothingKept: readonly never[] = [];
+
 /** What a plan takes of a core, as measured: it looks at each node. */
 const planUsPerNode = 3;
 
@@ -193,6 +196,7 @@ export class StudyNode {
         httpAddress: '10.0.0.1:7171',
         registryIndex: 1_000,
       }),
+      shares: () => nothingKept,
       changed: advertisement => {
         this.scheduler.know(advertisement);
         this.#advertiser.soon();
@@ -226,6 +230,8 @@ export class StudyNode {
       },
       loop: {
         vitals: { diskLow: false },
+        // No replica of the registry: nobody has paused anything.
+        replica: () => undefined,
         propose: ({ group }: Replica, data: Uint8Array) => this.#logs.get(group)!.propose(data),
         read: ({ group }: Replica) => this.#logs.get(group)!.read(),
       },
