@@ -2,13 +2,11 @@
 import { outcomeKinds } from '../model/attempt.ts';
 import { estimateBases, explainReasons } from '../model/explanation.ts';
 import { tiers } from '../model/resources.ts';
-import { priorities } from '../model/spec-scheduling.ts';
-import { taskClasses } from '../model/start-bound.ts';
 import { eventKinds } from '../model/task.ts';
 import { refusals } from '../model/worker-protocol.ts';
 import {
+  boundProperties,
   described,
-  flag,
   instant,
   listOf,
   object,
@@ -44,11 +42,7 @@ export const explanationSchema = object({
   message: text,
   'position?': described(whole, 'Place among the ready tasks of its shard, from 1.'),
   'readyInShard?': whole,
-  'startBoundMs?': described(instant, 'Until when it is to have started, while it has not.'),
-  'boundMissed?': flag,
-  'class?': { enum: taskClasses },
-  'priority?': { enum: priorities },
-  'expiresAtMs?': instant,
+  ...boundProperties,
   'estimate?': object({
     basis: { enum: estimateBases },
     'startAtMs?': instant,

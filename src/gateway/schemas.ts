@@ -120,6 +120,15 @@ export const reason = described(
   `Of a waiting task one of ${waitingReasons.join(', ')}; else a sentence where there is one.`,
 );
 
+/** Of `BoundView`. */
+export const boundProperties = {
+  'startBoundMs?': described(instant, 'Until it started: by when it should.'),
+  'boundMissed?': described(flag, 'It had not started by then.'),
+  'expiresAtMs?': described(instant, 'Until it started: it is dropped then.'),
+  'class?': described({ enum: taskClasses }, 'While it waits, by what is left to its bound.'),
+  'priority?': { enum: priorities },
+};
+
 export const taskViewSchema = object({
   id: taskIdSchema,
   tenant: text,
@@ -140,11 +149,7 @@ export const taskViewSchema = object({
   submittedAtMs: instant,
   'settledAtMs?': instant,
   'notBeforeMs?': instant,
-  'startBoundMs?': described(instant, 'Until it started: by when it should.'),
-  'boundMissed?': described(flag, 'It had not started by then.'),
-  'expiresAtMs?': described(instant, 'Until it started: it is dropped then.'),
-  'class?': described({ enum: taskClasses }, 'While it waits, by what is left to its bound.'),
-  'priority?': { enum: priorities },
+  ...boundProperties,
   shard: whole,
   'retryOf?': taskIdSchema,
   'arrayId?': taskIdSchema,

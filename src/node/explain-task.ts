@@ -6,13 +6,13 @@ import { formatInstant } from '../model/instant.ts';
 import type { NodeView } from '../model/planning.ts';
 import type { TaskSpec } from '../model/spec.ts';
 import type { TaskEvent, WaitingReason } from '../model/task.ts';
-import { sentence, verdicts } from '../placement/explain.ts';
 import type { Explanation } from '../ports/node-api.ts';
 import { demandOf } from '../shard/memory/traits.ts';
 import type { TaskRecord } from '../shard/record.ts';
-import { boundView } from '../shard/view.ts';
+import { boundView, outcomeOf } from '../shard/view.ts';
 import { decisionsOf } from './decisions.ts';
 import { estimateStart } from './estimate.ts';
+import { nodeVerdicts } from './node-verdicts.ts';
 
 /** Tasks named in one sentence. */
 const shownMax = 3;
@@ -35,14 +35,13 @@ export function explainTask(input: {
   readonly lately: { readonly starts: number; readonly overMs: number } | undefined;
 }): Explanation {
   const { record, spec, reason, views, place, wallMs } = input;
-  const judged = verdicts(demandOf(spec), record.avoid, views, input.nowMs);
   return {
     id: record.id,
     state: record.state,
     reason: explainReason({
       state: record.state,
       cancelling: record.cancelRequested !== undefined,
-      outcome: (record.outcome ?? record.attempts.at(-1)?.outcome)?.kind,
+      outcome: outcomeOf(record)?.kind,
       waiting: reason,
     }),
     message: explainState(record, reason, input),
@@ -60,14 +59,7 @@ export function explainTask(input: {
             lately: input.lately,
           }),
     decisions: decisionsOf(record, input.events, input.nodeOf),
-    nodes: views.map((view, position) => ({
-      node: view.advertisement.node,
-      name: view.advertisement.name,
-      tier: view.advertisement.tier,
-      advertAgeMs: Math.round(view.ageMs),
-      verdict: judged[position]!.verdict,
-      sentence: sentence(judged[position]!.verdict),
-    })),
+    nodes: nodeVerdicts(demandOf(spec), record.avoid, views, input.nowMs),
   };
 }
 

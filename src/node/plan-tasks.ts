@@ -6,15 +6,15 @@
 import type { ErrorCode } from '../model/errors.ts';
 import { formatTaskId, type NodeId, type TaskId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
-import type { Demand, Lane, NodeView, ReadyTask } from '../model/planning.ts';
+import type { Lane, NodeView, ReadyTask } from '../model/planning.ts';
 import type { TaskSpec } from '../model/spec.ts';
 import { toleranceOf } from '../model/start-bound.ts';
 import { holdBit, reasonOfHolds, type WaitingReason } from '../model/task.ts';
-import { sentence, verdicts } from '../placement/explain.ts';
 import { plan } from '../placement/plan.ts';
-import type { NodeVerdict, PlannedTask } from '../ports/control-api.ts';
+import type { PlannedTask } from '../ports/control-api.ts';
 import { lineOf } from '../shard/memory/key-hash.ts';
 import { laneOf } from '../shard/memory/traits.ts';
+import { nodeVerdicts } from './node-verdicts.ts';
 
 interface Refusal {
   readonly code: ErrorCode;
@@ -97,7 +97,7 @@ export function planTasks(question: PlanQuestion): PlannedTask[] {
   return tasks.map(({ count }, place): PlannedTask => {
     const { lane, refused, held, offered } = queue.places[place]!;
     const { demand } = lane;
-    const nodes = place < verdictsFit ? judged(demand, views, nowMs) : undefined;
+    const nodes = place < verdictsFit ? nodeVerdicts(demand, [], views, nowMs) : undefined;
     if (refused !== undefined) {
       const { code, message } = refused;
       return { verdict: 'refused', code, message, places: [], waiting: 0, nodes };
@@ -120,18 +120,6 @@ export function planTasks(question: PlanQuestion): PlannedTask[] {
 
 const whyFull = (reasons: ReadonlyMap<string, WaitingReason>, lane: Lane): WaitingReason =>
   reasons.get(lane.key) ?? reasons.get(lane.demand.key) ?? 'Resources';
-
-const judged = (demand: Demand, views: readonly NodeView[], nowMs: number): NodeVerdict[] => {
-  const all = verdicts(demand, [], views, nowMs);
-  return views.map(({ advertisement, ageMs }, position) => ({
-    node: advertisement.node,
-    name: advertisement.name,
-    tier: advertisement.tier,
-    advertAgeMs: Math.round(ageMs),
-    verdict: all[position]!.verdict,
-    sentence: sentence(all[position]!.verdict),
-  }));
-};
 
 const placeWords = ({ name, count }: PlannedTask['places'][number]): string =>
   count > 1 ? `${name} (${count})` : name;

@@ -73,11 +73,11 @@ export class EventRing {
     }
     this.#attempts[place] = draft.attempt ?? 0;
     this.#instants[place] = draft.atMs;
-    const codes = this.#codes.subarray(place * codeCount, (place + 1) * codeCount);
-    codes[0] = eventKinds.indexOf(draft.kind);
-    codes[1] = draft.state;
-    codes[2] = draft.outcome ? outcomeKinds.indexOf(draft.outcome) + 1 : 0;
-    codes[3] = draft.why ? refusals.indexOf(draft.why) + 1 : 0;
+    const code = place * codeCount;
+    this.#codes[code] = eventKinds.indexOf(draft.kind);
+    this.#codes[code + 1] = draft.state;
+    this.#codes[code + 2] = draft.outcome ? outcomeKinds.indexOf(draft.outcome) + 1 : 0;
+    this.#codes[code + 3] = draft.why ? refusals.indexOf(draft.why) + 1 : 0;
     this.#tenants[place] = draft.tenant;
     this.#nodes[place] = draft.node;
     if (this.#held < this.#capacity) this.#held++;

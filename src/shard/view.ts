@@ -69,7 +69,8 @@ function attemptView(attempt: AttemptRecord): AttemptView {
   };
 }
 
-function outcomeOf(record: TaskRecord): Outcome | undefined {
+/** How a settled task ended. */
+export function outcomeOf(record: TaskRecord): Outcome | undefined {
   if (!isSettled(record.state)) return undefined;
   return record.outcome ?? record.attempts.at(-1)?.outcome;
 }
