@@ -1,7 +1,7 @@
 /**
  * What a soak found, judged: for every figure of every node the straight line that fits it best
- * after the warm-up, what it would grow in an hour, and whether that and the highest value are
- * within bounds. Pure.
+ * after the warm-up (of a saw: its highest values), what it would grow in an hour, and whether that
+ * and the highest value are within bounds. Pure.
  */
 
 export interface Point {
@@ -18,6 +18,11 @@ export interface Bound {
    * on each out of step with the others, and is flat in all.
    */
   readonly of?: 'cluster' | undefined;
+  /**
+   * `highs`: what fills up and is given back at once, again and again, grows as its highest values
+   * do. A line through one and a half teeth of a saw rises or falls with where it begins.
+   */
+  readonly by?: 'highs' | undefined;
   /** Growth in an hour: so much, or so large a part of the mean, whichever is more. */
   readonly perHour?: { readonly amount: number; readonly part: number } | undefined;
   readonly ceiling?: number | undefined;
@@ -52,8 +57,10 @@ export const bounds: readonly Bound[] = [
   { figure: 'supervisorRss', unit: 'bytes', perHour: { amount: 10 * mib, part: 0.05 } },
   { figure: 'supervisorFds', unit: 'count', perHour: { amount: 8, part: 0 } },
   {
+    // The store's log of what its write buffer holds: up to 64 MiB, then given back.
     figure: 'storeBytes',
     unit: 'bytes',
+    by: 'highs',
     perHour: { amount: 32 * mib, part: 0.1 },
     ceiling: 1024 * mib,
   },
@@ -90,6 +97,22 @@ export function growthPerHour(points: readonly Point[]): number {
 }
 
 /**
+ * Growth in an hour from the highest value of the first half to that of the second: what remains
+ * of a saw whose teeth are at most so long as such a half. 0 of fewer than four points.
+ */
+export function highsPerHour(points: readonly Point[]): number {
+  if (points.length < 4) return 0;
+  const fromMs = points[0]!.atMs;
+  const halfMs = (points.at(-1)!.atMs - fromMs) / 2;
+  const highest = (late: boolean): number =>
+    points.reduce(
+      (most, { atMs, value }) => (atMs - fromMs >= halfMs === late ? Math.max(most, value) : most),
+      0,
+    );
+  return halfMs === 0 ? 0 : ((highest(true) - highest(false)) / halfMs) * hourMs;
+}
+
+/**
  * Where judging begins: after half of the run, 30 minutes at most. By then, with the load that a
  * soak has unless told otherwise, what fills up to a bound of its own has been full once: the write
  * buffer of the store (64 MiB), logs up to where they are truncated, and the heap of the process,
@@ -101,7 +124,7 @@ export const warmUpMs = (lengthMs: number): number => Math.min(lengthMs / 2, hou
 export function judge(bound: Bound, node: string, points: readonly Point[]): Verdict {
   const mean = points.reduce((sum, { value }) => sum + value, 0) / Math.max(1, points.length);
   const max = points.reduce((most, { value }) => Math.max(most, value), 0);
-  const perHour = growthPerHour(points);
+  const perHour = bound.by === 'highs' ? highsPerHour(points) : growthPerHour(points);
   const perHourMax = bound.perHour && Math.max(bound.perHour.amount, bound.perHour.part * mean);
   const ok =
     points.length > 0 &&

@@ -1,6 +1,13 @@
 /** What a soak says of figures that grow, that fill up, and that stay. */
 import { describe, expect, test } from 'vitest';
-import { bounds, growthPerHour, judge, type Point, warmUpMs } from '../../../scripts/soak/judge.ts';
+import {
+  bounds,
+  growthPerHour,
+  highsPerHour,
+  judge,
+  type Point,
+  warmUpMs,
+} from '../../../scripts/soak/judge.ts';
 import { sumsOf, type Taken } from '../../../scripts/soak/report.ts';
 
 const mib = 1024 * 1024;
@@ -68,6 +75,38 @@ describe('the growth of a figure', () => {
         points(hours => 80 + 9 * hours),
       ).ok,
     ).toBe(false);
+  });
+});
+
+describe('what fills up and is given back', () => {
+  /** A saw of 64 MiB every 14 minutes on a floor that grows by so many MiB in an hour. */
+  const saw = (growth: number, phase: number) =>
+    points(
+      hours =>
+        (growth * hours +
+          64 * ((hours * 60 + phase) / 14 - Math.floor((hours * 60 + phase) / 14))) *
+        mib,
+    );
+  const verdict = (growth: number, phase: number) =>
+    judge(boundOf('storeBytes'), 'n1', saw(growth, phase));
+
+  test('is flat wherever its teeth are, and grows as its floor does', () => {
+    for (let phase = 0; phase < 14; phase++) {
+      expect(verdict(0, phase)).toMatchObject({ ok: true });
+      expect(verdict(60, phase)).toMatchObject({ ok: false });
+    }
+  });
+
+  test('is not judged by the line, which rises with where it begins', () => {
+    const begun = Array.from({ length: 14 }, (_, phase) =>
+      growthPerHour(saw(0, phase).slice(0, 120)),
+    );
+    expect(Math.max(...begun)).toBeGreaterThan(32 * mib);
+  });
+
+  test('says nothing of fewer than four points, or of one moment', () => {
+    expect(highsPerHour(saw(9, 0).slice(0, 3))).toBe(0);
+    expect(highsPerHour(Array.from({ length: 9 }, () => ({ atMs: 5, value: 1 })))).toBe(0);
   });
 });
 
