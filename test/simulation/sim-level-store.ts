@@ -39,6 +39,7 @@ export class SimLevelStore implements Store {
   #flight: readonly StoreOp[] | undefined;
   /** Until it is open, a write takes no time: nobody waits for it. */
   #opening = true;
+  #closed = false;
 
   constructor(options: LevelStoreOptions) {
     this.#options = options;
@@ -111,12 +112,17 @@ export class SimLevelStore implements Store {
     return this.#inner.stagedRows(group);
   }
 
+  /** Of a store that was closed too: a node that has just stopped is looked at once more. */
   entries(group: number, lo: number, hi: number, maxBytes: number): Entry[] {
-    return this.#inner.entries(group, lo, hi, maxBytes);
+    if (!this.#closed) return this.#inner.entries(group, lo, hi, maxBytes);
+    const stored = this.#options.disk.groups.get(group);
+    const before = (stored?.truncated.index ?? 0) + 1;
+    return (stored?.log ?? []).slice(lo - before, hi - before);
   }
 
-  close(): Promise<void> {
-    return this.#inner.close();
+  async close(): Promise<void> {
+    await this.#inner.close();
+    this.#closed = true;
   }
 
   /** The process ends; with `power`, what was not synced may be gone as well. */

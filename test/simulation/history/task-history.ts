@@ -67,7 +67,8 @@ export class TaskHistory implements CommittedListener {
   readonly #operations = new Set<TaskOperation>();
   /** When each task was first applied. */
   readonly #created = new Map<string, number>();
-  readonly #refused = new Set<string>();
+  /** Since when the first submit of it was asked for that was definitely not done. */
+  readonly #refused = new Map<string, number>();
   readonly #expired = new Set<string>();
   /** The attempts that live, as effects told. */
   readonly #live = new Map<string, { readonly fence: number; started: boolean }>();
@@ -86,7 +87,9 @@ export class TaskHistory implements CommittedListener {
 
   refuse(operation: TaskOperation): void {
     this.#operations.delete(operation);
-    if (operation.input.kind === 'submit') this.#refused.add(operation.key);
+    if (operation.input.kind !== 'submit') return;
+    const { key, callAt } = operation;
+    this.#refused.set(key, Math.min(callAt, this.#refused.get(key) ?? callAt));
   }
 
   applied(
@@ -166,7 +169,10 @@ export class TaskHistory implements CommittedListener {
     this.#operations.add({ key: id, callAt, returnAt: endOf(callAt), input, output: true });
   }
 
-  /** Tasks of requests that were never answered and whose IDs nobody heard. */
+  /**
+   * Tasks of requests that were never answered and whose IDs nobody heard. What was there before a
+   * submit of it was asked for is not what that submit was refused.
+   */
   #anonymous(): TaskOperation[] {
     const asked = new Set<string>();
     for (const { key, callAt, input } of this.#operations) {
@@ -174,7 +180,10 @@ export class TaskHistory implements CommittedListener {
       if (input.kind === 'submit' && callAt <= createdAt) asked.add(key);
     }
     return [...this.#created]
-      .filter(([id]) => !asked.has(id) && !this.#refused.has(id))
+      .filter(([id, createdAt]) => {
+        const refusedFrom = this.#refused.get(id) ?? Number.POSITIVE_INFINITY;
+        return !asked.has(id) && createdAt < refusedFrom;
+      })
       .map(([key, callAt]) => ({ key, callAt, input: { kind: 'submit' } }));
   }
 
