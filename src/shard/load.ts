@@ -10,7 +10,7 @@ import { holdBit } from '../model/task.ts';
 import { rowKind } from './keys.ts';
 import { isSettledCode, stateCode } from './memory/task-table.ts';
 import { decodeMeta, type Meta } from './meta.ts';
-import { decodeTaskHead, decodeTaskRow, type TaskRecord, type TaskRowHead } from './record.ts';
+import { openTaskRow, type TaskRecordBody, type TaskRowHead } from './record.ts';
 import type { ShardState } from './state.ts';
 
 export type StateRow = readonly [key: Uint8Array, value: Uint8Array];
@@ -74,7 +74,7 @@ export class RowLoader {
 
   #loadTask(value: Uint8Array): void {
     const state = this.#state;
-    const head = decodeTaskHead(value);
+    const { head, body } = openTaskRow(value);
     state.counts[head.state]!++;
     state.specUses.add(head.digest, head.tenant);
     if (head.keyHash) state.keys.add(head.keyHash.high, head.keyHash.low, head.words);
@@ -82,7 +82,7 @@ export class RowLoader {
       state.settled.add(head.words, head.digest[0]!);
       return;
     }
-    const record = decodeTaskRow(value);
+    const record = body();
     const row = state.table.insert(head.words);
     loadUnsettled(state, row, head, record);
     if (record.lineNumber !== undefined) this.#inLine.push({ row, number: record.lineNumber });
@@ -93,7 +93,7 @@ function loadUnsettled(
   state: ShardState,
   row: number,
   head: TaskRowHead,
-  record: TaskRecord,
+  record: TaskRecordBody,
 ): void {
   const { table, specs } = state;
   const known = specs.find(head.digest);

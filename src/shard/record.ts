@@ -168,21 +168,24 @@ function readHead(reader: ByteReader): TaskRowHead {
   return { isExtended, state, words, digest, keyHash, backedOff, tenant };
 }
 
-/** Throws `DecodeError` for another version or malformed bytes. */
-export const decodeTaskHead = (bytes: Uint8Array): TaskRowHead => readHead(new ByteReader(bytes));
+/**
+ * A row read in two steps, as of most rows the head is enough. Throws `DecodeError` for another
+ * version or malformed bytes.
+ */
+export function openTaskRow(bytes: Uint8Array): {
+  readonly head: TaskRowHead;
+  /** To be called once. */
+  body(): TaskRecordBody;
+} {
+  const reader = new ByteReader(bytes);
+  const head = readHead(reader);
+  return { head, body: () => readBody(reader, head) };
+}
 
 const readId = (reader: ByteReader): TaskId => reader.text(32) as TaskId;
 
-/**
- * Reads what `encodeTaskRow` wrote. Throws `DecodeError` for another version or malformed bytes.
- */
-export function decodeTaskRow(bytes: Uint8Array): TaskRecord {
-  const reader = new ByteReader(bytes);
-  const head = readHead(reader);
-  const { words } = head;
-  const record = {
-    id: unpackId(words[0]!, words[1]!, words[2]!, words[3]!),
-    digest: digestHex(bytes.subarray(19, 19 + digestLength)),
+function readBody(reader: ByteReader, head: TaskRowHead): TaskRecordBody {
+  const body = {
     keyHash: head.keyHash,
     state: taskStates[head.state]!,
     backedOff: head.backedOff,
@@ -207,5 +210,18 @@ export function decodeTaskRow(bytes: Uint8Array): TaskRecord {
     ...(head.isExtended ? readExtras(reader) : noExtras),
   };
   reader.end('task row');
-  return record;
+  return body;
+}
+
+/**
+ * Reads what `encodeTaskRow` wrote. Throws `DecodeError` for another version or malformed bytes.
+ */
+export function decodeTaskRow(bytes: Uint8Array): TaskRecord {
+  const { head, body } = openTaskRow(bytes);
+  const { words } = head;
+  return {
+    id: unpackId(words[0]!, words[1]!, words[2]!, words[3]!),
+    digest: digestHex(bytes.subarray(19, 19 + digestLength)),
+    ...body(),
+  };
 }

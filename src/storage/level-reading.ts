@@ -13,7 +13,7 @@ import { decodeBody, readApplied, readDescriptor, type StoredApplied, unseal } f
 type Snapshot = ReturnType<Database['snapshot']>;
 
 /** What `next` reads from LevelDB at a time. */
-const pageRows = 256;
+const pageRows = 1_024;
 
 export class LevelRows implements RowReading {
   readonly #fault: (error: unknown) => Error;
@@ -23,6 +23,8 @@ export class LevelRows implements RowReading {
   readonly #nextPage: () => Promise<[Uint8Array, Uint8Array][]>;
   readonly #closeIterator: () => Promise<void>;
   #page: [Uint8Array, Uint8Array][] = [];
+  /** LevelDB reads the next page while whoever asked works on this one. */
+  #ahead: Promise<[Uint8Array, Uint8Array][]> | undefined;
   #closing: Promise<void> | undefined;
   #reading: Promise<unknown> = Promise.resolve();
 
@@ -41,7 +43,7 @@ export class LevelRows implements RowReading {
       snapshot,
       // Cold rows of a whole group must not push out what is read all the time.
       fillCache: false,
-      highWaterMarkBytes: 256 * 1024,
+      highWaterMarkBytes: 512 * 1024,
     });
     this.#nextPage = () => iterator.nextv(pageRows);
     this.#closeIterator = () => iterator.close();
@@ -60,7 +62,7 @@ export class LevelRows implements RowReading {
     let bytes = 0;
     try {
       while (bytes < maxBytes) {
-        if (this.#page.length === 0) this.#page = (await this.#nextPage()).reverse();
+        if (this.#page.length === 0) await this.#turn();
         const found = this.#page.pop();
         if (found === undefined) break;
         const [key, value] = found;
@@ -74,6 +76,14 @@ export class LevelRows implements RowReading {
     return rows;
   }
 
+  async #turn(): Promise<void> {
+    const page = await (this.#ahead ?? this.#nextPage());
+    this.#ahead = page.length === 0 ? undefined : this.#nextPage();
+    // Its failure is told to whoever wants that page.
+    this.#ahead?.catch(() => undefined);
+    this.#page = page.reverse();
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#release();
     return this.#closing;
@@ -81,7 +91,7 @@ export class LevelRows implements RowReading {
 
   async #release(): Promise<void> {
     try {
-      await this.#reading;
+      await Promise.allSettled([this.#reading, this.#ahead]);
       await this.#closeIterator();
       await this.#snapshot.close();
     } catch (error) {

@@ -98,7 +98,10 @@ export class SpecTable {
   ): number {
     const spec = this.#free.pop() ?? this.#used++;
     if (spec * digestWords >= this.#digests.length) this.#grow();
-    this.#digests.set(digest.subarray(0, digestWords), spec * digestWords);
+    // Without a view of its own: a start adds all specs.
+    for (let word = 0; word < digestWords; word++) {
+      this.#digests[spec * digestWords + word] = digest[word]!;
+    }
     this.#setKeys(spec, keys?.key, keys?.line);
     this.#uses[spec] = 0;
     this.#traits[spec] = traits;
@@ -116,7 +119,7 @@ export class SpecTable {
    * it, and until then it has no traits.
    */
   expect(digest: Uint32Array): number {
-    return this.add(digest, unknownTraits(), undefined);
+    return this.add(digest, unknownTraits, undefined);
   }
 
   learn(spec: number, content: SpecTerms): void {

@@ -136,7 +136,8 @@ export class TaskTable {
     } else {
       this.#firstFree = this.#places[row]!;
     }
-    this.#words.set(id.subarray(0, idWordCount), row * idWordCount);
+    for (let word = 0; word < idWordCount; word++)
+      this.#words[row * idWordCount + word] = id[word]!;
     this.#specs[row] = 0;
     this.#flags[row] = stateCode.waiting;
     this.#fences[row] = 0;

@@ -116,24 +116,24 @@ export const hasTraits = (spec: SpecTerms, traits: Traits): boolean =>
   isPlain(traits.demand) &&
   resourceNames.every(name => spec.request[name] === traits.demand.request[name]);
 
-export function unknownTraits(): Traits {
-  const demand: Demand = { key: '', tier: 'basic', request: noResources, require: [] };
-  return {
-    tenant: '',
-    demand,
-    lane: { key: '', demand, tenant: '', priority: 0, offPeak: undefined },
-    toleranceMs: 0,
-    expireMs: 0,
-    capMs: 0,
-    attempts: 0,
-    backoff: { initialMs: 0, maxMs: 0 },
-    leaseMs: 0,
-    retry: everyFailure,
-    notBeforeMs: 0,
-    delayMs: 0,
-    after: nobody,
-    when: 'success',
-    uses: 0,
-    text: '',
-  };
-}
+const unknownDemand: Demand = { key: '', tier: 'basic', request: noResources, require: [] };
+
+/** Of all specs whose row has not been read yet: while a shard is loaded those are many. */
+export const unknownTraits: Traits = {
+  tenant: '',
+  demand: unknownDemand,
+  lane: { key: '', demand: unknownDemand, tenant: '', priority: 0, offPeak: undefined },
+  toleranceMs: 0,
+  expireMs: 0,
+  capMs: 0,
+  attempts: 0,
+  backoff: { initialMs: 0, maxMs: 0 },
+  leaseMs: 0,
+  retry: everyFailure,
+  notBeforeMs: 0,
+  delayMs: 0,
+  after: nobody,
+  when: 'success',
+  uses: 0,
+  text: '',
+};

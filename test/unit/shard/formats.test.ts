@@ -17,9 +17,9 @@ import { decodeHourBudget, encodeHourBudget } from '../../../src/shard/memory/ho
 import { packId } from '../../../src/shard/memory/id-words.ts';
 import { decodeMeta, encodeMeta } from '../../../src/shard/meta.ts';
 import {
-  decodeTaskHead,
   decodeTaskRow,
   encodeTaskRow,
+  openTaskRow,
   type TaskRecord,
 } from '../../../src/shard/record.ts';
 import {
@@ -184,11 +184,11 @@ describe('rows', () => {
   });
 
   test('say the essentials without being read whole', () => {
-    const head = decodeTaskHead(encodeTaskRow(full));
+    const { head } = openTaskRow(encodeTaskRow(full));
     expect(head.keyHash).toEqual(full.keyHash);
     expect(head.state).toBe(5);
     expect([...head.digest]).toEqual([0x00112233, 0x44556677, 0x8899aabb, 0xccddeeff]);
-    expect(decodeTaskHead(encodeTaskRow(plain)).keyHash).toBeUndefined();
+    expect(openTaskRow(encodeTaskRow(plain)).head.keyHash).toBeUndefined();
   });
 
   test('of another version, cut short or with bytes too many are refused', () => {
@@ -199,7 +199,7 @@ describe('rows', () => {
     expect(() => decodeTaskRow(Uint8Array.of(...bytes, 0))).toThrow('1 bytes too many');
     const newer = bytes.slice();
     newer[0] = 3;
-    expect(() => decodeTaskHead(newer)).toThrow('task row: version 3');
+    expect(() => openTaskRow(newer)).toThrow('task row: version 3');
     const stateless = bytes.slice();
     stateless[1] = 7;
     expect(() => decodeTaskRow(stateless)).toThrow('unknown state');
