@@ -8,6 +8,7 @@ import module from 'node:module';
 import { dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Interfaces } from '@oclif/core';
+import { setUpNodeProcess } from './node-process.ts';
 
 const root = dirname(fileURLToPath(import.meta.url));
 /** `.ts` of the sources, `.js` of the compiled program. */
@@ -88,8 +89,9 @@ export const askForHelp = (argv: readonly string[]): string[] =>
 
 /** Runs one command and ends the process with its exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
-  module.enableCompileCache?.();
   const given = askForHelp(moveLeadingFlags(argv));
+  setUpNodeProcess(given);
+  module.enableCompileCache?.();
   const { findCommand, runDirectly } = await import('./direct.ts');
   const options = oclifOptions();
   const found = findCommand(given, root, extension);

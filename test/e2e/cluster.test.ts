@@ -3,6 +3,7 @@
  * node while another is dead, and everything that a person does to a task. The tests follow one
  * another on one cluster; each leaves it whole.
  */
+import { readFileSync } from 'node:fs';
 import { appendFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFailed, test } from 'vitest';
@@ -50,6 +51,15 @@ beforeAll(async () => {
 });
 
 afterAll(async () => cluster.end());
+
+test('the process of a node is the one that was started, set up for little memory', () => {
+  const pid = cluster.alive[0]!.pid;
+  const read = (name: string): string[] => readFileSync(`/proc/${pid}/${name}`, 'utf8').split('\0');
+  const [, flag, , ...args] = read('cmdline');
+  expect(flag).toBe('--max-semi-space-size=8');
+  expect(args.slice(0, 2)).toEqual(['node', 'start']);
+  expect(read('environ')).toContain('MALLOC_ARENA_MAX=2');
+});
 
 describe('growing', () => {
   scenario(
