@@ -66,6 +66,7 @@ export interface AttachPlan {
   readonly shards: number;
   readonly rate: number;
   readonly workMs: number;
+  readonly schedules: number;
   readonly nodes: readonly {
     readonly node: string;
     readonly name: string;

@@ -118,7 +118,11 @@ export function renderAttachPlan(plan: AttachPlan, screen: Screen): string {
     { title: 'WHICH', cell: fault => fault.does },
   ];
   const commands = plan.nodes.filter(node => node.startedAgainBy === 'this run');
-  const work = `${plan.rate} tasks a second for ${formatDuration(plan.workMs)}`;
+  const { rate, workMs, schedules } = plan;
+  const made = schedules === 1 ? '1 schedule that is' : `${schedules} schedules that are`;
+  const work =
+    `${rate} tasks a second for ${formatDuration(workMs)}` +
+    (schedules === 0 ? '' : `, ${made} deleted afterwards`);
   return [
     `${plan.scenario} would be done to this cluster, of ${plan.shards} shards:`,
     '',

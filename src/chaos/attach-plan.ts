@@ -12,6 +12,8 @@ export interface AttachPlan {
   readonly shards: number;
   readonly rate: number;
   readonly workMs: number;
+  /** Made for the run, and deleted after it. */
+  readonly schedules: number;
   readonly nodes: readonly PlannedNode[];
   readonly faults: readonly {
     readonly atMs: number;
@@ -45,6 +47,7 @@ export async function planAttack(
     shards: attached.shards,
     rate: scenario.rate,
     workMs: scenario.workMs,
+    schedules: scenario.schedules.once + scenario.schedules.everyMinute,
     nodes: attached.nodes.map(({ number, name, address, local }) => ({
       ...{ node: `n${number}`, name, address },
       ...(local === undefined

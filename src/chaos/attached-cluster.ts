@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import type { Attached, FoundNode } from './attach.ts';
 import { findAttachedLacks } from './attached-lacks.ts';
 import { AttachedNode } from './attached-node.ts';
-import { callNode } from './calls.ts';
+import { callNode, type EventsFrom, openEvents } from './calls.ts';
 import type {
   Cluster,
   ClusterNode,
@@ -74,7 +74,7 @@ class AttachedCluster implements Cluster {
     const named = this.#attached.nodes.map(tellNode);
     const notes = [
       `The cluster was there before and stays: ${named.join('; ')}.`,
-      `Tasks of this run have the label chaos=${this.runKey}.`,
+      `Tasks of this run have the label chaos=${this.runKey}; its schedules were deleted.`,
     ];
     if (unseen.length > 0) {
       notes.push(
@@ -105,6 +105,10 @@ class AttachedCluster implements Cluster {
 
   call(node: ClusterNode, path: string, options: { body?: unknown; limitMs?: number } = {}) {
     return callNode(node.address, this.#attached.token, path, options);
+  }
+
+  events(node: ClusterNode, from: EventsFrom): Promise<Response> {
+    return openEvents(node.address, this.#attached.token, from);
   }
 
   async joinToken(): Promise<string> {

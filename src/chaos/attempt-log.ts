@@ -5,7 +5,7 @@
  */
 import type { AttemptLine } from './history.ts';
 
-/** `$1` file, `$2` number of the task, `$3` half seconds to last, `$4` turns of work. */
+/** `$1` file, `$2` number of the task, below zero that of a schedule, `$3` half seconds to last, `$4` turns of work. */
 export const taskProgram = `#!/bin/sh
 log=$1 number=$2 halves=$3 turns=$4
 say() {
@@ -35,6 +35,17 @@ export function readAttemptLog(text: string): AttemptLine[] {
     if (node === undefined || id === undefined || more !== undefined) return [];
     const times = { upS: Number(upS) + bootS, boot };
     return [{ what, number: Number(number), id, fence: Number(fence), ...times, node }];
+  });
+}
+
+/** Firings of schedules share the text of their task: each is given a number of its own here. */
+export function numberFirings(lines: readonly AttemptLine[], firstNumber: number): AttemptLine[] {
+  const numbers = new Map<string, number>();
+  return lines.map(line => {
+    if (line.number > 0) return line;
+    const number = numbers.get(line.id) ?? firstNumber + numbers.size;
+    numbers.set(line.id, number);
+    return { ...line, number };
   });
 }
 

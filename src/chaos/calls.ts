@@ -25,3 +25,25 @@ export async function callNode(
   const text = await response.text();
   return { status: response.status, body: text === '' ? undefined : JSON.parse(text) };
 }
+
+/** Where a client has come to in the events, and until when it reads on. */
+export interface EventsFrom {
+  readonly cursor: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Follows the events of a node behind a cursor, or from now on; what it says ends with the signal. */
+export function openEvents(
+  address: string,
+  token: string,
+  { cursor, signal }: EventsFrom,
+): Promise<Response> {
+  return fetch(`http://${address}/v1/events`, {
+    headers: {
+      authorization: `Bearer ${token}`,
+      accept: 'text/event-stream',
+      ...(cursor === undefined ? {} : { 'last-event-id': cursor }),
+    },
+    signal,
+  });
+}

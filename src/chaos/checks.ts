@@ -4,6 +4,10 @@
  * nothing.
  */
 import { type AttemptLife, livesOf } from './attempt-log.ts';
+import { checkBounded } from './check-bounded.ts';
+import { checkFired } from './check-fired.ts';
+import { checkOrdered } from './check-ordered.ts';
+import type { Finding, Seen } from './finding.ts';
 import type { History, TaskRecord } from './history.ts';
 import { recoveries } from './recovery.ts';
 import type { CheckBounds } from './scenario.ts';
@@ -23,20 +27,9 @@ interface Check {
   readonly promise: string;
   /** The same for a cluster that was there before the run. */
   readonly attached?: string;
+  /** It is left out of a run that had nothing of what it is about. */
+  readonly concerns?: (history: History) => boolean;
   readonly run: (seen: Seen) => Finding;
-}
-
-interface Finding {
-  readonly cases: readonly string[];
-  /** How much was looked at; none at all is a failure. */
-  readonly looked: number;
-  readonly what: string;
-}
-
-interface Seen {
-  readonly history: History;
-  readonly bounds: CheckBounds;
-  readonly lives: ReadonlyMap<number, readonly AttemptLife[]>;
 }
 
 const casesMax = 20;
@@ -62,6 +55,24 @@ const checks: readonly Check[] = [
     promise: 'Every attempt had a fence that nobody had before it',
     run: checkFenced,
   },
+  {
+    name: 'ordered',
+    promise: 'Tasks of an order key ran one at a time, in the order of their submits',
+    concerns: ({ submits }) => submits.some(({ orderKey }) => orderKey !== undefined),
+    run: checkOrdered,
+  },
+  {
+    name: 'bounded',
+    promise: 'Every task with a start bound began before it, or was told of once',
+    concerns: ({ submits }) => submits.some(({ toleranceMs }) => toleranceMs !== undefined),
+    run: checkBounded,
+  },
+  {
+    name: 'fired',
+    promise: 'Every occurrence of a schedule fired once',
+    concerns: ({ schedules }) => schedules.length > 0,
+    run: checkFired,
+  },
   { name: 'same', promise: 'All replicas of a shard hold the same state', run: checkSame },
   {
     name: 'recovered',
@@ -80,7 +91,8 @@ const checks: readonly Check[] = [
 /** Holds every promise against the history. */
 export function checkHistory(history: History, bounds: CheckBounds): CheckResult[] {
   const seen = { history, bounds, lives: livesOf(history.lines) };
-  return checks.map(({ name, run, ...check }) => {
+  const concerned = checks.filter(({ concerns = () => true }) => concerns(history));
+  return concerned.map(({ name, run, ...check }) => {
     const promise = (history.attached ? check.attached : undefined) ?? check.promise;
     const { cases, looked, what } = run(seen);
     const ok = cases.length === 0 && looked > 0;

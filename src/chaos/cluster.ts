@@ -4,7 +4,7 @@
  * the one to be used is chosen by what was asked for, in `sources.ts`.
  */
 import type { Lack } from './abilities.ts';
-import type { Answer } from './calls.ts';
+import type { Answer, EventsFrom } from './calls.ts';
 import type { Draw } from './draw.ts';
 import type { FaultKind } from './fault-kinds.ts';
 import type { UnexpectedEnd } from './history.ts';
@@ -126,6 +126,8 @@ export interface Cluster {
     path: string,
     options?: { readonly body?: unknown; readonly limitMs?: number },
   ): Promise<Answer>;
+  /** The stream of a node's events; rejects where it does not answer. */
+  events(node: ClusterNode, from: EventsFrom): Promise<Response>;
   /** A join token of any node that gives one. */
   joinToken(): Promise<string>;
   /** Lays the program of the tasks down, and an empty log beside it. */

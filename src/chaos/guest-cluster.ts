@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { findLacks } from './abilities.ts';
-import { callNode } from './calls.ts';
+import { callNode, type EventsFrom, openEvents } from './calls.ts';
 import type {
   Cluster,
   ClusterNode,
@@ -219,6 +219,10 @@ class GuestCluster implements Cluster {
 
   call(node: ClusterNode, path: string, options: { body?: unknown; limitMs?: number } = {}) {
     return callNode(node.address, this.#token, path, options);
+  }
+
+  events(node: ClusterNode, from: EventsFrom): Promise<Response> {
+    return openEvents(node.address, this.#token, from);
   }
 
   async joinToken(): Promise<string> {

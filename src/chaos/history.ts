@@ -15,6 +15,12 @@ export interface SubmitRecord {
   readonly shard?: number | undefined;
   /** A second ID under which the same submit was acknowledged: must never be. */
   readonly otherId?: string | undefined;
+  /** It stands in line with the others that have it. */
+  readonly orderKey?: string | undefined;
+  /** How long it may wait for its start, where it says so. */
+  readonly toleranceMs?: number | undefined;
+  /** The instant by which the cluster said that it should start, by the cluster's clock. */
+  readonly startBoundMs?: number | undefined;
 }
 
 /** A task as the cluster records it at the end. */
@@ -23,16 +29,44 @@ export interface TaskRecord {
   readonly state: string;
   readonly lost: number;
   readonly supervisorsLost?: number | undefined;
+  readonly boundMissed?: boolean | undefined;
+  /** Of a firing: which occurrence it is. */
+  readonly occurrenceAtMs?: number | undefined;
+  readonly schedule?: string | undefined;
   readonly attempts: readonly {
     readonly attempt: number;
     readonly nodeName: string;
+    readonly startedAtMs?: number | undefined;
     readonly outcome?: { readonly kind: string } | undefined;
   }[];
+}
+
+/** A task that a schedule made. */
+export interface FiringRecord {
+  readonly taskId: string;
+  readonly occurrenceMs: number;
+  readonly settled: boolean;
+}
+
+/** A schedule of the run; instants are those of the wall clock of the machine that ran it. */
+export interface ScheduleRecord {
+  readonly name: string;
+  /** The instant that it is for; it fires each full minute where there is none. */
+  readonly onceMs?: number | undefined;
+  /** It was made between these two. */
+  readonly askedMs: number;
+  readonly madeMs: number;
+  /** The cluster had healed: what was due until then had to fire. */
+  readonly dueToMs: number;
+  /** It had been deleted by then. */
+  readonly goneMs: number;
+  readonly firings: readonly FiringRecord[];
 }
 
 /** A line that an attempt wrote into the file that all of them share. */
 export interface AttemptLine {
   readonly what: 'start' | 'alive' | 'end';
+  /** That of its submit; firings of schedules have those behind. */
   readonly number: number;
   readonly id: string;
   readonly fence: number;
@@ -116,6 +150,11 @@ export interface History {
   readonly workEndMs: number;
   readonly submits: readonly SubmitRecord[];
   readonly tasks: ReadonlyMap<string, TaskRecord | undefined>;
+  readonly schedules: readonly ScheduleRecord[];
+  /** By task, when the cluster said that it had told of a missed start bound. */
+  readonly told: ReadonlyMap<string, readonly number[]>;
+  /** Every event since the beginning was read. */
+  readonly toldWhole: boolean;
   readonly lines: readonly AttemptLine[];
   /** Machine's monotonic clock at the beginning of the run, seconds. */
   readonly upAtStartS: number;

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { abilitiesOf, findLacks } from './abilities.ts';
-import { callNode } from './calls.ts';
+import { callNode, type EventsFrom, openEvents } from './calls.ts';
 import type { Cluster, ClusterNode, ClusterSettings, ClusterSource, TaskFiles } from './cluster.ts';
 import { deathGuard } from './death-guard.ts';
 import { mountSmallDisk, unmountSmallDisk } from './disks.ts';
@@ -188,6 +188,10 @@ class OwnCluster implements Cluster {
 
   call(node: ClusterNode, path: string, options: { body?: unknown; limitMs?: number } = {}) {
     return callNode(node.address, this.#token, path, options);
+  }
+
+  events(node: ClusterNode, from: EventsFrom): Promise<Response> {
+    return openEvents(node.address, this.#token, from);
   }
 
   async #cli(args: readonly string[]): Promise<void> {

@@ -4,14 +4,17 @@
  * was seen. However it ends, no process, mount or namespace of it is left.
  */
 import { kindsOf, type Lack } from './abilities.ts';
-import { readAttemptLog } from './attempt-log.ts';
+import { untilVersion } from './asking.ts';
+import { numberFirings, readAttemptLog, taskProgram } from './attempt-log.ts';
+import { BoundWatch } from './bound-watch.ts';
 import { type CheckResult, checkHistory } from './checks.ts';
-import type { Cluster, ClusterSource } from './cluster.ts';
+import type { Cluster, ClusterSource, TaskFiles } from './cluster.ts';
 import type { History, TaskRecord } from './history.ts';
 import { Observer } from './observer.ts';
 import { uptimeS } from './processes.ts';
 import type { Scenario } from './scenario.ts';
 import { planFaults } from './schedule.ts';
+import { ScheduledWork } from './scheduled-work.ts';
 import { type SourceOptions, sourceFor } from './sources.ts';
 import { Timeline } from './timeline.ts';
 import { Interrupted, pause, until } from './until.ts';
@@ -21,6 +24,7 @@ const settledStates = ['succeeded', 'failed', 'cancelled', 'aborted'];
 const readersMax = 16;
 const readMs = 10_000;
 const levelMs = 30_000;
+const toldMs = 30_000;
 const tickMs = 1_000;
 
 /** Told while a run is under way. */
@@ -73,6 +77,8 @@ type Seen = Omit<History, 'leftovers'>;
 interface Parts {
   readonly observer: Observer;
   readonly workload: Workload;
+  readonly scheduled: ScheduledWork | undefined;
+  readonly watch: BoundWatch | undefined;
   readonly timeline: Timeline;
 }
 
@@ -82,6 +88,7 @@ class Run {
   readonly #ending = new AbortController();
   readonly #signal: AbortSignal;
   #startMs = performance.now();
+  #scheduled: ScheduledWork | undefined;
 
   constructor(options: RunOptions) {
     this.#options = options;
@@ -108,18 +115,42 @@ class Run {
       seen = await this.#observe(cluster);
     } catch (error) {
       this.#ending.abort();
-      for (const left of await cluster.end(false, say)) this.#step(`left behind: ${left}`);
+      for (const left of await this.#end(cluster, false)) this.#step(`left behind: ${left}`);
       throw error;
     }
-    return { ...seen, leftovers: await cluster.end(true, say) };
+    return { ...seen, leftovers: await this.#end(cluster, true) };
+  }
+
+  /** What is left of the run; of a cluster of its own not even the schedules are. */
+  async #end(cluster: Cluster, inOrder: boolean): Promise<string[]> {
+    const left = await cluster.end(inOrder, text => this.#step(text));
+    if (!cluster.traits.attached) return left;
+    return [...left, ...((await this.#scheduled?.takeAway()) ?? [])];
+  }
+
+  /** Work that the scenario asks for beside the plain tasks: all of it is there before a fault. */
+  async #prepare(cluster: Cluster, files: TaskFiles) {
+    const { ordered, bounded, schedules } = this.#options.scenario;
+    const signal = this.#signal;
+    const fires = schedules.once + schedules.everyMinute > 0;
+    const bounds = bounded.percent > 0;
+    if (fires || bounds || ordered.percent > 0) await untilVersion(cluster, signal);
+    if (fires) {
+      this.#scheduled = new ScheduledWork(cluster, this.#options.scenario, { files, signal });
+      await this.#scheduled.prepare();
+    }
+    const watch = bounds ? new BoundWatch(cluster) : undefined;
+    await watch?.begin(toldMs, signal);
+    return { scheduled: this.#scheduled, watch };
   }
 
   async #observe(cluster: Cluster): Promise<Seen> {
     const { scenario, seed } = this.#options;
     const clock = { sinceStartMs: this.#sinceStartMs, signal: this.#signal };
     const observer = new Observer(cluster, clock.sinceStartMs);
-    const workload = new Workload(cluster, scenario, seed, clock);
-    await workload.prepare();
+    const files = await cluster.layTaskFiles(taskProgram);
+    const workload = new Workload(cluster, scenario, seed, { files, ...clock });
+    const { scheduled, watch } = await this.#prepare(cluster, files);
     this.#startMs = performance.now();
     const upAtStartS = uptimeS();
     observer.begin();
@@ -129,19 +160,20 @@ class Run {
         onFault: text => this.#options.onNews({ kind: 'fault', atMs: this.#sinceStartMs(), text }),
         probe: () => workload.probe(),
       });
-      const { workEndMs, settledMs, tasks } = await this.#work(cluster, {
-        observer,
-        workload,
-        timeline,
-      });
+      const parts = { observer, workload, scheduled, watch, timeline };
+      const work = await this.#work(cluster, parts);
       this.#step('comparing the replicas');
       const comparison = await observer.compareAtEnd(levelMs, this.#signal);
       await workload.repeat();
       return {
         ...{ seed, nodes: cluster.nodes.length, shards: cluster.shards, upAtStartS, comparison },
-        ...{ endMs: this.#sinceStartMs(), workEndMs, settledMs, tasks },
+        ...{ endMs: this.#sinceStartMs(), ...work },
+        ...{ told: watch?.told ?? new Map(), toldWhole: watch?.whole ?? true },
         submits: workload.submits,
-        lines: readAttemptLog(await cluster.readTaskLog()),
+        lines: numberFirings(
+          readAttemptLog(await cluster.readTaskLog()),
+          workload.submits.length + 1,
+        ),
         faults: timeline.records.toSorted((left, right) => left.number - right.number),
         leaders: observer.samples,
         spans: timeline.spans,
@@ -150,6 +182,7 @@ class Run {
       };
     } finally {
       workload.abandon();
+      await watch?.end();
       await observer.end();
     }
   }
@@ -157,7 +190,7 @@ class Run {
   /** Works and breaks at once, then heals and waits for what was acknowledged. */
   async #work(cluster: Cluster, parts: Parts) {
     const { scenario, seed } = this.#options;
-    const { workload, timeline } = parts;
+    const { workload, scheduled, watch, timeline } = parts;
     const ticking = this.#tick(cluster, parts);
     const faults = planFaults(scenario, seed);
     this.#step(`${scenario.rate} tasks a second; faults: ${faults.length}`);
@@ -175,12 +208,18 @@ class Run {
     const workEndMs = this.#sinceStartMs();
     this.#step('healed; waiting for every task to settle');
     await workload.drain(scenario.checks.settleWithinMs);
+    const { settleWithinMs } = scenario.checks;
+    const fired = (await scheduled?.finish(settleWithinMs)) ?? [];
     const ids = workload.submits.flatMap(submit =>
       submit.ackedMs === undefined ? [] : submit.id!,
     );
-    const tasks = await this.#untilSettled(cluster, ids, scenario.checks.settleWithinMs);
+    const tasks = await this.#untilSettled(cluster, [...ids, ...fired], settleWithinMs);
+    const settledMs = this.#sinceStartMs();
+    const late = ids.filter(id => tasks.get(id)?.boundMissed === true);
+    await watch?.untilTold(late, toldMs, this.#signal);
     ticking.abort();
-    return { workEndMs, settledMs: this.#sinceStartMs(), tasks };
+    const schedules = scheduled?.records(fired, tasks, isSettled) ?? [];
+    return { workEndMs, settledMs, tasks, schedules };
   }
 
   #tick(cluster: Cluster, parts: Parts): AbortController {
@@ -223,8 +262,7 @@ class Run {
           for (let id = queue.pop(); id !== undefined; id = queue.pop()) {
             const task = await this.#read(cluster, id);
             if (task !== 'unknown') tasks.set(id, task);
-            const settled = typeof task === 'object' && settledStates.includes(task.state);
-            if (!settled) still.push(id);
+            if (typeof task !== 'object' || !isSettled(task)) still.push(id);
           }
         };
         await Promise.all(Array.from({ length: readersMax }, read));
@@ -251,5 +289,7 @@ class Run {
     }
   }
 }
+
+const isSettled = ({ state }: TaskRecord): boolean => settledStates.includes(state);
 
 const isInterruption = (error: unknown): boolean => error instanceof Interrupted;

@@ -2,33 +2,17 @@
  * Reads a scenario from a parsed document. Everything that is wrong with it is told at once, each
  * with its place, and nothing here throws.
  */
-import { parseSize } from '../model/resources.ts';
-import {
-  addUnknownField,
-  describeValue,
-  ProblemList,
-  pointerStep,
-  readCount,
-  readDuration,
-  type SpecProblem,
-} from '../model/spec-reading.ts';
-import { parseDuration } from '../model/time.ts';
+import { describeValue, ProblemList, type SpecProblem } from '../model/spec-reading.ts';
 import { type FaultKind, faultNames, kindRow, optionNames } from './fault-kinds.ts';
-import {
-  type CheckBounds,
-  type FaultOptions,
-  type FaultPlan,
-  type RandomPlan,
-  type Scenario,
-  workKinds,
-} from './scenario.ts';
+import type { CheckBounds, FaultOptions, FaultPlan, RandomPlan, Scenario } from './scenario.ts';
+import { type Fields, hourMs, Part } from './scenario-part.ts';
 import { parseTarget, type Target, targetGrammar } from './target.ts';
+import { readWorkload } from './workload-reading.ts';
 
 export type ScenarioReading =
   | { readonly ok: true; readonly scenario: Scenario }
   | { readonly ok: false; readonly problems: readonly SpecProblem[] };
 
-const hourMs = 3_600_000;
 const faultsMax = 500;
 const anyLength = { min: 0, max: hourMs } as const;
 const someLength = { min: 1, max: hourMs } as const;
@@ -43,97 +27,6 @@ const optionDefaults: FaultOptions = {
   jumpMs: hourMs,
   limitBytes: 1_048_576,
 };
-
-type Fields = Readonly<Record<string, unknown>>;
-
-/** Reads one part of the document, noting what is wrong. */
-class Part {
-  readonly problems: ProblemList;
-  readonly pointer: string;
-  readonly fields: Fields;
-
-  constructor(problems: ProblemList, pointer: string, value: unknown, known: readonly string[]) {
-    this.problems = problems;
-    this.pointer = pointer;
-    const isMap = typeof value === 'object' && value !== null && !Array.isArray(value);
-    if (!isMap && value !== undefined) {
-      problems.add(pointer, `must be a map, not ${describeValue(value)}`);
-    }
-    this.fields = isMap ? (value as Fields) : {};
-    for (const name of Object.keys(this.fields)) {
-      if (!known.includes(name)) addUnknownField(problems, pointer, name, known);
-    }
-  }
-
-  has(name: string): boolean {
-    return this.fields[name] !== undefined;
-  }
-
-  /** The same part as if it had no such field. */
-  without(name: string): Part {
-    const { [name]: _, ...fields } = this.fields;
-    return new Part(this.problems, this.pointer, fields, Object.keys(fields));
-  }
-
-  at(name: string | number): string {
-    return this.pointer + pointerStep(name);
-  }
-
-  missing(name: string): undefined {
-    return this.problems.add(this.pointer, `has no \`${name}\``);
-  }
-
-  count(name: string, range: { readonly min: number; readonly max: number }): number | undefined {
-    if (!this.has(name)) return undefined;
-    return readCount(this.problems, this.at(name), this.fields[name], range);
-  }
-
-  duration(name: string, range: { readonly min: number; readonly max: number }) {
-    if (!this.has(name)) return undefined;
-    return readDuration(this.problems, this.at(name), this.fields[name], range);
-  }
-
-  /** `-30m`: a duration that may be negative. */
-  signedDuration(name: string): number | undefined {
-    if (!this.has(name)) return undefined;
-    const value = this.fields[name];
-    const match = typeof value === 'string' ? /^([+-]?)(.+)$/.exec(value.trim()) : null;
-    const length = match === null ? undefined : parseDuration(match[2]!);
-    if (length === undefined) {
-      const allowed = 'must be a duration such as "1h" or "-30m"';
-      return this.problems.add(this.at(name), `${allowed}, not ${describeValue(value)}`);
-    }
-    return match![1] === '-' ? -length : length;
-  }
-
-  size(name: string): number | undefined {
-    if (!this.has(name)) return undefined;
-    const value = this.fields[name];
-    const bytes = typeof value === 'string' ? parseSize(value) : value;
-    if (typeof bytes === 'number' && Number.isSafeInteger(bytes) && bytes > 0) return bytes;
-    const allowed = 'must be a size such as "1MiB"';
-    return this.problems.add(this.at(name), `${allowed}, not ${describeValue(value)}`);
-  }
-
-  text(name: string, pattern: RegExp, allowed: string): string | undefined {
-    if (!this.has(name)) return undefined;
-    const value = this.fields[name];
-    if (typeof value === 'string' && pattern.test(value)) return value;
-    return this.problems.add(this.at(name), `must be ${allowed}, not ${describeValue(value)}`);
-  }
-
-  /** One of a closed set. */
-  kind<Name extends string>(
-    pointer: string,
-    value: unknown,
-    known: readonly Name[],
-  ): Name | undefined {
-    const found = known.find(name => name === value);
-    if (found !== undefined) return found;
-    const list = known.join(', ');
-    return this.problems.add(pointer, `must be one of ${list}, not ${describeValue(value)}`);
-  }
-}
 
 /** A cluster that is there already, whatever the scenario says of its own. */
 export interface GivenCluster {
@@ -185,23 +78,6 @@ function readCluster(whole: Part): Pick<Scenario, 'nodes' | 'shards' | 'flags'> 
     nodes: part.count('nodes', { min: 1, max: 9 }) ?? 3,
     shards,
     flags: areTexts ? (flags as string[]) : [],
-  };
-}
-
-function readWorkload(whole: Part): Pick<Scenario, 'rate' | 'workMs' | 'kinds'> {
-  const known = ['rate', 'for', 'kinds'];
-  const part = new Part(whole.problems, whole.at('workload'), whole.fields['workload'], known);
-  const weights = new Part(part.problems, part.at('kinds'), part.fields['kinds'], workKinds);
-  const kinds = { quick: 0, short: 0, long: 0, busy: 0 };
-  for (const kind of workKinds) kinds[kind] = weights.count(kind, { min: 0, max: 100 }) ?? 0;
-  if (!part.has('kinds')) Object.assign(kinds, { quick: 6, short: 3, long: 1 });
-  else if (workKinds.every(kind => kinds[kind] === 0)) {
-    part.problems.add(part.at('kinds'), `must give a weight to one of ${workKinds.join(', ')}`);
-  }
-  return {
-    rate: part.count('rate', { min: 1, max: 1_000 }) ?? 20,
-    workMs: part.duration('for', { min: 1_000, max: hourMs }) ?? 30_000,
-    kinds,
   };
 }
 

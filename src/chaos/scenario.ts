@@ -33,6 +33,26 @@ export interface FaultPlan {
   readonly options: FaultOptions;
 }
 
+/** The share of tasks that stand in line, and in how many lines; each is quick. */
+export interface OrderedPlan {
+  readonly keys: number;
+  readonly percent: number;
+}
+
+/** The share of tasks that say by when they should start. */
+export interface BoundedPlan {
+  readonly toleranceMs: number;
+  readonly percent: number;
+}
+
+/** Schedules that are made before the first fault. */
+export interface SchedulePlan {
+  /** So many fire at an instant each, spread over the work: to the second. */
+  readonly once: number;
+  /** So many fire each minute, which is the finest that recurs. */
+  readonly everyMinute: number;
+}
+
 /** Faults drawn from the seed. */
 export interface RandomPlan {
   readonly fromMs: number;
@@ -67,6 +87,9 @@ export interface Scenario {
   readonly rate: number;
   readonly workMs: number;
   readonly kinds: Readonly<Record<WorkKind, number>>;
+  readonly ordered: OrderedPlan;
+  readonly bounded: BoundedPlan;
+  readonly schedules: SchedulePlan;
   readonly faults: readonly FaultPlan[];
   readonly random?: RandomPlan | undefined;
   readonly checks: CheckBounds;

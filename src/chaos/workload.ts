@@ -1,9 +1,9 @@
 /**
  * The work of a run: tasks at a steady rate, whatever happens to the nodes. Each is submitted under
  * a key of its own and repeated at the next node until it is acknowledged, as a careful client
- * does; how long that took, over all repeats, is what is recorded.
+ * does; how long that took, over all repeats, is what is recorded. Some stand in line with others,
+ * some say by when they should start.
  */
-import { taskProgram } from './attempt-log.ts';
 import type { Cluster, TaskFiles } from './cluster.ts';
 import { type Draw, makeDraw } from './draw.ts';
 import type { SubmitRecord } from './history.ts';
@@ -20,6 +20,16 @@ const amountsOf: Readonly<Record<WorkKind, readonly [halves: number, turns: numb
   busy: [0, 100_000],
 };
 
+/** What a task asks for. */
+interface Asked {
+  readonly kind: WorkKind;
+  readonly orderKey?: string;
+  readonly toleranceMs?: number;
+}
+
+/** Shares of tasks are spread evenly: this has no divisor in common with a hundred. */
+const stride = 37;
+
 type Open = { -readonly [Key in keyof SubmitRecord]: SubmitRecord[Key] } & {
   readonly kind: WorkKind;
 };
@@ -32,7 +42,8 @@ export class Workload {
   readonly #signal: AbortSignal;
   readonly #draw: Draw;
   readonly #open = new Set<Promise<void>>();
-  #files: TaskFiles = { command: [], log: '' };
+  readonly #files: TaskFiles;
+  #inLine = 0;
   #giveUp = false;
   #failure: unknown;
 
@@ -40,12 +51,17 @@ export class Workload {
     cluster: Cluster,
     scenario: Scenario,
     seed: number,
-    clock: { readonly sinceStartMs: () => number; readonly signal: AbortSignal },
+    tools: {
+      readonly files: TaskFiles;
+      readonly sinceStartMs: () => number;
+      readonly signal: AbortSignal;
+    },
   ) {
     this.#cluster = cluster;
+    this.#files = tools.files;
     this.#scenario = scenario;
-    this.#sinceStartMs = clock.sinceStartMs;
-    this.#signal = clock.signal;
+    this.#sinceStartMs = tools.sinceStartMs;
+    this.#signal = tools.signal;
     this.#draw = makeDraw(seed, 2);
   }
 
@@ -53,10 +69,6 @@ export class Workload {
     let count = 0;
     for (const submit of this.submits) if (submit.ackedMs !== undefined) count++;
     return count;
-  }
-
-  async prepare(): Promise<void> {
-    this.#files = await this.#cluster.layTaskFiles(taskProgram);
   }
 
   /** Submits at the scenario's rate until its time is over, and while `goesOn` says so. */
@@ -70,13 +82,13 @@ export class Workload {
       if (waitMs > 0) await pause(waitMs, this.#signal);
       while (this.#open.size >= this.#cluster.openMax) await pause(20, this.#signal);
       if (this.#failure !== undefined) throw this.#failure;
-      this.#begin(this.#drawKind());
+      this.#begin(this.#ask(count));
     }
   }
 
   /** Two quick tasks for each shard, at once: they show which shards take tasks at this moment. */
   probe(): void {
-    for (let count = 0; count < 2 * this.#cluster.shards; count++) this.#begin('quick');
+    for (let count = 0; count < 2 * this.#cluster.shards; count++) this.#begin({ kind: 'quick' });
   }
 
   /** Until every submit was acknowledged, or `limitMs` have passed. */
@@ -96,7 +108,7 @@ export class Workload {
     for (const record of this.submits.filter(({ tries, id }) => tries > 1 && id !== undefined)) {
       const node = this.#cluster.nodes.find(one => one.awake);
       if (node === undefined) return;
-      const body = this.#document(record.number, record.kind);
+      const body = this.#document(record);
       try {
         const answer = await this.#cluster.call(node, '/v1/tasks', { body, limitMs: tryMs });
         this.#note(record, answer.status, answer.body);
@@ -121,9 +133,21 @@ export class Workload {
     return 'quick';
   }
 
-  #begin(kind: WorkKind): void {
+  /** Of so many in a hundred that they stand in line; of so many others that they are bounded. */
+  #ask(count: number): Asked {
+    const { ordered, bounded } = this.#scenario;
+    const place = (count * stride) % 100;
+    if (place < ordered.percent) {
+      const line = 1 + (this.#inLine++ % ordered.keys);
+      return { kind: 'quick', orderKey: `${this.#cluster.runKey}-line-${line}` };
+    }
+    const kind = this.#drawKind();
+    return place < 100 - bounded.percent ? { kind } : { kind, toleranceMs: bounded.toleranceMs };
+  }
+
+  #begin(asked: Asked): void {
     const number = this.submits.length + 1;
-    const record: Open = { number, kind, begunMs: this.#sinceStartMs(), tries: 0 };
+    const record: Open = { number, ...asked, begunMs: this.#sinceStartMs(), tries: 0 };
     this.submits.push(record);
     const work: Promise<void> = this.#submit(record).finally(() => this.#open.delete(work));
     this.#open.add(work);
@@ -134,7 +158,7 @@ export class Workload {
   }
 
   async #submit(record: Open): Promise<void> {
-    const document = this.#document(record.number, record.kind);
+    const document = this.#document(record);
     while (!this.#giveUp) {
       const awake = this.#cluster.nodes.filter(node => node.awake);
       const node = awake[(record.number + record.tries) % Math.max(1, awake.length)];
@@ -162,28 +186,39 @@ export class Workload {
   #note(record: Open, status: number, body: unknown): boolean {
     if (status === 400) throw new TypeError(`refused: ${JSON.stringify(body)}`);
     if (status !== 200 && status !== 201) return false;
-    const { id, shard } = body as { id: string; shard?: number };
+    const answer = body as { id: string; shard?: number; startBoundMs?: number };
+    const { id, shard } = answer;
     if (record.id !== undefined && record.id !== id) record.otherId = id;
     record.id ??= id;
     record.shard ??= shard;
+    // The bound is told until the task has started: one that was repeated may have none.
+    if (record.ackedMs === undefined) record.startBoundMs = answer.startBoundMs;
     record.ackedMs ??= this.#sinceStartMs();
     return true;
   }
 
-  #document(number: number, kind: WorkKind): Readonly<Record<string, unknown>> {
-    const [halves, turns] = amountsOf[kind];
-    const { command, log } = this.#files;
-    const args = [log, number, halves, turns].map(String);
+  #document({ number, kind, orderKey, toleranceMs }: Open): Readonly<Record<string, unknown>> {
+    const { runKey } = this.#cluster;
     return {
-      name: `chaos-${kind}`,
-      command: [...command, ...args],
-      idempotencyKey: `${this.#cluster.runKey}-${number}`,
-      labels: { chaos: this.#cluster.runKey },
-      cpu: '100m',
-      memory: '8MiB',
-      disk: 0,
-      iops: 0,
-      bandwidth: 0,
+      ...taskDocument(runKey, this.#files, { number, kind }),
+      idempotencyKey: `${runKey}-${number}`,
+      ...(orderKey === undefined ? {} : { orderKey }),
+      ...(toleranceMs === undefined ? {} : { tolerance: `${toleranceMs}ms` }),
     };
   }
+}
+
+/** The document of a task of the run that writes the log of all of them under this number. */
+export function taskDocument(
+  runKey: string,
+  { command, log }: TaskFiles,
+  { number, kind }: { readonly number: number; readonly kind: WorkKind },
+): Readonly<Record<string, unknown>> {
+  const [halves, turns] = amountsOf[kind];
+  return {
+    name: `chaos-${kind}`,
+    command: [...command, ...[log, number, halves, turns].map(String)],
+    labels: { chaos: runKey },
+    ...{ cpu: '100m', memory: '8MiB', disk: 0, iops: 0, bandwidth: 0 },
+  };
 }

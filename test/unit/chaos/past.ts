@@ -62,6 +62,7 @@ export const past = (changes: Partial<History> = {}): History => ({
     ['task1', task(1, 'succeeded')],
     ['task2', task(2, 'lost', 'succeeded')],
   ]),
+  ...{ schedules: [], told: new Map(), toldWhole: true },
   lines: [
     line('start', 1, 1, 100),
     line('end', 1, 1, 100.5),

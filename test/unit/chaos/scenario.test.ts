@@ -23,6 +23,9 @@ test('what a scenario leaves out has a value', () => {
       nodes: 3,
       shards: 16,
       rate: 20,
+      ordered: { keys: 3, percent: 20 },
+      bounded: { toleranceMs: 2_000, percent: 20 },
+      schedules: { once: 3, everyMinute: 1 },
       faults: [{ atMs: 1_000, forMs: 5_000, target: { of: 'random', count: 1 } }],
       checks: { ackWithinMs: 10_000, ledWithinMs: 10_000, settleWithinMs: 90_000 },
     },
@@ -80,6 +83,21 @@ test.each([
   ],
   ['shards that cannot be', { ...smallest, cluster: { shards: 6 } }, '/cluster/shards must be a'],
   ['work of no kind', { ...smallest, workload: { kinds: { busy: 0 } } }, '/workload/kinds must'],
+  [
+    'more than all tasks',
+    { ...smallest, workload: { ordered: { percent: 60 }, bounded: { percent: 50 } } },
+    '/workload/bounded/percent must be at most 40',
+  ],
+  [
+    'a misspelt kind of schedule',
+    { ...smallest, workload: { schedules: { minutely: 1 } } },
+    '/workload/schedules/minutely unknown field',
+  ],
+  [
+    'a tolerance that nobody can keep',
+    { ...smallest, workload: { bounded: { tolerance: '1ms' } } },
+    '/workload/bounded/tolerance must be',
+  ],
   ['random without end', { name: 'a', random: {} }, '/random has no `until`'],
   [
     'a bad setting of random faults',
@@ -91,6 +109,17 @@ test.each([
     problems(value).some(problem => problem.startsWith(expected)),
     `${problems(value)}`,
   ).toBe(true);
+});
+
+test.each([
+  [{ ordered: { percent: 100 } }, 100, 0],
+  [{ ordered: { percent: 90 } }, 90, 10],
+  [{ bounded: { percent: 95 } }, 5, 95],
+  [{ ordered: { percent: 0 }, bounded: { percent: 100 } }, 0, 100],
+])('of tasks in %j the shares that are not said fit beside those that are', (work, line, bound) => {
+  expect(readScenario({ ...smallest, workload: work })).toMatchObject({
+    scenario: { ordered: { percent: line }, bounded: { percent: bound } },
+  });
 });
 
 test('all problems of a scenario are told at once', () => {
