@@ -21,8 +21,8 @@ export class Leaderships {
   readonly #messages: ShardMessages;
   readonly #changed: () => void;
   readonly #clocks = new Map<number, ScheduleClock>();
-  /** Leaderships taken. */
-  taken = 0;
+  /** Leaderships taken, and start bounds that were missed in shards led here. */
+  readonly counters = { elections: 0, boundsMissed: 0 };
 
   constructor(deps: {
     readonly context: NodeContext;
@@ -46,7 +46,7 @@ export class Leaderships {
     const present = this.#scheduler.leader(replica.group);
     if (replica.leading === (present !== undefined)) return;
     if (present === undefined) {
-      this.taken++;
+      this.counters.elections++;
       const leader = new ShardLeader({
         context: this.#context,
         desk: this.#scheduler,
@@ -72,6 +72,7 @@ export class Leaderships {
     const leader = this.#scheduler.leader(replica.group);
     if (leader === undefined) return;
     leader.onEffects(effects);
+    for (const { kind } of effects) if (kind === 'boundMissed') this.counters.boundsMissed++;
     if (effects.some(({ kind }) => kind === 'scheduleCreated')) {
       this.#clocks.get(replica.group)?.wake();
     }

@@ -28,6 +28,7 @@ export interface MetricSources {
     readonly submitted: number;
     readonly settled: number;
     readonly elections: number;
+    readonly boundsMissed: number;
   };
 }
 
@@ -79,7 +80,7 @@ export function metricsOf(sources: MetricSources): Metrics {
     counter('submits', 'Submits acknowledged through this node.', counters.submitted),
     counter('settled', 'Tasks seen to settle in replicas here.', counters.settled),
     counter('expired', 'Tasks that left the history by leaders here.', duties.expiry.expired),
-    counter('start_bounds_missed', 'Start bounds missed, by leaders here.', duties.bounds.missed),
+    counter('start_bounds_missed', 'Start bounds missed, by leaders here.', counters.boundsMissed),
     counter('start_expired', 'Tasks dropped unstarted by leaders here.', duties.bounds.dropped),
     counter('plans', 'Plans made.', scheduler.plans),
     counter('bad_frames', 'Frames that could not be read.', peers.badFrames),

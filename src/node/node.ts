@@ -300,7 +300,7 @@ export class TschedNode {
           submitsInFlight: this.#writes.inFlight,
           nowMs: clock.nowMs(),
           diskFreeBytes: this.#disk?.room.freeBytes,
-          counters: { ...this.#counters, elections: this.#leaderships.taken },
+          counters: { ...this.#counters, ...this.#leaderships.counters },
           duties: this.#duties,
           gate: this.#tenants.gate,
         }),

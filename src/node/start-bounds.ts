@@ -13,8 +13,7 @@ export class StartBounds {
   /** Those of whose last proposal nothing is known yet. */
   readonly #asking = new Set<ShardLeader>();
   #stopped = false;
-  /** Start bounds that were missed, and tasks that expired unstarted, by proposals of this node. */
-  missed = 0;
+  /** Tasks that expired unstarted, by proposals of this node. */
   dropped = 0;
 
   constructor(context: NodeContext, leaders: () => Iterable<ShardLeader>) {
@@ -43,11 +42,10 @@ export class StartBounds {
   ): Promise<void> {
     try {
       const replies = await leader.ask({ kind: 'overdue', items: due });
-      replies.forEach((reply, position) => {
-        if (!reply.ok || reply.repeated) return;
-        if (!due[position]!.late) this.missed++;
+      for (const reply of replies) {
+        if (!reply.ok || reply.repeated) continue;
         if (leader.machine.isSettled(reply.taskId)) this.dropped++;
-      });
+      }
     } catch (error) {
       if (!(error instanceof TschedError)) throw error;
       const { shard } = leader;

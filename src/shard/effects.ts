@@ -21,6 +21,8 @@ export type Effect =
       readonly node: NodeId;
     }
   | { readonly kind: 'settled'; readonly taskId: TaskId; readonly state: TaskState }
+  /** It had not started by its start bound. */
+  | { readonly kind: 'boundMissed'; readonly taskId: TaskId }
   /** The leader has a schedule to look after. */
   | { readonly kind: 'scheduleCreated' }
   | { readonly kind: 'workflowSettled'; readonly workflowId: TaskId }

@@ -9,7 +9,8 @@
 export const firstRules = 1;
 
 /**
- * Failed tasks are dead letters, poison is failed, supervisors that end count, pauses are spread.
+ * Failed tasks are dead letters, poison is failed, supervisors that end count, pauses are spread,
+ * and a start that is late tells by itself that its bound was missed.
  */
 export const failureRules = 3;
 

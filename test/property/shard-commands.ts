@@ -369,7 +369,11 @@ export function commandOf(step: Step, told: (id: TaskId) => Told | undefined): C
     case 'start':
       return {
         kind: 'start',
-        items: step.items.map(item => ({ ...named(item), startedAtMs: epochMs })),
+        // By clocks that are right, and by ones that are far ahead.
+        items: step.items.map(item => ({
+          ...named(item),
+          startedAtMs: epochMs + (item[0] % 2) * 1e12,
+        })),
       };
     case 'lose':
       return { kind: 'lose', items: step.items.map(named), message: 'lost' };

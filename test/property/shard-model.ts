@@ -113,7 +113,7 @@ export class ShardModel {
       case 'unassign':
         return command.items.map(item => this.#unassign(item.taskId, item.fence));
       case 'start':
-        return command.items.map(item => this.#start(item.taskId, item.fence));
+        return command.items.map(item => this.#start(item.taskId, item.fence, item.startedAtMs));
       case 'finish':
         return command.items.map(item => this.#end(item.taskId, item.fence, item.outcome));
       case 'lose':
@@ -404,12 +404,14 @@ export class ShardModel {
     return ok(id);
   }
 
-  #start(id: string, fence: number): ModelReply {
+  #start(id: string, fence: number, startedAtMs: number): ModelReply {
     const missing = this.#missing(id);
     if (missing) return missing;
     const task = this.tasks.get(id)!;
     if (task.node === undefined || task.fence !== fence) return { said: 'badRequest', taskId: id };
     if (task.state === 'running') return repeated(id);
+    const late = startedAtMs > boundOf(task) && this.nowMs >= boundOf(task);
+    if (late && this.#rules >= 3 && this.#awaitsStart(task)) task.missed = true;
     task.state = 'running';
     return ok(id);
   }

@@ -78,6 +78,8 @@ function tasksOf(machine: ShardMachine, model: ShardModel): [unknown, unknown] {
     const ending = task.cancelled ? 'cancelled' : task.recall && 'superseded';
     const suspend = task.paused === 'no' ? undefined : task.paused === 'suspend';
     wanted.push(live && ending, live && task.suspended, live && suspend === true, suspend);
+    told.push(record.boundMissed === true);
+    wanted.push(task.missed);
     told.push(record.update?.overrides ?? {});
     wanted.push(task.changed);
     told.push(ended.map(attempt => [attempt.fence, attempt.node, attempt.outcome?.kind]));

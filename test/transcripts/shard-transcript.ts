@@ -66,6 +66,7 @@ function showEffect(effect: Effect): string {
   }
   const name = nameOf(effect.taskId);
   if (effect.kind === 'settled') return `  > settled ${name} ${effect.state}`;
+  if (effect.kind === 'boundMissed') return `  > boundMissed ${name}`;
   const node = effect.kind === 'attemptEnded' ? ` ${effect.node}` : '';
   return `  > ${effect.kind} ${name} ${effect.fence}${node}`;
 }

@@ -25,6 +25,7 @@ import { hashWords } from '../memory/id-words.ts';
 import type { AttemptRecord, Recall } from '../memory/task-detail.ts';
 import { stateCode } from '../memory/task-table.ts';
 import { failureRules } from '../rules.ts';
+import { lookAtStart } from '../start-bound.ts';
 import type { ShardState } from '../state.ts';
 import { instantMaxMs } from '../state-time.ts';
 import { attemptsOf, backoffOf } from '../terms.ts';
@@ -57,6 +58,8 @@ interface Settling {
 export function endAttempt(turn: Turn, row: number, outcome: Outcome): void {
   const { state, effects } = turn;
   const { table } = state;
+  const startedMs = startedAtMs(outcome);
+  if (startedMs !== undefined) lookAtStart(turn, row, startedMs);
   const recall = outcome.kind === 'succeeded' ? undefined : recallOf(state, row);
   if (recall !== undefined) {
     endRecalled(turn, row, outcome, recall);
@@ -69,7 +72,7 @@ export function endAttempt(turn: Turn, row: number, outcome: Outcome): void {
   const live = state.endLive(row);
   const attempt = {
     ...live,
-    startedAtMs: live.startedAtMs ?? startedAtMs(outcome),
+    startedAtMs: live.startedAtMs ?? startedMs,
     endedAtMs: state.shownInstant(row),
     outcome,
   };

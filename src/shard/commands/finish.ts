@@ -8,7 +8,8 @@
  *          any
  *                            more: the worker may forget it
  *          badRequest        the fence was never given out
- * Effects  attemptEnded, then settled or readyChanged
+ * Effects  boundMissed, where its start comes to be known by this and was late; attemptEnded, then
+ *          settled or readyChanged
  */
 import type { ItemReply, ShardCommand } from '../../model/command.ts';
 import { accept, refuse, type Turn } from '../turn.ts';

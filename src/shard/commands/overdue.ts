@@ -6,7 +6,7 @@
  * Replies  ok                start bound missed, or dropped as it could not start in time, or both
  *          ok, repeated      nothing is due: it started meanwhile, or was told before
  *          alreadySettled, unknownTask
- * Effects  settled, for a task that is dropped
+ * Effects  boundMissed; settled, for a task that is dropped
  *
  * A bound is missed at most once in the life of a task, whichever leaders propose it. What has been
  * sent to a node is not dropped any more: it may be starting.
@@ -14,6 +14,7 @@
 import type { ItemReply, ShardCommand } from '../../model/command.ts';
 import { formatDuration } from '../../model/time.ts';
 import { stateCode } from '../memory/task-table.ts';
+import { tellMissedBound } from '../start-bound.ts';
 import { accept, refuseMissing, type Turn } from '../turn.ts';
 
 type Overdue = ShardCommand & { readonly kind: 'overdue' };
@@ -25,7 +26,7 @@ export function applyOverdue(turn: Turn, command: Overdue): ItemReply[] {
     if (row < 0) return refuseMissing(taskId, row);
     if (!state.due.hasBound(row)) return accept(taskId, true);
     const missed = !state.table.hasMissedBound(row) && state.due.boundMs(row) <= state.nowMs;
-    if (missed) state.missBound(row);
+    if (missed) tellMissedBound(turn, row);
     const expiryMs = state.due.expiryMs(row);
     const isWaiting = state.table.state(row) === stateCode.waiting;
     const dropped = isWaiting && expiryMs !== undefined && expiryMs <= state.nowMs;

@@ -6,10 +6,11 @@
  *          ok, repeated      it was known to run
  *          badRequest        `stale fence`: the attempt is not the live one
  *          alreadySettled, unknownTask
- * Effects  none
+ * Effects  boundMissed, where it started after its start bound and that was not told yet
  */
 import type { ItemReply, ShardCommand } from '../../model/command.ts';
 import { stateCode } from '../memory/task-table.ts';
+import { lookAtStart } from '../start-bound.ts';
 import { instantMaxMs } from '../state-time.ts';
 import { accept, refuse, refuseMissing, type Turn } from '../turn.ts';
 
@@ -22,6 +23,7 @@ export function applyStart(turn: Turn, command: Start): ItemReply[] {
     if (row < 0) return refuseMissing(taskId, row);
     if (state.live(row)?.fence !== fence) return refuse(taskId, 'badRequest', 'stale fence');
     if (state.table.state(row) === stateCode.running) return accept(taskId, true);
+    lookAtStart(turn, row, startedAtMs);
     state.markStarted(row, Math.min(startedAtMs, instantMaxMs));
     return accept(taskId);
   });

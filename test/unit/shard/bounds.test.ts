@@ -4,7 +4,7 @@ import { decodeSpec, type TaskSpec } from '../../../src/model/spec.ts';
 import type { TaskView } from '../../../src/model/task.ts';
 import { decodeTaskRow } from '../../../src/shard/record.ts';
 import { toView } from '../../../src/shard/view.ts';
-import { aSpec, epochMs, idOf, TestShard } from '../../support/shard.ts';
+import { anOutcome, aSpec, epochMs, idOf, TestShard } from '../../support/shard.ts';
 
 const id = idOf(1);
 
@@ -90,6 +90,63 @@ describe('a start bound', () => {
     shard.finish(id, 2);
     expect(told(shard)).toBe(1);
     expect(viewOf(shard, 60_000)).toMatchObject({ state: 'succeeded', boundMissed: true });
+  });
+
+  describe('that passed while nobody looked', () => {
+    const late = (rules: number): TestShard => {
+      const shard = new TestShard();
+      shard.apply({ kind: 'adopt', rules });
+      shard.submit([id], aSpec({ toleranceMs: 30_000, attempts: 2 }));
+      shard.assign(id);
+      shard.atMs = 30_400;
+      return shard;
+    };
+
+    test('is told by the start, once', () => {
+      const shard = late(3);
+      expect(shard.start(id, 1).effects).toEqual([{ kind: 'boundMissed', taskId: id }]);
+      expect(look(shard, 40_000)).toBe('nothing is due');
+      shard.finish(id, 1);
+      expect(told(shard)).toBe(1);
+      expect(viewOf(shard, 60_000)).toMatchObject({ state: 'succeeded', boundMissed: true });
+    });
+
+    test.each(['succeeded', 'failed'] as const)('is told by the end of a task that %s', kind => {
+      const shard = late(3);
+      shard.finish(id, 1, anOutcome(kind, { startedAtMs: epochMs + 30_300 }));
+      expect(told(shard)).toBe(1);
+      expect(viewOf(shard, 60_000).boundMissed).toBe(true);
+    });
+
+    test('is not told again by a start that comes after it was', () => {
+      const shard = late(3);
+      expect(look(shard, 30_400)).toBe('ok');
+      expect(shard.start(id, 1).effects).toEqual([]);
+      expect(told(shard)).toBe(1);
+    });
+
+    test('is kept by a start before it that becomes known after it', () => {
+      const shard = late(3);
+      const items = [{ taskId: id, fence: 1, startedAtMs: epochMs + 29_999 }];
+      expect(shard.apply({ kind: 'start', items }).effects).toEqual([]);
+      const ended = late(3);
+      ended.finish(id, 1, anOutcome('succeeded', { startedAtMs: epochMs + 29_999 }));
+      expect([told(shard), told(ended)]).toEqual([0, 0]);
+    });
+
+    test('is not believed to have passed because the clock of a node is fast', () => {
+      const shard = late(3);
+      shard.atMs = 1_000;
+      const items = [{ taskId: id, fence: 1, startedAtMs: epochMs + 3_600_000 }];
+      shard.apply({ kind: 'start', items });
+      expect(told(shard)).toBe(0);
+    });
+
+    test('is not told by a shard that decides by the rules of an older program', () => {
+      const shard = late(1);
+      shard.start(id, 1);
+      expect(told(shard)).toBe(0);
+    });
   });
 
   test('of a task whose cancel was asked for is nobody’s concern', () => {
