@@ -113,6 +113,7 @@ test(
         expect(await ask<TaskRow>(cluster, place, `/v1/tasks/${own}`)).toEqual(before);
       }
       expect(await leftIn(cluster)).toEqual([]);
+      expect(await ask(cluster, 0, '/v1/schedules')).toMatchObject({ schedules: [] });
       await stopAll(cluster);
     });
   },
@@ -130,6 +131,7 @@ test.runIf(process.env['TSCHED_E2E'] === 'full')(
       expect(program.stderr()).toContain('every node runs that ran before');
       expect(await boots(cluster)).toHaveLength(3);
       expect(await leftIn(cluster)).toEqual([]);
+      expect(await ask(cluster, 0, '/v1/schedules')).toMatchObject({ schedules: [] });
       await stopAll(cluster);
     });
   },
