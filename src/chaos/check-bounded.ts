@@ -36,7 +36,7 @@ export function checkBounded({ history, lives }: Seen): Finding {
   return {
     cases,
     looked,
-    what: `${counted(looked, 'task')} with a bound, ${late} late and told${missed}`,
+    what: `${counted(looked, 'task')} with a bound, ${late} of them late${missed}`,
   };
 }
 

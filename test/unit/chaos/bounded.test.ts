@@ -46,13 +46,13 @@ const bounded = ({ beganMs, recordedMs = beganMs, boundMissed, told, changes }: 
 
 test('a task that began in time needs no word', () => {
   expect(bounded({ beganMs: 2_900 })).toMatchObject({
-    ...{ ok: true, found: '1 task with a bound, 0 late and told', cases: [] },
+    ...{ ok: true, found: '1 task with a bound, 0 of them late', cases: [] },
   });
 });
 
 test('a task that began late and was told of once is in order', () => {
   const late = bounded({ beganMs: 9_000, boundMissed: true, told: [3_100] });
-  expect(late).toMatchObject({ ok: true, found: '1 task with a bound, 1 late and told' });
+  expect(late).toMatchObject({ ok: true, found: '1 task with a bound, 1 of them late' });
 });
 
 test('a task that began late, and nobody was told, is a broken promise', () => {
@@ -91,7 +91,7 @@ test('a start that became known late may have been told of', () => {
 test('where events were lost the record alone has to say it', () => {
   const changes = { toldWhole: false };
   expect(bounded({ beganMs: 9_000, boundMissed: true, changes })).toMatchObject({
-    ...{ ok: true, found: '1 task with a bound, 1 late and told; not all events could be read' },
+    ...{ ok: true, found: '1 task with a bound, 1 of them late; not all events could be read' },
   });
   expect(bounded({ beganMs: 9_000, changes })?.ok).toBe(false);
 });
