@@ -5,7 +5,10 @@
  */
 import type { AttemptLine } from './history.ts';
 
-/** `$1` file, `$2` number of the task, below zero that of a schedule, `$3` half seconds to last, `$4` turns of work. */
+/**
+ * `$1` file, `$2` number of the task, below zero that of a schedule, `$3` half seconds to last,
+ * `$4` turns of work.
+ */
 export const taskProgram = `#!/bin/sh
 log=$1 number=$2 halves=$3 turns=$4
 say() {

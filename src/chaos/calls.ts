@@ -32,7 +32,9 @@ export interface EventsFrom {
   readonly signal: AbortSignal;
 }
 
-/** Follows the events of a node behind a cursor, or from now on; what it says ends with the signal. */
+/**
+ * Follows the events of a node behind a cursor, or from now on; what it says ends with the signal.
+ */
 export function openEvents(
   address: string,
   token: string,

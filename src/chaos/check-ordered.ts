@@ -57,7 +57,9 @@ function overlaps(line: readonly InLine[]): string[] {
   return found;
 }
 
-/** Tasks that began before the last attempt of one that had been taken before they were submitted. */
+/**
+ * Tasks that began before the last attempt of one that had been taken before they were submitted.
+ */
 function inversions(line: readonly InLine[]): string[] {
   const spans = line.map(({ submit, lives }) => {
     const ordered = lives.toSorted(compare);
