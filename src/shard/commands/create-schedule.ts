@@ -2,7 +2,7 @@
  * createSchedule: something is to run again and again.
  *
  * Items    what it is, and the spec of its tasks.
- * Replies  ok                its occurrences after now fire
+ * Replies  ok                its occurrences after now fire, and the one of `once` in any case
  *          ok, repeated      it is there already, the same in all that it says
  *          scheduleExists    another one has the name
  *          badSpec           its tasks would have a key, or belong to another tenant
@@ -79,7 +79,8 @@ function newSchedule(
     digest: digest.slice(),
     spec: spec.slice(),
     standing: {
-      cursorMs: state.readyBaseMs,
+      // Its only instant was to come when it was asked for; it may have passed on the way here.
+      cursorMs: definition.timing.kind === 'once' ? 0 : state.readyBaseMs,
       left: definition.count,
       fired: 0,
       skipped: 0,

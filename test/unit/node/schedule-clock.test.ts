@@ -210,6 +210,29 @@ describe('schedules', { timeout: 120_000 }, () => {
     );
   });
 
+  test('of one instant fire though that has come before they were known, late or not', async () => {
+    const led = new Led();
+    const once = (name: string, at: string, catchUp: 'all' | 'skip') =>
+      schedule(name, { kind: 'once', at }, { catchUp });
+    led.wallMs = startMs + 2 * minute;
+    led.create(
+      once('just now', '2026-01-01T00:02:00', 'skip'),
+      once('late', '2026-01-01T00:00:30', 'all'),
+      once('missed', '2026-01-01T00:00:40', 'skip'),
+      once('to come', '2026-01-01T00:03:00', 'skip'),
+    );
+    led.elect();
+    await led.at(startMs + 2 * minute + 1);
+    expect(led.fired.map(({ name }) => name).sort()).toEqual(['just now', 'late']);
+    await led.at(startMs + 3 * minute);
+    led.elect();
+    await led.at(startMs + 4 * minute);
+    expect(led.fired).toHaveLength(3);
+    expect(led.of('to come')).toEqual([startMs + 3 * minute]);
+    const missed = led.shard.machine.schedules.find({ tenant: 'default', name: 'missed' })!;
+    expect(missed.standing).toMatchObject({ missed: 1, fired: 0 });
+  });
+
   test('1,000 of them fire each minute once', async () => {
     const minutes = Number(process.env['TSCHED_SCHEDULE_MINUTES'] ?? 5);
     const led = new Led();
