@@ -10,6 +10,7 @@ import { ByteReader, type ByteWriter, DecodeError } from './bytes.ts';
 import { limits } from './limits.ts';
 import { readPairs, writePairs } from './pairs.ts';
 import type { Backoff, TaskSpec } from './spec.ts';
+import { type Priority, schedulingFields } from './spec-scheduling.ts';
 
 interface Field<T> {
   /** Append-only; a retired one stays listed. */
@@ -23,6 +24,8 @@ interface Field<T> {
 }
 
 const field = <T>(definition: Field<T>): Field<T> => definition;
+
+const { priority, toleranceMs } = schedulingFields;
 
 /** By ascending tag: the order in which they are written. */
 export const overrideFields = {
@@ -61,6 +64,22 @@ export const overrideFields = {
     whileRunning: true,
     write: (w, capMs) => w.varint(capMs),
     read: r => r.varint(),
+  }),
+  /** Said in full here: `normal` stands in the place of another one. */
+  priority: field<Priority>({
+    tag: 6,
+    document: 'priority',
+    whileRunning: false,
+    write: priority.write,
+    read: priority.read,
+  }),
+  /** The start bound counts from where it counted before. */
+  toleranceMs: field<number>({
+    tag: 7,
+    document: 'tolerance',
+    whileRunning: false,
+    write: toleranceMs.write,
+    read: toleranceMs.read,
   }),
 } as const satisfies { readonly [Name in keyof TaskSpec]?: { readonly tag: number } };
 

@@ -62,7 +62,9 @@ export function readUpdateDocument(document: unknown): UpdateReading {
   if (!reading.ok) problems.found.push(...reading.problems);
   if (!reading.ok || problems.found.length > 0) return { ok: false, problems: problems.found };
   const { spec } = reading;
-  return { ok: true, overrides: Object.fromEntries(names.map(name => [name, spec[name]])) };
+  // Of a spec that says no priority it is `normal`; here that is said, in the place of another.
+  const said = { ...spec, priority: spec.priority ?? 'normal' };
+  return { ok: true, overrides: Object.fromEntries(names.map(name => [name, said[name]])) };
 }
 
 /** What was changed of a task, as its document would say it. */

@@ -7,6 +7,7 @@ import { type ErrorCode, TschedError } from '../model/errors.ts';
 import { type NodeId, type ShardId, slotOfId, type TaskId, timeOfId } from '../model/ids.ts';
 import type { SlotTable } from '../model/slots.ts';
 import { decodeSpec, type TaskSpec } from '../model/spec.ts';
+import { withOverrides } from '../model/spec-overrides.ts';
 import {
   type Consistency,
   reasonOfHolds,
@@ -232,7 +233,7 @@ export class ShardAccess {
     return Math.max(0, Math.round(this.#context.clock.nowMs() - replica.heardMs));
   }
 
-  reason(record: TaskRecord, spec: TaskSpec, leaderless: boolean): WaitingReason {
+  reason(record: TaskRecord, submitted: TaskSpec, leaderless: boolean): WaitingReason {
     if (leaderless) return 'ShardNoQuorum';
     const held = reasonOfHolds(record.holds);
     if (held !== undefined) return held;
@@ -241,7 +242,7 @@ export class ShardAccess {
       return reasonOfPause(record);
     }
     if (this.#scheduler.rooms?.holdsBack(record.tenant) === true) return 'Quota';
-    return this.#scheduler.reasonFor(laneOf(spec));
+    return this.#scheduler.reasonFor(laneOf(withOverrides(submitted, record.update?.overrides)));
   }
 }
 

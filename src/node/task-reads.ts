@@ -1,6 +1,7 @@
 /** Reading one task: its view, its specification, why it waits, and waiting for its end. */
 import type { NodeId, ShardId, TaskId } from '../model/ids.ts';
 import { decodeSpec, type TaskSpec } from '../model/spec.ts';
+import { withOverrides } from '../model/spec-overrides.ts';
 import { type Consistency, isSettled, type TaskView } from '../model/task.ts';
 import type { Explanation } from '../ports/node-api.ts';
 import { specBytesWith } from './attempt-wishes.ts';
@@ -90,7 +91,8 @@ export class TaskReads {
     const { clock } = this.#context;
     const { machine, replica } = await this.#access.confirmed(shard, stale);
     const record = this.#access.record(machine, shard, id);
-    const spec = this.#access.spec(machine, shard, record.digest);
+    const submitted = this.#access.spec(machine, shard, record.digest);
+    const spec = withOverrides(submitted, record.update?.overrides);
     const waiting = record.state === 'waiting';
     return explainTask({
       record,

@@ -2,6 +2,7 @@
 import { TschedError } from '../model/errors.ts';
 import type { TaskId } from '../model/ids.ts';
 import { decodeSpec } from '../model/spec.ts';
+import { withOverrides } from '../model/spec-overrides.ts';
 import { isWorkflowSettled } from '../model/workflow.ts';
 import type { RetryStart, WorkflowRequest, WorkflowTaskRequest } from '../ports/workflow-api.ts';
 import type { TaskRecord } from '../shard/record.ts';
@@ -41,7 +42,7 @@ export async function retryRequest(
     if (from === 'failed' && holds) kept.add(index);
     const outcome = kept.has(index) ? outcomeOf(record) : undefined;
     return {
-      spec: decodeSpec(bytes),
+      spec: withOverrides(decodeSpec(bytes), record.update?.overrides),
       parents,
       retryOf: record.id,
       kept: outcome && { taskId: record.id, outcome },

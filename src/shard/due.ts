@@ -7,6 +7,7 @@
 import { RowHeap } from './memory/row-heap.ts';
 import type { SpecTable } from './memory/spec-table.ts';
 import { none, stateCode, type TaskTable } from './memory/task-table.ts';
+import { traitsOf } from './memory/traits-of.ts';
 
 export class DueTasks {
   readonly #table: TaskTable;
@@ -31,7 +32,7 @@ export class DueTasks {
   }
 
   boundMs(row: number): number {
-    return this.#table.readySince(row) + this.#specs.traits(this.#table.spec(row)).toleranceMs;
+    return this.#table.readySince(row) + traitsOf(this.#table, this.#specs, row).toleranceMs;
   }
 
   /** When it is dropped unless it has started; `undefined` for never. */

@@ -12,6 +12,7 @@ import { checkSchedules } from './firing.ts';
 import { idWordCount } from './memory/id-words.ts';
 import { isSettledCode, none, stateCode } from './memory/task-table.ts';
 import { type TenantUse, TenantUses } from './memory/tenant-use.ts';
+import { traitsOf } from './memory/traits-of.ts';
 import { lookup, type ShardState } from './state.ts';
 import { attemptsOf } from './terms.ts';
 import { endAt, type Workflow } from './workflows.ts';
@@ -145,7 +146,7 @@ function checkQueue(state: ShardState): void {
         const order = lane === undefined ? table : ready;
         assert(order.isBefore(parent, row), 'a queue is in order');
       }
-      const isOfLane = specs.traits(table.spec(row)).lane === lane;
+      const isOfLane = traitsOf(table, specs, row).lane === lane;
       assert(lane === undefined ? table.isBackedOff(row) : isOfLane, 'queued where it belongs');
       queued++;
     }

@@ -4,6 +4,7 @@ import type { NodeId, TaskId } from '../model/ids.ts';
 import type { Demand } from '../model/planning.ts';
 import type { SpecOverrides } from '../model/spec-overrides.ts';
 import { stateCode } from './memory/task-table.ts';
+import { traitsOf } from './memory/traits-of.ts';
 import type { ShardState } from './state.ts';
 
 export interface LiveAttempt {
@@ -40,7 +41,7 @@ export function liveAttempt({ table, specs, due }: ShardState, row: number): Liv
   const detail = table.ensureDetail(row);
   assert(detail.live, 'the attempt is live');
   const { fence, run, node, nodeName, incarnation, assignedAtMs } = detail.live;
-  const { leaseMs, capMs, demand, tenant } = specs.traits(table.spec(row));
+  const { leaseMs, capMs, demand, tenant } = traitsOf(table, specs, row);
   return {
     taskId: table.id(row),
     fence,

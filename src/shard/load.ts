@@ -154,6 +154,7 @@ function queueAll(state: ShardState): void {
   for (let row = 0; row < table.rowsEnd; row++) {
     assert(state.specs.isLearned(table.spec(row)), 'the spec of an unsettled task is stored');
     state.gangs.add(row);
+    state.learnChanges(row);
     const code = table.state(row);
     state.uses.enter(state.specs.traits(table.spec(row)), code);
     if (code === stateCode.waiting) state.enqueue(row);

@@ -14,6 +14,7 @@ import { type HeapOrder, RowHeap } from './memory/row-heap.ts';
 import type { SpecTable } from './memory/spec-table.ts';
 import { none, type TaskTable } from './memory/task-table.ts';
 import type { Traits } from './memory/traits.ts';
+import { traitsOf } from './memory/traits-of.ts';
 
 /** Empty heaps of lanes that are kept for the next task of the lane. */
 const emptyHeapsMax = 256;
@@ -48,7 +49,7 @@ export class ReadyQueue {
   }
 
   #traits(row: number): Traits {
-    return this.#specs.traits(this.#table.spec(row));
+    return traitsOf(this.#table, this.#specs, row);
   }
 
   boundMs(row: number): number {

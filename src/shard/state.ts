@@ -28,7 +28,7 @@ import { LiveIndex } from './memory/live-index.ts';
 import { SharedNames } from './memory/shared-names.ts';
 import { SpecTable } from './memory/spec-table.ts';
 import { SpecUses } from './memory/spec-uses.ts';
-import type { AttemptRecord } from './memory/task-detail.ts';
+import type { AttemptRecord, UpdateRecord } from './memory/task-detail.ts';
 import { isSettledCode, stateCode, TaskTable } from './memory/task-table.ts';
 import { TenantUses } from './memory/tenant-use.ts';
 import type { Meta } from './meta.ts';
@@ -187,6 +187,35 @@ export class ShardState extends ShardNumbers {
     this.due.refresh(row);
   }
 
+  /**
+   * What somebody changed of a task stands in the place of its spec's, and it where it then
+   * belongs.
+   */
+  change(row: number, update: UpdateRecord): void {
+    const { table } = this;
+    const isQueued = table.state(row) === stateCode.waiting && table.holds(row) === 0;
+    const boundMs = this.due.boundMs(row);
+    if (isQueued) this.ready.remove(row);
+    table.ensureDetail(row).update = update;
+    this.learnChanges(row);
+    if (isQueued) this.ready.add(row);
+    // Another bound than the one that was missed: should it pass as well, that is told as well.
+    const isOther = this.due.boundMs(row) !== boundMs && !table.hasRun(row);
+    const isAhead = table.holds(row) !== 0 || this.due.boundMs(row) > this.nowMs;
+    if (isOther && isAhead) table.setMissedBound(row, false);
+    this.due.refresh(row);
+    this.flush.markTask(row, 64);
+  }
+
+  /** Makes of what was changed of a task what its place follows from. It is in no queue. */
+  learnChanges(row: number): void {
+    const detail = this.table.detail(row);
+    if (detail?.update === undefined) return;
+    const before = detail.changedTraits;
+    detail.changedTraits = this.specs.takeChanged(this.table.spec(row), detail.update.overrides);
+    if (before !== undefined) this.specs.giveBack(before);
+  }
+
   /** The start bound of a task has passed before it started: told once. */
   missBound(row: number): void {
     this.table.setMissedBound(row, true);
@@ -311,6 +340,8 @@ export class ShardState extends ShardNumbers {
   /** A settled task whose row is stored leaves memory; what remains is its ID and its key. */
   forget(row: number): void {
     const spec = this.table.spec(row);
+    const changed = this.table.detail(row)?.changedTraits;
+    if (changed !== undefined) this.specs.giveBack(changed);
     this.table.remove(row);
     this.specs.release(spec);
   }

@@ -113,6 +113,32 @@ test('a paused cluster takes tasks and places none until it is resumed', { timeo
   await becomes(id, 'runs', task => task.state === 'succeeded');
 });
 
+test('priority and tolerance of a task that waits change its bound, its class, what is told', {
+  timeout,
+}, async () => {
+  await cluster.ok(['pause', 'cluster']);
+  const id = await cluster.ok(['submit', '-q', '--tolerance', '2h', '--', 'true']);
+  const before = await view(id);
+  expect(before).toMatchObject({ class: 'delayable' });
+  await cluster.ok(['update', id, '--tolerance', '50s', '--priority', 'high']);
+  const after = await view(id);
+  expect(after).toMatchObject({
+    class: 'urgent',
+    priority: 'high',
+    startBoundMs: before.startBoundMs! - 7_200_000 + 50_000,
+    updated: { by: 'admin', set: { tolerance: '50s', priority: 'high' } },
+  });
+  const explained = JSON.parse(await cluster.ok(['explain', id, '--json']));
+  expect(explained).toMatchObject({ class: 'urgent', priority: 'high' });
+  expect(JSON.stringify(explained.decisions)).toContain('updated');
+  const wrong = await cluster.run(['update', id, '--tolerance=-5m'], cluster.any);
+  expect(wrong.code).toBe(2);
+  await cluster.ok(['resume', 'cluster']);
+  await becomes(id, 'runs', task => task.state === 'succeeded');
+  const late = await cluster.run(['update', id, '--priority', 'low'], cluster.any);
+  expect([late.code, late.stderr]).toEqual([1, expect.stringContaining('settled')]);
+});
+
 test('a cap that is changed while a task runs ends it', { timeout }, async () => {
   const id = await cluster.ok(['submit', '-q', '--cap', '10m', '--', 'sleep', '600']);
   await becomes(id, 'runs', task => task.state === 'running');

@@ -579,13 +579,20 @@ export class ShardModel {
     const task = this.tasks.get(id)!;
     const onlyCap = Object.keys(overrides).every(name => name === 'capMs');
     if (!onlyCap && task.state !== 'waiting') return { said: 'notWaiting', taskId: id };
-    if (overrides.attempts !== undefined && overrides.attempts <= task.runs) {
+    const { attempts, toleranceMs = 0 } = overrides;
+    const isTooFew = attempts !== undefined && attempts <= task.runs;
+    if (isTooFew || toleranceMs > (task.spec.expireMs ?? Number.POSITIVE_INFINITY)) {
       return { said: 'badRequest', taskId: id };
     }
     const changed = { ...task.changed, ...overrides };
     const known = Object.keys(overrides).every(name => name in task.changed);
     if (known && isDeepStrictEqual(changed, task.changed)) return repeated(id);
+    const before = boundOf(task);
     task.changed = changed;
+    const bound = boundOf(task);
+    const started = task.runs > 0 || task.lost > 0;
+    const isAhead = bound > this.nowMs || isHeld(task) || this.#waitsForGang(task);
+    if (!started && bound !== before && isAhead) task.missed = false;
     return ok(id);
   }
 
@@ -601,6 +608,11 @@ export class ShardModel {
 
   count(state: TaskState): number {
     return [...this.tasks.values()].filter(task => task.state === state).length;
+  }
+
+  /** One of a gang that does not stand in the queue for it. */
+  #waitsForGang(task: ModelTask): boolean {
+    return this.#gangOf(task).length > 0 && !this.#isQueued(task);
   }
 
   /** Those that wait, of gangs only the first, and only if all that is left of the gang waits. */
@@ -639,16 +651,21 @@ export class ShardModel {
 
 const dayMs = 86_400_000;
 
-function boundOf({ readySinceMs, spec }: ModelTask): number {
-  const { toleranceMs, expireMs = dayMs } = spec;
+/** Its specification with what was changed since. */
+const nowOf = ({ spec, changed }: ModelTask): TaskSpec => ({ ...spec, ...changed });
+
+function boundOf(task: ModelTask): number {
+  const { readySinceMs } = task;
+  const { toleranceMs, expireMs = dayMs } = nowOf(task);
   return readySinceMs + (toleranceMs ?? Math.min(dayMs, expireMs));
 }
 
 /** Class, priority, start bound, cap, age, ID. */
 function orderOf(task: ModelTask, nowMs: number): (number | string)[] {
   const bound = boundOf(task);
-  const priority = { high: 0, normal: 1, low: 2 }[task.spec.priority ?? 'normal'];
-  const cap = task.spec.capMs === 0 ? Number.POSITIVE_INFINITY : task.spec.capMs;
+  const { priority: word = 'normal', capMs } = nowOf(task);
+  const priority = { high: 0, normal: 1, low: 2 }[word];
+  const cap = capMs === 0 ? Number.POSITIVE_INFINITY : capMs;
   return [bound - nowMs <= 60_000 ? 0 : 1, priority, bound, cap, task.readySinceMs, task.id];
 }
 

@@ -7,6 +7,7 @@ import { expect, test } from 'vitest';
 import type { TaskId } from '../../src/model/ids.ts';
 import { noResources } from '../../src/model/resources.ts';
 import type { TaskSpec } from '../../src/model/spec.ts';
+import type { SpecOverrides } from '../../src/model/spec-overrides.ts';
 import type { TaskView } from '../../src/model/task.ts';
 import type { NodeApi } from '../../src/ports/node-api.ts';
 import type { ShardMachine } from '../../src/shard/machine.ts';
@@ -201,6 +202,44 @@ test('close to its bound a task goes before those of a better priority', { timeo
   };
   const at = await started(id);
   for (const other of high) expect(await started(other)).toBeGreaterThanOrEqual(at);
+});
+
+test('what is changed of a task that waits moves its bound and its place under every leader', {
+  timeout,
+}, async () => {
+  const world = await World.make();
+  await world.fill(0, 150_000);
+  const hour = 3_600_000;
+  const first = await world.submit(specOf(world.large, 2_000, { toleranceMs: hour }));
+  const second = await world.submit(specOf(world.large, 2_000, { toleranceMs: hour }));
+  const change = async (id: TaskId, overrides: SpecOverrides): Promise<void> => {
+    const asked = { kind: 'update', overrides } as const;
+    const [reply] = await world.ask(api => api.control([id], asked, actor));
+    expect(reply).toMatchObject({ ok: true });
+  };
+  const { id } = first;
+  await change(id, { toleranceMs: 20_000 });
+  await world.changeLeader();
+  const startBoundMs = first.startBoundMs! - hour + 20_000;
+  expect(await world.view(id)).toMatchObject({
+    startBoundMs,
+    class: 'urgent',
+    updated: { set: { tolerance: '20s' } },
+  });
+  await world.untilView(id, view => view.boundMissed === true, 60_000);
+  await world.changeLeader();
+  await change(id, { toleranceMs: 2 * hour });
+  await change(second.id, { priority: 'high' });
+  await world.changeLeader();
+  const ahead = await world.view(id);
+  expect([ahead.class, ahead.boundMissed]).toEqual(['delayable', undefined]);
+  const explained = await world.ask(api => api.explain(second.id));
+  expect(explained).toMatchObject({ position: 1, readyInShard: 2, priority: 'high' });
+  const startOf = async (task: TaskId): Promise<number> => {
+    const view = await world.untilView(task, ({ state }) => state === 'succeeded', 300_000);
+    return view.attempts[0]!.assignedAtMs;
+  };
+  expect(await startOf(second.id)).toBeLessThan(await startOf(id));
 });
 
 test('a task that cannot start in time is dropped with the reason', { timeout }, async () => {

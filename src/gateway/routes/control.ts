@@ -96,8 +96,9 @@ export const updateTaskRoute: Route = {
   tag: 'tasks',
   summary: 'Change a task',
   description:
-    'Fields of its document: `name`, `labels`, `attempts` and `backoff` while it waits, `cap` also ' +
-    'while it runs ("none" takes it away; one that is shorter than what has run ends the attempt). ' +
+    'Fields of its document: `priority`, `tolerance`, `name`, `labels`, `attempts` and `backoff` while ' +
+    'it waits, `cap` also while it runs ("none" takes it away; one that is shorter than what has run ' +
+    'ends the attempt). A new tolerance counts from where the old one did. ' +
     'Its specification stays as it was submitted; `updated` of the task tells what stands in place.',
   schema: {
     params: idParams,

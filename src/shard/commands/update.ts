@@ -6,9 +6,14 @@
  * Replies  ok
  *          ok, repeated      the task has these values already, by an earlier update
  *          notWaiting        it is assigned or runs, and one of the fields may change only before
- *          badRequest        it has run as often as it then might
+ *          badRequest        it has run as often as it then might, or would be dropped before its
+ *                            start bound
  *          alreadySettled, unknownTask
- * Effects  controlled, where an attempt lives
+ * Effects  controlled, where an attempt lives; readyChanged, where one waits in the queue
+ *
+ * Priority and tolerance change where a task stands, as if it had been submitted with them: its
+ * start bound counts from when it counted before. A bound that was missed and lies ahead again may
+ * be missed again.
  */
 import type { ItemReply, ShardCommand } from '../../model/command.ts';
 import { limits } from '../../model/limits.ts';
@@ -18,6 +23,7 @@ import {
   overrideNames,
   type SpecOverrides,
 } from '../../model/spec-overrides.ts';
+import { formatDuration } from '../../model/time.ts';
 import { stateCode } from '../memory/task-table.ts';
 import type { ShardState } from '../state.ts';
 import { accept, refuse, refuseMissing, type Turn } from '../turn.ts';
@@ -35,23 +41,34 @@ export function applyUpdate(turn: Turn, command: Update): ItemReply[] {
     const detail = state.table.ensureDetail(row);
     if (holdsAlready(detail.update?.overrides, changes)) return accept(taskId, true);
     const overrides = joinOverrides(detail.update?.overrides, changes);
-    detail.update = { by: actor.name, atMs: state.shownInstant(row), overrides };
-    state.flush.markTask(row, 64);
+    state.change(row, { by: actor.name, atMs: state.shownInstant(row), overrides });
     const { live } = detail;
     state.note('updated', row, live && { attempt: live.fence, node: live.node });
     if (live !== undefined) effects.push({ kind: 'controlled', taskId, fence: live.fence });
+    const { table } = state;
+    turn.readyChanged ||= table.state(row) === stateCode.waiting && table.holds(row) === 0;
     return accept(taskId);
   });
 }
 
+const within = (value: number, min: number, max: number): number =>
+  Math.max(min, Math.min(value, max));
+
 /** A number that no document may say becomes the nearest that one may. */
-const bounded = (changes: SpecOverrides): SpecOverrides =>
-  changes.attempts === undefined
-    ? changes
-    : { ...changes, attempts: Math.max(1, Math.min(changes.attempts, limits.attemptsMax)) };
+function bounded(changes: SpecOverrides): SpecOverrides {
+  const { attempts, toleranceMs } = changes;
+  const { attemptsMax, toleranceMsMin, toleranceMsMax } = limits;
+  return {
+    ...changes,
+    ...(attempts === undefined ? {} : { attempts: within(attempts, 1, attemptsMax) }),
+    ...(toleranceMs === undefined
+      ? {}
+      : { toleranceMs: within(toleranceMs, toleranceMsMin, toleranceMsMax) }),
+  };
+}
 
 function refusal(
-  { table }: ShardState,
+  { table, specs }: ShardState,
   row: number,
   changes: SpecOverrides,
 ): { readonly code: 'notWaiting' | 'badRequest'; readonly message: string } | undefined {
@@ -63,8 +80,16 @@ function refusal(
     return { code: 'notWaiting', message: `\`${field}\` may change only while the task waits` };
   }
   const runs = table.runs(row);
-  if (changes.attempts === undefined || changes.attempts > runs) return undefined;
-  const message = `it has run ${runs} times already: \`attempts\` must be at least ${runs + 1}`;
+  if (changes.attempts !== undefined && changes.attempts <= runs) {
+    const message = `it has run ${runs} times already: \`attempts\` must be at least ${runs + 1}`;
+    return { code: 'badRequest', message };
+  }
+  const { expireMs } = specs.traits(table.spec(row));
+  if (expireMs === 0 || changes.toleranceMs === undefined || changes.toleranceMs <= expireMs) {
+    return undefined;
+  }
+  const most = formatDuration(expireMs);
+  const message = `it expires ${most} after it is ready: \`tolerance\` may be ${most} at most`;
   return { code: 'badRequest', message };
 }
 

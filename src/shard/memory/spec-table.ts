@@ -7,21 +7,19 @@
  * its row once. Spec numbers are local to this process.
  */
 import { assert } from '../../model/assert.ts';
-import { limits } from '../../model/limits.ts';
 import type { Demand, Lane } from '../../model/planning.ts';
 import { mix32 } from '../../model/slots.ts';
 import type { SpecTerms } from '../../model/spec.ts';
-import { toleranceOf } from '../../model/start-bound.ts';
+import type { SpecOverrides } from '../../model/spec-overrides.ts';
 import { digestLength, hexDigits } from '../keys.ts';
 import { type KeyHash, keyOf, type LineKey, lineOf } from './key-hash.ts';
 import {
-  demandOf,
+  changedTraits,
   hasTraits,
-  joined,
-  laneOf,
-  nobody,
-  retryOf,
   type Traits,
+  type TraitValues,
+  textOfTraits,
+  traitsOfSpec,
   unknownTraits,
 } from './traits.ts';
 
@@ -168,58 +166,43 @@ export class SpecTable {
     // those.
     const newest = this.#newestTraits;
     if (newest !== undefined && hasTraits(spec, newest)) return newest;
-    const traits = this.#internByText(spec);
+    const traits = this.#intern(traitsOfSpec(spec));
     this.#newestTraits = traits;
     return traits;
   }
 
-  #internByText(spec: SpecTerms): Traits {
-    const wanted = demandOf(spec);
-    const { attempts, backoff, leaseMs, tenant, capMs, expireMs = 0 } = spec;
-    const { notBeforeMs = 0, delayMs = 0 } = spec;
-    const toleranceMs = toleranceOf(spec);
-    const retry = retryOf(spec);
-    const runs = `${attempts},${backoff.initialMs},${backoff.maxMs}`;
-    const times = `${notBeforeMs},${delayMs},${toleranceMs},${expireMs},${capMs},${leaseMs}`;
-    const causes = `${joined(retry.on)}/${joined(retry.not)}`;
-    const wantedLane = laneOf(spec, wanted);
-    const when = spec.when ?? 'success';
-    const after = spec.after ?? nobody;
-    const text = `${runs},${times}|${when}${after.join()}|${causes}|${wantedLane.key}`;
+  /** The one object for all traits with these values. */
+  #intern(wanted: TraitValues): Traits {
+    const text = textOfTraits(wanted);
     const known = this.#traitsByText.get(text);
     if (known !== undefined) return known;
-    let demand = this.#demands.get(wanted.key);
+    let demand = this.#demands.get(wanted.demand.key);
     if (demand === undefined) {
-      demand = { demand: wanted, uses: 0 };
-      this.#demands.set(wanted.key, demand);
+      demand = { demand: wanted.demand, uses: 0 };
+      this.#demands.set(wanted.demand.key, demand);
     }
     demand.uses++;
-    let lane = this.#lanes.get(wantedLane.key);
+    let lane = this.#lanes.get(wanted.lane.key);
     if (lane === undefined) {
-      lane = { lane: { ...wantedLane, demand: demand.demand }, uses: 0 };
-      this.#lanes.set(wantedLane.key, lane);
+      lane = { lane: { ...wanted.lane, demand: demand.demand }, uses: 0 };
+      this.#lanes.set(wanted.lane.key, lane);
     }
     lane.uses++;
-    const traits: Traits = {
-      tenant,
-      demand: demand.demand,
-      lane: lane.lane,
-      toleranceMs,
-      expireMs,
-      capMs,
-      attempts: Math.max(1, Math.min(attempts, limits.attemptsMax)),
-      backoff,
-      leaseMs,
-      retry,
-      notBeforeMs,
-      delayMs,
-      after,
-      when,
-      uses: 0,
-      text,
-    };
+    const traits = { ...wanted, demand: demand.demand, lane: lane.lane, uses: 0, text };
     this.#traitsByText.set(text, traits);
     return traits;
+  }
+
+  /** Traits of a spec, as they are of a task of which somebody changed this; for `giveBack`. */
+  takeChanged(spec: number, changes: SpecOverrides): Traits {
+    const traits = this.#intern(changedTraits(this.traits(spec), changes));
+    traits.uses++;
+    return traits;
+  }
+
+  giveBack(traits: Traits): void {
+    traits.uses--;
+    this.dropUnusedTraits(traits);
   }
 
   /** Forgets traits that `internTraits` gave and no spec took. */
@@ -316,8 +299,7 @@ export class SpecTable {
     const traits = this.#traits[spec]!;
     this.#traits[spec] = undefined;
     this.#lines.delete(spec);
-    traits.uses--;
-    this.dropUnusedTraits(traits);
+    this.giveBack(traits);
     this.#free.push(spec);
     this.#size--;
   }

@@ -4,6 +4,7 @@ import type { NodeId, TaskId } from '../../model/ids.ts';
 import type { SpecOverrides } from '../../model/spec-overrides.ts';
 import type { PauseView } from '../../model/task.ts';
 import type { TaskInput } from '../../model/worker-protocol.ts';
+import type { Traits } from './traits.ts';
 
 /** An attempt as the shard keeps it; `outcome` is missing exactly while it is live. */
 export interface AttemptRecord {
@@ -92,6 +93,8 @@ export interface TaskDetail {
   /** While it is set, and the task not settled, so is the hold `paused`. */
   pause: PauseRecord | undefined;
   update: UpdateRecord | undefined;
+  /** Follows from `update`, where that changes the order in which it waits; not stored. */
+  changedTraits: Traits | undefined;
   /** The worker of the live attempt has stopped its processes. */
   suspended: boolean;
   /** Of the live attempt. */
@@ -124,6 +127,7 @@ export function emptyDetail(): TaskDetail {
     live: undefined,
     pause: undefined,
     update: undefined,
+    changedTraits: undefined,
     suspended: false,
     recall: undefined,
     outcome: undefined,

@@ -4,9 +4,11 @@
  */
 import type { RetryRule } from '../../model/failure-causes.ts';
 import type { TaskId } from '../../model/ids.ts';
+import { limits } from '../../model/limits.ts';
 import type { Demand, Lane } from '../../model/planning.ts';
 import { noResources, resourceNames } from '../../model/resources.ts';
 import type { Backoff, SpecTerms } from '../../model/spec.ts';
+import type { SpecOverrides } from '../../model/spec-overrides.ts';
 import { type OffPeak, priorities } from '../../model/spec-scheduling.ts';
 import { toleranceOf } from '../../model/start-bound.ts';
 import type { When } from '../../model/when.ts';
@@ -37,19 +39,21 @@ export interface Traits {
   readonly text: string;
 }
 
-export const retryOf = ({ retryOn, noRetryOn }: SpecTerms): RetryRule =>
+/** What traits say, before there is one object for all that say it. */
+export type TraitValues = Omit<Traits, 'uses' | 'text'>;
+
+const retryOf = ({ retryOn, noRetryOn }: SpecTerms): RetryRule =>
   retryOn === undefined && noRetryOn === undefined
     ? everyFailure
     : { on: retryOn ?? [], not: noRetryOn ?? [] };
 
 /** No parents. */
-export const nobody: readonly TaskId[] = Object.freeze([]);
+const nobody: readonly TaskId[] = Object.freeze([]);
 
 const everyFailure: RetryRule = { on: [], not: [] };
 
 /** Texts one after the other, each behind its length: no two lists give the same text. */
-export const joined = (texts: readonly string[]): string =>
-  texts.map(t => `${t.length}:${t}`).join('');
+const joined = (texts: readonly string[]): string => texts.map(t => `${t.length}:${t}`).join('');
 
 const compare = (left: string, right: string): number => (left < right ? -1 : left > right ? 1 : 0);
 
@@ -78,11 +82,59 @@ const offPeakText = (offPeak: OffPeak | undefined): string =>
     ? ''
     : `${offPeak.byLoad ? 'load' : ''}/${offPeak.windows.map(formatWindow).join('/')}`;
 
-export function laneOf(spec: SpecTerms, demand: Demand = demandOf(spec)): Lane {
-  const { tenant, offPeak } = spec;
-  const priority = priorities.indexOf(spec.priority ?? 'normal');
+const makeLane = (of: Omit<Lane, 'key'>): Lane => {
+  const { priority, offPeak, tenant, demand } = of;
   const key = `${priority}|${offPeakText(offPeak)}|${joined([tenant])}|${demand.key}`;
-  return { key, demand, tenant, priority, offPeak };
+  return { ...of, key };
+};
+
+const rankOf = (priority: SpecTerms['priority']): number =>
+  priorities.indexOf(priority ?? 'normal');
+
+export const laneOf = (spec: SpecTerms, demand: Demand = demandOf(spec)): Lane =>
+  makeLane({ demand, tenant: spec.tenant, priority: rankOf(spec.priority), offPeak: spec.offPeak });
+
+/** Of a spec; its demand and its lane are its own, though others may have equal ones. */
+export function traitsOfSpec(spec: SpecTerms): TraitValues {
+  const demand = demandOf(spec);
+  return {
+    tenant: spec.tenant,
+    demand,
+    lane: laneOf(spec, demand),
+    toleranceMs: toleranceOf(spec),
+    expireMs: spec.expireMs ?? 0,
+    capMs: spec.capMs,
+    attempts: Math.max(1, Math.min(spec.attempts, limits.attemptsMax)),
+    backoff: spec.backoff,
+    leaseMs: spec.leaseMs,
+    retry: retryOf(spec),
+    notBeforeMs: spec.notBeforeMs ?? 0,
+    delayMs: spec.delayMs ?? 0,
+    after: spec.after ?? nobody,
+    when: spec.when ?? 'success',
+  };
+}
+
+/** As somebody changed them: what orders the tasks that wait. */
+export function changedTraits(traits: Traits, changes: SpecOverrides): TraitValues {
+  const { lane, toleranceMs, capMs } = traits;
+  const priority = changes.priority === undefined ? lane.priority : rankOf(changes.priority);
+  return {
+    ...traits,
+    lane: priority === lane.priority ? lane : makeLane({ ...lane, priority }),
+    toleranceMs: changes.toleranceMs ?? toleranceMs,
+    capMs: changes.capMs ?? capMs,
+  };
+}
+
+/** Equal exactly where all the values are. */
+export function textOfTraits(traits: TraitValues): string {
+  const { attempts, backoff, retry, when, after, lane } = traits;
+  const { notBeforeMs, delayMs, toleranceMs, expireMs, capMs, leaseMs } = traits;
+  const runs = `${attempts},${backoff.initialMs},${backoff.maxMs}`;
+  const times = `${notBeforeMs},${delayMs},${toleranceMs},${expireMs},${capMs},${leaseMs}`;
+  const causes = `${joined(retry.on)}/${joined(retry.not)}`;
+  return `${runs},${times}|${when}${after.join()}|${causes}|${lane.key}`;
 }
 
 /** Names neither labels nor other tasks nor a reservation: most do not. */
@@ -103,7 +155,7 @@ export const hasTraits = (spec: SpecTerms, traits: Traits): boolean =>
   (spec.notBeforeMs ?? 0) === traits.notBeforeMs &&
   (spec.delayMs ?? 0) === traits.delayMs &&
   toleranceOf(spec) === traits.toleranceMs &&
-  priorities.indexOf(spec.priority ?? 'normal') === traits.lane.priority &&
+  rankOf(spec.priority) === traits.lane.priority &&
   spec.offPeak === undefined &&
   traits.lane.offPeak === undefined &&
   spec.backoff.initialMs === traits.backoff.initialMs &&

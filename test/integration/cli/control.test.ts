@@ -59,6 +59,17 @@ test('an update changes what was given, and the status tells it', async () => {
   expect(stdout).toMatch(/updated +attempts 4, cap none \(by admin \S.*\)/);
 });
 
+test('an update of priority and tolerance is told, and nonsense refused', async () => {
+  const id = await submit();
+  const waits = ['--priority', 'low', '--tolerance', '2h'];
+  const other = await bench.run(['update', id, ...waits, '--json']);
+  expect(JSON.parse(other.stdout)).toMatchObject({ ok: true, id });
+  expect((await bench.run(['status', id])).stdout).toMatch(/updated +priority low, tolerance 2h /);
+  const negative = await bench.run(['update', id, '--tolerance=-5m']);
+  expect(negative).toMatchObject({ code: 2, stdout: '' });
+  expect(negative.stderr).toContain('--tolerance: must be a duration');
+});
+
 test('a plan shows where tasks would start, and ends with 7 where one never fits', async () => {
   const starts = await bench.run(['plan', '--name', 'small', '--', 'work']);
   expect(starts).toMatchObject({ code: 0, stdout: 'small  starts  would start now\n' });

@@ -16,6 +16,7 @@ import {
 } from '../../../src/model/schedule.ts';
 import { encodeSpec, type Run, type TaskSpec } from '../../../src/model/spec.ts';
 import type { SpecOverrides } from '../../../src/model/spec-overrides.ts';
+import { priorities } from '../../../src/model/spec-scheduling.ts';
 import { taskStates } from '../../../src/model/task.ts';
 import { type FromWorker, refusals, type ToWorker } from '../../../src/model/worker-protocol.ts';
 import { anyWorkflowCommand, workflowCommands } from './workflow-samples.ts';
@@ -228,6 +229,8 @@ export const commands: Readonly<Record<string, ShardCommand>> = {
       attempts: 300,
       backoff: { initialMs: 1_000, maxMs: 2_000 },
       capMs: 60_000,
+      priority: 'low',
+      toleranceMs: 60_000,
     },
   },
   suspended: {
@@ -473,6 +476,8 @@ const anyOverrides: fc.Arbitrary<SpecOverrides> = fc.record(
     attempts: count,
     backoff: fc.record({ initialMs: count, maxMs: count }),
     capMs: count,
+    priority: fc.constantFrom(...priorities),
+    toleranceMs: count,
   },
   { requiredKeys: [] },
 );

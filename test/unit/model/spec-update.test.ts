@@ -21,6 +21,10 @@ test('an update reads its fields as a submit does, and a cap of none', () => {
       labels: [['a', 'b']],
     },
   });
+  expect(readUpdateDocument({ priority: 'normal', tolerance: '90s' })).toEqual({
+    ok: true,
+    overrides: { priority: 'normal', toleranceMs: 90_000 },
+  });
   expect(readUpdateDocument({ cap: 'none' })).toEqual({ ok: true, overrides: { capMs: 0 } });
 });
 
@@ -31,15 +35,31 @@ test('an update tells all that is wrong with it', () => {
     expect.stringContaining('/caps unknown field `caps`; did you mean `cap`?'),
     expect.stringContaining('/attempts must be a whole number'),
   ]);
+  expect(problemsOf({ tolerance: '-5m', priority: 'urgent' })).toEqual([
+    expect.stringContaining('/tolerance '),
+    expect.stringContaining('/priority must be high, normal, low'),
+  ]);
+  expect(problemsOf({ expire: '1h' })).toEqual([
+    expect.stringContaining('/expire `expire` cannot'),
+  ]);
   expect(problemsOf('x')).toHaveLength(1);
 });
 
 test('what was changed is shown as a document would say it', () => {
-  const overrides = { capMs: 0, name: '', labels: [], attempts: 2 };
+  const overrides = {
+    capMs: 0,
+    name: '',
+    labels: [],
+    attempts: 2,
+    priority: 'normal',
+    toleranceMs: 90_000,
+  } as const;
   expect(writeUpdateDocument(smallSpec, overrides)).toEqual({
     name: '',
     labels: {},
     attempts: 2,
     cap: 'none',
+    priority: 'normal',
+    tolerance: '1m30s',
   });
 });

@@ -150,6 +150,73 @@ describe('a task that is changed', () => {
     expect(shard.machine.attempt(id, 1)?.overrides).toEqual({ capMs: 1_000 });
   });
 
+  test('stands where its new priority and tolerance put it, and there again after a restart', () => {
+    const shard = new TestShard();
+    const ids = [1, 2, 3].map(number => idOf(number));
+    for (const one of ids) shard.submit([one], aSpec({ toleranceMs: 3_600_000 }));
+    const order = ({ machine }: Pick<TestShard, 'machine'>): unknown[] =>
+      machine
+        .readyBatches(10, epochMs + 1_000)
+        .flatMap(({ lane, tasks }) => tasks.map(task => [lane.priority, task.id, task.boundMs]));
+    const change = (number: number, overrides: object) =>
+      shard.apply({ kind: 'update', items: [{ taskId: idOf(number) }], overrides });
+    change(3, { toleranceMs: 1_800_000 });
+    const { replies, effects } = change(2, { priority: 'high', toleranceMs: 7_200_000 });
+    expect(replies[0]).toMatchObject({ ok: true, repeated: false });
+    expect(effects).toEqual([{ kind: 'readyChanged' }]);
+    const hours = (count: number): number => epochMs + count * 3_600_000;
+    const wanted = [
+      [1, idOf(3), hours(0.5)],
+      [1, idOf(1), hours(1)],
+      [0, idOf(2), hours(2)],
+    ];
+    expect(order(shard)).toEqual(wanted);
+    expect(shard.machine.position(idOf(2), epochMs)).toEqual({ position: 1, ready: 3 });
+    shard.flush();
+    expect(order({ machine: shard.restarted() })).toEqual(wanted);
+    // Back to what they were submitted with, which is said again.
+    change(2, { priority: 'normal', toleranceMs: 3_600_000 });
+    change(3, { toleranceMs: 3_600_000 });
+    expect(order(shard)).toEqual(ids.map(one => [1, one, hours(1)]));
+  });
+
+  test('may miss the bound again that it has now, and is told no bound twice', () => {
+    const shard = new TestShard();
+    shard.submit([id], aSpec({ toleranceMs: 10_000 }));
+    const overdue = () => shard.apply({ kind: 'overdue', items: [{ taskId: id }] }).replies[0];
+    const dueAt = (afterMs: number) => shard.machine.overdue(epochMs + afterMs, 10).length;
+    shard.atMs = 10_000;
+    expect(overdue()).toMatchObject({ ok: true, repeated: false });
+    expect([dueAt(50_000), shard.machine.record(id)?.boundMissed]).toEqual([0, true]);
+    // Later, but past as well: it was missed all the same.
+    shard.atMs = 12_000;
+    update(shard, { toleranceMs: 11_000 });
+    expect([dueAt(50_000), shard.machine.record(id)?.boundMissed]).toEqual([0, true]);
+    update(shard, { toleranceMs: 40_000 });
+    expect(shard.machine.record(id)?.boundMissed).toBeUndefined();
+    expect(shard.machine.startBoundMs(id)).toBe(epochMs + 40_000);
+    expect([dueAt(39_999), dueAt(40_000)]).toEqual([0, 1]);
+    shard.flush();
+    expect(shard.restarted().overdue(epochMs + 40_000, 10)).toEqual([{ taskId: id, late: false }]);
+    shard.atMs = 40_000;
+    expect(overdue()).toMatchObject({ ok: true, repeated: false });
+    expect(overdue()).toMatchObject({ ok: true, repeated: true });
+  });
+
+  test('is refused a start bound behind its end, and one while it is with a node', () => {
+    const shard = shardWith(aSpec({ toleranceMs: 1_000, expireMs: 60_000 }));
+    expect(update(shard, { toleranceMs: 60_001 }).replies[0]).toMatchObject({
+      code: 'badRequest',
+      message: 'it expires 1m after it is ready: `tolerance` may be 1m at most',
+    });
+    expect(update(shard, { toleranceMs: 0 }).replies[0]).toMatchObject({ ok: true });
+    expect(shard.machine.record(id)?.update?.overrides).toEqual({ toleranceMs: 1_000 });
+    shard.assign(id);
+    for (const overrides of [{ toleranceMs: 2_000 }, { priority: 'low' }]) {
+      expect(update(shard, overrides).replies[0]).toMatchObject({ ok: false, code: 'notWaiting' });
+    }
+  });
+
   test('is refused fewer runs than it has had', () => {
     const shard = shardWith(aSpec({ attempts: 5 }));
     shard.runOnce(id, 'failed');
