@@ -50,7 +50,8 @@ export abstract class DeadLetterCommand extends BaseCommand {
         this.print(this.done(old, result.id));
         return;
       }
-      const failed = new CliError(result.code, `${old}: ${result.message}`);
+      const { retryAfterMs } = result;
+      const failed = new CliError(result.code, `${old}: ${result.message}`, { retryAfterMs });
       failure ??= failed;
       if (ids.length > 1) this.report(failed);
     });

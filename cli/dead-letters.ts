@@ -1,6 +1,6 @@
 /** Dead letters over HTTP: the pages of their list, and what is done to many of them. */
 import type { TaskSummary } from '../src/model/task.ts';
-import { CliError } from './cli-error.ts';
+import { CliError, isCliError } from './cli-error.ts';
 import type { Client } from './client.ts';
 import type { BatchResult, TaskPage } from './wire.ts';
 import { listIn } from './wire-lists.ts';
@@ -59,15 +59,25 @@ export async function changeDeadLetters(
 ): Promise<readonly BatchResult[]> {
   const results: BatchResult[] = [];
   for (let from = 0; from < ids.length; from += pageMax) {
-    const { body } = await client.call<unknown>({
-      method: 'POST',
-      path: `/v1/dead-letters/${verb}`,
-      body: { ids: ids.slice(from, from + pageMax) },
-      // A second replay of a dead letter is refused, a second purge changes nothing.
-      repeatable: true,
-      timeoutMs: 30_000,
-    });
-    results.push(...listIn<BatchResult>(body, 'results'));
+    const part = ids.slice(from, from + pageMax);
+    try {
+      const { body } = await client.call<unknown>({
+        method: 'POST',
+        path: `/v1/dead-letters/${verb}`,
+        body: { ids: part },
+        // A second replay of a dead letter is refused, a second purge changes nothing.
+        repeatable: true,
+        timeoutMs: 30_000,
+      });
+      results.push(...listIn<BatchResult>(body, 'results'));
+    } catch (error) {
+      // What was done before is told; what comes after would be refused as well.
+      if (!isCliError(error) || from === 0) throw error;
+      const { code, sentence: message, retryAfterMs } = error;
+      for (const id of ids.slice(from))
+        results.push({ ok: false, id, code, message, retryAfterMs });
+      break;
+    }
   }
   return results;
 }

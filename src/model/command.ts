@@ -183,6 +183,8 @@ export type ItemReply =
       readonly taskId: TaskId;
       readonly code: ErrorCode;
       readonly message: string;
+      /** Told by the leader, where it would let in nothing more for now. */
+      readonly retryAfterMs?: number | undefined;
     };
 
 const version = 1;

@@ -71,8 +71,8 @@ export function createApi(parts: ApiParts): NodeApi {
     nodeOf: id => cluster.nodeName(id),
   });
   const administration = new Administration(parts);
-  const deadLetters = new DeadLetterDesk(parts);
   const { gate } = parts.tenants;
+  const deadLetters = new DeadLetterDesk({ ...parts, gate });
   const submit: NodeApi['submit'] = async (requests, actor) => {
     const admit: NodeApi['submit'] = (allowed, by) => writes.submit(allowed, by);
     const replies = await gate.submit(requests, actor, admit);

@@ -2,12 +2,13 @@
  * Dead letters: replaying and purging them. A replay is a new task in the shard of the old one, so
  * that the two changes are one; its ID is drawn by the node that was asked, in the slot of the old
  * one, so that a repeat is known for what it is. The specification is added where the old task is
- * stored, at the leader.
+ * stored, at the leader, which asks the gate of its tenant: a replay counts as a submit.
  */
 import type { Actor, ItemReply, SubmitItem } from '../model/command.ts';
 import { TschedError } from '../model/errors.ts';
 import { type ShardId, slotOfId, type TaskId } from '../model/ids.ts';
-import { decodeSpec } from '../model/spec.ts';
+import type { TaskSpec } from '../model/spec.ts';
+import { withOverrides } from '../model/spec-overrides.ts';
 import type { SubmitReply } from '../ports/submit-reply.ts';
 import type { ShardMachine } from '../shard/machine.ts';
 import { failureRules } from '../shard/rules.ts';
@@ -19,6 +20,14 @@ import type { ShardLeader } from './shard-leader.ts';
 import type { ShardLeaders } from './shard-leaders.ts';
 import { askedAgain, type Encoded, encodeWithDigest } from './submit-parts.ts';
 import type { TaskWrites } from './task-writes.ts';
+import type { TenantGate } from './tenant-gate.ts';
+
+/** The new task of a dead letter. */
+interface Wanted {
+  readonly spec: TaskSpec;
+  readonly arrayId: TaskId | undefined;
+  readonly arrayIndex: number | undefined;
+}
 
 export class DeadLetterDesk {
   readonly #context: NodeContext;
@@ -26,6 +35,7 @@ export class DeadLetterDesk {
   readonly #leaders: ShardLeaders;
   readonly #access: ShardAccess;
   readonly #draw: IdDraw;
+  readonly #gate: Pick<TenantGate, 'letIn'>;
 
   constructor(deps: {
     readonly context: NodeContext;
@@ -33,12 +43,14 @@ export class DeadLetterDesk {
     readonly leaders: ShardLeaders;
     readonly access: ShardAccess;
     readonly draw: IdDraw;
+    readonly gate: Pick<TenantGate, 'letIn'>;
   }) {
     this.#context = deps.context;
     this.#writes = deps.writes;
     this.#leaders = deps.leaders;
     this.#access = deps.access;
     this.#draw = deps.draw;
+    this.#gate = deps.gate;
     this.#leaders.serve('purge', (leader, command) => leader.ask(command, command.actor));
     this.#leaders.serve('replay', (leader, command) =>
       this.#replayHere(leader, command.items, command.actor),
@@ -80,35 +92,59 @@ export class DeadLetterDesk {
     );
   }
 
-  #replayHere(
+  /** What is let in by the plan and the limits of its tenant, as a submit is, becomes a task. */
+  async #replayHere(
     leader: ShardLeader,
     asked: readonly SubmitItem[],
     actor: Actor,
   ): Promise<readonly ItemReply[]> {
     const { machine, shard } = leader;
-    if (this.#context.loop.vitals.diskLow) return Promise.reject(diskFull(shard));
-    const specs: Encoded[] = [];
-    const places = new Map<string, number>();
-    const items = asked.map((item): SubmitItem => {
-      const { retryOf } = item;
-      // Apply says what is wrong with it; it has no specification, whatever happens until then.
-      if (retryOf === undefined || !machine.isSettled(retryOf)) {
-        return { ...item, spec: asked.length };
-      }
-      const record = this.#access.record(machine, shard, retryOf);
-      let place = places.get(record.digest);
+    if (this.#context.loop.vitals.diskLow) throw diskFull(shard);
+    const specs = new Map<string, TaskSpec>();
+    const wanted = asked.map(item => this.#wanted(machine, shard, item, specs));
+    const asking = wanted.filter(one => one !== undefined);
+    const verdicts = (await this.#gate.letIn(asking)).values();
+    const letIn = wanted.map(one => one && verdicts.next().value!);
+    const encoded = new Map<TaskSpec, number>();
+    const entries: Encoded[] = [];
+    const items = asked.flatMap((item, position): SubmitItem[] => {
+      const verdict = letIn[position];
+      // Apply says what is wrong with it, or knows it; it has no specification.
+      if (verdict === undefined) return [{ ...item, spec: asked.length }];
+      if (!verdict.ok) return [];
+      let place = encoded.get(verdict.spec);
       if (place === undefined) {
-        place = specs.push(this.#specOf(machine, shard, record.digest)) - 1;
-        places.set(record.digest, place);
+        place = entries.push(encodeWithDigest(verdict.spec)) - 1;
+        encoded.set(verdict.spec, place);
       }
-      const { arrayId, arrayIndex } = record;
-      return { ...item, spec: place, arrayId, arrayIndex };
+      const { arrayId, arrayIndex } = wanted[position]!;
+      return [{ ...item, spec: place, arrayId, arrayIndex }];
     });
-    return leader.ask({ kind: 'replay', specs, items }, actor);
+    const replayed =
+      items.length === 0 ? [] : await leader.ask({ kind: 'replay', specs: entries, items }, actor);
+    const replies = replayed.values();
+    return asked.map(({ id: taskId }, position): ItemReply => {
+      const verdict = letIn[position];
+      return verdict?.ok === false ? { ...verdict, taskId } : replies.next().value!;
+    });
   }
 
-  #specOf(machine: ShardMachine, shard: ShardId, digest: string): Encoded {
-    const bytes = this.#access.storedSpec(machine, shard, digest);
-    return encodeWithDigest(askedAgain(decodeSpec(bytes)));
+  /** What a dead letter asks of its tenant's gate; nothing for what is none, or was replayed. */
+  #wanted(
+    machine: ShardMachine,
+    shard: ShardId,
+    { id, retryOf }: SubmitItem,
+    specs: Map<string, TaskSpec>,
+  ): Wanted | undefined {
+    const isRepeat = machine.record(id) !== undefined || machine.isSettled(id);
+    if (isRepeat || retryOf === undefined || !machine.isDeadLetter(retryOf)) return undefined;
+    const record = this.#access.record(machine, shard, retryOf);
+    const { digest, update, arrayId, arrayIndex } = record;
+    const known = update === undefined ? specs.get(digest) : undefined;
+    const spec =
+      known ??
+      askedAgain(withOverrides(this.#access.spec(machine, shard, digest), update?.overrides));
+    if (update === undefined) specs.set(digest, spec);
+    return { spec, arrayId, arrayIndex };
   }
 }

@@ -31,20 +31,24 @@ export function decodeForwarded(payload: Uint8Array): {
   return { shard: reader.varint(), command: decodeShardCommand(reader.bytes(limits.rpcBytesMax)) };
 }
 
-/** 2 says when what was taken should start; it is read from cluster version 3 on. */
-const repliesVersion = { plain: 1, bounds: 2 } as const;
+/**
+ * 2 says when what was taken should start, and when to try again what was not let in; it is read
+ * from cluster version 3 on.
+ */
+const repliesVersion = { plain: 1, times: 2 } as const;
 
 export function encodeReplies(replies: readonly ItemReply[], clusterVersion: number): Uint8Array {
-  const version = clusterVersion < 3 ? repliesVersion.plain : repliesVersion.bounds;
+  const version = clusterVersion < 3 ? repliesVersion.plain : repliesVersion.times;
   const writer = new ByteWriter(64 + replies.length * 32).u8(version);
   writer.list(replies, (w, reply) => {
     w.bool(reply.ok).text(reply.taskId);
     if (!reply.ok) {
       w.text(reply.code).text(reply.message);
+      if (version === repliesVersion.times) w.varint(reply.retryAfterMs ?? 0);
       return;
     }
     w.bool(reply.repeated);
-    if (version === repliesVersion.bounds) w.varint(reply.startBoundMs ?? 0);
+    if (version === repliesVersion.times) w.varint(reply.startBoundMs ?? 0);
   });
   return writer.finish();
 }
@@ -52,18 +56,17 @@ export function encodeReplies(replies: readonly ItemReply[], clusterVersion: num
 export function decodeReplies(bytes: Uint8Array): ItemReply[] {
   const reader = new ByteReader(bytes);
   const version = reader.u8();
-  if (version !== repliesVersion.plain && version !== repliesVersion.bounds) {
+  if (version !== repliesVersion.plain && version !== repliesVersion.times) {
     throw new DecodeError(`replies of version ${version}: written by a newer program`);
   }
+  const readTime = (r: ByteReader): number | undefined =>
+    version === repliesVersion.times ? r.varint() || undefined : undefined;
   return reader.list(r => {
     const ok = r.bool();
     const taskId = r.text(32) as TaskId;
-    if (ok) {
-      const repeated = r.bool();
-      const startBoundMs = version === repliesVersion.bounds ? r.varint() || undefined : undefined;
-      return { ok: true as const, taskId, repeated, startBoundMs };
-    }
-    return { ok: false as const, taskId, code: knownCode(r.text(64)), message: r.text(4_096) };
+    if (ok) return { ok, taskId, repeated: r.bool(), startBoundMs: readTime(r) };
+    const code = knownCode(r.text(64));
+    return { ok, taskId, code, message: r.text(4_096), retryAfterMs: readTime(r) };
   });
 }
 

@@ -45,5 +45,11 @@ export function toReply(result: ItemReply | undefined, shard: ShardId, id: TaskI
         repeated: result.repeated,
         startBoundMs: result.startBoundMs,
       }
-    : { ok: false, id, code: result.code, message: result.message };
+    : {
+        ok: false,
+        id,
+        code: result.code,
+        message: result.message,
+        retryAfterMs: result.retryAfterMs,
+      };
 }

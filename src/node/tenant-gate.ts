@@ -30,6 +30,11 @@ interface Asking {
   readonly arrayId?: string | undefined;
 }
 
+/** A task as its plan lets it in, or why it is not let in. */
+export type LetIn =
+  | { readonly ok: true; readonly spec: TaskSpec }
+  | (Refusal & { readonly ok: false });
+
 /** Tasks that are let in together or not at all. */
 type Whole =
   | { readonly ok: true; readonly specs: readonly TaskSpec[] }
@@ -67,21 +72,27 @@ export class TenantGate {
       ([spec, verdict]) => verdict.ok && verdict.spec === spec && !isMetered(verdict.plan),
     );
     if (everything) return admit(requests, actor);
+    const verdicts = await this.letIn(requests);
+    const allowed = requests.flatMap((request, position): SubmitRequest[] => {
+      const verdict = verdicts[position]!;
+      return verdict.ok ? [{ ...request, spec: verdict.spec }] : [];
+    });
+    const admitted = (allowed.length === 0 ? [] : await admit(allowed, actor)).values();
+    return verdicts.map((verdict, position) =>
+      verdict.ok ? admitted.next().value! : { ...verdict, id: requests[position]!.id },
+    );
+  }
+
+  /** What becomes of each, at its place; those that are let in count as submitted. */
+  async letIn(requests: readonly Asking[]): Promise<LetIn[]> {
+    const judged = this.#judgeAll(requests);
     const refusals = await this.#refusals(requests, judged);
-    const open = [...requests.keys()].filter(position => refusals[position] === undefined);
-    const allowed = open.map((position): SubmitRequest => {
-      const request = requests[position]!;
-      const verdict = judged.get(request.spec);
-      return verdict?.ok === true ? { ...request, spec: verdict.spec } : request;
+    return requests.map(({ spec }, position): LetIn => {
+      const refusal = refusals[position];
+      if (refusal !== undefined) return { ok: false, ...refusal };
+      const verdict = judged.get(spec);
+      return { ok: true, spec: verdict?.ok === true ? verdict.spec : spec };
     });
-    const admitted = allowed.length === 0 ? [] : await admit(allowed, actor);
-    const replies = refusals.map((refusal, position): SubmitReply | undefined => {
-      return refusal && { ok: false, id: requests[position]!.id, ...refusal };
-    });
-    open.forEach((position, place) => {
-      replies[position] = admitted[place];
-    });
-    return replies as SubmitReply[];
   }
 
   /**

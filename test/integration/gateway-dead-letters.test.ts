@@ -47,6 +47,31 @@ describe('dead letters', () => {
     ]);
   });
 
+  test('are refused with 429 and when to try again where none is let in', async () => {
+    const ids = [await failed(), await failed()];
+    const message = 'tenant default may submit 5 tasks a second, 5 at once: try again in 2s';
+    client.api.refusal = { code: 'rateLimited', message, retryAfterMs: 1_200 };
+    try {
+      const answer = await client.post('/v1/dead-letters/replay', { ids });
+      expect([answer.status, answer.headers.get('retry-after')]).toEqual([429, '2']);
+      expect(answer.json).toMatchObject({ code: 'rateLimited', detail: message, id: ids[0] });
+      // What is none is told beside what was not let in.
+      const missing = formatTaskId({ atMs: 1, slot: 1, random: 1 });
+      const mixed = await client.post('/v1/dead-letters/replay', { ids: [...ids, missing] });
+      expect(mixed.status).toBe(200);
+      expect(mixed.json['results']).toMatchObject([
+        { ok: false, code: 'rateLimited', retryAfterMs: 1_200 },
+        { ok: false, code: 'rateLimited' },
+        { ok: false, code: 'notDeadLetter' },
+      ]);
+    } finally {
+      client.api.refusal = undefined;
+    }
+    for (const id of ids) {
+      expect((await client.get(`/v1/tasks/${id}`)).json).toMatchObject({ deadLetter: true });
+    }
+  });
+
   test('are not changed by who may only read', async () => {
     const id = await failed();
     for (const verb of ['replay', 'purge']) {

@@ -8,7 +8,8 @@ export default class DlqReplay extends DeadLetterCommand {
   static override description =
     'The new task has the specification of the old one, which it names in `retryOf`, and begins ' +
     'with no run behind it. Each dead letter is replayed once: with that it is none any more. Tasks ' +
-    'with an order key stand at the end of its line.\n\n' +
+    'with an order key stand at the end of its line. A replay counts as a submit: what the limits ' +
+    'of its tenant do not let in stays a dead letter, and is told with when to try again.\n\n' +
     exitCodeText([0, 1, 2, 6, 7, 8]);
   static override usage = 'dlq replay [ID...] [flags]';
   static override examples = [

@@ -1,7 +1,10 @@
 /** Tasks that failed: listing them, making new ones in their place, taking them off the list. */
+import type { ErrorCode } from '../../model/errors.ts';
 import { boundTenant } from '../access.ts';
+import { refuse } from '../problem.ts';
 import { identityOf, queryOf, type Route } from '../route.ts';
 import { idListSchema, listPageSchema, problemSchema, resultsSchema } from '../schemas.ts';
+import type { SubmitResult } from '../submission.ts';
 import { cursorSchema } from '../task-query.ts';
 import { changeMany } from './cancel.ts';
 
@@ -59,13 +62,33 @@ export const replayRoute: Route = {
   summary: 'Replay dead letters',
   description:
     'Makes a new task in place of each, once; the `id` of a result is that of the new task, whose ' +
-    '`retryOf` names the old one. `results` has the order of `ids`.',
-  schema: { body, response: { 200: resultsSchema, 400: problemSchema } },
+    '`retryOf` names the old one. Each counts as a submit of its tenant. `results` has the order of ' +
+    '`ids`; where limits of the tenant let none of them in, the answer is 429 with `Retry-After`.',
+  schema: { body, response: { 200: resultsSchema, 400: problemSchema, 429: problemSchema } },
   async run(request, _reply, gateway) {
     const identity = identityOf(request);
-    return await changeMany(request, gateway, ids => gateway.api.replay(ids, identity));
+    const answer = await changeMany(request, gateway, ids => gateway.api.replay(ids, identity));
+    refuseWhereFull(answer.results);
+    return answer;
   },
 };
+
+/** Throws where nothing was done but to say that there is no room for now. */
+function refuseWhereFull(results: readonly SubmitResult[]): void {
+  const [first] = results;
+  if (first === undefined || first.ok) return;
+  const waits: number[] = [];
+  for (const result of results) {
+    if (result.ok || !limitCodes.includes(result.code)) return;
+    waits.push(result.retryAfterMs ?? 0);
+  }
+  refuse(first.code, first.message, {
+    id: first.id,
+    retryAfterMs: Math.min(...waits) || undefined,
+  });
+}
+
+const limitCodes: readonly ErrorCode[] = ['rateLimited', 'quotaExceeded'];
 
 export const purgeRoute: Route = {
   method: 'POST',

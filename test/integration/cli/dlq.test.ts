@@ -73,6 +73,28 @@ describe('tsched dlq', () => {
     expect(left.stdout).not.toContain(ids[0]);
   });
 
+  test('replay tells what the limits of the tenant did not let in, and exits with 7', async () => {
+    const id = await failed('limited');
+    const gone = await failed('gone');
+    await bench.api.purge([gone]);
+    const message = 'tenant default may submit 5 tasks a second, 5 at once: try again in 2s';
+    bench.api.refusal = { code: 'rateLimited', message, retryAfterMs: 1_200 };
+    try {
+      const one = await bench.run(['dlq', 'replay', id]);
+      expect(one).toMatchObject({ code: 7, stdout: '' });
+      expect(one.stderr).toContain('try again in 2s');
+      const two = await bench.run(['dlq', 'replay', id, gone, '--json']);
+      expect(two.code).toBe(7);
+      expect(json(two.stdout)['results']).toMatchObject([
+        { ok: false, code: 'rateLimited', retryAfterMs: 1_200 },
+        { ok: false, code: 'notDeadLetter' },
+      ]);
+    } finally {
+      bench.api.refusal = undefined;
+    }
+    expect((await bench.run(['dlq', 'replay', id])).code).toBe(0);
+  });
+
   test('purge takes off the list, and twice is harmless', async () => {
     const id = await failed('purged');
     for (let turn = 0; turn < 2; turn++) {

@@ -5,7 +5,7 @@ import { slotOfId, type TaskId } from '../../../src/model/ids.ts';
 import type { TaskSpec } from '../../../src/model/spec.ts';
 import type { TschedNode } from '../../../src/node/node.ts';
 import type { ShardLeader } from '../../../src/node/shard-leader.ts';
-import { admin, SmallWorld, someSpec, submitted } from './small-world.ts';
+import { admin, adminToken, SmallWorld, someSpec, submitted } from './small-world.ts';
 
 const leaders = (nodes: readonly TschedNode[]): ShardLeader[] =>
   nodes.flatMap(node => [...node.scheduler.leaders()]);
@@ -84,6 +84,50 @@ describe('dead letters', () => {
     expect((await world.within(nodes[0]!.api.spec(id))).idempotencyKey).toBeUndefined();
     const repeat = await world.within(nodes[0]!.api.submit([{ spec }], admin));
     expect(repeat).toMatchObject([{ ok: true, id: first, repeated: true }]);
+  });
+
+  test('are replayed as far as the limits of their tenant go; what is not stays one', async () => {
+    const cluster = await adopted(2);
+    const { world, nodes } = cluster;
+    const { tenancy } = nodes[0]!.api;
+    await world.within(tenancy.createTenant('acme', 'unlimited', adminToken));
+    await world.pass(1_000);
+    const spec = someSpec({ tenant: 'acme' });
+    const ids = [await failed(cluster, spec), await failed(cluster, spec)];
+    ids.push(await failed(cluster, spec));
+    await world.within(tenancy.setPlan('tight', { submitsPerSecond: '1', burst: '2' }, adminToken));
+    await world.within(tenancy.setTenant('acme', 'tight', adminToken));
+    await world.pass(5_000);
+    const replies = await world.within(nodes[1]!.api.replay(ids, admin));
+    const refused = replies.filter(reply => !reply.ok);
+    expect(refused).toMatchObject([{ code: 'rateLimited', retryAfterMs: expect.any(Number) }]);
+    const left = await world.within(nodes[0]!.api.list({ limit: 10, deadLetters: true }));
+    expect(left.tasks.map(task => task.id)).toEqual(refused.map(reply => reply.id));
+    await world.pass(2_000);
+    // What is none any more takes no permit from what is one.
+    const again = await world.within(nodes[0]!.api.replay([...ids, ...ids], admin));
+    expect(again.filter(reply => reply.ok)).toHaveLength(1);
+    expect(new Set(again.flatMap(reply => (reply.ok ? [] : [reply.code])))).toEqual(
+      new Set(['notDeadLetter']),
+    );
+  });
+
+  test('become what they were changed to last', async () => {
+    const cluster = await adopted(1);
+    const { world, nodes } = cluster;
+    const { api } = nodes[0]!;
+    const [id] = await submitted(world, nodes[0]!, [someSpec({ delayMs: 5_000 })]);
+    const overrides = { priority: 'high', toleranceMs: 60_000 } as const;
+    await world.within(api.control([id!], { kind: 'update', overrides }, admin));
+    const { machine } = leaderOf(nodes, id!);
+    await world.until(() => machine.liveAttempts().length === 1);
+    const { fence } = machine.liveAttempts()[0]!;
+    const items = [{ taskId: id!, fence, outcome: systemOutcome('failed', 5, 'no') }];
+    await world.within(leaderOf(nodes, id!).ask({ kind: 'finish', items }));
+    const [reply] = await world.within(api.replay([id!], admin));
+    const spec = await world.within(api.spec((reply as { id: TaskId }).id));
+    expect(spec).toMatchObject({ priority: 'high', toleranceMs: 60_000 });
+    expect(spec.delayMs).toBeUndefined();
   });
 
   test('are refused while some node could not read what they need', async () => {
