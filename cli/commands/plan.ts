@@ -1,9 +1,8 @@
 /** `tsched plan`: what would become of tasks, and where they would start; nothing is submitted. */
-import { string } from '@oclif/core/flags';
 import { BaseCommand } from '../base-command.ts';
 import { exitCodeText } from '../exit-codes.ts';
 import { readInputs } from '../input/inputs.ts';
-import { documentOfFlags, specFlags } from '../input/spec-flags.ts';
+import { documentOfFlags, filesFlag, specFlags } from '../input/spec-flags.ts';
 import type { PlanRow } from '../wire.ts';
 import { listIn } from '../wire-lists.ts';
 
@@ -24,11 +23,7 @@ export default class Plan extends BaseCommand {
   ];
   static override strict = false;
   static override flags = {
-    file: string({
-      char: 'f',
-      description: 'YAML or JSON file of tasks; - is standard input',
-      helpValue: 'FILE',
-    }),
+    file: filesFlag,
     ...specFlags,
   };
 
@@ -38,7 +33,12 @@ export default class Plan extends BaseCommand {
     const { flags, raw } = await this.parse(Plan, end === -1 ? this.argv : this.argv.slice(0, end));
     this.begin(flags);
     const words = raw.flatMap(token => (token.type === 'arg' ? [token.input] : []));
-    const inputs = await readInputs({ file: flags.file, template: flags.template, words, tail });
+    const inputs = await readInputs({
+      files: flags.file,
+      template: flags.template,
+      words,
+      tail,
+    });
     const { makeIdSource, prepareTasks } = await import('../input/tasks.ts');
     const prepared = prepareTasks(inputs, documentOfFlags(flags), makeIdSource(Date.now()));
     const client = await this.connect(flags);

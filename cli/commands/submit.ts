@@ -6,7 +6,7 @@ import { type CliError, usageError } from '../cli-error.ts';
 import type { Client } from '../client.ts';
 import { exitCodeText } from '../exit-codes.ts';
 import { readInputs } from '../input/inputs.ts';
-import { documentOfFlags, specFlags } from '../input/spec-flags.ts';
+import { documentOfFlags, filesFlag, specFlags } from '../input/spec-flags.ts';
 import type { PreparedTask } from '../input/tasks.ts';
 import { readDuration } from '../input/values.ts';
 import type { PreparedWorkflow } from '../input/workflow.ts';
@@ -28,7 +28,8 @@ export default class Submit extends BaseCommand {
     'whose bytes travel with the task, and its arguments; arguments that begin with a dash stand ' +
     'after `--`. `-f` takes YAML or JSON: one task, several with `---` between them, or a list; ' +
     'flags override the file. A map with `tasks` is a workflow: each of them has a `name`, and names ' +
-    'those that it waits for in `after` (see docs/guides/workflows.md).\n\n' +
+    'those that it waits for in `after` (see docs/guides/workflows.md). It may be split: with several ' +
+    '`-f` the tasks of all files are one workflow.\n\n' +
     'The ID is drawn here and stays the same while the request is repeated over lost connections, so ' +
     'a task is never accepted twice. `--attempts` is the total number of runs and `--cap` is for each ' +
     'of them.\n\n' +
@@ -37,7 +38,7 @@ export default class Submit extends BaseCommand {
   static override usage = [
     'submit [flags] -- COMMAND [ARGS]',
     'submit [flags] SCRIPT [ARGS]',
-    'submit [flags] -f FILE|-',
+    'submit [flags] -f FILE|- [-f FILE]...',
     'submit [flags] --template NAME --set K=V',
   ];
   static override examples = [
@@ -47,16 +48,13 @@ export default class Submit extends BaseCommand {
     '<%= config.bin %> submit -f tasks.yaml --wait --timeout 5m',
     '<%= config.bin %> submit --after 8f3a1c2e --when always -- ./clean.sh',
     '<%= config.bin %> submit -f workflow.yaml --wait',
+    '<%= config.bin %> submit -f extract.yaml -f load.yaml -f report.yaml',
     '<%= config.bin %> submit --template nightly --set day=2024-07-31',
     'echo "command: [date]" | <%= config.bin %> submit -f -',
   ];
   static override strict = false;
   static override flags = {
-    file: string({
-      char: 'f',
-      description: 'YAML or JSON file of tasks; - is standard input',
-      helpValue: 'FILE',
-    }),
+    file: filesFlag,
     wait: boolean({ description: 'wait until the tasks have settled; exit as `wait` does' }),
     timeout: string({ description: 'with --wait: give up after this', helpValue: 'DURATION' }),
     ...specFlags,
@@ -76,8 +74,8 @@ export default class Submit extends BaseCommand {
     const words = raw.flatMap(token => (token.type === 'arg' ? [token.input] : []));
     const after = flags.after && (await wholeIds(await this.connect(flags), flags.after));
     const fromFlags = documentOfFlags({ ...flags, after });
-    const { file, template } = flags;
-    const inputs = await readInputs({ file, template, words, tail });
+    const { file: files, template } = flags;
+    const inputs = await readInputs({ files, template, words, tail });
     if (flags.id !== undefined && inputs.length > 1) {
       throw usageError('--id is for one task', 'Give each task its `id` in the file.');
     }

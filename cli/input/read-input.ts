@@ -74,9 +74,11 @@ async function readStdin(bytesMax: number): Promise<Buffer> {
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Text of a file of tasks, or of standard input for `-`. */
-export async function readTaskText(file: string): Promise<string> {
-  const max = limits.httpBodyBytesMax;
+/** Text of a file of tasks of so many bytes at most, or of standard input for `-`. */
+export async function readTaskText(
+  file: string,
+  max: number = limits.httpBodyBytesMax,
+): Promise<string> {
   const bytes = file === '-' ? await readStdin(max) : readBounded(file, max, 'the file');
   try {
     return strictUtf8.decode(bytes);

@@ -10,6 +10,14 @@ import { usageError } from '../cli-error.ts';
 
 const many = { multiple: true, multipleNonGreedy: true } as const;
 
+/** What `submit` and `plan` read tasks from. */
+export const filesFlag = string({
+  char: 'f',
+  description: 'YAML or JSON file of tasks; - is standard input; several are read as one',
+  helpValue: 'FILE',
+  ...many,
+});
+
 export const specFlags = {
   name: string({ description: 'name shown to people' }),
   tier: string({

@@ -26,6 +26,8 @@ export interface PreparedTask {
 export interface TaskInput {
   readonly value: unknown;
   readonly source?: TaskSource | undefined;
+  /** As it is called in messages. */
+  readonly file?: string | undefined;
 }
 
 const keyPart = (problem: SpecProblem): 'key' | 'value' =>

@@ -1,4 +1,4 @@
-/** From a file that holds a workflow to the document that is sent, validated as the node will. */
+/** From the files that hold a workflow to the document that is sent, validated as the node will. */
 import { isMap } from '../../src/model/document.ts';
 import { parseTaskId, type TaskId } from '../../src/model/ids.ts';
 import { unknownTiers } from '../../src/model/tiers.ts';
@@ -7,6 +7,7 @@ import { isWorkflowDocument, readWorkflowDocument } from '../../src/model/workfl
 import { usageError } from '../cli-error.ts';
 import { flagOfPointer, overrideDocument, type TaskDocument } from './spec-flags.ts';
 import { placeProblem, refusal, type TaskInput } from './tasks.ts';
+import { joinWorkflow, lineOf } from './workflow-files.ts';
 
 export interface PreparedWorkflow {
   readonly document: TaskDocument;
@@ -39,14 +40,7 @@ export function prepareWorkflow(
   flags: TaskDocument,
   drawId: () => TaskId,
 ): PreparedWorkflow | undefined {
-  const input = inputs.find(({ value }) => isWorkflowDocument(value));
-  if (input === undefined) return undefined;
-  if (inputs.length > 1) {
-    throw usageError(
-      'a workflow stands alone in its file',
-      'Submit the other tasks by themselves.',
-    );
-  }
+  if (!inputs.some(({ value }) => isWorkflowDocument(value))) return undefined;
   const foreign = Object.keys(flags).find(field => !ownFlags.has(field));
   if (foreign !== undefined) {
     const flag = flagOfPointer(`/${foreign}`) ?? foreign;
@@ -55,9 +49,12 @@ export function prepareWorkflow(
       'Put it into the file, at each task.',
     );
   }
+  const input = joinWorkflow(inputs);
   const document = overrideDocument(input.value, flags) as TaskDocument;
   const defaults = { tenant: 'default', owner: 'cli', tiers: unknownTiers };
-  const reading = readWorkflowDocument(untilResolved(document), defaults);
+  const { source } = input;
+  const whereIs = source && ((pointer: string) => lineOf(source.locate(pointer, 'value')));
+  const reading = readWorkflowDocument(untilResolved(document), defaults, whereIs);
   if (!reading.ok) {
     throw refusal(
       reading.problems.map(problem => ({

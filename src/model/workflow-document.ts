@@ -91,7 +91,15 @@ interface ReadTask {
   readonly pointer: string;
 }
 
-export function readWorkflowDocument(document: unknown, defaults: SpecDefaults): WorkflowReading {
+/**
+ * `whereIs` says where a pointer stands in what the client wrote, for messages that name more than
+ * the place that they are about.
+ */
+export function readWorkflowDocument(
+  document: unknown,
+  defaults: SpecDefaults,
+  whereIs?: (pointer: string) => string,
+): WorkflowReading {
   const problems = new ProblemList();
   const refused = (): WorkflowReading => ({ ok: false, problems: problems.found });
   if (!isMap(document)) {
@@ -104,16 +112,20 @@ export function readWorkflowDocument(document: unknown, defaults: SpecDefaults):
   const head = readHead(document, defaults, problems);
   const names = namesIn(document['tasks']);
   const within = { ...head, tiers: defaults.tiers };
-  const tasks = readTasks(document['tasks'], { head: within, names, problems });
+  const tasks = readTasks(document['tasks'], { head: within, names, problems, whereIs });
   const parents = readParents(tasks, names, problems);
   if (problems.found.length > 0) return refused();
   const sorted = inOrder(parents);
   if ('cycle' in sorted) {
-    const names = sorted.cycle.map(index => tasks[index]!.name);
-    const { pointer } = tasks[sorted.cycle[0]!]!;
+    const names = sorted.cycle.map(index => {
+      const { name, pointer } = tasks[index]!;
+      return whereIs === undefined ? name : `${name} (${whereIs(`${pointer}/after`)})`;
+    });
+    const [first] = sorted.cycle.map(index => tasks[index]!);
     problems.add(
-      `${pointer}/after`,
-      `tasks wait for each other in a cycle, so none could ever run: ${drawCycle(names)}`,
+      `${first!.pointer}/after`,
+      'tasks wait for each other in a cycle, so none could ever run; take one of them out of the ' +
+        `\`after\` of the next: ${drawCycle(names)}`,
     );
     return refused();
   }
@@ -162,6 +174,7 @@ interface Reading {
   readonly head: SpecDefaults;
   readonly names: ReadonlySet<unknown>;
   readonly problems: ProblemList;
+  readonly whereIs: ((pointer: string) => string) | undefined;
 }
 
 function readTasks(value: unknown, reading: Reading): ReadTask[] {
@@ -185,7 +198,11 @@ function readTasks(value: unknown, reading: Reading): ReadTask[] {
     if (first === undefined) firstOf.set(read.name, index);
     else {
       const place = `${read.pointer}/name`;
-      problems.add(place, `\`${read.name}\` is the name of task ${first + 1} of the list already`);
+      const other =
+        reading.whereIs === undefined
+          ? `task ${first + 1} of the list`
+          : `the task at ${reading.whereIs(`/tasks/${first}/name`)}`;
+      problems.add(place, `\`${read.name}\` is the name of ${other} already`);
     }
     tasks.push(read);
   });

@@ -103,6 +103,18 @@ test('workflows, dependencies over shards, and a second try', { timeout }, () =>
     expect(wrong.code).toBe(2);
     expect(wrong.stderr).toMatch(/a → b → c → a|b → c → a → b|c → a → b → c/);
 
+    const split = ['c', 'a', 'b'].map((before, at) => {
+      const name = 'abc'[at]!;
+      return file(`${name}.yaml`, `tasks:\n  - name: ${name}\n    after: [${before}]\n    command: 'true'\n`);
+    });
+    const parts = (await Promise.all(split)).flatMap(path => ['-f', path]);
+    const through = await cluster.run(['submit', ...parts], cluster.any);
+    expect(through.code).toBe(2);
+    expect(through.stderr).toMatch(/a \(\S*a\.yaml:3\) → b \(\S*b\.yaml:3\) → c \(\S*c\.yaml:3\)|b \(\S*b\.yaml:3\) → c \(/);
+    await file('a.yaml', "tasks:\n  - { name: a, command: 'true' }\n");
+    const whole = await cluster.ok(['submit', '-q', '--wait', ...parts]);
+    expect(await cluster.get(`/v1/workflows/${whole}`)).toMatchObject({ state: 'succeeded', total: 3 });
+
     const marker = join(cluster.dir, 'marker');
     const branch = ['submit', '-q', '-f', await file('branching.yaml', branching(marker))];
     const failed = await cluster.ok(branch);
