@@ -219,7 +219,34 @@ export interface PlanRow {
     | readonly { readonly node: string; readonly name: string; readonly count: number }[]
     | undefined;
   readonly waiting?: number | undefined;
+  readonly startBoundMs?: number | undefined;
   readonly nodes?: TaskExplanation['nodes'] | undefined;
+}
+
+/** A task in the plan of a workflow. */
+export interface PlannedStepRow extends PlanRow {
+  readonly stage: number;
+  readonly after: readonly string[];
+  readonly afterCount: number;
+  readonly alone?: PlanRow['verdict'] | undefined;
+}
+
+export interface PlannedStageRow {
+  readonly tasks: number;
+  readonly starts: number;
+  readonly waits: number;
+  readonly refused: number;
+}
+
+export interface WorkflowPlan {
+  readonly name: string;
+  readonly verdict: PlanRow['verdict'];
+  readonly code?: ErrorCode | undefined;
+  readonly message: string;
+  readonly total: number;
+  readonly stageCount: number;
+  readonly stages: readonly PlannedStageRow[];
+  readonly plans: readonly PlannedStepRow[];
 }
 
 export interface TemplateRow {

@@ -1,24 +1,34 @@
 /** `tsched plan`: what would become of tasks, and where they would start; nothing is submitted. */
 import { BaseCommand } from '../base-command.ts';
+import type { Client } from '../client.ts';
 import { exitCodeText } from '../exit-codes.ts';
 import { readInputs } from '../input/inputs.ts';
 import { documentOfFlags, filesFlag, specFlags } from '../input/spec-flags.ts';
-import type { PlanRow } from '../wire.ts';
+import type { PreparedWorkflow } from '../input/workflow.ts';
+import type { PlannedStepRow, PlanRow, WorkflowPlan } from '../wire.ts';
 import { listIn } from '../wire-lists.ts';
+
+/** Ten thousand tasks are a few megabytes to read. */
+const workflowMs = 30_000;
 
 export default class Plan extends BaseCommand {
   static override summary = 'Tell what would become of tasks, without submitting them.';
   static override description =
     'Takes what `tsched submit` takes. The planner is asked where the tasks would start now, from ' +
     'what the nodes advertise; what waits already comes first in truth, and nothing is kept free.\n\n' +
+    'Of a workflow (a map with `tasks`, in one file or in several) it tells the stages, what its ' +
+    'first tasks would do together, and of each other one where it would start by itself once it is ' +
+    'its turn, if nodes were as they are now.\n\n' +
     exitCodeText([0, 1, 2, 6, 7]);
   static override usage = [
-    'plan [flags] -f FILE|-',
+    'plan [flags] -f FILE|- [-f FILE]...',
     'plan [flags] -- COMMAND [ARGS]',
     'plan [flags] SCRIPT [ARGS]',
   ];
   static override examples = [
     '<%= config.bin %> plan -f tasks.yaml',
+    '<%= config.bin %> plan -f workflow.yaml',
+    '<%= config.bin %> plan -f extract.yaml -f load.yaml --json',
     '<%= config.bin %> plan --tier premium --cpu 8 --array 1-100 -- ./render.sh',
   ];
   static override strict = false;
@@ -40,7 +50,13 @@ export default class Plan extends BaseCommand {
       tail,
     });
     const { makeIdSource, prepareTasks } = await import('../input/tasks.ts');
-    const prepared = prepareTasks(inputs, documentOfFlags(flags), makeIdSource(Date.now()));
+    const [fromFlags, drawId] = [documentOfFlags(flags), makeIdSource(Date.now())];
+    if (flags.file !== undefined) {
+      const { prepareWorkflow } = await import('../input/workflow.ts');
+      const workflow = prepareWorkflow(inputs, fromFlags, drawId);
+      if (workflow !== undefined) return this.#workflow(await this.connect(flags), workflow);
+    }
+    const prepared = prepareTasks(inputs, fromFlags, drawId);
     const client = await this.connect(flags);
     const { body } = await client.call<unknown>({
       method: 'POST',
@@ -53,5 +69,20 @@ export default class Plan extends BaseCommand {
     this.print(renderPlans(plans, this.screen));
     this.exitWith(planExit(plans));
     return { plans };
+  }
+
+  async #workflow(client: Client, { document }: PreparedWorkflow): Promise<unknown> {
+    const { body } = await client.call<WorkflowPlan>({
+      method: 'POST',
+      path: '/v1/workflows/plan',
+      body: document,
+      repeatable: true,
+      timeoutMs: workflowMs,
+    });
+    const plan = { ...body, plans: listIn<PlannedStepRow>(body, 'plans') };
+    const { renderWorkflowPlan, planExit } = await import('../output/plan.ts');
+    this.print(renderWorkflowPlan(plan, this.screen));
+    this.exitWith(planExit([plan]));
+    return plan;
   }
 }

@@ -11,23 +11,65 @@ import {
   pauseFields,
   specProblem,
   text,
+  texts,
   whole,
 } from './schemas.ts';
 
+const verdict = { enum: ['starts', 'waits', 'refused'] };
+
+const plannedTask = {
+  name: text,
+  count: described(whole, 'Tasks of the document: more than 1 for an array.'),
+  verdict,
+  'reason?': { enum: waitingReasons },
+  'code?': errorCode,
+  message: text,
+  'places?': listOf(object({ node: text, name: text, count: whole })),
+  'waiting?': described(whole, 'How many would wait.'),
+  'toleranceMs?': described(whole, 'How long it may wait for its start.'),
+  'startBoundMs?': described(instant, 'By when it should start, if it were submitted now.'),
+  'nodes?': described(listOf(explainedNode), 'Missing where there would be too many.'),
+};
+
 export const planSchema = object({
-  plans: listOf(
-    object({
-      name: text,
-      count: described(whole, 'Tasks of the document: more than 1 for an array.'),
-      verdict: { enum: ['starts', 'waits', 'refused'] },
-      'reason?': { enum: waitingReasons },
-      'code?': errorCode,
-      message: text,
-      'problems?': listOf(specProblem),
-      'places?': listOf(object({ node: text, name: text, count: whole })),
-      'waiting?': described(whole, 'How many would wait.'),
-      'nodes?': described(listOf(explainedNode), 'Missing where there would be too many.'),
-    }),
+  plans: listOf(object({ ...plannedTask, 'problems?': listOf(specProblem) })),
+});
+
+const stageSchema = object({
+  tasks: whole,
+  starts: described(
+    whole,
+    'Of later stages: once it is their turn, with the nodes as they are now.',
+  ),
+  waits: whole,
+  refused: whole,
+});
+
+export const workflowPlanSchema = object({
+  name: text,
+  verdict: described(verdict, 'Of the whole: refused, or whether its first tasks would start.'),
+  'code?': errorCode,
+  message: text,
+  total: described(whole, 'Tasks in all.'),
+  stageCount: whole,
+  stages: described(
+    listOf(stageSchema),
+    'The first of them: what waits for no other is the first.',
+  ),
+  plans: described(
+    listOf(
+      object({
+        ...plannedTask,
+        stage: described(whole, 'From 1.'),
+        after: described(texts, 'The first of the names that it waits for.'),
+        afterCount: whole,
+        'alone?': described(
+          verdict,
+          'What it would do by itself once those have settled, where known.',
+        ),
+      }),
+    ),
+    'In an order in which each stands behind its parents; refused ones before others left out.',
   ),
 });
 

@@ -70,6 +70,7 @@ import {
 import { setTierRoute, tiersRoute } from './routes/tiers.ts';
 import { waitRoute } from './routes/wait.ts';
 import { pauseWorkflowRoute, resumeWorkflowRoute } from './routes/workflow-control.ts';
+import { planWorkflowRoute } from './routes/workflow-plan.ts';
 import {
   cancelWorkflowRoute,
   getWorkflowRoute,
@@ -94,6 +95,7 @@ export const routes: readonly Route[] = [
   cancelManyRoute,
   retryRoute,
   submitWorkflowRoute,
+  planWorkflowRoute,
   getWorkflowRoute,
   waitWorkflowRoute,
   cancelWorkflowRoute,

@@ -187,6 +187,10 @@ export const limits = {
   plannedTasksMax: 10_000,
   /** Verdicts in one plan: tasks by nodes. */
   plannedVerdictsMax: 20_000,
+  /** Tasks, and stages, that the plan of a workflow tells one by one; the others are counted. */
+  plannedRowsMax: 1_000,
+  /** Kinds of tasks of a workflow, behind its first ones, that its plan asks the planner about. */
+  plannedKindsMax: 50,
   shardsMax: 4_096,
   nodesMax: 1_000,
   /** Tenants of a cluster, plans, and bytes of what a plan says. */

@@ -3,7 +3,6 @@ import { assert } from '../model/assert.ts';
 import type { Actor } from '../model/command.ts';
 import { TschedError } from '../model/errors.ts';
 import type { TaskId } from '../model/ids.ts';
-import type { TaskSpec } from '../model/spec.ts';
 import type { NodeApi } from '../ports/node-api.ts';
 import type { SubmitReply } from '../ports/submit-reply.ts';
 import type { WorkflowApi } from '../ports/workflow-api.ts';
@@ -91,13 +90,7 @@ export function createApi(parts: ApiParts): NodeApi {
     history: query => history.page(query),
     cancel: (ids, reason, actor) => writes.change(ids, { kind: 'cancel', reason }, actor),
     control: (ids, asked, actor) => controlTasks({ ...parts, gate }, ids, asked, actor),
-    plan: tasks => {
-      const refusal = (spec: TaskSpec) => {
-        const judged = gate.judge(spec);
-        return judged.ok ? undefined : judged;
-      };
-      return writes.plan(tasks, refusal);
-    },
+    plan: tasks => writes.plan(tasks, spec => gate.mayNot(spec)),
     ...placementVerbs(parts),
     ...templateVerbs(parts),
     wait: (id, timeoutMs, signal) => reads.wait(id, timeoutMs, signal),

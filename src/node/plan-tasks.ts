@@ -14,6 +14,7 @@ import { plan } from '../placement/plan.ts';
 import type { PlannedTask } from '../ports/control-api.ts';
 import { lineOf } from '../shard/memory/key-hash.ts';
 import { laneOf } from '../shard/memory/traits.ts';
+import { beginOf } from '../shard/state-time.ts';
 import { nodeVerdicts } from './node-verdicts.ts';
 
 interface Refusal {
@@ -46,7 +47,7 @@ function queueOf({ tasks, refusal, heldBack, wallMs }: PlanQuestion) {
   const places = tasks.map(({ spec, count }, place) => {
     const lane = laneOf(spec);
     const refused = refusal(spec);
-    const held = heldBack(spec.tenant);
+    const held = heldBack(spec.tenant) ?? heldBy(spec, wallMs);
     if (refused !== undefined || held !== undefined) return { lane, refused, held, offered: 0 };
     // No more of one key than may run at a time; what waits already is not known here.
     const line = lineOf(spec);
@@ -68,6 +69,24 @@ function queueOf({ tasks, refusal, heldBack, wallMs }: PlanQuestion) {
     return { lane, refused, held: behind, offered };
   });
   return { batches: [...batches.values()], placeOf, places };
+}
+
+/** What keeps it from starting now whatever nodes have. */
+function heldBy(spec: TaskSpec, wallMs: number): 'BeginTime' | 'Dependency' | undefined {
+  if (spec.after !== undefined && spec.after.length > 0) return 'Dependency';
+  return beginOf(timesOf(spec), wallMs) > wallMs ? 'BeginTime' : undefined;
+}
+
+const timesOf = ({ notBeforeMs = 0, delayMs = 0 }: TaskSpec) => ({ notBeforeMs, delayMs });
+
+/** How long it may wait, and until when; of one that waits for others nobody knows that. */
+function boundOf(
+  spec: TaskSpec,
+  wallMs: number,
+): Pick<PlannedTask, 'toleranceMs' | 'startBoundMs'> {
+  const toleranceMs = toleranceOf(spec);
+  if (heldBy(spec, wallMs) === 'Dependency') return { toleranceMs };
+  return { toleranceMs, startBoundMs: beginOf(timesOf(spec), wallMs) + toleranceMs };
 }
 
 /** Without room in their queues: what stands in one does not start now. */
@@ -94,7 +113,7 @@ export function planTasks(question: PlanQuestion): PlannedTask[] {
     counts.set(node, (counts.get(node) ?? 0) + 1);
   }
   const verdictsFit = Math.floor(limits.plannedVerdictsMax / Math.max(1, views.length));
-  return tasks.map(({ count }, place): PlannedTask => {
+  return tasks.map(({ spec, count }, place): PlannedTask => {
     const { lane, refused, held, offered } = queue.places[place]!;
     const { demand } = lane;
     const nodes = place < verdictsFit ? nodeVerdicts(demand, [], views, nowMs) : undefined;
@@ -109,12 +128,14 @@ export function planTasks(question: PlanQuestion): PlannedTask[] {
     }));
     const started = places.reduce((sum, one) => sum + one.count, 0);
     const waiting = count - started;
-    if (waiting === 0)
-      return { verdict: 'starts', message: starts(places), places, waiting, nodes };
+    const bound = boundOf(spec, question.wallMs);
+    if (waiting === 0) {
+      return { verdict: 'starts', message: starts(places), places, waiting, nodes, ...bound };
+    }
     const full = started < offered ? whyFull(reasons, lane) : undefined;
     const reason = full ?? held ?? 'Resources';
     const message = waits(count, waiting, reason);
-    return { verdict: 'waits', reason, message, places, waiting, nodes };
+    return { verdict: 'waits', reason, message, places, waiting, nodes, ...bound };
   });
 }
 
@@ -136,6 +157,8 @@ const because: Partial<Record<WaitingReason, string>> = {
   OrderKey: 'tasks of one order key run one after the other',
   MaxRunning: 'as many of its key run as may at a time',
   Paused: 'its tenant or the whole cluster is paused',
+  BeginTime: 'it is not to start before a time',
+  Dependency: 'others have to settle first',
 };
 
 function waits(count: number, waiting: number, reason: WaitingReason): string {

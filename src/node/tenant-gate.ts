@@ -191,11 +191,26 @@ export class TenantGate {
     }
     if (plan === undefined || !isMetered(plan)) return { ok: true, specs: allowed };
     const { tenant } = allowed[0]!;
-    const message = neverAtOnce(what, allowed.length, tenant, plan);
-    if (message !== undefined) return this.#refused(tenant, { code: 'tooLarge', message });
+    const never = this.neverWhole(what, allowed);
+    if (never !== undefined) return this.#refused(tenant, never);
     const [over] = await this.#limiter.take(tenant, plan, [allowed.length]);
     if (over !== undefined) return this.#refused(tenant, refusalOf(over, tenant, plan));
     return { ok: true, specs: allowed };
+  }
+
+  /** Why so many tasks of one tenant could not be let in as one even if nothing else came. */
+  neverWhole(what: string, specs: readonly TaskSpec[]): Refusal | undefined {
+    const [first] = specs;
+    const verdict = first && this.judge(first);
+    if (first === undefined || verdict?.ok !== true || !isMetered(verdict.plan)) return undefined;
+    const message = neverAtOnce(what, specs.length, first.tenant, verdict.plan);
+    return message === undefined ? undefined : { code: 'tooLarge', message };
+  }
+
+  /** Why its plan does not allow such a task at any time; nothing is counted. */
+  mayNot(spec: TaskSpec): Refusal | undefined {
+    const verdict = this.judge(spec);
+    return verdict.ok ? undefined : verdict;
   }
 
   #refused(tenant: string, refusal: Refusal): Whole {

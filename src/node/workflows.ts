@@ -5,11 +5,13 @@
 import type { Actor } from '../model/command.ts';
 import { TschedError } from '../model/errors.ts';
 import { parseTaskId, type ShardId, slotOfId, type TaskId, toTaskId } from '../model/ids.ts';
+import type { TaskSpec } from '../model/spec.ts';
 import type { Consistency } from '../model/task.ts';
 import { isWorkflowSettled, type WorkflowView, workflowRandomMax } from '../model/workflow.ts';
 import type { Store } from '../ports/store.ts';
 import type { SubmitReply } from '../ports/submit-reply.ts';
 import type {
+  PlannedWorkflow,
   RetryStart,
   WorkflowApi,
   WorkflowQuery,
@@ -19,19 +21,24 @@ import { type Answered, type Asked, ShardQuestions } from './ask-shards.ts';
 import type { NodeContext } from './context.ts';
 import { diskFull } from './disk-room.ts';
 import type { IdDraw } from './id-draw.ts';
+import { planWorkflow } from './plan-workflow.ts';
 import type { ShardAccess } from './shard-access.ts';
 import type { ShardLeaders } from './shard-leaders.ts';
 import { refuseUnreadable, tooNewFor } from './submit-parts.ts';
 import { failureOf, refusalOf, toReply } from './submit-replies.ts';
 import type { TaskReads } from './task-reads.ts';
 import type { TaskWrites } from './task-writes.ts';
-import type { TenantGate } from './tenant-gate.ts';
+import type { Refusal, TenantGate } from './tenant-gate.ts';
 import { type WorkflowPart, workflowParts } from './workflow-parts.ts';
 import { type FoundWorkflow, findWorkflow } from './workflow-reads.ts';
 import { retryRequest } from './workflow-retry.ts';
 
 /** Cluster version that brings workflows. */
 const versionNeeded = 3;
+const tooEarly: Refusal = {
+  code: 'notYet',
+  message: 'workflows wait until each node runs a newer program',
+};
 /** Reading ten thousand specs and submitting them anew takes a while. */
 const retryMs = 30_000;
 const matchesMax = 5;
@@ -109,9 +116,7 @@ export class Workflows implements WorkflowApi {
   }
 
   async submit(request: WorkflowRequest, actor: Actor): Promise<SubmitReply> {
-    if (this.#context.clusterVersion() < versionNeeded) {
-      return refusalOf('notYet', 'workflows wait until each node runs a newer program');
-    }
+    if (this.#context.clusterVersion() < versionNeeded) return { ok: false, ...tooEarly };
     const open = request.tasks.filter(({ kept }) => kept === undefined);
     const judged = await this.#gate.whole(
       'a workflow',
@@ -150,6 +155,18 @@ export class Workflows implements WorkflowApi {
       this.#submitted(part.items.length);
     }
     return reply?.ok ? { ...reply, repeated } : refusalOf('badSpec', 'a workflow has a task');
+  }
+
+  plan(request: WorkflowRequest): PlannedWorkflow {
+    const specs = request.tasks.map(({ spec }) => spec);
+    const isEarly = this.#context.clusterVersion() < versionNeeded;
+    const refusal = isEarly ? tooEarly : this.#gate.neverWhole('a workflow', specs);
+    const mayNot = (spec: TaskSpec): Refusal | undefined => this.#gate.mayNot(spec);
+    return planWorkflow(request, {
+      refusal,
+      mayNot: spec => this.#writes.unfit(spec) ?? mayNot(spec),
+      plan: tasks => this.#writes.plan(tasks, mayNot),
+    });
   }
 
   #drawId(): TaskId | undefined {

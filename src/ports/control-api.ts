@@ -52,6 +52,12 @@ export interface PlannedTask {
   }[];
   /** How many would wait: of an array some may, and others not. */
   readonly waiting: number;
+  /** How long it may wait for its start. */
+  readonly toleranceMs?: number | undefined;
+  /**
+   * By when it should start, if it were submitted now and nothing but room kept it from starting.
+   */
+  readonly startBoundMs?: number | undefined;
   /** What each node says; missing where one plan would hold too many of them. */
   readonly nodes?: readonly NodeVerdict[] | undefined;
 }

@@ -101,19 +101,30 @@ test('workflows, dependencies over shards, and a second try', { timeout }, () =>
       cluster.any,
     );
     expect(wrong.code).toBe(2);
-    expect(wrong.stderr).toMatch(/a → b → c → a|b → c → a → b|c → a → b → c/);
+    const drawnCycle = wrong.stderr.replaceAll(/ \(\S*turning\.yaml:\d+\)/g, '');
+    expect(drawnCycle).toMatch(/a → b → c → a|b → c → a → b|c → a → b → c/);
 
     const split = ['c', 'a', 'b'].map((before, at) => {
       const name = 'abc'[at]!;
-      return file(`${name}.yaml`, `tasks:\n  - name: ${name}\n    after: [${before}]\n    command: 'true'\n`);
+      return file(
+        `${name}.yaml`,
+        `tasks:\n  - name: ${name}\n    after: [${before}]\n    command: 'true'\n`,
+      );
     });
     const parts = (await Promise.all(split)).flatMap(path => ['-f', path]);
     const through = await cluster.run(['submit', ...parts], cluster.any);
     expect(through.code).toBe(2);
-    expect(through.stderr).toMatch(/a \(\S*a\.yaml:3\) → b \(\S*b\.yaml:3\) → c \(\S*c\.yaml:3\)|b \(\S*b\.yaml:3\) → c \(/);
+    const told = through.stderr.replaceAll(`${cluster.dir}/`, '');
+    for (const name of ['a', 'b', 'c']) expect(told).toContain(`${name} (${name}.yaml:3)`);
     await file('a.yaml', "tasks:\n  - { name: a, command: 'true' }\n");
+    const planned = JSON.parse(await cluster.ok(['plan', '--json', ...parts]));
+    expect(planned).toMatchObject({ verdict: 'starts', total: 3, stageCount: 3 });
+    expect(planned.plans[1]).toMatchObject({ name: 'b', stage: 2, reason: 'Dependency' });
     const whole = await cluster.ok(['submit', '-q', '--wait', ...parts]);
-    expect(await cluster.get(`/v1/workflows/${whole}`)).toMatchObject({ state: 'succeeded', total: 3 });
+    expect(await cluster.get(`/v1/workflows/${whole}`)).toMatchObject({
+      state: 'succeeded',
+      total: 3,
+    });
 
     const marker = join(cluster.dir, 'marker');
     const branch = ['submit', '-q', '-f', await file('branching.yaml', branching(marker))];

@@ -53,6 +53,28 @@ describe('a workflow', () => {
     expect(again.json).toMatchObject({ id, repeated: true });
   });
 
+  test('is planned without being submitted, and refused as a submit is', async () => {
+    const before = client.api.workflows.submitted.length;
+    const token = { token: 'reader-token' };
+    const answer = await client.post('/v1/workflows/plan', pair('planned'), token);
+    expect(answer.status, answer.text).toBe(200);
+    expect(answer.json).toMatchObject({
+      name: 'planned',
+      verdict: 'starts',
+      total: 2,
+      stageCount: 2,
+      plans: [
+        { name: 'a', stage: 1, verdict: 'starts', count: 1, after: [], afterCount: 0 },
+        { name: 'b', stage: 2, verdict: 'waits', after: ['a'], afterCount: 1 },
+      ],
+    });
+    expect(client.api.workflows.submitted).toHaveLength(before);
+    const unknown = { tasks: [{ name: 'a', command, after: 'b' }] };
+    const wrong = await client.post('/v1/workflows/plan', unknown, token);
+    expect(wrong).toMatchObject({ status: 400, json: { code: 'badSpec' } });
+    expect(wrong.text).toContain('/tasks/0/after/0');
+  });
+
   test('takes the amounts that the tiers of the cluster give', async () => {
     await submitted('tiers');
     const { spec } = client.api.workflows.submitted.at(-1)!.request.tasks[0]!;

@@ -4,7 +4,13 @@ import { TschedError } from '../../src/model/errors.ts';
 import { formatTaskId, type TaskId } from '../../src/model/ids.ts';
 import { isWorkflowSettled, type WorkflowView, workflowTaskId } from '../../src/model/workflow.ts';
 import type { SubmitReply } from '../../src/ports/submit-reply.ts';
-import type { RetryStart, WorkflowApi, WorkflowRequest } from '../../src/ports/workflow-api.ts';
+import type {
+  PlannedStep,
+  PlannedWorkflow,
+  RetryStart,
+  WorkflowApi,
+  WorkflowRequest,
+} from '../../src/ports/workflow-api.ts';
 
 const noWorkflow = {
   ok: false,
@@ -43,6 +49,24 @@ export class FakeWorkflows implements WorkflowApi {
     };
     if (!repeated) this.#views.set(id, view);
     return { ok: true, id, shard: 3, repeated };
+  }
+
+  plan({ tasks }: WorkflowRequest): PlannedWorkflow {
+    if (this.refusal !== undefined) {
+      const { code, message } = this.refusal;
+      return { verdict: 'refused', code, message, total: tasks.length, stages: [], tasks: [] };
+    }
+    const steps = tasks.map(({ spec, parents }): PlannedStep => {
+      const after = parents.map(parent => tasks[parent]!.spec.name);
+      const about = { name: spec.name, stage: after.length === 0 ? 1 : 2, after };
+      const places = [{ node: 'n'.repeat(20), name: 'node-a', count: 1 }];
+      return after.length === 0
+        ? { ...about, verdict: 'starts', message: 'would start now', places, waiting: 0 }
+        : { ...about, verdict: 'waits', message: `waits for ${after}`, places, waiting: 1 };
+    });
+    const stage = { tasks: 1, starts: 1, waits: 0, refused: 0 };
+    const [message, total] = ['1 of the 1 would start now', tasks.length];
+    return { verdict: 'starts', message, total, stages: [stage, stage], tasks: steps };
   }
 
   settle(id: TaskId, state: 'succeeded' | 'failed'): void {

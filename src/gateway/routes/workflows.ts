@@ -1,18 +1,15 @@
 /** Workflows: submitting, showing, waiting, cancelling, and running again. */
 import type { FastifyRequest } from 'fastify';
-import { isMap } from '../../model/document.ts';
 import { type TaskId, toTaskId } from '../../model/ids.ts';
 import { limits } from '../../model/limits.ts';
-import type { SpecProblem } from '../../model/spec-reading.ts';
 import { type Consistency, consistencies } from '../../model/task.ts';
 import type { WorkflowView } from '../../model/workflow.ts';
-import { readWorkflowDocument, workflowDocumentSchema } from '../../model/workflow-document.ts';
-import type { NodeApi } from '../../ports/node-api.ts';
+import { workflowDocumentSchema } from '../../model/workflow-document.ts';
 import type { SubmitReply } from '../../ports/submit-reply.ts';
 import { type RetryStart, retryStarts } from '../../ports/workflow-api.ts';
 import { boundTenant, seesTenant } from '../access.ts';
 import type { GatewayContext } from '../context.ts';
-import { ProblemError, problemOf, problemOfDocument, refuse } from '../problem.ts';
+import { ProblemError, refuse } from '../problem.ts';
 import {
   bodyOf,
   clientSignal,
@@ -24,7 +21,7 @@ import {
 } from '../route.ts';
 import { problemSchema, submittedSchema } from '../schemas.ts';
 import { problemOfReply } from '../submission.ts';
-import { resolveTemplate } from '../templates.ts';
+import { workflowOf } from '../workflow-request.ts';
 import { workflowParams, workflowViewSchema } from '../workflow-schemas.ts';
 
 const waitMsDefault = 30_000;
@@ -42,26 +39,6 @@ export async function briefOf(
   const view = await workflows.get(id, { brief: true });
   if (seesTenant(identity, view.tenant)) return view;
   return refuse('unknownWorkflow', `There is no workflow ${id}.`);
-}
-
-/** The document with what templates make in the place of each of its tasks that uses one. */
-function withoutTemplates(document: unknown, tenant: string, api: NodeApi): unknown {
-  if (!isMap(document) || !Array.isArray(document['tasks'])) return document;
-  const owner = typeof document['tenant'] === 'string' ? document['tenant'] : tenant;
-  const problems: SpecProblem[] = [];
-  const tasks = document['tasks'].map((task: unknown, index) => {
-    const resolved = resolveTemplate(task, owner, api);
-    if (resolved.ok) return resolved.document;
-    const { problem } = resolved;
-    const at = `/tasks/${index}`;
-    if (problem.problems === undefined) {
-      throw new ProblemError({ ...problem, field: at + (problem.field ?? '') });
-    }
-    problems.push(...problem.problems.map(one => ({ ...one, pointer: at + one.pointer })));
-    return task;
-  });
-  if (problems.length > 0) throw new ProblemError(problemOfDocument(problems));
-  return { ...document, tasks };
 }
 
 function taken(reply: SubmitReply): SubmitReply & { readonly ok: true } {
@@ -87,16 +64,7 @@ export const submitWorkflowRoute: Route = {
   bodyBytesMax: limits.httpBodyBytesMax,
   async run(request, reply, gateway) {
     const identity = identityOf(request);
-    const { tenant, name: owner } = identity;
-    const defaults = { tenant, owner, tiers: gateway.api.tiers() };
-    const document = withoutTemplates(request.body, tenant, gateway.api);
-    const reading = readWorkflowDocument(document, defaults);
-    if (!reading.ok) throw new ProblemError(problemOfDocument(reading.problems));
-    const { workflow } = reading;
-    if (workflow.tenant !== tenant && identity.role !== 'admin') {
-      const detail = `The token belongs to the tenant ${tenant}, not to ${workflow.tenant}.`;
-      throw new ProblemError(problemOf('forbidden', detail, { field: '/tenant' }));
-    }
+    const workflow = workflowOf(request.body, identity, gateway.api);
     const { id, shard, repeated } = taken(await gateway.api.workflows.submit(workflow, identity));
     if (!repeated) reply.code(201);
     return { id, shard, repeated: repeated || undefined };

@@ -78,6 +78,26 @@ test('a plan shows where tasks would start, and ends with 7 where one never fits
   expect(never.stdout).toContain('refused  cpu: 64 asked for');
 });
 
+test('a plan of a workflow over two files shows its stages, and a cycle is refused', async () => {
+  const [one, two] = [join(bench.dir, 'one.yaml'), join(bench.dir, 'two.yaml')];
+  await writeFile(one, 'workflow: split\ntasks:\n  - { name: a, command: [work] }\n');
+  await writeFile(two, 'tasks:\n  - { name: b, after: [a], command: [work] }\n');
+  const { code, stdout } = await bench.run(['plan', '-f', one, '-f', two]);
+  expect([code, stdout]).toEqual([
+    0,
+    'workflow split  starts  1 of the 1 would start now; 2 tasks in 2 stages\n' +
+      'STAGE  TASKS  START  WAIT  REFUSED\n' +
+      '    1      1      1     0        0\n' +
+      '    2      1      1     0        0\n' +
+      'a  starts  would start now\n' +
+      'b  waits  waits for a\n',
+  ]);
+  await writeFile(one, 'tasks:\n  - { name: a, after: [b], command: [work] }\n');
+  const turning = await bench.run(['plan', '-f', one, '-f', two]);
+  expect(turning).toMatchObject({ code: 2, stdout: '' });
+  expect(turning.stderr).toMatch(/a \(\S*one\.yaml:2\) → b \(\S*two\.yaml:2\)/);
+});
+
 test('a template is made from a file, run, changed, shown and deleted', async () => {
   const file = join(bench.dir, 'hello.yaml');
   await writeFile(

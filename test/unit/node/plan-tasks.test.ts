@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { NodeView } from '../../../src/model/planning.ts';
 import type { TaskSpec } from '../../../src/model/spec.ts';
 import { type PlanQuestion, planTasks } from '../../../src/node/plan-tasks.ts';
-import { cpus, view } from '../placement/builders.ts';
+import { cpus, taskId, view } from '../placement/builders.ts';
 import { someSpec } from './small-world.ts';
 
 const task = (changes: Partial<TaskSpec> = {}, count = 1) => ({
@@ -48,6 +48,29 @@ describe('a plan', () => {
     expect(planned).toMatchObject({ verdict: 'waits', reason: 'Resources', waiting: 3 });
     expect(planned?.message).toContain('3 of 5 would wait');
     expect(planned?.nodes).toMatchObject([{ node: 'a', verdict: { kind: 'fits' } }]);
+  });
+
+  test('says what keeps a task from starting whatever nodes have, and by when it should', () => {
+    const wallMs = 1_700_000_000_000;
+    const tolerance = { toleranceMs: 60_000 };
+    const plans = ask(
+      [
+        task(tolerance),
+        task({ ...tolerance, delayMs: 5_000 }),
+        task({ ...tolerance, notBeforeMs: wallMs + 9_000 }),
+        task({ ...tolerance, after: [taskId(1)] }),
+      ],
+      [view('a', 4)],
+    );
+    expect(
+      plans.map(({ verdict, reason, startBoundMs }) => [verdict, reason, startBoundMs]),
+    ).toEqual([
+      ['starts', undefined, wallMs + 60_000],
+      ['waits', 'BeginTime', wallMs + 65_000],
+      ['waits', 'BeginTime', wallMs + 69_000],
+      ['waits', 'Dependency', undefined],
+    ]);
+    expect(plans[1]?.message).toBe('would wait: it is not to start before a time');
   });
 
   test('counts no place in the queue of a full node', () => {
