@@ -17,6 +17,7 @@
  *   purge [at=]                                                                    t1
  *   expire [at=] [state=] [key=] [...]       as for submit: the spec it had        t1 ...
  *   overdue [at=]                                                                  t1
+ *   update [at=] [priority=] [tolerance=] [cap=]                                   t1
  *   status | attempts                                                              t1
  *   ready now= [limit=] · due now= · position now= · counts · live · events after= · time · flush ·
  *   stored · restart · hour: counts by minutes after the start   a ... · use   a ...
@@ -26,6 +27,7 @@ import type { ItemReply } from '../../src/model/command.ts';
 import { parseTaskId, type TaskId } from '../../src/model/ids.ts';
 import { tierDefaults } from '../../src/model/resources.ts';
 import { decodeSpec, type TaskSpec } from '../../src/model/spec.ts';
+import type { SpecOverrides } from '../../src/model/spec-overrides.ts';
 import type { TaskState, TaskView } from '../../src/model/task.ts';
 import type { Applied, Effect } from '../../src/shard/effects.ts';
 import { hashKey } from '../../src/shard/memory/key-hash.ts';
@@ -196,6 +198,10 @@ export class ShardTranscript {
         const items = this.#lines.map(([task = '']) => ({ taskId: this.#id(task) }));
         return show(this.#shard.apply({ kind: 'overdue', items }));
       }
+      case 'update': {
+        const items = this.#lines.map(([task = '']) => ({ taskId: this.#id(task) }));
+        return show(this.#shard.apply({ kind: 'update', items, overrides: this.#overrides() }));
+      }
       default:
         return this.#query(name);
     }
@@ -229,6 +235,15 @@ export class ShardTranscript {
       gang: this.#number('gang'),
     };
     return aSpec(parts);
+  }
+
+  #overrides(): SpecOverrides {
+    const given = {
+      priority: this.#text('priority') as TaskSpec['priority'],
+      toleranceMs: this.#number('tolerance'),
+      capMs: this.#number('cap'),
+    };
+    return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   }
 
   #submit(kind: 'submit' | 'replay' = 'submit'): string[] {

@@ -9,7 +9,7 @@ describe('shard transcripts', () => {
   const names = transcriptsIn(dir);
 
   test('are all there', () => {
-    expect(names).toHaveLength(16);
+    expect(names).toHaveLength(17);
   });
 
   test.each(names)('%s', name => {
