@@ -108,6 +108,8 @@ export interface Plan {
     readonly incarnation: string;
     readonly demand: Demand;
     readonly tenant: string;
+    /** No node has room: it waits in the queue of this one. */
+    readonly queued: boolean;
     /** Of a gang: its tasks follow one another, and stand or fall together. */
     readonly gang?: TaskId | undefined;
   }[];
@@ -122,4 +124,6 @@ export interface Plan {
   }[];
   /** Where room is kept until the next plan. */
   readonly claims: readonly Claim[];
+  /** Room was left to other leaders: it is to be looked at again soon. */
+  readonly hasYielded: boolean;
 }

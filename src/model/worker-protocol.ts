@@ -85,6 +85,11 @@ export type ToWorker =
       /** What is left to its start bound, 0 once that is past. Told from cluster version 3 on. */
       readonly boundInMs?: number | undefined;
       readonly inputs?: readonly TaskInput[] | undefined;
+      /**
+       * To be refused where it would have to wait for room: another node has some, as far as the
+       * leader knows. Told from cluster version 3 on.
+       */
+      readonly immediate?: boolean | undefined;
     })
   /** To one of a gang, once all of it are `ready`, with where each runs, by rank. */
   | (AttemptRef & { readonly kind: 'go'; readonly peers: readonly string[] })
@@ -176,28 +181,32 @@ const readInput = (reader: ByteReader): TaskInput => ({
 });
 
 /** Tags of what only some dispatches carry: append-only; a retired one stays listed. */
-const dispatchExtra = { inputs: 1, boundInMs: 2 } as const;
+const dispatchExtra = { inputs: 1, boundInMs: 2, immediate: 4 } as const;
 
 type Dispatch = ToWorker & { readonly kind: 'dispatch' };
 type Extra = readonly [tag: number, write: (body: ByteWriter) => void];
 
 /** Nothing is written where there is none: programs of cluster version 2 know no extras. */
-function writeDispatchExtras(writer: ByteWriter, { inputs, boundInMs }: Dispatch): void {
+function writeDispatchExtras(writer: ByteWriter, { inputs, boundInMs, immediate }: Dispatch): void {
   const extras: Extra[] = [];
   if (inputs?.length) extras.push([dispatchExtra.inputs, w => w.list(inputs, writeInput)]);
   if (boundInMs !== undefined) extras.push([dispatchExtra.boundInMs, w => w.varint(boundInMs)]);
+  if (immediate === true) extras.push([dispatchExtra.immediate, w => w]);
   if (extras.length === 0) return;
   writer.list(extras, (w, [tag, write]) => w.varint(tag).nested(write));
 }
 
-function readDispatchExtras(reader: ByteReader): Pick<Dispatch, 'inputs' | 'boundInMs'> {
-  const extras: { inputs?: TaskInput[]; boundInMs?: number } = {};
+function readDispatchExtras(
+  reader: ByteReader,
+): Pick<Dispatch, 'inputs' | 'boundInMs' | 'immediate'> {
+  const extras: { inputs?: TaskInput[]; boundInMs?: number; immediate?: boolean } = {};
   if (reader.remaining === 0) return extras;
   const found = reader.list(r => {
     const tag = r.varint();
     const body = new ByteReader(r.bytes());
     if (tag === dispatchExtra.inputs) extras.inputs = body.list(readInput, limits.inputsMax);
     else if (tag === dispatchExtra.boundInMs) extras.boundInMs = body.varint();
+    else if (tag === dispatchExtra.immediate) extras.immediate = true;
     else throw new DecodeError(`dispatch: unknown extra ${tag}`);
     body.end('extra of a dispatch');
     return tag;

@@ -11,7 +11,7 @@ export const dispatchOf = (
   context: NodeContext,
   { ref, incarnation }: Live,
   attempt: LiveAttempt,
-  more: Pick<Dispatch, 'renewed' | 'spec' | 'inputs'>,
+  more: Pick<Dispatch, 'renewed' | 'spec' | 'inputs' | 'immediate'>,
 ): Dispatch => ({
   kind: 'dispatch',
   ...ref,
@@ -22,4 +22,6 @@ export const dispatchOf = (
   spec: specBytesWith(more.spec, attempt.overrides),
   boundInMs: boundInMs(context, attempt.boundMs),
   inputs: more.inputs,
+  // An earlier program reads no such word.
+  immediate: (context.clusterVersion() >= 3 && more.immediate) || undefined,
 });

@@ -76,7 +76,11 @@ export function runningOn(leaders: Iterable<ShardLeader>, node: NodeId, wallMs: 
 const claimMsMax = 5_000;
 
 /** Room that the leaders on other nodes keep. */
-export const claimsOfOthers = (views: readonly NodeView[], self: NodeId): Claim[] =>
-  views.flatMap(({ advertisement: { node, demand }, ageMs }) =>
-    node === self || demand === undefined || ageMs > claimMsMax ? [] : demand.claims,
-  );
+export function claimsOfOthers(views: readonly NodeView[], self: NodeId): Claim[] {
+  const claims: Claim[] = [];
+  for (const { advertisement, ageMs } of views) {
+    const { node, demand } = advertisement;
+    if (demand !== undefined && node !== self && ageMs <= claimMsMax) claims.push(...demand.claims);
+  }
+  return claims;
+}

@@ -1,11 +1,12 @@
 /** What the shards that a node leads offer to its planner, as one. */
 import type { AdvertisedDemand } from '../model/advertisement.ts';
 import type { TaskId } from '../model/ids.ts';
-import type { Demand, Lane, ReadyBatch, ReadyTask } from '../model/planning.ts';
+import type { Demand, Lane, NodeView, ReadyBatch, ReadyTask } from '../model/planning.ts';
 import { isUrgent } from '../model/start-bound.ts';
 import { isTaskBefore } from '../placement/order.ts';
 import type { NodeContext } from './context.ts';
 import type { ShardLeader } from './shard-leader.ts';
+import type { TakenShares } from './taken-shares.ts';
 
 export interface ReadyWork {
   readonly batches: readonly ReadyBatch[];
@@ -16,16 +17,18 @@ export interface ReadyWork {
   readonly smallestCpu: number | undefined;
 }
 
-/** The first `perShard` tasks of each lane of each shard, those of one lane together. */
+/** The first `perShard()` tasks of each lane of each shard, those of one lane together. */
 export function readyWork(
   leaders: Iterable<ShardLeader>,
   options: {
-    readonly perShard: number;
+    /** Asked where something is ready. */
+    readonly perShard: () => number;
     readonly wallMs: number;
     readonly isPlacing: (id: TaskId) => boolean;
   },
 ): ReadyWork {
-  const { perShard, wallMs, isPlacing } = options;
+  const { wallMs, isPlacing } = options;
+  let perShard: number | undefined;
   const shardOf = new Map<TaskId, ShardLeader>();
   const merged = new Map<string, { lane: Lane; tasks: ReadyTask[]; count: number }>();
   // Each shard has objects of its own; the planner tells demands apart by theirs.
@@ -35,7 +38,10 @@ export function readyWork(
   for (const leader of leaders) {
     if (!leader.replica.leading) continue;
     const { machine, mayPlace } = leader;
-    for (const { lane, tasks, count } of machine.readyBatches(perShard, wallMs, mayPlace)) {
+    const isEmpty = machine.readyCount(wallMs) === 0;
+    if (!isEmpty) perShard ??= options.perShard();
+    const batches = isEmpty ? [] : machine.readyBatches(perShard ?? 1, wallMs, mayPlace);
+    for (const { lane, tasks, count } of batches) {
       const demand = demands.get(lane.demand.key) ?? lane.demand;
       demands.set(demand.key, demand);
       const entry = merged.get(lane.key) ?? { lane: { ...lane, demand }, tasks: [], count: 0 };
@@ -56,6 +62,25 @@ export function readyWork(
   const batches = [...merged.values()].filter(({ tasks }) => tasks.length > 0);
   for (const { tasks } of batches) tasks.sort((l, r) => (isTaskBefore(l, r) ? -1 : 1));
   return { batches, shardOf, againInMs, smallestCpu };
+}
+
+/** About how many tasks could be placed now: the K of the top K that are offered. */
+export function roomFor(
+  nodes: Iterable<
+    Pick<NodeView, 'advertisement' | 'reserved' | 'reservedCount'> & { readonly taken: TakenShares }
+  >,
+  smallestCpu: number,
+): number {
+  let room = 0;
+  for (const { advertisement, reserved, reservedCount, taken } of nodes) {
+    const free = advertisement.free.cpuMilli - reserved.cpuMilli;
+    room += Math.max(0, Math.floor(free / smallestCpu));
+    for (const { left } of taken.left(advertisement.shares) ?? []) {
+      room += Math.max(0, Math.floor(left.cpuMilli / smallestCpu));
+    }
+    room += Math.max(0, advertisement.queueRoom - reservedCount);
+  }
+  return room;
 }
 
 /** What a node says of the shards that it leads. */

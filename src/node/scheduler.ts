@@ -21,6 +21,7 @@ import {
 import type { WaitingReason } from '../model/task.ts';
 import type { Refusal, ToWorker } from '../model/worker-protocol.ts';
 import { coolDownMs } from '../placement/cool-down.ts';
+import { Crowd } from '../placement/crowd.ts';
 import { plan } from '../placement/plan.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
@@ -33,15 +34,12 @@ import {
   runningOn,
   sharesOf,
 } from './placement-policy.ts';
-import { demandOfWork, type ReadyWork, readyWork } from './ready-work.ts';
+import { PlanPace } from './plan-pace.ts';
+import { demandOfWork, type ReadyWork, readyWork, roomFor } from './ready-work.ts';
 import type { ShardLeader } from './shard-leader.ts';
 import { spreadCounts } from './spread-counts.ts';
 import { TakenShares } from './taken-shares.ts';
 
-/** Least time between two plans: events in between are taken together. */
-const paceMs = 3;
-/** Plans take at most a quarter of the time, however many demands wait. */
-const pausePerPlan = 3;
 /** While tasks wait that fit nowhere, advertisements are looked at again this often at least. */
 const idlePaceMs = 500;
 const placementsMax = 512;
@@ -64,6 +62,7 @@ interface Reservation {
   readonly shard: number;
   readonly node: NodeId;
   readonly demand: Demand;
+  readonly queued: boolean;
 }
 
 const noDemand: AdvertisedDemand = { urgent: 0, others: 0, claims: [] };
@@ -85,11 +84,14 @@ export class Scheduler implements PlacementDesk {
   readonly #placing = new Map<TaskId, Placing>();
   /** By key of a demand, or of a lane of it. */
   readonly #blocked = new Map<string, WaitingReason>();
+  readonly #crowd = new Crowd();
   #claims: readonly Claim[] = [];
   #demand: AdvertisedDemand = noDemand;
   #planned = false;
+  /** Tasks were ready at the last plan. */
+  #hasWaiting = false;
+  readonly #pace = new PlanPace();
   #lastPlanMs = -1_000;
-  #planMs = 0;
   #stopped = false;
   /** What tenants may still start; given once there is one. */
   rooms: PlacementRooms | undefined;
@@ -189,11 +191,16 @@ export class Scheduler implements PlacementDesk {
       known.receivedMs = this.#clock.nowMs();
       if (advertisement.incarnation !== before.incarnation) known.coolDownUntilMs = 0;
     }
-    this.wake();
+    // With nobody waiting, room elsewhere changes nothing; in a large cluster there is always some.
+    if (this.#hasWaiting) this.wake();
   }
 
-  /** Newest advertisement of every node heard of lately, with its age. */
+  /** Newest advertisement of every node heard of lately, with its age; by node. */
   views(): NodeView[] {
+    return this.#views().sort((l, r) => (l.advertisement.node < r.advertisement.node ? -1 : 1));
+  }
+
+  #views(): NodeView[] {
     const nowMs = this.#clock.nowMs();
     const views: NodeView[] = [];
     for (const [node, known] of this.#known) {
@@ -211,9 +218,7 @@ export class Scheduler implements PlacementDesk {
         coolDownUntilMs: known.coolDownUntilMs,
       });
     }
-    return views.sort((left, right) =>
-      left.advertisement.node < right.advertisement.node ? -1 : 1,
-    );
+    return views;
   }
 
   /**
@@ -248,6 +253,7 @@ export class Scheduler implements PlacementDesk {
   accepted(node: NodeId): void {
     const known = this.#known.get(node);
     if (known !== undefined) known.refusals = 0;
+    this.#crowd.accepted(this.#clock.nowMs());
   }
 
   refused(node: NodeId, why: Refusal): void {
@@ -257,15 +263,21 @@ export class Scheduler implements PlacementDesk {
     if (known === undefined || why === 'waitedTooLong' || why === 'paused') return;
     // Draining and a new supervisor are told by the next advertisement; until then, ask seldom.
     known.refusals += why === 'noRoom' ? 1 : 3;
+    if (why === 'noRoom') this.#crowd.refused(this.#clock.nowMs());
     const pauseMs = coolDownMs(known.refusals, this.#random.uint32());
     known.coolDownUntilMs = this.#clock.nowMs() + pauseMs;
   }
 
-  #reserve(shard: number, taskId: TaskId, node: NodeId, demand: Demand): void {
-    const known = this.#known.get(node);
+  startsAtOnce(taskId: TaskId): boolean {
+    return this.#reservations.get(taskId)?.queued === false;
+  }
+
+  #reserve(taskId: TaskId, reservation: Reservation): void {
+    const known = this.#known.get(reservation.node);
     if (known === undefined) return;
     this.answered(taskId);
-    this.#reservations.set(taskId, { shard, node, demand });
+    this.#reservations.set(taskId, reservation);
+    const { demand } = reservation;
     if (demand.reservation) known.taken.take(demand.reservation, demand.request);
     else {
       known.reserved = addResources(known.reserved, demand.request);
@@ -287,12 +299,11 @@ export class Scheduler implements PlacementDesk {
     if (this.#planned || this.#stopped || this.#leaders.size === 0) return;
     this.#planned = true;
     const sinceMs = this.#clock.nowMs() - this.#lastPlanMs;
-    const pauseMs = Math.max(paceMs, (1 + pausePerPlan) * this.#planMs);
-    this.#clock.after(Math.max(0, pauseMs - sinceMs), () => {
+    this.#clock.after(Math.max(0, this.#pace.pauseMs - sinceMs), () => {
       this.#planned = false;
       if (this.#stopped) return;
       this.#plan();
-      this.#planMs = this.#clock.nowMs() - this.#lastPlanMs;
+      this.#pace.took(this.#clock.nowMs() - this.#lastPlanMs);
     });
   }
 
@@ -302,9 +313,11 @@ export class Scheduler implements PlacementDesk {
     const { batches: ready, shardOf, againInMs: again } = this.#collect();
     const batches = this.rooms?.trim(ready, this.#placing) ?? ready;
     this.#demand = demandOfWork(batches, this.#clock.wallMs());
-    if (batches.length === 0) {
+    this.#hasWaiting = batches.length > 0;
+    if (!this.#hasWaiting) {
       this.#blocked.clear();
       this.#claims = [];
+      this.#pace.planned(undefined);
       if (again !== undefined) this.#wakeIn(again);
       return;
     }
@@ -315,12 +328,13 @@ export class Scheduler implements PlacementDesk {
       this.#blocked.set(lane?.key ?? demand.key, reason);
     }
     this.#claims = result.claims;
+    this.#pace.planned(result.placements.length);
     this.#demand = { ...this.#demand, claims: result.claims };
-    for (const { taskId, tenant, node, demand } of result.placements) {
+    for (const { taskId, tenant, node, demand, queued } of result.placements) {
       const leader = shardOf.get(taskId);
       if (leader === undefined) continue;
       this.#placing.set(taskId, { tenant, node, demand });
-      this.#reserve(leader.shard, taskId, node, demand);
+      this.#reserve(taskId, { shard: leader.shard, node, demand, queued });
     }
     propose(result.placements, shardOf, this.#log, (tasks, holds) => {
       for (const { taskId } of tasks) {
@@ -328,7 +342,7 @@ export class Scheduler implements PlacementDesk {
         if (!holds) this.answered(taskId);
       }
     });
-    if (result.placements.length >= placementsMax) this.wake();
+    if (result.hasYielded || result.placements.length >= placementsMax) this.wake();
     else if (result.blocked.length > 0) this.#wakeIn(idlePaceMs);
     else if (again !== undefined) this.#wakeIn(again);
   }
@@ -336,7 +350,7 @@ export class Scheduler implements PlacementDesk {
   #planFor(batches: readonly ReadyBatch[], nowMs: number): Plan {
     const leaders = this.#leaders;
     const wallMs = this.#clock.wallMs();
-    const views = this.views();
+    const views = this.#views();
     return plan({
       batches,
       nodes: this.placeable(views),
@@ -345,6 +359,7 @@ export class Scheduler implements PlacementDesk {
       spread: spreadCounts(batches, leaders.values(), this.#placing.values()),
       maxPlacements: placementsMax,
       seed: this.#random.uint32(),
+      crowd: this.#crowd.size(nowMs),
       shareOf: sharesOf(leaders.values(), this.#placing.values(), this.#policy),
       foreignClaims: claimsOfOthers(views, this.#policy.self),
       claimsBefore: this.#claims,
@@ -355,28 +370,15 @@ export class Scheduler implements PlacementDesk {
 
   /** Ready tasks of all shards led here, at most the top K of each lane. */
   #collect(): ReadyWork {
-    const perShard = Math.max(1, Math.ceil((2 * this.#room()) / Math.max(1, this.#leaders.size)));
+    const leaders = Math.max(1, this.#leaders.size);
+    const room = (): number => roomFor(this.#known.values(), this.#smallestCpu);
     const work = readyWork(this.#leaders.values(), {
-      perShard,
+      perShard: () => Math.max(1, Math.ceil((2 * Math.min(placementsMax, room())) / leaders)),
       wallMs: this.#clock.wallMs(),
       isPlacing: id => this.#placing.has(id),
     });
     this.#smallestCpu = Math.max(10, work.smallestCpu ?? 100);
     return work;
-  }
-
-  /** About how many tasks could be placed now: the K of the top K that are offered. */
-  #room(): number {
-    let room = 0;
-    for (const { advertisement, reserved, reservedCount, taken } of this.#known.values()) {
-      const free = advertisement.free.cpuMilli - reserved.cpuMilli;
-      room += Math.max(0, Math.floor(free / this.#smallestCpu));
-      for (const { left } of taken.left(advertisement.shares) ?? []) {
-        room += Math.max(0, Math.floor(left.cpuMilli / this.#smallestCpu));
-      }
-      room += Math.max(0, advertisement.queueRoom - reservedCount);
-    }
-    return Math.min(room, placementsMax);
   }
 
   #smallestCpu = 100;

@@ -360,7 +360,8 @@ export class ShardLeader {
     live.dispatches++;
     const renewed = this.#renewals.sequence(live);
     const inputs = inputsOf(this.machine, this.#readRow, taskId);
-    const dispatch = dispatchOf(this.#context, live, attempt, { renewed, spec, inputs });
+    const immediate = this.#desk.startsAtOnce(taskId);
+    const dispatch = dispatchOf(this.#context, live, attempt, { renewed, spec, inputs, immediate });
     this.#tell(live.node, dispatch);
   }
 

@@ -45,6 +45,7 @@ export class Claims {
   readonly made: Claim[] = [];
 
   constructor(rooms: readonly Room[], foreign: readonly Claim[]) {
+    if (foreign.length === 0) return;
     const byNode = new Map(rooms.map(room => [room.view.advertisement.node, room]));
     for (const claim of foreign) {
       const room = byNode.get(claim.node);

@@ -26,7 +26,7 @@ export function takeForGang(
   }
   if (copies < members.length) return undefined;
   return members.map(() => {
-    const room = pickFree(rooms, wish, () => true, draw);
+    const room = pickFree(rooms, wish, () => true, { draw, crowd: 1 });
     assert(room, 'as many fit as were counted');
     take(room, wish);
     return room;

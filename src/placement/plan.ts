@@ -28,7 +28,7 @@ import { ClusterLoad, isHeld } from './off-peak.ts';
 import { FairWalk, type Next, type TenantShare } from './order.ts';
 import { createDraw } from './random.ts';
 import { pickFree, pickQueue, take, type Wish } from './rank.ts';
-import { amountsOf, Room } from './room.ts';
+import { type Amounts, amountsOf, Room } from './room.ts';
 import { type SpreadCounts, Tastes } from './taste.ts';
 
 /** How long a task waits for a node where it did not fail before. */
@@ -50,6 +50,8 @@ export interface PlanInput {
   readonly maxPlacements: number;
   /** Another for every plan, so that leaders draw differently. */
   readonly seed: number;
+  /** How many are after the same room, as `crowd.ts` has it; 1 where it is not given. */
+  readonly crowd?: number | undefined;
   /** What each tenant holds and is due; nothing and 1 where it is not given. */
   readonly shareOf?: ((tenant: string) => TenantShare) | undefined;
   /** Room that other leaders keep. */
@@ -67,6 +69,8 @@ interface Wanted extends Wish {
   readonly demand: Demand;
   /** Nodes that could run it once they have room. */
   readonly rooms: readonly Room[];
+  /** More are after what room there is: it is left to others this time. */
+  readonly yields: boolean;
   passed: number;
 }
 
@@ -95,6 +99,7 @@ class Planning {
   /** Rooms that tasks wait for which were met before. */
   readonly #waitedFor = new Set<Room>();
   readonly #wantedOf = new Map<Demand, Wanted>();
+  #hasYielded = false;
 
   constructor(input: PlanInput) {
     this.#input = input;
@@ -132,6 +137,7 @@ class Planning {
       placements: this.#placements,
       blocked: [...[...this.#blocked].map(([demand, reason]) => ({ demand, reason })), ...held],
       claims: this.#claims.made,
+      hasYielded: this.#hasYielded,
     };
   }
 
@@ -140,15 +146,39 @@ class Planning {
     if (wanted === undefined) {
       const rooms = candidatesFor(demand, this.#pools.of(demand));
       const taste = this.#tastes.of(demand, rooms);
-      wanted = { demand, amounts: amountsOf(demand), taste, rooms, passed: 0 };
+      const amounts = amountsOf(demand);
+      const yields = demand.gang === undefined && this.#yields(rooms, amounts);
+      wanted = { demand, amounts, taste, rooms, yields, passed: 0 };
       this.#wantedOf.set(demand, wanted);
     }
     return wanted;
   }
 
+  /**
+   * Drawn, so that of a crowd about as many go for a room as it holds: if all did, all but one
+   * would be refused, and come back for the next one.
+   */
+  #yields(rooms: readonly Room[], amounts: Amounts): boolean {
+    const { crowd = 1 } = this.#input;
+    if (crowd === 1) return false;
+    let copies = 0;
+    for (const room of rooms) {
+      if (room.open && room.fits(amounts)) copies += room.copiesLeft(amounts);
+      if (copies >= crowd) return false;
+    }
+    return copies > 0 && this.#draw() * crowd >= copies;
+  }
+
   #place(next: Next): void {
     const { demand } = next.lane;
     const wanted = this.#wanted(demand);
+    // What is urgent yields to nobody.
+    if (wanted.yields && !next.urgent) {
+      this.#hasYielded = true;
+      this.#blocked.set(demand, this.#blocked.get(demand) ?? 'Resources');
+      this.#walk.leaveDemand();
+      return;
+    }
     const { gang } = next.task;
     const made =
       gang === undefined ? this.#placeOne(wanted, next) : this.#placeGang(wanted, next, gang);
@@ -194,8 +224,9 @@ class Planning {
   #placeOne(wanted: Wanted, next: Next): Placement[] {
     const room = this.#choose(wanted, next);
     if (room === undefined) return [];
+    const made = toPlacement(next.task.id, next.lane, room, !room.fits(wanted.amounts));
     take(room, wanted);
-    return [toPlacement(next.task.id, next.lane, room)];
+    return [made];
   }
 
   /** Places all of a gang, or none; not on nodes where room is kept for others. */
@@ -209,7 +240,7 @@ class Planning {
     if (taken === undefined && (waited || holdsInAll(lane.demand, held) < members.length)) {
       taken = takeForGang(rooms, wanted, members, this.#draw);
     }
-    const made = taken?.map((room, place) => toPlacement(members[place]!.id, lane, room));
+    const made = taken?.map((room, place) => toPlacement(members[place]!.id, lane, room, false));
     return made?.map(placement => ({ ...placement, gang: task.id })) ?? [];
   }
 
@@ -235,7 +266,8 @@ class Planning {
   #pickFree(rooms: readonly Room[], wanted: Wanted, next: Next): Room | undefined {
     const admits = (room: Room): boolean =>
       this.#claims.admits(room, wanted.amounts, next, this.#stateNowMs);
-    return pickFree(rooms, wanted, admits, this.#draw);
+    const { crowd = 1 } = this.#input;
+    return pickFree(rooms, wanted, admits, { draw: this.#draw, crowd });
   }
 }
 
@@ -268,11 +300,12 @@ class SharedRooms {
 }
 
 function candidatesFor(demand: Demand, rooms: readonly Room[]): Room[] {
+  const amounts = amountsOf(demand);
   return rooms.filter(
-    ({ usable, view: { advertisement } }) =>
-      usable &&
-      unsuited(demand, advertisement) === undefined &&
-      overTotal(demand, advertisement.total) === undefined,
+    room =>
+      room.usable &&
+      room.holds(amounts) &&
+      unsuited(demand, room.view.advertisement) === undefined,
   );
 }
 
@@ -299,7 +332,7 @@ function reasonFor(
   return everFits ? 'Resources' : 'NeverFits';
 }
 
-function toPlacement(taskId: TaskId, lane: Lane, room: Room): Placement {
+function toPlacement(taskId: TaskId, lane: Lane, room: Room, queued: boolean): Placement {
   const { advertisement } = room.view;
   assert(advertisement.incarnation !== '', 'nothing is placed where no supervisor runs');
   return {
@@ -309,5 +342,6 @@ function toPlacement(taskId: TaskId, lane: Lane, room: Room): Placement {
     incarnation: advertisement.incarnation,
     demand: lane.demand,
     tenant: lane.tenant,
+    queued,
   };
 }

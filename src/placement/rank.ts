@@ -4,9 +4,10 @@
  * never costs a better node; then the lowest load, drawn from the best few.
  *
  * Many leaders plan from the same advertisements. If each took the single best node they would all
- * take the same one, so one is drawn from all within a small distance of the
- * best, weighted by how many of the demand each still holds: on average nodes fill in proportion to
- * their size. Sparrow (SOSP 2013) shows how little such a draw loses against the exact best.
+ * take the same one, so one is drawn from all within a small distance of the best, weighted by how
+ * many of the demand each still holds: on average nodes fill in proportion to their size. Sparrow
+ * (SOSP 2013) shows how little such a draw loses against the exact best. Where leaders were refused
+ * there is a crowd (`crowd.ts`), and the draw is from more.
  */
 import type { Amounts, Room } from './room.ts';
 import type { Taste } from './taste.ts';
@@ -28,19 +29,38 @@ const loadDistance = 0.1;
 /** A demand that takes more than this share of a node is not queued there behind others. */
 const smallShareMax = 0.5;
 
-/** The node for one task among those with room for it now that admit it, or `undefined`. */
+/**
+ * The node for one task among those with room for it now that admit it, or `undefined`. Where a
+ * crowd is after the room of a tier, better tiers are drawn from too, until there is room for all.
+ */
 export function pickFree(
   rooms: readonly Room[],
   { amounts, taste }: Wish,
   admits: (room: Room) => boolean,
-  draw: () => number,
+  options: { readonly draw: () => number; readonly crowd: number },
 ): Room | undefined {
-  return pickBest(
-    best(rooms, taste, room => room.open && room.fits(amounts) && admits(room)),
-    room => room.load,
-    room => room.copiesLeft(amounts),
-    draw,
-  );
+  const { draw, crowd } = options;
+  const byRank: Room[][] = [];
+  for (const room of rooms) {
+    if (room.open && room.fits(amounts) && admits(room)) (byRank[room.rank] ??= []).push(room);
+  }
+  const copiesIn = (some: readonly Room[]): number =>
+    some.reduce((sum, room) => sum + room.copiesLeft(amounts), 0);
+  const found: Room[] = [];
+  let tiersTaken = 0;
+  for (const ofRank of byRank) {
+    // No node of this tier.
+    if (ofRank === undefined) continue;
+    found.push(...ofRank);
+    tiersTaken++;
+    if (crowd === 1 || copiesIn(found) >= crowd) break;
+  }
+  const candidates = taste?.narrow(found) ?? found;
+  const light = lightest(candidates, room => room.load);
+  // The rooms of a crowded tier are nearly full: by their load alone none would be taken.
+  const isCrowded = tiersTaken > 1 || (crowd > 1 && copiesIn(light) < crowd);
+  const weight = (room: Room): number => room.copiesLeft(amounts);
+  return drawFrom(isCrowded ? candidates : light, weight, draw);
 }
 
 /**
@@ -67,7 +87,11 @@ export function pickQueue(
       isSmall(room, amounts) &&
       mayQueue(room),
   );
-  return pickBest(candidates, room => room.queued / held(room), held, draw);
+  return drawFrom(
+    lightest(candidates, room => room.queued / held(room)),
+    held,
+    draw,
+  );
 }
 
 function isSmall(room: Room, amounts: Amounts): boolean {
@@ -93,19 +117,21 @@ function best(
   return taste === undefined ? lowest : taste.narrow(lowest);
 }
 
-/** A weighted draw from those within `loadDistance` of the lowest score. */
-function pickBest(
+/** Those within `loadDistance` of the lowest score. */
+function lightest(candidates: readonly Room[], score: (room: Room) => number): readonly Room[] {
+  let lowest = Number.POSITIVE_INFINITY;
+  for (const room of candidates) lowest = Math.min(lowest, score(room));
+  return candidates.filter(room => score(room) <= lowest + loadDistance);
+}
+
+function drawFrom(
   candidates: readonly Room[],
-  score: (room: Room) => number,
   weight: (room: Room) => number,
   draw: () => number,
 ): Room | undefined {
-  let lowest = Number.POSITIVE_INFINITY;
-  for (const room of candidates) lowest = Math.min(lowest, score(room));
   let picked: Room | undefined;
   let sum = 0;
   for (const room of candidates) {
-    if (score(room) > lowest + loadDistance) continue;
     const share = Math.max(1, weight(room));
     sum += share;
     // Each stays with probability share / sum so far: one pass, no list.

@@ -3,6 +3,7 @@
  * may still be queued. Placements of the plan are counted here at once, so that the next one sees
  * them.
  */
+import type { Advertisement } from '../model/advertisement.ts';
 import type { Demand, NodeView } from '../model/planning.ts';
 import { resourceNames, tierRank } from '../model/resources.ts';
 import { closedFor, loadOf } from './feasible.ts';
@@ -12,6 +13,29 @@ export type Amounts = readonly number[];
 
 export const amountsOf = (demand: Pick<Demand, 'request'>): Amounts =>
   resourceNames.map(name => demand.request[name]);
+
+/** What a node says of itself, as numbers in the order of `resourceNames`. */
+interface Said {
+  readonly rank: number;
+  readonly total: Amounts;
+  readonly free: Amounts;
+}
+
+/** Each is read for many plans, until the next one comes. */
+const saidOf = new WeakMap<Advertisement, Said>();
+
+function readSaid(advertisement: Advertisement): Said {
+  let said = saidOf.get(advertisement);
+  if (said === undefined) {
+    said = {
+      rank: tierRank(advertisement.tier),
+      total: resourceNames.map(name => advertisement.total[name]),
+      free: resourceNames.map(name => advertisement.free[name]),
+    };
+    saidOf.set(advertisement, said);
+  }
+  return said;
+}
 
 export class Room {
   readonly view: NodeView;
@@ -31,11 +55,12 @@ export class Room {
   constructor(view: NodeView, nowMs: number) {
     const { advertisement, reserved } = view;
     this.view = view;
-    this.rank = tierRank(advertisement.tier);
+    const { rank, total, free } = readSaid(advertisement);
+    this.rank = rank;
     this.usable = closedFor(view) === undefined;
     this.open = this.usable && view.coolDownUntilMs <= nowMs;
-    this.total = resourceNames.map(name => advertisement.total[name]);
-    this.#free = resourceNames.map(name => advertisement.free[name] - reserved[name]);
+    this.total = total;
+    this.#free = resourceNames.map((name, position) => (free[position] ?? 0) - reserved[name]);
     this.#load = loadOf(view);
     const spilled = spilledReservations(view);
     this.#queued = advertisement.queued + spilled;
@@ -77,6 +102,14 @@ export class Room {
       if (total > 0) lack = Math.max(lack, (wanted - this.freeOf(position)) / total);
     });
     return lack;
+  }
+
+  /** Whether it would fit if the node were empty. */
+  holds(amounts: Amounts): boolean {
+    for (let position = 0; position < amounts.length; position++) {
+      if ((amounts[position] ?? 0) > (this.total[position] ?? 0)) return false;
+    }
+    return true;
   }
 
   /** How many of the demand fit into what is left: at least 1 where `fits`. */
@@ -121,6 +154,7 @@ function copies(amounts: Amounts, have: Amounts): number {
  * went to the node's queue: their share by the resource that is most short.
  */
 function spilledReservations(view: NodeView): number {
+  if (view.reservedCount === 0) return 0;
   let share = 0;
   for (const name of resourceNames) {
     const reserved = view.reserved[name];

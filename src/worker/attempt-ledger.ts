@@ -25,6 +25,7 @@ import type { Launch } from './action.ts';
 import { PortPool } from './port-pool.ts';
 import { nextInQueue } from './queue-order.ts';
 import { type ShareKey, Shares, shareOf } from './shares.ts';
+import { Turnover } from './turnover.ts';
 
 export type Phase = 'queued' | 'held' | 'launched' | 'running' | 'ended';
 
@@ -76,6 +77,7 @@ export interface LedgerLimits {
 
 export class AttemptLedger {
   readonly #limits: LedgerLimits;
+  readonly #turnover: Turnover;
   readonly #entries = new Map<AttemptKey, Entry>();
   /** Entries in phase `queued`, in the order in which they came. */
   #queue: Entry[] = [];
@@ -94,6 +96,7 @@ export class AttemptLedger {
 
   constructor(limits: LedgerLimits) {
     this.#limits = limits;
+    this.#turnover = new Turnover(limits.prefetchMax);
     this.#ports = new PortPool(limits.ports);
   }
 
@@ -138,6 +141,11 @@ export class AttemptLedger {
     return this.#queue.length;
   }
 
+  /** Attempts that had better be queued here than wait elsewhere. */
+  queueRoom(nowMs: number): number {
+    return Math.max(0, this.#turnover.ahead(nowMs) - this.#queue.length);
+  }
+
   /** Attempts that ended and whose report is not acknowledged. */
   get ended(): number {
     return this.#ended;
@@ -175,7 +183,7 @@ export class AttemptLedger {
   }
 
   /** Why an attempt of the task could not be accepted, to run or to wait. */
-  objection(taskId: TaskId, spec: TaskSpec): Refusal | undefined {
+  objection(taskId: TaskId, spec: TaskSpec, immediate = false): Refusal | undefined {
     const { request } = spec;
     const short = firstShortage(request, this.#limits.total);
     if (short === 'ports' || (request.ports > 0 && !this.keepsPorts)) return 'noPorts';
@@ -183,7 +191,7 @@ export class AttemptLedger {
     const ever = subtractResources(this.#limits.total, this.shares.total);
     if (firstShortage(request, ever) !== undefined) return 'noRoom';
     if (this.#queue.length === 0 && this.#fits(request)) return undefined;
-    return this.#queue.length < this.#limits.prefetchMax ? undefined : 'noRoom';
+    return !immediate && this.#queue.length < this.#limits.prefetchMax ? undefined : 'noRoom';
   }
 
   #isFreeFor(taskId: TaskId, spec: TaskSpec): boolean {
@@ -262,9 +270,10 @@ export class AttemptLedger {
     entry.startedAtMs = startedAtMs;
   }
 
-  end(attempt: Attempt, outcome: Outcome): void {
+  end(attempt: Attempt, outcome: Outcome, nowMs: number): void {
     const entry = this.#entry(attempt, attempt.phase);
     assert(entry.phase !== 'ended', `ended twice: ${entry.key}`);
+    if (holdsResources(entry.phase)) this.#turnover.ended(nowMs);
     this.#release(entry);
     entry.phase = 'ended';
     entry.outcome = outcome;

@@ -5,7 +5,7 @@ import type { Attempt } from './attempt-ledger.ts';
 import type { ShardLeases } from './shard-leases.ts';
 
 /** What stands in the queue for this long goes back: what runs before it may run for hours. */
-export const queuePatienceMs = 5_000;
+export const queuePatienceMs = 1_000;
 /** One of a gang that has its room for this long, without a word that all have, gives it back. */
 export const gangPatienceMs = 10_000;
 

@@ -39,7 +39,6 @@ import type { NodeShare } from './shares.ts';
 const endedMax = 8_192;
 
 export class WorkerReactor {
-  readonly #options: WorkerOptions;
   #incarnation = '';
   #draining = false;
   #nowMs = 0;
@@ -49,7 +48,6 @@ export class WorkerReactor {
   #actions: WorkerAction[] = [];
 
   constructor(options: WorkerOptions) {
-    this.#options = options;
     this.#ledger = new AttemptLedger(options);
     this.#leases = new ShardLeases(this.#ledger);
   }
@@ -83,7 +81,7 @@ export class WorkerReactor {
   }
 
   get queueRoom(): number {
-    return this.#draining ? 0 : Math.max(0, this.#options.prefetchMax - this.queued);
+    return this.#draining ? 0 : this.#ledger.queueRoom(this.#nowMs);
   }
 
   /** The supervisor of this node's start, with what it still runs or has to report. */
@@ -242,7 +240,8 @@ export class WorkerReactor {
       return;
     }
     const { launch } = asked;
-    const why = this.#draining ? 'draining' : this.#ledger.objection(ref.taskId, launch.spec);
+    const objection = this.#ledger.objection(ref.taskId, launch.spec, message.immediate);
+    const why = this.#draining ? 'draining' : objection;
     if (why !== undefined) {
       this.#memory.remember(ref.taskId, ref.fence, why);
       this.#send(ref.shard, { kind: 'refused', ...ref, why });
@@ -374,7 +373,7 @@ export class WorkerReactor {
 
   /** The attempt is over: frees what it held and reports until the shard has recorded it. */
   #settle(attempt: Attempt, outcome: Outcome): void {
-    this.#ledger.end(attempt, outcome);
+    this.#ledger.end(attempt, outcome, this.#nowMs);
     this.#report(attempt);
   }
 

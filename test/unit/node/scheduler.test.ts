@@ -100,6 +100,16 @@ describe('reservations', () => {
     expect(desk.reserved).toEqual({ cpuMilli: 0, count: 0 });
   });
 
+  test('say whether the task should find room at once, or was to wait in a queue', async () => {
+    const desk = new Desk(6);
+    desk.scheduler.know(advertisement({ queueRoom: 4 }));
+    await desk.hand.pass(20);
+    const placed = desk.asked.flat().map(({ taskId }) => desk.scheduler.startsAtOnce(taskId));
+    expect(placed).toEqual([true, true, true, true, false, false]);
+    desk.scheduler.answered(idOf(1), 'n1');
+    expect(desk.scheduler.startsAtOnce(idOf(1))).toBe(false);
+  });
+
   test('are not freed by a late word of another node, nor twice by the right one', async () => {
     const desk = new Desk(1);
     desk.scheduler.know(advertisement());
@@ -163,6 +173,40 @@ describe('the pace', () => {
     expect(desk.scheduler.plans - before).toBeLessThanOrEqual(21);
     expect(desk.scheduler.plans - before).toBeGreaterThanOrEqual(15);
     expect(desk.placed).toBe(0);
+  });
+
+  test('a full cluster is looked at more seldom, whatever comes in, and at once when it has room', async () => {
+    const desk = new Desk(1);
+    let sequence = 1;
+    for (; sequence <= 1_000; sequence++) {
+      desk.scheduler.know(advertisement({ sequence, free: cpu(0) }));
+      await desk.hand.pass(1);
+    }
+    expect(desk.scheduler.plans).toBeLessThanOrEqual(46);
+    expect(desk.scheduler.plans).toBeGreaterThanOrEqual(40);
+    desk.scheduler.know(advertisement({ sequence }));
+    await desk.hand.pass(24);
+    expect(desk.placed).toBe(1);
+  });
+
+  test('with nobody waiting, news of other nodes is not planned for', async () => {
+    const desk = new Desk(1);
+    desk.scheduler.know(advertisement());
+    await desk.hand.pass(20);
+    await desk.apply();
+    const offers: number[] = [];
+    const { machine } = desk.shard;
+    const readyCount = machine.readyCount.bind(machine);
+    machine.readyCount = nowMs => {
+      offers.push(nowMs);
+      return readyCount(nowMs);
+    };
+    for (let sequence = 2; sequence <= 50; sequence++) {
+      desk.scheduler.know(advertisement({ sequence }));
+      await desk.hand.pass(10);
+    }
+    // Once more at most, where the assignment was applied.
+    expect(offers.length).toBeLessThanOrEqual(1);
   });
 
   test('events that come together are one plan', async () => {
