@@ -36,6 +36,10 @@ const subcommands: Record<string, Subcommand> = {
     load: () => import('./conformance.ts'),
   },
   bench: { summary: 'measure, with peers: --against etcd,slurm', load: () => import('./bench.ts') },
+  study: {
+    summary: 'place a trace on 100 and 1,000 simulated nodes, against the best there is',
+    load: () => import('./study.ts'),
+  },
   'dev-cluster': {
     summary: 'run `tsched dev` from the sources',
     load: () => import('./dev-cluster.ts'),

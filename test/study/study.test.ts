@@ -1,0 +1,67 @@
+/** The placement study at a small size: the same code as `npm run study`, and figures that hold. */
+import { describe, expect, test } from 'vitest';
+import { runCell } from '../../scripts/study/cell.ts';
+import { jainOf } from '../../scripts/study/fairness.ts';
+import { runOmniscient } from '../../scripts/study/omniscient.ts';
+import { plotOf } from '../../scripts/study/plot.ts';
+import { missedBy, pageOf, tableOf } from '../../scripts/study/report.ts';
+import { makeTrace } from '../../scripts/study/trace.ts';
+
+const small = { nodes: 20, seed: 3, spanMs: 12_000 };
+
+describe('the trace', () => {
+  const trace = makeTrace({ ...small, load: 0.8, spanMs: 120_000 });
+
+  test('is the load that was asked for, from the beginning', () => {
+    const cpuMilli = trace.nodes.reduce((sum, { total }) => sum + total.cpuMilli, 0);
+    const work = trace.jobs.reduce((sum, job) => sum + job.request.cpuMilli * job.durationMs, 0);
+    // What is left of earlier tasks is there too, and what runs beyond the end.
+    expect(work / cpuMilli / trace.spanMs).toBeGreaterThan(0.7);
+    expect(work / cpuMilli / trace.spanMs).toBeLessThan(1.2);
+  });
+
+  test('has a heavy tail, three tiers and twenty tenants', () => {
+    const ms = trace.jobs.map(job => job.durationMs).sort((left, right) => left - right);
+    const half = ms.reduce((sum, value) => sum + value, 0) / 2;
+    let [work, longest] = [0, 0];
+    for (let at = ms.length - 1; work < half; at--, longest++) work += ms[at]!;
+    expect(longest / ms.length).toBeLessThan(0.15);
+    expect(new Set(trace.jobs.map(job => job.tier)).size).toBe(3);
+    expect(new Set(trace.jobs.map(job => job.tenant.name)).size).toBe(20);
+  });
+});
+
+test('the omniscient scheduler never gives out more than there is', () => {
+  const trace = makeTrace({ ...small, load: 1.2 });
+  const { startedMs, endedMs } = runOmniscient(trace);
+  const cpuMilli = trace.nodes.reduce((sum, { total }) => sum + total.cpuMilli, 0);
+  const changes = trace.jobs.flatMap(({ request }, number) => [
+    { atMs: startedMs[number]!, by: request.cpuMilli },
+    { atMs: endedMs[number]!, by: -request.cpuMilli },
+  ]);
+  changes.sort((left, right) => left.atMs - right.atMs || left.by - right.by);
+  let used = 0;
+  for (const { by } of changes) {
+    used += by;
+    expect(used).toBeLessThanOrEqual(cpuMilli);
+  }
+  expect(used).toBe(0);
+});
+
+test('the Jain index is 1 for even shares and 1 / n for one that has all', () => {
+  expect(jainOf([3, 3, 3])).toBe(1);
+  expect(jainOf([5, 0, 0, 0, 0])).toBeCloseTo(0.2);
+});
+
+test('a small cluster at half its load serves as well as the best', async () => {
+  const cell = await runCell({ ...small, load: 0.5 });
+  expect(cell.tasks).toBeGreaterThan(50);
+  expect(missedBy([cell])).toEqual([]);
+  // A commit, a frame and a process to start: what a start costs where nothing is in the way.
+  expect(cell.real.wait.p50).toBeGreaterThan(10);
+  expect(cell.real.wait.p50).toBeLessThan(50);
+  expect(tableOf([cell])).toContain(' 100.00 % |');
+  expect(pageOf([cell])).toContain('All goals that these rows show are met.');
+  expect(plotOf([cell])).toMatch(/^<svg .*<\/svg>\n$/s);
+  expect(await runCell({ ...small, load: 0.5 })).toEqual(cell);
+});
