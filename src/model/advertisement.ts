@@ -25,6 +25,12 @@ export interface AdvertisedDemand {
   readonly claims: readonly Claim[];
 }
 
+/** What the tasks of a tenant hold in the shards that a node leads, wherever they run. */
+export interface AdvertisedTenant {
+  readonly tenant: string;
+  readonly held: Resources;
+}
+
 /** What a node keeps for one reservation. */
 export interface AdvertisedShare {
   readonly name: string;
@@ -63,6 +69,8 @@ export interface Advertisement {
   readonly registryIndex: number;
   /** Told from cluster version 3 on. */
   readonly demand?: AdvertisedDemand | undefined;
+  /** Missing where none hold anything. Told from cluster version 3 on. */
+  readonly tenants?: readonly AdvertisedTenant[] | undefined;
 }
 
 /** Without what later programs brought: written where a node has none of it. */
@@ -70,7 +78,7 @@ const plainVersion = 1;
 const version = 2;
 
 /** Tags of the fields of version 2: append-only; a retired one stays listed. */
-const extra = { demand: 1, shares: 2 } as const;
+const extra = { demand: 1, shares: 2, tenants: 3 } as const;
 
 function writeDemand(writer: ByteWriter, demand: AdvertisedDemand): void {
   writer.varint(demand.urgent).varint(demand.others);
@@ -108,18 +116,29 @@ const readShare = (reader: ByteReader): AdvertisedShare => ({
   left: readResources(reader),
 });
 
+function writeTenant(writer: ByteWriter, { tenant, held }: AdvertisedTenant): void {
+  writeResources(writer.text(tenant), held);
+}
+
+const readTenant = (reader: ByteReader): AdvertisedTenant => ({
+  tenant: reader.text(limits.nameBytesMax),
+  held: readResources(reader),
+});
+
 type Extra = readonly [tag: number, write: (body: ByteWriter) => void];
 
-function extrasOf({ demand, shares = [] }: Advertisement): readonly Extra[] {
+function extrasOf({ demand, shares = [], tenants = [] }: Advertisement): readonly Extra[] {
   const extras: Extra[] = [];
   if (demand !== undefined) extras.push([extra.demand, w => writeDemand(w, demand)]);
   if (shares.length > 0) extras.push([extra.shares, w => w.list(shares, writeShare)]);
+  if (tenants.length > 0) extras.push([extra.tenants, w => w.list(tenants, writeTenant)]);
   return extras;
 }
 
 interface Extras {
   demand?: AdvertisedDemand;
   shares?: readonly AdvertisedShare[];
+  tenants?: readonly AdvertisedTenant[];
 }
 
 function readExtras(reader: ByteReader): Extras {
@@ -133,6 +152,9 @@ function readExtras(reader: ByteReader): Extras {
         break;
       case extra.shares:
         extras.shares = body.list(readShare, limits.reservationsPerNodeMax);
+        break;
+      case extra.tenants:
+        extras.tenants = body.list(readTenant, limits.advertisedTenantsMax);
         break;
       default:
         throw new DecodeError(`advertisement: unknown field ${tag}`);

@@ -42,6 +42,8 @@ export const limits = {
   windowsMax: 16,
   /** Nodes on which a leader keeps room for tasks that wait. */
   claimsMax: 4,
+  /** Tenants of which a leader tells the others what they hold with it: the largest. */
+  advertisedTenantsMax: 64,
   leaseMsDefault: 20_000,
   leaseMsMin: 5_000,
   leaseMsMax: 3_600_000,

@@ -1,8 +1,9 @@
 /** What the planner of a node goes by that is set elsewhere, and what it knows of the cluster. */
-import type { Claim } from '../model/advertisement.ts';
+import type { AdvertisedTenant, Advertisement, Claim } from '../model/advertisement.ts';
 import type { NodeId } from '../model/ids.ts';
+import { limits } from '../model/limits.ts';
 import type { Demand, NodeView } from '../model/planning.ts';
-import { type Resources, resourceNames } from '../model/resources.ts';
+import { addResources, noResources, type Resources, resourceNames } from '../model/resources.ts';
 import type { Running } from '../placement/claims.ts';
 import type { TenantShare } from '../placement/order.ts';
 import type { Amounts } from '../placement/room.ts';
@@ -36,28 +37,70 @@ export interface Placing {
   readonly demand: Demand;
 }
 
+/** What each tenant holds by the shards that are led here, with what is on its way. */
+function heldHere(
+  leaders: Iterable<ShardLeader>,
+  placing: Iterable<Placing>,
+): Map<string, Resources> {
+  const held = new Map<string, Resources>();
+  const add = (tenant: string, resources: Resources): void => {
+    const before = held.get(tenant);
+    held.set(tenant, before === undefined ? resources : addResources(before, resources));
+  };
+  for (const { machine } of leaders) {
+    for (const [tenant, resources] of machine.uses.held()) add(tenant, resources);
+  }
+  for (const { tenant, demand } of placing) add(tenant, demand.request);
+  return held;
+}
+
+/** The same for the other leaders: of very many tenants those that hold most. */
+export function tenantsHere(
+  leaders: Iterable<ShardLeader>,
+  placing: Iterable<Placing>,
+): AdvertisedTenant[] {
+  const tenants = [...heldHere(leaders, placing)].map(([tenant, held]) => ({ tenant, held }));
+  if (tenants.length <= limits.advertisedTenantsMax) return tenants;
+  tenants.sort((left, right) => right.held.cpuMilli - left.held.cpuMilli);
+  return tenants.slice(0, limits.advertisedTenantsMax);
+}
+
+/** What an older advertisement says of waiting tasks and of tenants holds no more. */
+const wordMsMax = 5_000;
+
+/** Of the leaders on other nodes, those whose word still holds. */
+function* othersIn(views: readonly NodeView[], self: NodeId): Generator<Advertisement> {
+  for (const { advertisement, ageMs } of views) {
+    if (advertisement.node !== self && ageMs <= wordMsMax) yield advertisement;
+  }
+}
+
 /**
- * What each tenant holds by the shards that are led here: a sample of the whole, as tasks are
- * spread over shards by hash and shards over leaders.
+ * What each tenant holds, here and by the word of the other leaders. Here alone it would be a
+ * sample, as tasks are spread over shards by hash and shards over leaders: a good one where a
+ * leader has many tasks of each tenant, but with a task or none of each, weights and what is held
+ * elsewhere count for nothing.
  */
 export function sharesOf(
   leaders: Iterable<ShardLeader>,
   placing: Iterable<Placing>,
+  views: readonly NodeView[],
   policy: PlacementPolicy,
 ): (tenant: string) => TenantShare {
-  const held = new Map<string, number[]>();
-  const add = (tenant: string, resources: Resources): void => {
-    const sum = held.get(tenant) ?? [];
-    amountsOf(resources).forEach((amount, position) => {
-      sum[position] = (sum[position] ?? 0) + amount;
-    });
-    held.set(tenant, sum);
-  };
-  for (const { machine } of leaders) {
-    for (const [tenant, held] of machine.uses.held()) add(tenant, held);
+  const here = heldHere(leaders, placing);
+  const elsewhere = new Map<string, number[]>();
+  for (const { tenants } of othersIn(views, policy.self)) {
+    for (const { tenant, held } of tenants ?? []) {
+      const sum = elsewhere.get(tenant);
+      if (sum === undefined) elsewhere.set(tenant, [...amountsOf(held)]);
+      else for (const [at, name] of resourceNames.entries()) sum[at]! += held[name];
+    }
   }
-  for (const { tenant, demand } of placing) add(tenant, demand.request);
-  return tenant => ({ held: held.get(tenant) ?? [], weight: policy.weightOf(tenant) });
+  return tenant => ({
+    held: amountsOf(here.get(tenant) ?? noResources),
+    elsewhere: elsewhere.get(tenant) ?? [],
+    weight: policy.weightOf(tenant),
+  });
 }
 
 /** What runs on a node by the shards that are led here, and when caps end it. */
@@ -72,15 +115,11 @@ export function runningOn(leaders: Iterable<ShardLeader>, node: NodeId, wallMs: 
   return running;
 }
 
-/** An advertisement older than this claims nothing any more. */
-const claimMsMax = 5_000;
-
 /** Room that the leaders on other nodes keep. */
 export function claimsOfOthers(views: readonly NodeView[], self: NodeId): Claim[] {
   const claims: Claim[] = [];
-  for (const { advertisement, ageMs } of views) {
-    const { node, demand } = advertisement;
-    if (demand !== undefined && node !== self && ageMs <= claimMsMax) claims.push(...demand.claims);
+  for (const { demand } of othersIn(views, self)) {
+    if (demand !== undefined) claims.push(...demand.claims);
   }
   return claims;
 }

@@ -1,10 +1,11 @@
 /** What the shards that a node leads offer to its planner, as one. */
-import type { AdvertisedDemand } from '../model/advertisement.ts';
+import type { AdvertisedDemand, Advertisement } from '../model/advertisement.ts';
 import type { TaskId } from '../model/ids.ts';
 import type { Demand, Lane, NodeView, ReadyBatch, ReadyTask } from '../model/planning.ts';
 import { isUrgent } from '../model/start-bound.ts';
 import { isTaskBefore } from '../placement/order.ts';
 import type { NodeContext } from './context.ts';
+import { type Placing, tenantsHere } from './placement-policy.ts';
 import type { ShardLeader } from './shard-leader.ts';
 import type { TakenShares } from './taken-shares.ts';
 
@@ -85,11 +86,19 @@ export function roomFor(
 
 /** What a node says of the shards that it leads. */
 export const ledHere = (
-  scheduler: { leaders(): Iterable<ShardLeader>; readonly demand: AdvertisedDemand },
+  scheduler: {
+    leaders(): Iterable<ShardLeader>;
+    readonly demand: AdvertisedDemand;
+    readonly placing: ReadonlyMap<TaskId, Placing>;
+  },
   context: NodeContext,
-): { readonly leads: readonly number[]; readonly demand: AdvertisedDemand | undefined } => ({
+): Pick<Advertisement, 'leads' | 'demand' | 'tenants'> => ({
   leads: [...scheduler.leaders()].map(leader => leader.shard),
-  demand: context.clusterVersion() < 3 ? undefined : scheduler.demand,
+  // Earlier programs read no such fields.
+  ...(context.clusterVersion() >= 3 && {
+    demand: scheduler.demand,
+    tenants: tenantsHere(scheduler.leaders(), scheduler.placing.values()),
+  }),
 });
 
 /** What the other leaders are told of it, before it is planned. */

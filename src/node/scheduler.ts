@@ -81,7 +81,7 @@ export class Scheduler implements PlacementDesk {
   /** Placements that no worker has answered yet, by task. */
   readonly #reservations = new Map<TaskId, Reservation>();
   /** Tasks whose assignment is on its way through the log. */
-  readonly #placing = new Map<TaskId, Placing>();
+  readonly placing = new Map<TaskId, Placing>();
   /** By key of a demand, or of a lane of it. */
   readonly #blocked = new Map<string, WaitingReason>();
   readonly #crowd = new Crowd();
@@ -311,7 +311,7 @@ export class Scheduler implements PlacementDesk {
     const nowMs = this.#clock.nowMs();
     this.#lastPlanMs = nowMs;
     const { batches: ready, shardOf, againInMs: again } = this.#collect();
-    const batches = this.rooms?.trim(ready, this.#placing) ?? ready;
+    const batches = this.rooms?.trim(ready, this.placing) ?? ready;
     this.#demand = demandOfWork(batches, this.#clock.wallMs());
     this.#hasWaiting = batches.length > 0;
     if (!this.#hasWaiting) {
@@ -333,12 +333,12 @@ export class Scheduler implements PlacementDesk {
     for (const { taskId, tenant, node, demand, queued } of result.placements) {
       const leader = shardOf.get(taskId);
       if (leader === undefined) continue;
-      this.#placing.set(taskId, { tenant, node, demand });
+      this.placing.set(taskId, { tenant, node, demand });
       this.#reserve(taskId, { shard: leader.shard, node, demand, queued });
     }
     propose(result.placements, shardOf, this.#log, (tasks, holds) => {
       for (const { taskId } of tasks) {
-        this.#placing.delete(taskId);
+        this.placing.delete(taskId);
         if (!holds) this.answered(taskId);
       }
     });
@@ -356,11 +356,11 @@ export class Scheduler implements PlacementDesk {
       nodes: this.placeable(views),
       nowMs,
       stateNowMs: wallMs,
-      spread: spreadCounts(batches, leaders.values(), this.#placing.values()),
+      spread: spreadCounts(batches, leaders.values(), this.placing.values()),
       maxPlacements: placementsMax,
       seed: this.#random.uint32(),
       crowd: this.#crowd.size(nowMs),
-      shareOf: sharesOf(leaders.values(), this.#placing.values(), this.#policy),
+      shareOf: sharesOf(leaders.values(), this.placing.values(), views, this.#policy),
       foreignClaims: claimsOfOthers(views, this.#policy.self),
       claimsBefore: this.#claims,
       running: node => runningOn(leaders.values(), node, wallMs),
@@ -375,7 +375,7 @@ export class Scheduler implements PlacementDesk {
     const work = readyWork(this.#leaders.values(), {
       perShard: () => Math.max(1, Math.ceil((2 * Math.min(placementsMax, room())) / leaders)),
       wallMs: this.#clock.wallMs(),
-      isPlacing: id => this.#placing.has(id),
+      isPlacing: id => this.placing.has(id),
     });
     this.#smallestCpu = Math.max(10, work.smallestCpu ?? 100);
     return work;

@@ -2,8 +2,7 @@
  * The worker of this node: turns what its pure reactor asks for into calls of the runner and
  * messages to the shards' leaders, and feeds it what comes back.
  */
-import type { AdvertisedDemand, Advertisement } from '../model/advertisement.ts';
-import { encodeAdvertisement } from '../model/advertisement.ts';
+import { type Advertisement, encodeAdvertisement } from '../model/advertisement.ts';
 import { attemptOf } from '../model/attempt.ts';
 import type { NodeId, ShardId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
@@ -28,12 +27,10 @@ export interface WorkerSettings {
 }
 
 /** What a node says of itself that is not the worker's. */
-interface NodeSide {
-  readonly leads: readonly number[];
-  readonly demand: AdvertisedDemand | undefined;
-  readonly httpAddress: string;
-  readonly registryIndex: number;
-}
+type NodeSide = Pick<
+  Advertisement,
+  'leads' | 'demand' | 'tenants' | 'httpAddress' | 'registryIndex'
+>;
 
 export class WorkerHost {
   readonly #context: NodeContext;
@@ -245,7 +242,7 @@ export class WorkerHost {
   }
 
   advertisement(): Advertisement {
-    const { leads, demand, httpAddress, registryIndex } = this.#describe();
+    const { leads, demand, tenants, httpAddress, registryIndex } = this.#describe();
     return {
       node: this.#context.nodeId,
       name: this.#context.nodeName,
@@ -265,6 +262,7 @@ export class WorkerHost {
       httpAddress,
       registryIndex,
       demand,
+      tenants,
     };
   }
 

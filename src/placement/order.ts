@@ -16,6 +16,8 @@ import { type Amounts, amountsOf } from './room.ts';
 export interface TenantShare {
   /** In the order of `resourceNames`. */
   readonly held: Amounts;
+  /** What other leaders said that it holds with them, lately. */
+  readonly elsewhere?: Amounts | undefined;
   readonly weight: number;
 }
 
@@ -65,6 +67,23 @@ function isTenantBefore(left: Tenant, right: Tenant): boolean {
   return left.share === right.share ? isBefore(l, r) : left.share < right.share;
 }
 
+/**
+ * What others said is as old as their word, and they are about to place too. If all went by the
+ * same numbers, all would serve the same tenant until they hear of each other. So each takes what
+ * is held elsewhere for a little more or less than it is, and tenants that are close take turns.
+ * With much more doubt than that the order would be too even, and those who are due most get less.
+ */
+const doubt = 0.25;
+
+function heldInAll({ held, elsewhere = [] }: TenantShare, draw: () => number): number[] {
+  const taken = elsewhere.length === 0 ? 1 : 1 + doubt * (2 * draw() - 1);
+  const sums = [...held];
+  elsewhere.forEach((amount, at) => {
+    sums[at] = (sums[at] ?? 0) + taken * amount;
+  });
+  return sums;
+}
+
 export class FairWalk {
   readonly #nowMs: number;
   readonly #total: Amounts;
@@ -79,6 +98,7 @@ export class FairWalk {
     /** What the cluster has in all. */
     readonly total: Amounts;
     readonly shareOf: (tenant: string) => TenantShare;
+    readonly draw: () => number;
   }) {
     this.#nowMs = options.nowMs;
     this.#total = options.total;
@@ -88,8 +108,10 @@ export class FairWalk {
       if (head === undefined) continue;
       let tenant = tenants.get(batch.lane.tenant);
       if (tenant === undefined) {
-        const { held, weight } = options.shareOf(batch.lane.tenant);
-        tenant = { heads: new Heap<Head>(isNextBefore), held: [...held], weight, share: 0 };
+        const share = options.shareOf(batch.lane.tenant);
+        const held = heldInAll(share, options.draw);
+        const { weight } = share;
+        tenant = { heads: new Heap<Head>(isNextBefore), held, weight, share: 0 };
         tenant.share = this.#shareOf(tenant);
         tenants.set(batch.lane.tenant, tenant);
       }

@@ -115,6 +115,7 @@ class Planning {
       nowMs: this.#stateNowMs,
       total: this.#load.total,
       shareOf: input.shareOf ?? (() => noShare),
+      draw: this.#draw,
     });
   }
 
@@ -303,9 +304,7 @@ function candidatesFor(demand: Demand, rooms: readonly Room[]): Room[] {
   const amounts = amountsOf(demand);
   return rooms.filter(
     room =>
-      room.usable &&
-      room.holds(amounts) &&
-      unsuited(demand, room.view.advertisement) === undefined,
+      room.usable && room.holds(amounts) && unsuited(demand, room.view.advertisement) === undefined,
   );
 }
 

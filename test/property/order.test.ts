@@ -94,6 +94,7 @@ test('a walk meets tasks in the order of the rules, whatever becomes of each', (
         const model = new Model(waiting, held);
         const walk = new FairWalk({
           batches,
+          draw: () => 0.5,
           nowMs,
           total: amountsOf(demand(0, { request: cpus(total) })),
           shareOf: tenant => ({

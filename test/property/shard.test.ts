@@ -38,6 +38,7 @@ function readyIds(machine: ShardMachine, nowMs: number): TaskId[] {
   const batches = machine.readyBatches(100, nowMs);
   const walk = new FairWalk({
     batches,
+    draw: () => 0.5,
     nowMs,
     total: [],
     shareOf: () => ({ held: [], weight: 1 }),

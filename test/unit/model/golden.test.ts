@@ -30,6 +30,7 @@ import {
   fullSpec,
   sampleId,
   sampleOutcomes,
+  serving,
   sharing,
   smallSpec,
   toWorker,
@@ -287,6 +288,9 @@ describe('Bytes of version 1', () => {
     expect(decodeAdvertisement(bytesOf(golden.advertisement))).toEqual(advertisement);
     expect(hex(encodeAdvertisement(sharing))).toBe(golden.sharing);
     expect(decodeAdvertisement(bytesOf(golden.sharing))).toEqual(sharing);
+    const held = `02${golden.advertisement.slice(2)}01030e010461636d65f403ac0200000000`;
+    expect(hex(encodeAdvertisement(serving))).toBe(held);
+    expect(decodeAdvertisement(bytesOf(held))).toEqual(serving);
   });
 
   test('are given for every kind there is', () => {

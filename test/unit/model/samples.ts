@@ -347,6 +347,12 @@ export const sharing: Advertisement = {
   ],
 };
 
+/** Of a node that leads a shard in which a tenant holds something. */
+export const serving: Advertisement = {
+  ...advertisement,
+  tenants: [{ tenant: 'acme', held: { ...noResources, cpuMilli: 500, memoryBytes: 300 } }],
+};
+
 const count = fc.maxSafeNat();
 /** Few graphemes may be many bytes: as many as the narrowest field takes. */
 const short = fc
@@ -707,6 +713,14 @@ export const anyAdvertisement: fc.Arbitrary<Advertisement> = fc.oneof(
     ...advertised,
     demand: anyDemand,
     shares: fc.array(anyShare, { minLength: 1, maxLength: 3 }),
+  }),
+  fc.record({
+    ...advertised,
+    demand: anyDemand,
+    tenants: fc.array(fc.record({ tenant: short, held: resources }), {
+      minLength: 1,
+      maxLength: 3,
+    }),
   }),
 );
 

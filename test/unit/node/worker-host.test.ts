@@ -73,7 +73,7 @@ class Desk {
       },
       deliverHere: () => undefined,
       shares: () => [],
-      describe: () => ({ leads: [], demand: undefined, httpAddress: '', registryIndex: 1 }),
+      describe: () => ({ leads: [], httpAddress: '', registryIndex: 1 }),
       changed: () => undefined,
     });
   }
