@@ -3,7 +3,7 @@
  * cluster of the real code (`study/`), in virtual time. Exit code 0 if all goals were met, 1 if
  * not, 2 for wrong usage.
  */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { readOrTell } from './arguments.ts';
@@ -21,6 +21,7 @@ queue. A load of 1 or more only shows who is served while there is too much.
   --loads L,...   loads of the CPUs; default 0.5,0.8,0.95,1.3
   --span S        virtual seconds in which tasks come; default 26, and 10 from 500 nodes on
   --seed N        of the trace and the cluster; default 1
+  --from FILE,... rows that --json wrote before; others are run only where --nodes is given
   --json          the results as JSON
   --write         also as docs/reference/placement.md and placement.svg
   --help          this text
@@ -30,6 +31,8 @@ Exit code: 0 all goals met, 1 not, 2 wrong usage.
 
 interface Arguments {
   readonly cells: readonly CellOptions[];
+  /** Files with rows that were measured before. */
+  readonly from: readonly string[];
   readonly json: boolean;
   readonly write: boolean;
 }
@@ -48,7 +51,8 @@ function readArguments(argv: readonly string[]): Arguments | 'help' {
   const { values } = parseArgs({
     args: [...argv],
     options: {
-      nodes: { type: 'string', default: '100,1000' },
+      nodes: { type: 'string' },
+      from: { type: 'string' },
       loads: { type: 'string', default: '0.5,0.8,0.95,1.3' },
       span: { type: 'string' },
       seed: { type: 'string', default: '1' },
@@ -62,12 +66,14 @@ function readArguments(argv: readonly string[]): Arguments | 'help' {
   const spanFor = (nodes: number): number =>
     values.span === undefined && nodes >= 500 ? 10 : span!;
   const [seed] = readNumbers('seed', values.seed, isCount);
-  const sizes = readNumbers('nodes', values.nodes, isCount);
+  const from = values.from?.split(',') ?? [];
+  const nodes = values.nodes ?? (from.length > 0 ? undefined : '100,1000');
+  const sizes = nodes === undefined ? [] : readNumbers('nodes', nodes, isCount);
   const loads = readNumbers('loads', values.loads, value => value > 0 && value < 10);
   const cells = sizes.flatMap(nodes =>
     loads.map(load => ({ nodes, load, seed: seed!, spanMs: spanFor(nodes) * 1_000 })),
   );
-  return { cells, json: values.json, write: values.write };
+  return { cells, from, json: values.json, write: values.write };
 }
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
@@ -76,13 +82,14 @@ const print = (text: string): void => void process.stdout.write(`${text}\n`);
 export async function main(argv: readonly string[]): Promise<number> {
   const asked = readOrTell(() => readArguments(argv), HELP);
   if ('code' in asked) return asked.code;
-  const { cells: wanted, json, write } = asked.wanted;
-  const cells: Cell[] = [];
+  const { cells: wanted, from, json, write } = asked.wanted;
+  const cells = from.flatMap(file => JSON.parse(readFileSync(file, 'utf8')) as Cell[]);
   for (const options of wanted) {
     const cell = await runCell(options);
     cells.push(cell);
     process.stderr.write(`${lineOf(cell)}\n`);
   }
+  cells.sort((left, right) => left.nodes - right.nodes || left.load - right.load);
   print(json ? JSON.stringify(cells, undefined, 2) : tableOf(cells));
   const missed = missedBy(cells);
   if (!json) for (const goal of missed) print(`missed: ${goal}`);

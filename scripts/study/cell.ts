@@ -56,7 +56,7 @@ export interface Cell extends CellOptions {
 export const isOverload = (load: number): boolean => load >= 1;
 
 export async function runCell(options: CellOptions): Promise<Cell> {
-  const trace = makeTrace(options);
+  const trace = makeTrace({ ...options, patient: isOverload(options.load) });
   const omniscient = runOmniscient(trace);
   const cluster = new StudyCluster(trace, options.seed);
   await cluster.run(isOverload(options.load) ? trace.spanMs : undefined);

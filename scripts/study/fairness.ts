@@ -1,38 +1,42 @@
 /**
- * How evenly tenants that wait for the same room are served: the Jain index of what each holds by
- * its weight, over those that have work to fill their share. 1 is even, 1 / n is one that has all.
+ * How evenly tenants are served while more comes than there is room for: the Jain index of what
+ * each holds by what it is entitled to. 1 is even, 1 / n is one of n that has all.
  *
- * What a tenant holds is its share of the resource of which it holds most, averaged over a window:
- * nothing is preempted, so what was given away comes back only when tasks end. That is why it is
+ * What a tenant holds is its share of the resource of which it holds most, averaged over a window.
+ * What it is entitled to is its max-min fair share by weight of what all hold: nobody is due more
+ * than it asks for, which is what it holds and what waits, and what it leaves is shared among the
+ * others. Without that limit a tenant that asks for little and gets all of it would look wronged.
+ * It would also look well served, so the index is given for those alone, too, that ask for more
+ * than they are due: they are the ones that contend.
+ *
+ * Nothing is preempted, so what was given away comes back only when tasks end. That is why it is
  * looked at in the second half of the span: what runs at the beginning nobody has shared out, and
- * much of it is long. A tenant counts
- * where it has tasks of the lowest tier waiting, which run everywhere, throughout the window; one
- * that is served as it comes has nothing to complain of, and one that waits for a premium node does
- * not wait for the same room.
+ * much of it is long.
  */
 import type { Times } from './omniscient.ts';
-import type { Trace } from './trace.ts';
+import type { Tenant, Trace } from './trace.ts';
 
 const sampleMs = 1_000;
 /** Samples of a window. */
 const windowSamples = 20;
-/** Tasks that a tenant has waiting at least. */
-const waitingMin = 5;
+/** A tenant contends in a window where it asks for this much of what it is due. */
+const contendsFrom = 1.2;
 
 export interface Fairness {
-  /** Mean and least Jain index over the windows; NaN where there was none. */
-  readonly mean: number;
-  readonly least: number;
-  /** Windows in which at least two tenants waited. */
-  readonly windows: number;
-  /** Tenants that waited, on average over the windows. */
-  readonly tenants: number;
+  /** Mean and least Jain index over the windows; null where there was none. */
+  readonly mean: number | null;
+  readonly least: number | null;
+  /** The mean, of those alone that asked for more than they were due. */
+  readonly contending: number | null;
+  /** How many these were, on average over the windows. */
+  readonly tenants: number | null;
 }
 
+/** What a tenant asks for, holds and is due, as shares of the cluster. */
 interface Account {
-  cpuMilli: number;
-  memoryBytes: number;
-  waiting: number;
+  readonly wanted: number;
+  readonly held: number;
+  readonly due: number;
 }
 
 export function jainOf(shares: readonly number[]): number {
@@ -41,60 +45,124 @@ export function jainOf(shares: readonly number[]): number {
   return squares === 0 ? 1 : (sum * sum) / (shares.length * squares);
 }
 
-/** What happened, in order: each changes the account of a tenant. */
-function changesOf(trace: Trace, { startedMs, endedMs }: Times) {
-  const changes: { atMs: number; job: number; kind: 'came' | 'started' | 'ended' }[] = [];
-  trace.jobs.forEach(({ atMs }, job) => {
-    changes.push({ atMs, job, kind: 'came' });
-    if (Number.isNaN(startedMs[job]!)) return;
-    changes.push({ atMs: startedMs[job]!, job, kind: 'started' });
-    changes.push({ atMs: endedMs[job]!, job, kind: 'ended' });
-  });
-  return changes.sort((left, right) => left.atMs - right.atMs);
+/** Each gets what it wants, up to a level by weight that is the same for all. */
+export function maxMinShares(
+  capacity: number,
+  asked: readonly { readonly wanted: number; readonly weight: number }[],
+): number[] {
+  const shares = asked.map(() => 0);
+  // Those that are content with the lowest level come first.
+  const order = asked.map((_, at) => at);
+  const levelOf = (at: number): number => asked[at]!.wanted / asked[at]!.weight;
+  order.sort((left, right) => levelOf(left) - levelOf(right));
+  let left = capacity;
+  let weights = asked.reduce((sum, { weight }) => sum + weight, 0);
+  for (const at of order) {
+    const { wanted, weight } = asked[at]!;
+    const share = Math.min(wanted, (left * weight) / weights);
+    shares[at] = share;
+    left -= share;
+    weights -= weight;
+  }
+  return shares;
 }
 
+/** What happened, in order, and the accounts that follow from it. */
+class Ledger {
+  readonly #trace: Trace;
+  readonly #changes: readonly { readonly atMs: number; readonly apply: () => void }[];
+  readonly #total: readonly [cpu: number, memory: number];
+  readonly #asked = new Map<Tenant, [cpu: number, memory: number]>();
+  readonly #held = new Map<Tenant, [cpu: number, memory: number]>();
+  #next = 0;
+
+  constructor(trace: Trace, { startedMs, endedMs }: Times) {
+    this.#trace = trace;
+    this.#total = [
+      trace.nodes.reduce((sum, { total }) => sum + total.cpuMilli, 0),
+      trace.nodes.reduce((sum, { total }) => sum + total.memoryBytes, 0),
+    ];
+    for (const tenant of trace.tenants) {
+      this.#asked.set(tenant, [0, 0]);
+      this.#held.set(tenant, [0, 0]);
+    }
+    const changes = trace.jobs.flatMap(({ atMs, tenant, request }, number) => {
+      const change = (to: Map<Tenant, [number, number]>, sign: number) => () => {
+        const sum = to.get(tenant)!;
+        sum[0] += sign * request.cpuMilli;
+        sum[1] += sign * request.memoryBytes;
+      };
+      const came = [{ atMs, apply: change(this.#asked, 1) }];
+      if (Number.isNaN(startedMs[number]!)) return came;
+      return [
+        ...came,
+        { atMs: startedMs[number]!, apply: change(this.#held, 1) },
+        { atMs: endedMs[number]!, apply: change(this.#held, -1) },
+        { atMs: endedMs[number]!, apply: change(this.#asked, -1) },
+      ];
+    });
+    this.#changes = changes.sort((left, right) => left.atMs - right.atMs);
+  }
+
+  /** The accounts of all tenants at this instant, which is not before the last one. */
+  at(untilMs: number): Account[] {
+    for (; this.#next < this.#changes.length; this.#next++) {
+      const { atMs, apply } = this.#changes[this.#next]!;
+      if (atMs > untilMs) break;
+      apply();
+    }
+    const shareOf = ([cpu, memory]: readonly [number, number]): number =>
+      Math.max(cpu / this.#total[0], memory / this.#total[1]);
+    const { tenants } = this.#trace;
+    const held = tenants.map(tenant => shareOf(this.#held.get(tenant)!));
+    const asked = tenants.map(tenant => ({
+      wanted: shareOf(this.#asked.get(tenant)!),
+      weight: tenant.weight,
+    }));
+    const capacity = held.reduce((sum, share) => sum + share, 0);
+    const due = maxMinShares(capacity, asked);
+    return tenants.map((_, at) => ({
+      wanted: asked[at]!.wanted,
+      held: held[at]!,
+      due: due[at]!,
+    }));
+  }
+}
+
+const meanOf = (values: readonly number[]): number | null =>
+  values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
+
+const add = (left: Account, right: Account): Account => ({
+  wanted: left.wanted + right.wanted,
+  held: left.held + right.held,
+  due: left.due + right.due,
+});
+
 export function fairnessOf(trace: Trace, times: Times, fromMs: number): Fairness {
-  const cpuMilli = trace.nodes.reduce((sum, { total }) => sum + total.cpuMilli, 0);
-  const memoryBytes = trace.nodes.reduce((sum, { total }) => sum + total.memoryBytes, 0);
-  const accounts = new Map<string, Account>(
-    trace.tenants.map(({ name }) => [name, { cpuMilli: 0, memoryBytes: 0, waiting: 0 }]),
-  );
-  const changes = changesOf(trace, times);
-  const indexes: number[] = [];
-  let waited = 0;
-  let next = 0;
-  const advanceTo = (untilMs: number): void => {
-    for (; next < changes.length && changes[next]!.atMs <= untilMs; next++) {
-      const { job: number, kind } = changes[next]!;
-      const { tenant, tier, request } = trace.jobs[number]!;
-      const account = accounts.get(tenant.name)!;
-      if (kind !== 'ended' && tier === 'basic') account.waiting += kind === 'came' ? 1 : -1;
-      if (kind === 'came') continue;
-      const sign = kind === 'started' ? 1 : -1;
-      account.cpuMilli += sign * request.cpuMilli;
-      account.memoryBytes += sign * request.memoryBytes;
-    }
-  };
+  const ledger = new Ledger(trace, times);
+  const ofAll: number[] = [];
+  const ofContending: number[] = [];
+  const counts: number[] = [];
   for (let atMs = fromMs; atMs + windowSamples * sampleMs <= trace.spanMs; ) {
-    const held = new Map<string, number>();
-    const waits = new Set(trace.tenants);
-    for (let sample = 0; sample < windowSamples; sample++, atMs += sampleMs) {
-      advanceTo(atMs);
-      for (const tenant of trace.tenants) {
-        const account = accounts.get(tenant.name)!;
-        if (account.waiting < waitingMin) waits.delete(tenant);
-        const share = Math.max(account.cpuMilli / cpuMilli, account.memoryBytes / memoryBytes);
-        held.set(tenant.name, (held.get(tenant.name) ?? 0) + share / tenant.weight);
-      }
+    let sums = ledger.at(atMs);
+    for (let sample = 1; sample < windowSamples; sample++) {
+      const accounts = ledger.at(atMs + sample * sampleMs);
+      sums = sums.map((sum, at) => add(sum, accounts[at]!));
     }
-    if (waits.size < 2) continue;
-    waited += waits.size;
-    indexes.push(jainOf([...waits].map(({ name }) => held.get(name)!)));
+    atMs += windowSamples * sampleMs;
+    const served = sums.filter(({ due }) => due > 0);
+    const contending = served.filter(({ wanted, due }) => wanted > contendsFrom * due);
+    if (contending.length < 2) continue;
+    const indexOf = (accounts: readonly Account[]): number =>
+      jainOf(accounts.map(({ held, due }) => held / due));
+    ofAll.push(indexOf(served));
+    ofContending.push(indexOf(contending));
+    counts.push(contending.length);
   }
   return {
-    mean: indexes.reduce((sum, index) => sum + index, 0) / indexes.length,
-    least: indexes.length === 0 ? Number.NaN : Math.min(...indexes),
-    windows: indexes.length,
-    tenants: waited / indexes.length,
+    mean: meanOf(ofAll),
+    least: ofAll.length === 0 ? null : Math.min(...ofAll),
+    contending: meanOf(ofContending),
+    tenants: meanOf(counts),
   };
 }

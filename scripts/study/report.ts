@@ -7,8 +7,7 @@ const goals = { load: 0.8, p50: 1.12, p99: 2, jain: 0.95, boundsKept: 0.999 } as
 const percent = (share: number, digits = 0): string => `${(share * 100).toFixed(digits)} %`;
 const seconds = (ms: number): string => `${(ms / 1_000).toFixed(2)} s`;
 const times = (factor: number): string => factor.toFixed(2);
-const orNone = (value: number, text: (value: number) => string): string =>
-  Number.isNaN(value) ? '-' : text(value);
+const orNone = (value: number | null, digits: number): string => value?.toFixed(digits) ?? '-';
 
 const ratioOf = ({ real, omniscient }: Cell, at: 'p50' | 'p99'): number =>
   real.response[at] / omniscient.response[at];
@@ -17,7 +16,7 @@ const ratioOf = ({ real, omniscient }: Cell, at: 'p50' | 'p99'): number =>
 export const lineOf = (cell: Cell): string =>
   `${cell.nodes} nodes at ${percent(cell.load)}: p50 ${times(ratioOf(cell, 'p50'))} and p99 ` +
   `${times(ratioOf(cell, 'p99'))} of the best, ${percent(cell.real.use, 1)} in use, ` +
-  `Jain index ${orNone(cell.real.fairness.mean, value => value.toFixed(3))}`;
+  `Jain index ${orNone(cell.real.fairness.mean, 3)}`;
 
 /** What was missed, a line each. */
 export function missedBy(cells: readonly Cell[]): string[] {
@@ -35,13 +34,41 @@ export function missedBy(cells: readonly Cell[]): string[] {
       judge(boundsKept >= goals.boundsKept, `only ${percent(boundsKept, 2)} of the bounds kept`);
     }
     if (isOverload(cell.load)) {
-      judge(
-        fairness.mean > goals.jain,
-        `Jain index ${fairness.mean.toFixed(3)}, not ${goals.jain}`,
-      );
+      const { mean } = fairness;
+      judge(mean === null || mean > goals.jain, `Jain index ${orNone(mean, 3)}, not ${goals.jain}`);
     }
     return missed;
   });
+}
+
+/** What the study is to show. */
+const sizes = [100, 1_000];
+const loads = [0.5, 0.8, 0.95];
+
+/** Of that, what these cells do not. */
+function notShownBy(cells: readonly Cell[]): string[] {
+  const lacking = sizes.flatMap(nodes =>
+    loads
+      .filter(load => !cells.some(cell => cell.nodes === nodes && cell.load === load))
+      .map(load => `${nodes} nodes at ${percent(load)}`),
+  );
+  const isFairnessShown = cells.some(
+    ({ load, real }) => isOverload(load) && real.fairness.mean !== null,
+  );
+  return isFairnessShown
+    ? lacking
+    : [...lacking, 'fairness where more comes than there is room for'];
+}
+
+/** The goals, as far as these cells go. */
+function judged(cells: readonly Cell[]): string {
+  const missed = missedBy(cells);
+  const lacking = notShownBy(cells);
+  return [
+    missed.length === 0 ? 'All goals that these rows show are met.' : 'Missed:\n',
+    ...missed.map(goal => `- ${goal}`),
+    ...(lacking.length === 0 ? [] : [`\nNot measured here: ${lacking.join(', ')}.`]),
+  ].join('\n');
 }
 
 type Column = readonly [title: string, text: (cell: Cell) => string];
@@ -68,10 +95,11 @@ const servedColumns: readonly Column[] = [
 const fairColumns: readonly Column[] = [
   ['nodes', cell => String(cell.nodes)],
   ['load', cell => percent(cell.load)],
-  ['Jain mean', cell => orNone(cell.real.fairness.mean, value => value.toFixed(3))],
-  ['least', cell => orNone(cell.real.fairness.least, value => value.toFixed(3))],
-  ['tenants waiting', cell => orNone(cell.real.fairness.tenants, value => value.toFixed(1))],
-  ['best (unfair)', cell => orNone(cell.omniscient.fairness.mean, value => value.toFixed(3))],
+  ['Jain mean', cell => orNone(cell.real.fairness.mean, 3)],
+  ['least', cell => orNone(cell.real.fairness.least, 3)],
+  ['contending', cell => orNone(cell.real.fairness.tenants, 1)],
+  ['of these', cell => orNone(cell.real.fairness.contending, 3)],
+  ['best (unfair)', cell => orNone(cell.omniscient.fairness.mean, 3)],
   ['use', cell => percent(cell.real.use, 1)],
 ];
 
@@ -109,8 +137,6 @@ export const tableOf = (cells: readonly Cell[]): string =>
   ].join('\n\n');
 
 export function pageOf(cells: readonly Cell[]): string {
-  const missed = missedBy(cells);
-  const judged = missed.length === 0 ? 'All goals that these rows show are met.' : missed.map(m => `- ${m}`).join('\n');
   return `# Placement, measured
 
 Written by \`npm run study -- --write\`, seed ${cells[0]?.seed}; \`--nodes 100 --loads 0.8\` makes one row. The same seed
@@ -143,8 +169,12 @@ ${rowsOf(servedColumns, bearable(cells))}
 
 ## Fairness
 
-The Jain index of what tenants hold by their weights, over those that have tasks waiting throughout 20 s
-(\`scripts/study/fairness.ts\`): 1 is even. Goal: above ${goals.jain} where more comes than there is room for.
+The Jain index, (Σx)² / (n · Σx²) with x = what a tenant holds / what it is entitled to, over all tenants with work and the
+mean of windows of 20 s in the second half of the span: 1 is even. What a tenant is entitled to is its max-min fair share
+by weight of what all hold, limited by what it asks for: whoever asks for little is due no more than that, and what it
+leaves is shared among the others. _Contending_ are those that ask for more than they are due, _of these_ is the index of
+them alone. Goal: above ${goals.jain} where more comes than there is room for; there all tasks are of one class, as what is urgent goes
+before fairness. The best queue is fair to nobody.
 
 ${rowsOf(fairColumns, cells)}
 
@@ -156,6 +186,6 @@ ${rowsOf(costColumns, cells)}
 
 ## Judged
 
-${judged}
+${judged(cells)}
 `;
 }

@@ -52,6 +52,8 @@ export interface TraceOptions {
   /** Work that comes in the span by what the cluster could do in it, by CPU: 0.8 is 80 %. */
   readonly load: number;
   readonly spanMs: number;
+  /** All tasks may wait for a day: none is urgent, which goes before fairness. */
+  readonly patient?: boolean | undefined;
 }
 
 const tenantCount = 20;
@@ -168,7 +170,7 @@ const tolerances = [
 ] as const;
 
 /** All tasks of one submission: alike, but for how long they take. */
-function burstOf(draw: Draw, atMs: number): Job[] {
+function burstOf(draw: Draw, atMs: number, patient: boolean): Job[] {
   const size = draw.uniform() < 0.7 ? 1 : Math.floor(draw.pareto(1.3, 2, 100));
   const shared = {
     atMs,
@@ -176,6 +178,7 @@ function burstOf(draw: Draw, atMs: number): Job[] {
     tier: draw.pick(tierShares),
     request: requestOf(draw),
     toleranceMs: draw.pick(tolerances),
+    ...(patient ? { toleranceMs: undefined } : {}),
   };
   const capped = draw.uniform() < 0.5;
   return Array.from({ length: size }, () => {
@@ -188,7 +191,8 @@ function burstOf(draw: Draw, atMs: number): Job[] {
 
 const cpuWork = ({ request, durationMs }: Job): number => request.cpuMilli * durationMs;
 
-export function makeTrace({ seed, nodes: count, load, spanMs }: TraceOptions): Trace {
+export function makeTrace(options: TraceOptions): Trace {
+  const { seed, nodes: count, load, spanMs, patient = false } = options;
   const nodes = nodesOf(count, new Draw(seed, 'nodes'));
   const draw = new Draw(seed, 'jobs');
   const cpuMilli = nodes.reduce((sum, { total }) => sum + total.cpuMilli, 0);
@@ -199,7 +203,7 @@ export function makeTrace({ seed, nodes: count, load, spanMs }: TraceOptions): T
   let atMs = 0;
   while (work < wanted) {
     atMs += draw.exponential(1);
-    for (const job of burstOf(draw, atMs)) {
+    for (const job of burstOf(draw, atMs, patient)) {
       work += cpuWork(job);
       jobs.push(job);
     }

@@ -1,11 +1,12 @@
 /** The placement study at a small size: the same code as `npm run study`, and figures that hold. */
 import { describe, expect, test } from 'vitest';
 import { runCell } from '../../scripts/study/cell.ts';
-import { jainOf } from '../../scripts/study/fairness.ts';
-import { runOmniscient } from '../../scripts/study/omniscient.ts';
+import { fairnessOf, jainOf, maxMinShares } from '../../scripts/study/fairness.ts';
+import { runOmniscient, type Times } from '../../scripts/study/omniscient.ts';
 import { plotOf } from '../../scripts/study/plot.ts';
 import { missedBy, pageOf, tableOf } from '../../scripts/study/report.ts';
 import { makeTrace } from '../../scripts/study/trace.ts';
+import { noResources, type Resources } from '../../src/model/resources.ts';
 
 const small = { nodes: 20, seed: 3, spanMs: 12_000 };
 
@@ -51,6 +52,68 @@ test('the omniscient scheduler never gives out more than there is', () => {
 test('the Jain index is 1 for even shares and 1 / n for one that has all', () => {
   expect(jainOf([3, 3, 3])).toBe(1);
   expect(jainOf([5, 0, 0, 0, 0])).toBeCloseTo(0.2);
+});
+
+test('a tenant is due no more than it asks for, and the others share what it leaves by weight', () => {
+  const shares = maxMinShares(10, [
+    { wanted: 20, weight: 1 },
+    { wanted: 1, weight: 4 },
+    { wanted: 20, weight: 2 },
+  ]);
+  expect(shares).toEqual([3, 1, 6]);
+  const content = [
+    { wanted: 2, weight: 1 },
+    { wanted: 3, weight: 1 },
+  ];
+  expect(maxMinShares(10, content)).toEqual([2, 3]);
+});
+
+describe('fairness', () => {
+  const cpu = (cpus: number): Resources => ({
+    ...noResources,
+    cpuMilli: cpus * 1_000,
+    memoryBytes: cpus,
+  });
+  /** Ten CPUs for 40 s; a and b ask for all of it, c for one CPU. */
+  const tenants = ['a', 'b', 'c'].map(name => ({ name, weight: 1 }));
+  const jobs = [4.5, 5.5, 4.5, 5.5, 1].map((cpus, number) => ({
+    atMs: 0,
+    tenant: tenants[Math.floor(number / 2)]!,
+    tier: 'basic' as const,
+    request: cpu(cpus),
+    durationMs: 50_000,
+    capMs: 0,
+    toleranceMs: undefined,
+  }));
+  const trace = {
+    nodes: [{ tier: 'basic' as const, total: cpu(10) }],
+    jobs,
+    tenants,
+    spanMs: 40_000,
+  };
+  const served = (numbers: readonly number[]): Times => ({
+    startedMs: Float64Array.from(jobs, (_, number) => (numbers.includes(number) ? 0 : Number.NaN)),
+    endedMs: Float64Array.from(jobs, () => 50_000),
+  });
+
+  test('is 1 where those that ask for too much hold the same, and the others all they ask for', () => {
+    const even = fairnessOf(trace, served([0, 2, 4]), 0);
+    expect(even.mean).toBeCloseTo(1);
+    expect(even.contending).toBeCloseTo(1);
+    expect(even.tenants).toBe(2);
+  });
+
+  test('is that of one of two where one has all', () => {
+    const { mean, contending, tenants: count } = fairnessOf(trace, served([0, 1]), 0);
+    expect(count).toBe(2);
+    expect(mean).toBeCloseTo(1 / 3);
+    expect(contending).toBeCloseTo(1 / 2);
+  });
+
+  test('is not judged where nobody asks for more than there is', () => {
+    const content = { ...trace, jobs: jobs.slice(4) };
+    expect(fairnessOf(content, served([0]), 0).mean).toBeNull();
+  });
 });
 
 test('a small cluster at half its load serves as well as the best', async () => {
