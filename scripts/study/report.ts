@@ -174,7 +174,8 @@ mean of windows of 20 s in the second half of the span: 1 is even. What a tenant
 by weight of what all hold, limited by what it asks for: whoever asks for little is due no more than that, and what it
 leaves is shared among the others. _Contending_ are those that ask for more than they are due, _of these_ is the index of
 them alone. Goal: above ${goals.jain} where more comes than there is room for; there all tasks are of one class, as what is urgent goes
-before fairness. The best queue is fair to nobody.
+before fairness. The best queue is fair to nobody. Tasks are up to as large as a node here, and what becomes free goes to
+who has something that fits: [ADR 0037](../adr/0037-crowds.md) says what that costs, and what leaders tell each other brings.
 
 ${rowsOf(fairColumns, cells)}
 

@@ -75,6 +75,18 @@ function* othersIn(views: readonly NodeView[], self: NodeId): Generator<Advertis
   }
 }
 
+/** Each word is read for many plans, until the next one comes. */
+const amountsRead = new WeakMap<AdvertisedTenant, Amounts>();
+
+function amountsIn(told: AdvertisedTenant): Amounts {
+  let amounts = amountsRead.get(told);
+  if (amounts === undefined) {
+    amounts = amountsOf(told.held);
+    amountsRead.set(told, amounts);
+  }
+  return amounts;
+}
+
 /**
  * What each tenant holds, here and by the word of the other leaders. Here alone it would be a
  * sample, as tasks are spread over shards by hash and shards over leaders: a good one where a
@@ -90,10 +102,11 @@ export function sharesOf(
   const here = heldHere(leaders, placing);
   const elsewhere = new Map<string, number[]>();
   for (const { tenants } of othersIn(views, policy.self)) {
-    for (const { tenant, held } of tenants ?? []) {
-      const sum = elsewhere.get(tenant);
-      if (sum === undefined) elsewhere.set(tenant, [...amountsOf(held)]);
-      else for (const [at, name] of resourceNames.entries()) sum[at]! += held[name];
+    for (const told of tenants ?? []) {
+      const amounts = amountsIn(told);
+      const sum = elsewhere.get(told.tenant);
+      if (sum === undefined) elsewhere.set(told.tenant, [...amounts]);
+      else for (let at = 0; at < amounts.length; at++) sum[at]! += amounts[at]!;
     }
   }
   return tenant => ({
