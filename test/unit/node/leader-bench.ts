@@ -87,6 +87,7 @@ export class LeaderBench {
     this.shard.submit(Array.from({ length: tasks }, (_, n) => idOf(n + 1)));
     const scheduler = {
       answered: () => undefined,
+      startsAtOnce: () => false,
       accepted: () => undefined,
       refused: () => undefined,
       wake: () => undefined,

@@ -102,12 +102,12 @@ describe('unsafe recovery', () => {
       const groups = second.registry.machine()!.groups();
       return groups.every(({ voters }) => voters.length === 3);
     });
-    // Replicas made from the log alone have the same members.
-    for (const node of [second, ...fresh]) {
-      for (const replica of node.loop.replicas()) {
-        expect(replica.descriptor.conf.voters).toHaveLength(3);
-      }
-    }
+    // Replicas made from the log alone have the same members, once they have heard.
+    await world.until(() =>
+      [second, ...fresh].every(node =>
+        [...node.loop.replicas()].every(({ descriptor }) => descriptor.conf.voters.length === 3),
+      ),
+    );
     expect(world.fatals).toEqual([]);
     // A lost node that returns all the same is told to end.
     await world.boot('n3', disks.get('n3')!);
