@@ -12,6 +12,8 @@ import type { TakenShares } from './taken-shares.ts';
 export interface ReadyWork {
   readonly batches: readonly ReadyBatch[];
   readonly shardOf: ReadonlyMap<TaskId, ShardLeader>;
+  /** Tasks are ready, be it that they are paused or that others go first. */
+  readonly isAnyReady: boolean;
   /** Milliseconds until the next back-off ends. */
   readonly againInMs: number | undefined;
   /** The least that a task asks for, in thousandths of a CPU. */
@@ -36,11 +38,13 @@ export function readyWork(
   const demands = new Map<string, Demand>();
   let againInMs: number | undefined;
   let smallestCpu: number | undefined;
+  let isAnyReady = false;
   for (const leader of leaders) {
     if (!leader.replica.leading) continue;
     const { machine, mayPlace } = leader;
     const isEmpty = machine.readyCount(wallMs) === 0;
     if (!isEmpty) perShard ??= options.perShard();
+    isAnyReady ||= !isEmpty;
     const batches = isEmpty ? [] : machine.readyBatches(perShard ?? 1, wallMs, mayPlace);
     for (const { lane, tasks, count } of batches) {
       const demand = demands.get(lane.demand.key) ?? lane.demand;
@@ -62,7 +66,7 @@ export function readyWork(
   }
   const batches = [...merged.values()].filter(({ tasks }) => tasks.length > 0);
   for (const { tasks } of batches) tasks.sort((l, r) => (isTaskBefore(l, r) ? -1 : 1));
-  return { batches, shardOf, againInMs, smallestCpu };
+  return { batches, shardOf, isAnyReady, againInMs, smallestCpu };
 }
 
 /** About how many tasks could be placed now: the K of the top K that are offered. */

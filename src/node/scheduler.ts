@@ -310,11 +310,11 @@ export class Scheduler implements PlacementDesk {
   #plan(): void {
     const nowMs = this.#clock.nowMs();
     this.#lastPlanMs = nowMs;
-    const { batches: ready, shardOf, againInMs: again } = this.#collect();
+    const { batches: ready, shardOf, isAnyReady, againInMs: again } = this.#collect();
     const batches = this.rooms?.trim(ready, this.placing) ?? ready;
     this.#demand = demandOfWork(batches, this.#clock.wallMs());
-    this.#hasWaiting = batches.length > 0;
-    if (!this.#hasWaiting) {
+    this.#hasWaiting = isAnyReady;
+    if (batches.length === 0) {
       this.#blocked.clear();
       this.#claims = [];
       this.#pace.planned(undefined);
