@@ -237,9 +237,11 @@ export class ShardLeader {
 
   #onControlled(live: Live, from: NodeId, { suspended, capMs }: AttemptControl): void {
     live.toldCapMs = capMs;
-    live.untold = false;
     const attempt = this.machine.attempt(live.ref.taskId, live.ref.fence);
-    if (attempt?.suspended === suspended) return;
+    if (attempt === undefined) return;
+    const wish = wishFor(attempt, pausesIn(this.#context));
+    live.untold = isUntold({ ...attempt, suspended }, wish, capMs);
+    if (attempt.suspended === suspended) return;
     this.#report(live.ref, from, { kind: 'suspended', suspended });
   }
 

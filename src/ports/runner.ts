@@ -46,6 +46,8 @@ export interface FoundAttempt {
   /** Missing where it has none. */
   readonly ports?: readonly number[] | undefined;
   readonly startedAtMs: number;
+  /** As it goes on, where it was told so since it began. */
+  readonly control?: AttemptControl | undefined;
   /** Set where it has ended. */
   readonly outcome?: Outcome | undefined;
 }

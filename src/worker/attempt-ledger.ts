@@ -19,7 +19,7 @@ import {
   subtractResources,
 } from '../model/resources.ts';
 import type { TaskSpec } from '../model/spec.ts';
-import type { AttemptRef, Refusal } from '../model/worker-protocol.ts';
+import type { AttemptControl, AttemptRef, Refusal } from '../model/worker-protocol.ts';
 import type { AttemptKey, FoundAttempt } from '../ports/runner.ts';
 import type { Launch } from './action.ts';
 import { PortPool } from './port-pool.ts';
@@ -48,6 +48,8 @@ export interface Attempt {
   /** Of a gang: where all of them are, by rank. Told once each has its room, and then it starts. */
   peers: readonly string[] | undefined;
   endAsked: boolean;
+  /** How it goes on, where it was told and does so. */
+  control: AttemptControl | undefined;
   startedAtMs: number;
   startedAcked: boolean;
   reportedAtMs: number;
@@ -221,6 +223,7 @@ export class AttemptLedger {
   adopt(found: FoundAttempt, nowMs: number): Attempt {
     const entry = this.#add(found, found.request, undefined, 'running', nowMs);
     entry.startedAtMs = found.startedAtMs;
+    entry.control = found.control;
     entry.ports = found.ports ?? [];
     this.#ports.hold(entry.ports);
     this.#adopted++;
@@ -341,6 +344,7 @@ export class AttemptLedger {
       confirmed: launch === undefined,
       peers: undefined,
       endAsked: false,
+      control: undefined,
       startedAtMs: 0,
       startedAcked: false,
       // Before it was accepted: nothing was reported.

@@ -5,6 +5,7 @@
  * An attempt that was not launched is handed back where it is to stand still: it costs nothing, and
  * another node may be free when its task goes on.
  */
+import type { ShardId } from '../model/ids.ts';
 import type { AttemptControl, AttemptRef } from '../model/worker-protocol.ts';
 import type { AttemptKey } from '../ports/runner.ts';
 import type { WorkerAction } from './action.ts';
@@ -46,7 +47,12 @@ export function controlStep(
   }
 }
 
-/** The processes of an attempt do as they were told, which its shard wants to know. */
+/**
+ * The processes of an attempt do as they were told, which its shard wants to know. Once is not
+ * enough: the word may be lost, or go to a leader that is none any more, after an order of that
+ * leader which came late. The shard would then believe for ever what was true before. So it is said
+ * again with every renewal (`controlsOf`).
+ */
 export function controlledStep(
   ledger: AttemptLedger,
   key: AttemptKey,
@@ -54,7 +60,17 @@ export function controlledStep(
 ): readonly WorkerAction[] {
   const attempt = ledger.find(key);
   if (attempt === undefined || attempt.phase === 'ended') return [];
-  const { shard, taskId, fence } = attempt.ref;
+  attempt.control = control;
+  return wordOf(attempt);
+}
+
+/** What the attempts of a shard that were told something do now. */
+export const controlsOf = (ledger: AttemptLedger, shard: ShardId): readonly WorkerAction[] =>
+  ledger.processes().flatMap(attempt => (attempt.ref.shard === shard ? wordOf(attempt) : []));
+
+function wordOf({ ref, control }: Attempt): readonly WorkerAction[] {
+  if (control === undefined) return [];
+  const { shard, taskId, fence } = ref;
   const message = { kind: 'controlled', shard, taskId, fence, ...control } as const;
   return [{ kind: 'send', shard, message }];
 }

@@ -27,7 +27,7 @@ import type { AttemptKey, FoundAttempt, RunnerHello } from '../ports/runner.ts';
 import type { WorkerAction, WorkerOptions } from './action.ts';
 import { type Attempt, AttemptLedger } from './attempt-ledger.ts';
 import { confirmStep } from './confirm-step.ts';
-import { type ControlStep, controlledStep, controlStep } from './control-step.ts';
+import { type ControlStep, controlledStep, controlStep, controlsOf } from './control-step.ts';
 import { FenceMemory } from './fence-memory.ts';
 import { launchOf } from './launch-of.ts';
 import { lapseOf, waitsForGang } from './patience.ts';
@@ -174,6 +174,7 @@ export class WorkerReactor {
     for (const attempt of repeatsDue(this.#ledger.all(), nowBootMs)) this.#report(attempt);
     for (const renewal of this.#leases.renewDue(this.#incarnation, nowBootMs)) {
       this.#send(renewal.shard, renewal);
+      this.#actions.push(...controlsOf(this.#ledger, renewal.shard));
     }
     this.#pump();
     return this.#take();

@@ -93,7 +93,12 @@ export function operateControl(cluster: SimCluster, counts: ControlCounts): () =
         for (let time = 0; time < 3; time++) await resumeOne(node);
         break;
       case 3: {
-        const overrides = below(2) === 0 ? { capMs: 1_000 + below(20_000) } : { attempts: 7 };
+        const overrides = [
+          { capMs: 1_000 + below(20_000) },
+          { attempts: 7 },
+          { priority: (['high', 'normal', 'low'] as const)[below(3)] },
+          { toleranceMs: 1_000 + below(120_000) },
+        ][below(4)]!;
         const [reply] = await node.api.control([task.id], { kind: 'update', overrides }, actor);
         if (reply?.ok === true) counts.updates++;
         break;

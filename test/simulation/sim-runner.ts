@@ -64,6 +64,7 @@ interface SimAttempt {
   /** By the boot clock: when its process would end by itself, and when it is over its cap. */
   endsAtMs: number;
   capAtMs: number;
+  control: AttemptControl | undefined;
   /** Its process stands still since then. */
   stoppedAtMs: number | undefined;
   killAtMs: number | undefined;
@@ -148,6 +149,7 @@ export class SimRunner implements Runner {
       this.#watchCap(attempt);
       this.#supervised(1, () => {
         if (!this.#attempts.has(key) || attempt.endKind !== undefined) return;
+        attempt.control = control;
         this.#tell(1, events => events.onControlled(key, control));
       });
     });
@@ -371,6 +373,7 @@ export class SimRunner implements Runner {
       deadline,
       endsAtMs: now + program.runsMs,
       capAtMs: now + (order.capMs > 0 ? order.capMs : Number.POSITIVE_INFINITY),
+      control: undefined,
       stoppedAtMs: undefined,
       killAtMs: undefined,
       endKind: undefined,
@@ -530,7 +533,8 @@ export function overlaps(
 
 function foundOf(attempt: SimAttempt): FoundAttempt {
   const { key, shard, taskId, fence, request, ports } = attempt.order;
-  return { key, shard, taskId, fence, request, ports, startedAtMs: attempt.startedAtMs };
+  const { startedAtMs, control } = attempt;
+  return { key, shard, taskId, fence, request, ports, startedAtMs, control };
 }
 
 /** What the attempt was given, as one text. */

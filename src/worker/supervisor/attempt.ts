@@ -55,6 +55,8 @@ export class Attempt {
   readonly #cap: CapClock;
   /** What was asked for last, until the tree does so. */
   #asked: AttemptControl | undefined;
+  /** What it does of that was asked of it. */
+  #control: AttemptControl | undefined;
   #pid = 0;
   #killAt: number | undefined;
   #endKind: EndKind | undefined;
@@ -155,7 +157,8 @@ export class Attempt {
 
   found(): FoundAttempt {
     const { key, shard, taskId, fence, request, ports } = this.order;
-    return { key, shard, taskId, fence, request, ports, startedAtMs: this.startedAtMs };
+    const { startedAtMs } = this;
+    return { key, shard, taskId, fence, request, ports, startedAtMs, control: this.#control };
   }
 
   /** Next instant at which `check` has something to do. */
@@ -223,6 +226,7 @@ export class Attempt {
     if (asked === undefined || this.exited || this.#endKind !== undefined) return undefined;
     if (asked.suspended && !this.#tree.suspend(this.#target)) return undefined;
     this.#asked = undefined;
+    this.#control = asked;
     return asked;
   }
 

@@ -41,6 +41,23 @@ describe('an attempt that is to stand still', () => {
     expect(bench.take('control').map(message => message.suspended)).toEqual([false]);
   });
 
+  test('is told again where its worker repeats what was before, and believed when it does so', async () => {
+    const { bench, attempt, change } = await running();
+    const says = (suspended: boolean) =>
+      bench.hear({ kind: 'controlled', shard: 1, ...attempt, suspended, capMs: undefined });
+    await change({ kind: 'pause', suspend: true, reason: '' });
+    bench.take('control');
+    says(false);
+    await bench.hand.pass(2_600);
+    expect(bench.take('control').length).toBeGreaterThanOrEqual(2);
+    says(true);
+    await bench.hand.pass(10);
+    bench.take('control');
+    says(true);
+    await bench.hand.pass(10_000);
+    expect(bench.take('control')).toEqual([]);
+  });
+
   test('is told again where a late word says that it does the opposite', async () => {
     const { bench, attempt } = await running();
     bench.hear({ kind: 'controlled', shard: 1, ...attempt, suspended: true, capMs: undefined });

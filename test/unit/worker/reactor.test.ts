@@ -538,6 +538,32 @@ describe('an attempt that is told how to go on', () => {
     expect(kinds(desk.control(1, true))).toEqual(['ended succeeded']);
   });
 
+  test('says with every renewal what it does, until it is over, and after a restart of its node', () => {
+    const desk = new Desk().withLease();
+    desk.dispatch(1);
+    desk.started(1);
+    const said = (of: Desk) =>
+      Array.from({ length: 30 }, () => {
+        of.now += 100;
+        return of.reactor.tick(of.now);
+      })
+        .flat()
+        .filter(action => action.kind === 'send' && action.message.kind === 'controlled');
+    expect(said(desk)).toEqual([]);
+    const control = { suspended: true, capMs: undefined };
+    desk.reactor.onControlled(key, control);
+    const again = said(desk);
+    expect(again.length).toBeGreaterThanOrEqual(1);
+    expect(again[0]).toMatchObject({ shard, message: { taskId: id(1), fence: 1, ...control } });
+    desk.reactor.onControlled(key, { ...control, suspended: false });
+    expect(said(desk)[0]).toMatchObject({ message: { suspended: false } });
+    desk.ended(1);
+    expect(said(desk)).toEqual([]);
+    const request = { ...noResources, cpuMilli: 500 };
+    const found = { key, shard, taskId: id(1), fence: 1, request, startedAtMs: 5, control };
+    expect(said(new Desk({ found: [found] }))[0]).toMatchObject({ message: control });
+  });
+
   test('goes back where it was not started, and is no matter where it is not known', () => {
     const desk = new Desk();
     desk.dispatch(1);
