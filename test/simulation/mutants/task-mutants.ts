@@ -83,7 +83,7 @@ export const taskMutants: readonly Mutant[] = [
     also: [
       {
         file: 'src/node/scheduler.ts',
-        search: '      this.#placing.set(taskId, { tenant, node, demand });',
+        search: '      this.placing.set(taskId, { tenant, node, demand });',
         replacement: '',
       },
     ],
