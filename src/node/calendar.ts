@@ -16,20 +16,49 @@ import { closestName } from '../model/spec-fields.ts';
 import type { SpecProblem } from '../model/spec-reading.ts';
 
 /** Patterns that are kept ready. */
-const cronsMax = 4_096;
+const patternsMax = 4_096;
+/** Answers of each that are kept: more than a schedule that catches up asks for at a time. */
+const answersMax = 128;
 
-const crons = new Map<string, Cron>();
+/**
+ * A pattern in a zone. The library walks through local time for each answer, which takes tens of
+ * microseconds; a firing asks three times about two instants, and all schedules of one pattern ask
+ * alike. So the newest answers are kept: an answer follows from the question alone.
+ */
+class Pattern {
+  readonly #cron: Cron;
+  readonly #asked = new Float64Array(answersMax).fill(Number.NaN);
+  readonly #answers = new Float64Array(answersMax);
+  #oldest = 0;
 
-function cronOf(pattern: string, zone: string, mode: '5-part' | '7-part'): Cron {
-  const key = `${zone}\u0000${pattern}`;
-  let cron = crons.get(key);
-  if (cron === undefined) {
+  constructor(pattern: string, zone: string, mode: '5-part' | '7-part') {
     const fixedTimeRule = 'no-wildcard';
-    cron = new Cron(pattern, { timezone: zone, mode, paused: true, fixedTimeRule });
-    if (crons.size >= cronsMax) crons.clear();
-    crons.set(key, cron);
+    this.#cron = new Cron(pattern, { timezone: zone, mode, paused: true, fixedTimeRule });
   }
-  return cron;
+
+  /** The first occurrence after an instant; infinite where there is none. */
+  next(afterMs: number): number {
+    const known = this.#asked.indexOf(afterMs);
+    if (known >= 0) return this.#answers[known]!;
+    const next = this.#cron.nextRun(new Date(afterMs))?.getTime() ?? Number.POSITIVE_INFINITY;
+    this.#asked[this.#oldest] = afterMs;
+    this.#answers[this.#oldest] = next;
+    this.#oldest = (this.#oldest + 1) % answersMax;
+    return next;
+  }
+}
+
+const patterns = new Map<string, Pattern>();
+
+function patternOf(text: string, zone: string, mode: '5-part' | '7-part'): Pattern {
+  const key = `${zone}\u0000${text}`;
+  let pattern = patterns.get(key);
+  if (pattern === undefined) {
+    pattern = new Pattern(text, zone, mode);
+    if (patterns.size >= patternsMax) patterns.clear();
+    patterns.set(key, pattern);
+  }
+  return pattern;
 }
 
 const clockOf = (minute: number): string => `${minute % 60} ${Math.floor(minute / 60)}`;
@@ -75,8 +104,7 @@ export function nextOccurrence(
 ): number | undefined {
   let firstMs = Number.POSITIVE_INFINITY;
   for (const pattern of patternsOf(timing)) {
-    const next = cronOf(pattern, zone, modeOf(timing)).nextRun(new Date(afterMs));
-    if (next !== null) firstMs = Math.min(firstMs, next.getTime());
+    firstMs = Math.min(firstMs, patternOf(pattern, zone, modeOf(timing)).next(afterMs));
   }
   return firstMs <= (untilMs ?? Number.MAX_SAFE_INTEGER) ? firstMs : undefined;
 }

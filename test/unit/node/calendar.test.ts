@@ -44,6 +44,26 @@ const problemsOf = (timing: Timing, more?: Partial<ScheduleDefinition>): string[
     ({ pointer, message }) => `${pointer} ${message}`,
   );
 
+test('answers are the same in whatever order they are asked for, and kept apart by zone', () => {
+  const zones = ['Europe/Berlin', 'America/New_York', 'Asia/Kolkata', 'UTC'];
+  const instants = Array.from(
+    { length: 12 },
+    (_, n) => at('2026-03-28T23:50Z') + n * half * 60_000,
+  );
+  // The same times, written otherwise, each asked for once.
+  const first = zones.map(zone =>
+    instants.map(ms => next(cron('*/20 3,2,*/5 * * *'), zone, new Date(ms).toISOString(), 1)),
+  );
+  for (let step = 0; step < 400; step++) {
+    const [zone, instant] = [
+      (step * 7) % zones.length,
+      (step * step + (step >> 2)) % instants.length,
+    ];
+    const after = new Date(instants[instant]!).toISOString();
+    expect(next(cron('*/20 2,3,*/5 * * *'), zones[zone]!, after, 1)).toEqual(first[zone]![instant]);
+  }
+});
+
 describe('each kind', () => {
   test('once fires at its time in its zone and never again', () => {
     const timing: Timing = { kind: 'once', at: '2026-07-01T09:30:00' };
