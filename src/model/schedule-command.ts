@@ -22,6 +22,8 @@ export interface CreateScheduleItem {
 export interface FireItem extends ScheduleName {
   /** When the schedule was made: another one of the name is another schedule. */
   readonly createdMs: number;
+  /** How far the schedule was where this was counted: nothing may have been decided since. */
+  readonly afterMs: number;
   readonly occurrenceMs: number;
   /** False where this occurrence, too, is only passed over. */
   readonly fires: boolean;
@@ -76,7 +78,8 @@ export function writeScheduleCommand(writer: ByteWriter, command: ScheduleComman
     case 'fire':
       writer.list(command.items, (w, item) => {
         writeScheduleName(w, item);
-        w.varint(item.createdMs).varint(item.occurrenceMs).bool(item.fires).varint(item.missed);
+        w.varint(item.createdMs).varint(item.afterMs).varint(item.occurrenceMs);
+        w.bool(item.fires).varint(item.missed);
       });
       break;
     case 'triggerSchedule':
@@ -124,6 +127,7 @@ export function readScheduleCommand(kind: string | undefined, reader: ByteReader
         items: reader.list(r => ({
           ...readScheduleName(r),
           createdMs: r.varint(),
+          afterMs: r.varint(),
           occurrenceMs: r.varint(),
           fires: r.bool(),
           missed: r.varint(),

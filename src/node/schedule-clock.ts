@@ -177,7 +177,7 @@ export function dueItems(schedule: Schedule, wallMs: number): FireItem[] {
   const items: FireItem[] = [];
   let cursorMs = standing.cursorMs;
   const add = (occurrenceMs: number, fires: boolean, missed: number): void => {
-    items.push({ tenant, name, createdMs, occurrenceMs, fires, missed });
+    items.push({ tenant, name, createdMs, afterMs: cursorMs, occurrenceMs, fires, missed });
     cursorMs = occurrenceMs;
   };
   const missedToMs = wallMs - onTimeMs - jitterMs;

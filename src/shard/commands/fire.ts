@@ -2,18 +2,21 @@
  * fire: occurrences of schedules are due. The leader says which, by its calendar and its clock;
  * here it is decided that each fires once, in order, and what that means where tasks meet.
  *
- * Items    schedule, when it was made, the instant of the occurrence, whether it fires or is only
- *          passed over, and how many were passed over with it. None: only the time is told.
+ * Items    schedule, when it was made, how far it was, the instant of the next occurrence, whether
+ *          it fires or is only passed over, and how many were passed over with it. None: only the
+ *          time is told.
  * Replies  ok                it fired, waits, or was given up: the schedule tells which
  *          ok, repeated      nothing up to this instant fires any more: it fired before
  *          unknownSchedule   it was deleted, or made anew since
- *          badRequest        it is paused, over, or the occurrence is not due by state time
+ *          badRequest        it is paused, over, or further than was said, or the occurrence is
+ *                            not due by state time
  *          tooManyTasks      the shard takes no more tasks; the occurrence is still to fire
  * Effects  readyChanged, settled or cancelling
  *
  * The cursor of the schedule is what makes a firing happen once: it only grows, and it is part of
  * the state, so it does not matter how many leaders propose the same occurrence, or what their
- * clocks say. A clock that runs ahead is held by state time, which one stamp alone moves by a
+ * clocks say. That an item names the cursor behind which it was counted keeps what comes late from
+ * a leader of before from leaving out, or counting again, what is between. A clock that runs ahead is held by state time, which one stamp alone moves by a
  * minute at most.
  */
 import type { ItemReply, ShardCommand } from '../../model/command.ts';
@@ -39,6 +42,9 @@ function fire(turn: Turn, item: FireItem): ItemReply {
   if (standing.paused !== undefined) return refuse(noTask, 'badRequest', 'it is paused');
   if (standing.left === 0 || occurrenceMs > (definition.untilMs ?? occurrenceMs)) {
     return refuse(noTask, 'badRequest', 'it is over');
+  }
+  if (item.afterMs !== standing.cursorMs) {
+    return refuse(noTask, 'badRequest', 'others were decided since');
   }
   if (occurrenceMs > state.nowMs) return refuse(noTask, 'badRequest', 'not due yet');
   const decided = item.fires ? decideFiring(turn, schedule, { occurrenceMs }) : undefined;

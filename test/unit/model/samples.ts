@@ -91,6 +91,7 @@ export const fullOutcome: Outcome = {
 const stamp = { atMs: 1_700_000_000_000, actor: { name: 'admin', tenant: 'default' } };
 
 const scheduleName = { tenant: 'acme', name: 'nightly' };
+const firing = { ...scheduleName, createdMs: 1 };
 
 const plainSchedule: ScheduleDefinition = {
   ...scheduleName,
@@ -193,8 +194,11 @@ export const commands: Readonly<Record<string, ShardCommand>> = {
     kind: 'fire',
     ...stamp,
     items: [
-      { ...scheduleName, createdMs: 1, occurrenceMs: 1_700_000_000_000, fires: true, missed: 0 },
-      { ...scheduleName, createdMs: 1, occurrenceMs: 1_700_000_060_000, fires: false, missed: 300 },
+      { ...firing, afterMs: 1, occurrenceMs: 1_700_000_000_000, fires: true, missed: 0 },
+      {
+        ...{ ...firing, afterMs: 1_700_000_000_000, occurrenceMs: 1_700_000_060_000 },
+        ...{ fires: false, missed: 300 },
+      },
     ],
   },
   triggerSchedule: {
@@ -584,6 +588,7 @@ export const anyCommand: fc.Arbitrary<ShardCommand> = fc.oneof(
       fc.record({
         ...named,
         createdMs: count,
+        afterMs: count,
         occurrenceMs: count,
         fires: fc.boolean(),
         missed: count,

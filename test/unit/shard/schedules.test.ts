@@ -44,6 +44,7 @@ class World extends TestShard {
       tenant: 'default',
       name: 'nightly',
       createdMs: this.schedule.createdMs,
+      afterMs: this.schedule.standing.cursorMs,
       occurrenceMs: epochMs + minutes * minute,
       fires: true,
       missed: 0,
@@ -105,6 +106,18 @@ describe('a firing', () => {
     // A leader that was deposed comes with an older one.
     expect(codeOf(shard.fire(2))).toBe('repeated');
     expect(shard.tasks).toHaveLength(2);
+  });
+
+  test('that was counted before others were decided is refused, and so is what it passes over', () => {
+    const shard = world({ catchUp: 'last' });
+    const before = shard.schedule.standing.cursorMs;
+    shard.passTo(5);
+    expect(codeOf(shard.fire(3, { fires: false, missed: 3 }))).toBe('ok');
+    // What a leader that was deposed makes of all of them comes late.
+    expect(codeOf(shard.fire(5, { afterMs: before, fires: false, missed: 5 }))).toBe('badRequest');
+    expect(shard.standing).toMatchObject({ fired: 0, missed: 3 });
+    expect(codeOf(shard.fire(5, { fires: false, missed: 2 }))).toBe('ok');
+    expect(shard.standing).toMatchObject({ fired: 0, missed: 5 });
   });
 
   test('that is not due by state time is refused, and fires when it is', () => {
