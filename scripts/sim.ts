@@ -2,7 +2,7 @@
  * `npm run sim -- --seed N --count M`: runs whole clusters on simulated machines, one for each
  * seed, and stops at the first that breaks a promise. Exit code 0 if all held, 2 for wrong usage,
  * 127 if a node crashed by itself, 128 if something did not happen in time, 129 if something wrong
- * happened.
+ * happened. With `--schedules` it is firings alone (`sim/schedules.ts`).
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -12,6 +12,7 @@ import { type KeptSeed, parseSeeds } from '../test/simulation/seeds.ts';
 import { readOrTell } from './arguments.ts';
 
 const HELP = `Usage: npm run sim -- [--seed N] [--count M]
+       npm run sim -- --schedules 1000 [--days D]
 
 Runs real nodes on a simulated network, disk, clock and supervisor. A seed decides everything: the
 size of the cluster, its load, which faults happen and when. The same seed gives the same run.
@@ -25,6 +26,7 @@ size of the cluster, its load, which faults happen and when. The same seed gives
   --keep-going  do not stop at the first failure
   --quiet       print failures, and one line at the end
   --verbose     print the trace while it happens
+  --schedules N schedules of each minute for a year instead: see --schedules --help
   --help        this text
 
 Exit code: 0 all held, 2 wrong usage, 127 a node crashed by itself, 128 something did not happen in
@@ -112,6 +114,9 @@ function report(result: RunResult, spentMs: number, wanted: Omit<KeptSeed, 'why'
 
 /** Runs the command; returns the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
+  if (argv.some(word => /^--schedules(=|$)/.test(word))) {
+    return (await import('./sim/schedules.ts')).main(argv);
+  }
   const asked = readOrTell(() => readArguments(argv), HELP);
   if ('code' in asked) return asked.code;
   const { wanted } = asked;

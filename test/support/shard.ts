@@ -66,8 +66,6 @@ const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
 export class TestShard {
   machine = new ShardMachine({ shard: 1 });
-  /** Whether the invariants are checked after each command. */
-  checks = true;
   /** Stamp of the next command, after `epochMs`. */
   atMs = 0;
   readonly log: Uint8Array[] = [];
@@ -89,7 +87,7 @@ export class TestShard {
   applyBytes(bytes: Uint8Array): Applied {
     this.log.push(bytes);
     const applied = this.machine.apply(this.log.length, bytes);
-    if (this.checks) this.machine.checkInvariants();
+    this.machine.checkInvariants();
     return applied;
   }
 
