@@ -81,11 +81,14 @@ export class Claims {
     if (capMs > 0 && against.every(({ atMs }) => nowMs + capMs + slackMs <= atMs)) return true;
     return amounts.every((wanted, position) => {
       if (wanted === 0) return true;
-      let beside = room.freeOf(position);
-      for (const { amounts: kept, freed } of against) {
-        beside += (freed[position] ?? 0) - (kept[position] ?? 0);
+      let free = room.freeOf(position);
+      let kept = 0;
+      for (const { amounts: claimed, freed } of against) {
+        free += freed[position] ?? 0;
+        kept += claimed[position] ?? 0;
       }
-      return wanted <= beside;
+      // What has just ended may be free on its node already while it still runs for this leader.
+      return wanted <= Math.min(free, room.total[position] ?? 0) - kept;
     });
   }
 
