@@ -67,9 +67,11 @@ test('off-peak tasks are held above the load of the setting, and let go by load,
       load: await submit(cluster, '--off-peak', '--tolerance', '2h', ...command),
       outside: await submit(cluster, '--window', shut, '--tolerance', '2h', ...command),
       window: await submit(cluster, '--window', opens, '--tolerance', '2h', ...command),
-      // Urgent a minute before its bound: after ten seconds.
-      bound: await submit(cluster, '--off-peak', '--tolerance', '70s', ...command),
+      bound: '',
     };
+    const toBound = ['submit', '--json', '--off-peak', '--tolerance', '70s', ...command];
+    const told = JSON.parse(await cluster.ok(toBound)) as { id: string; startBoundMs: number };
+    held.bound = told.id;
     await untilHeld(cluster, held.load);
     await untilHeld(cluster, held.outside);
     expect(await cluster.ok(['explain', held.load])).toMatch(/OffPeak/);
@@ -81,9 +83,10 @@ test('off-peak tasks are held above the load of the setting, and let go by load,
     const bound = (await cluster.untilSettled(held.bound)) as Row;
     expect(bound.state).toBe('succeeded');
     expect(bound.boundMissed).not.toBe(true);
-    const heldMs = startOf(bound) - bound.submittedAtMs;
-    expect(heldMs).toBeGreaterThanOrEqual(9_000);
-    expect(heldMs).toBeLessThan(70_000);
+    // Urgent a minute before the bound that it was told.
+    const earlyMs = told.startBoundMs - startOf(bound);
+    expect(earlyMs).toBeLessThanOrEqual(minuteMs + 500);
+    expect(earlyMs).toBeGreaterThan(0);
     // That was the bound alone: the other, under the same load, is held as before.
     expect(await rowOf(cluster, held.load)).toMatchObject({ state: 'waiting', reason: 'OffPeak' });
     if (full) {
@@ -102,14 +105,16 @@ test('off-peak tasks are held above the load of the setting, and let go by load,
 }, 300_000);
 
 test('a task that needs a whole node starts among a stream of small ones, and they go on', async () => {
-  await withCluster({ nodes: 3, shards: 6, flags: cpus(2) }, async cluster => {
+  await withCluster({ nodes: 3, shards: 8, flags: cpus(2) }, async cluster => {
     await untilVersion3(cluster);
-    const count = full ? 300 : 150;
-    const small = ['--cpu', '1', '--cap', '30s', '--array', `1-${count}`, '--', 'sleep', '1'];
+    const count = full ? 180 : 60;
+    // Of different lengths, so that no two of a node end together for long.
+    const work = 'sleep $((2 + TSCHED_ARRAY_INDEX % 3))';
+    const small = ['--cpu', '1', '--array', `1-${count}`, '--', 'sh', '-c', work];
     const ids = (await submit(cluster, ...small)).split('\n');
     await until('small ones run', async () => {
       const rows = await Promise.all(ids.slice(0, 30).map(id => cluster.task(id)));
-      return rows.filter(({ state }) => state === 'succeeded').length >= 6;
+      return rows.filter(({ state }) => state === 'succeeded').length >= 4;
     });
     const large = await submit(cluster, '--cpu', '2', '--', 'true');
     const done = (await cluster.untilSettled(large, 120_000)) as Row;
@@ -120,7 +125,9 @@ test('a task that needs a whole node starts among a stream of small ones, and th
       rows.filter(row => row.attempts.length > 0 && startOf(row) <= ms).length;
     // It did not wait until they were all gone, nor did they wait for it.
     expect(startedBy(at)).toBeLessThan(count * 0.8);
-    expect(startedBy(at) - startedBy(done.submittedAtMs)).toBeGreaterThan(4);
+    if (at - done.submittedAtMs > 5_000) {
+      expect(startedBy(at)).toBeGreaterThan(startedBy(done.submittedAtMs));
+    }
     for (const id of ids) {
       expect(await cluster.untilSettled(id, 180_000)).toMatchObject({ state: 'succeeded' });
     }
