@@ -230,18 +230,21 @@ export class SimCluster {
     node.boot();
   }
 
-  /** A stop may end in the event in which the last submit was committed and answered. */
+  /**
+   * A stop may end in the event in which the last submit was committed and answered. A node whose
+   * store has failed shows nothing any more.
+   */
   #leaves(node: SimNode): void {
     try {
       this.committed.afterEvent(node);
     } catch (error) {
-      this.fail(asViolation(error));
+      if (!isStorageFault(error)) this.fail(asViolation(error));
     }
   }
 
   #fatal(node: SimNode, error: unknown): void {
     const code = (error as { code?: string }).code;
-    if (code === 'storageFault') {
+    if (isStorageFault(error)) {
       this.trace.note(node.id, 'the disk failed');
       this.onStorageFault(node);
       return;
@@ -355,6 +358,9 @@ const shortLog = (entriesKept: number): LogLimits | undefined =>
   entriesKept === 0
     ? undefined
     : { entriesKept, entriesSpare: 2 * entriesKept, bytesSpare: 50_000, bytesMax: 100_000 };
+
+const isStorageFault = (error: unknown): boolean =>
+  (error as { code?: string }).code === 'storageFault';
 
 function asViolation(error: unknown): Violation {
   if (error instanceof Violation) return error;
