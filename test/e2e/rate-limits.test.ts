@@ -18,7 +18,7 @@ const limitMs = full ? 400_000 : 240_000;
 /** Of each noisy tenant: tasks a second, and at once. */
 const rate = 6;
 const burst = 6;
-/** Each node is sent so many tasks of each tenant every time, ten times the limit over all nodes. */
+/** Each node is sent so many tasks of each tenant at a time: in all ten times the limit. */
 const batchTasks = 5;
 const batchMs = (batchTasks * 3 * 1_000) / (rate * 10);
 const neighbourMs = 400;
@@ -60,7 +60,7 @@ async function post(node: RealNode, token: string, path: string, body: unknown):
   });
 }
 
-/** Calls `one` every so often, whether the calls before have ended or not; resolves when all have. */
+/** Calls `one` every so often, whether those before have ended or not; resolves when all have. */
 async function steadily(everyMs: number, forMs: number, one: () => Promise<void>): Promise<void> {
   const calls: Promise<void>[] = [];
   const beganMs = performance.now();

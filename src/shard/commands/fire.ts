@@ -15,9 +15,9 @@
  *
  * The cursor of the schedule is what makes a firing happen once: it only grows, and it is part of
  * the state, so it does not matter how many leaders propose the same occurrence, or what their
- * clocks say. That an item names the cursor behind which it was counted keeps what comes late from
- * a leader of before from leaving out, or counting again, what is between. A clock that runs ahead is held by state time, which one stamp alone moves by a
- * minute at most.
+ * clocks say. An item names the cursor behind which it was counted: what comes late from a leader
+ * of before cannot leave out, or count again, what is between. A clock that runs ahead is held by
+ * state time, which one stamp alone moves by a minute at most.
  */
 import type { ItemReply, ShardCommand } from '../../model/command.ts';
 import type { FireItem } from '../../model/schedule-command.ts';
