@@ -299,9 +299,10 @@ export class Workload {
     // The ID was drawn by the node, or the key has a task of another one.
     const mine = open !== undefined && reply.id === asked;
     if (!reply.ok && reply.code === 'idExpired') {
-      // It is not there, and was not taken: be it that it left the history, or comes too late.
+      // It is not there: it comes too late, or was taken, and left the history while the node that
+      // was asked did not know that and repeated it.
       const { history } = this.#cluster;
-      (mine ? open : history.asks(reply.id, 'submit', callAt)).refused();
+      if (!mine) history.asks(reply.id, 'submit', callAt);
       history.asks(reply.id, 'read', callAt).saw(undefined);
     } else if (!reply.ok && definite.has(reply.code)) {
       (mine ? open : this.#cluster.history.asks(reply.id, 'submit', callAt)).refused();
