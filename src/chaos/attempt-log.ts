@@ -66,6 +66,28 @@ export interface AttemptLife {
   readonly ended: boolean;
 }
 
+/** Whether one began first; what began in a later boot began later, however clocks were told. */
+export const isBefore = (left: AttemptLife, right: AttemptLife): boolean =>
+  left.boots[0] === right.boots[0] ? left.fromS < right.fromS : left.boots[0]! < right.boots[0]!;
+
+/** The same as an order to sort by. */
+export const byBegin = (left: AttemptLife, right: AttemptLife): number =>
+  isBefore(left, right) ? -1 : isBefore(right, left) ? 1 : 0;
+
+/** Each that began while another one lived, behind the one of those that lived longest. */
+export function overlapsOf(
+  lives: readonly AttemptLife[],
+): (readonly [earlier: AttemptLife, later: AttemptLife])[] {
+  const found: (readonly [AttemptLife, AttemptLife])[] = [];
+  let latest: AttemptLife | undefined;
+  for (const life of lives.toSorted(byBegin)) {
+    if (latest?.boots.at(-1) !== life.boots[0]) latest = undefined;
+    if (latest !== undefined && life.fromS < latest.toS) found.push([latest, life]);
+    if (latest === undefined || life.toS > latest.toS) latest = life;
+  }
+  return found;
+}
+
 /** Lives by the number of the task; those of one task in the order of their fences. */
 export function livesOf(lines: readonly AttemptLine[]): Map<number, AttemptLife[]> {
   const byKey = new Map<string, AttemptLife>();

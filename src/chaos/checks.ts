@@ -3,7 +3,7 @@
  * found, a bounded number of cases; one that had nothing to look at fails too, because it shows
  * nothing.
  */
-import { type AttemptLife, livesOf } from './attempt-log.ts';
+import { byBegin, isBefore, livesOf, overlapsOf } from './attempt-log.ts';
 import { checkBounded } from './check-bounded.ts';
 import { checkFired } from './check-fired.ts';
 import { checkOrdered } from './check-ordered.ts';
@@ -172,33 +172,21 @@ function checkAlone({ lives }: Seen): Finding {
   let looked = 0;
   for (const [number, ofTask] of lives) {
     looked += ofTask.length;
-    // What began in a later boot began later, however the clocks of the two were told.
-    const ordered = [...ofTask].sort(
-      (left, right) => left.boots[0]! - right.boots[0]! || left.fromS - right.fromS,
-    );
-    let latest: AttemptLife | undefined;
-    for (const life of ordered) {
-      if (life.boots.length > 1) {
-        cases.push(`task ${number}: attempt ${life.fence} lived in boots ${life.boots.join(', ')}`);
-      }
-      if (latest?.boots.at(-1) !== life.boots[0]) latest = undefined;
-      if (latest !== undefined && life.fromS < latest.toS) {
-        const overlapMs = Math.round((Math.min(latest.toS, life.toS) - life.fromS) * 1_000);
-        cases.push(
-          `task ${number}: attempt ${latest.fence} on ${latest.node} lived until ` +
-            `${latest.toS} s, attempt ${life.fence} on ${life.node} since ${life.fromS} s ` +
-            `(${overlapMs} ms together)`,
-        );
-      }
-      if (latest === undefined || life.toS > latest.toS) latest = life;
+    for (const life of ofTask.toSorted(byBegin)) {
+      if (life.boots.length === 1) continue;
+      cases.push(`task ${number}: attempt ${life.fence} lived in boots ${life.boots.join(', ')}`);
+    }
+    for (const [earlier, later] of overlapsOf(ofTask)) {
+      const overlapMs = Math.round((Math.min(earlier.toS, later.toS) - later.fromS) * 1_000);
+      cases.push(
+        `task ${number}: attempt ${earlier.fence} on ${earlier.node} lived until ` +
+          `${earlier.toS} s, attempt ${later.fence} on ${later.node} since ${later.fromS} s ` +
+          `(${overlapMs} ms together)`,
+      );
     }
   }
   return { cases, looked, what: `${looked} attempts` };
 }
-
-/** Whether the one began after the other. */
-const isLater = (one: AttemptLife, other: AttemptLife): boolean =>
-  one.boots[0]! === other.boots[0]! ? one.fromS > other.fromS : one.boots[0]! > other.boots[0]!;
 
 function checkFenced({ history, lives }: Seen): Finding {
   const cases: string[] = [];
@@ -212,7 +200,7 @@ function checkFenced({ history, lives }: Seen): Finding {
       const before = ofTask[place - 1];
       const which = `task ${number}: attempt ${life.fence}`;
       if (life.starts !== 1) cases.push(`${which} started ${life.starts} times`);
-      if (before !== undefined && before.id === life.id && isLater(before, life)) {
+      if (before !== undefined && before.id === life.id && isBefore(life, before)) {
         cases.push(`${which} started before attempt ${before.fence}`);
       }
       const task = history.tasks.get(life.id);
