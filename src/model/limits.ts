@@ -221,4 +221,5 @@ assert(limits.snapshotWindow < limits.bulkMessagesMax, 'what is under way may wa
 assert(limits.specBytesMax < limits.rowBytesMax, 'a spec fits a row');
 assert(limits.rebuildsPerDayMax <= limits.quarantinesKept, 'the stores put aside are counted');
 assert(limits.supervisorsLostMax <= limits.lostMax, 'those that end with a supervisor are lost');
+assert(limits.lostMax < limits.attemptsKept, 'one that started is among those that are kept');
 assert(limits.leaseMsMin <= limits.leaseMsDefault, 'the default lease is allowed');

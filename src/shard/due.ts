@@ -8,15 +8,18 @@ import { RowHeap } from './memory/row-heap.ts';
 import type { SpecTable } from './memory/spec-table.ts';
 import { none, stateCode, type TaskTable } from './memory/task-table.ts';
 import { traitsOf } from './memory/traits-of.ts';
+import { failureRules } from './rules.ts';
 
 export class DueTasks {
   readonly #table: TaskTable;
   readonly #specs: SpecTable;
+  readonly #rules: () => number;
   readonly #heap: RowHeap;
 
-  constructor(table: TaskTable, specs: SpecTable) {
+  constructor(table: TaskTable, specs: SpecTable, rules: () => number) {
     this.#table = table;
     this.#specs = specs;
+    this.#rules = rules;
     this.#heap = new RowHeap({
       isBefore: (left, right) => {
         const difference = this.#dueMs(left) - this.#dueMs(right);
@@ -47,6 +50,19 @@ export class DueTasks {
       : this.boundMs(row);
   }
 
+  /**
+   * Whether an attempt of it is known to have started, or one that counts has failed: then its
+   * start is waited for no more. One that was lost before anybody heard of its start does not
+   * count; by older rules it did. Enough attempts are kept to tell: while no run counts, at most
+   * `limits.lostMax` of those kept did not start.
+   */
+  hasStarted(row: number): boolean {
+    if (this.#table.runs(row) !== 0) return true;
+    if (this.#rules() < failureRules) return this.#table.lost(row) !== 0;
+    const ended = this.#table.detail(row)?.ended ?? [];
+    return ended.some(({ startedAtMs }) => startedAtMs !== undefined);
+  }
+
   /** Whether its start is still waited for, and nothing but the cluster keeps it from starting. */
   hasBound(row: number): boolean {
     const state = this.#table.state(row);
@@ -54,7 +70,7 @@ export class DueTasks {
     return (
       isUnstarted &&
       this.#table.holds(row) === 0 &&
-      !this.#table.hasRun(row) &&
+      !this.hasStarted(row) &&
       this.#table.detail(row)?.cancelRequested === undefined
     );
   }

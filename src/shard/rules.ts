@@ -9,8 +9,9 @@
 export const firstRules = 1;
 
 /**
- * Failed tasks are dead letters, poison is failed, supervisors that end count, pauses are spread,
- * and a start that is late tells by itself that its bound was missed.
+ * Failed tasks are dead letters, poison is failed, supervisors that end count, pauses are spread, a
+ * start that is late tells by itself that its bound was missed, and an attempt that was lost before
+ * its start leaves the bound as it is.
  */
 export const failureRules = 3;
 

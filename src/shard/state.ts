@@ -46,7 +46,7 @@ export class ShardState extends ShardNumbers {
   readonly table = new TaskTable();
   readonly specs = new SpecTable();
   readonly ready = new ReadyQueue(this.table, this.specs);
-  readonly due = new DueTasks(this.table, this.specs);
+  readonly due = new DueTasks(this.table, this.specs, () => this.rules);
   readonly attempts = new LiveIndex(this.table);
   readonly settled = new SettledIds();
   readonly keys = new KnownKeys();
@@ -200,7 +200,7 @@ export class ShardState extends ShardNumbers {
     this.learnChanges(row);
     if (isQueued) this.ready.add(row);
     // Another bound than the one that was missed: should it pass as well, that is told as well.
-    const isOther = this.due.boundMs(row) !== boundMs && !table.hasRun(row);
+    const isOther = this.due.boundMs(row) !== boundMs && !this.due.hasStarted(row);
     const isAhead = table.holds(row) !== 0 || this.due.boundMs(row) > this.nowMs;
     if (isOther && isAhead) table.setMissedBound(row, false);
     this.due.refresh(row);

@@ -82,7 +82,8 @@ export function boundView(
   nowMs: number | undefined,
 ): BoundView {
   const boundMs = record.readySinceMs + toleranceOf(spec);
-  const isFirst = record.runs === 0 && record.lost === 0 && record.holds === 0;
+  const hasStarted = record.attempts.some(({ startedAtMs }) => startedAtMs !== undefined);
+  const isFirst = record.runs === 0 && !hasStarted && record.holds === 0;
   const isUnstarted = isFirst && (record.state === 'waiting' || record.state === 'assigned');
   const isWaiting = record.state === 'waiting' && record.holds === 0;
   const { expireMs } = spec;

@@ -391,6 +391,7 @@ export function commandOf(step: Step, told: (id: TaskId) => Told | undefined): C
             message: item[3].slice(0, 300),
             ...(item[2] === 'failed' ? { exitCode: item[4] ? 75 : 1 } : {}),
             ...(item[2] === 'lost' && item[4] ? { supervisorLost: true } : {}),
+            ...(item[0] % 3 === 0 ? { startedAtMs: epochMs + (item[0] % 2) * 1e12 } : {}),
           }),
         })),
       };

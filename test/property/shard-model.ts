@@ -34,6 +34,8 @@ export interface ModelTask {
   isBehind: boolean;
   node: string | undefined;
   cancelled: boolean;
+  /** An attempt of it is known to have started. */
+  started: boolean;
   /** Its start bound was missed, and that was told. */
   missed: boolean;
   readySinceMs: number;
@@ -72,6 +74,7 @@ interface Ended {
   readonly kind: OutcomeKind;
   readonly exitCode?: number | undefined;
   readonly supervisorLost?: boolean | undefined;
+  readonly startedAtMs?: number | undefined;
 }
 
 /** For the causes that the specs of these tests name. */
@@ -251,6 +254,7 @@ export class ShardModel {
       isBehind: false,
       node: undefined,
       cancelled: false,
+      started: false,
       missed: false,
       readySinceMs: this.#readyBaseMs(),
       gang: undefined,
@@ -410,10 +414,14 @@ export class ShardModel {
     const task = this.tasks.get(id)!;
     if (task.node === undefined || task.fence !== fence) return { said: 'badRequest', taskId: id };
     if (task.state === 'running') return repeated(id);
-    const late = startedAtMs > boundOf(task) && this.nowMs >= boundOf(task);
-    if (late && this.#rules >= 3 && this.#awaitsStart(task)) task.missed = true;
+    this.#hearStart(task, startedAtMs);
     task.state = 'running';
     return ok(id);
+  }
+
+  #hearStart(task: ModelTask, startedAtMs: number): void {
+    const late = startedAtMs > boundOf(task) && this.nowMs >= boundOf(task);
+    if (late && this.#rules >= 3 && this.#awaitsStart(task)) task.missed = true;
   }
 
   #end(id: string, fence: number, outcome: Ended): ModelReply {
@@ -424,11 +432,15 @@ export class ShardModel {
     if (node === undefined || fence !== task.fence) {
       return fence <= task.fence ? repeated(id) : { said: 'badRequest', taskId: id };
     }
+    const startedAtMs = kind === 'startFailed' ? 0 : (outcome.startedAtMs ?? 0);
+    if (startedAtMs > 0) this.#hearStart(task, startedAtMs);
+    const knownToStart = task.state === 'running' || startedAtMs > 0;
     const { recall } = task;
     if (recall && !task.cancelled && kind !== 'succeeded') {
-      this.#endRecalled(task, recall, kind);
+      this.#endRecalled(task, recall, knownToStart ? kind : undefined);
       return ok(id);
     }
+    task.started ||= knownToStart;
     const gang = this.#gangOf(task);
     task.node = undefined;
     task.suspended = false;
@@ -445,7 +457,7 @@ export class ShardModel {
       else if (task.lost >= 5) this.#settle(task, this.#rules >= 3 ? 'failed' : 'aborted');
       else {
         task.state = 'waiting';
-        task.readySinceMs = this.#readyBaseMs();
+        if (this.#hasStarted(task)) task.readySinceMs = this.#readyBaseMs();
         if (supervisorLost) this.#avoid(task, node);
       }
     } else if (task.runs >= this.#terms(task).attempts || !mayRetry(task.spec, outcome)) {
@@ -484,8 +496,9 @@ export class ShardModel {
   /** The end of an attempt that was recalled, or its refusal where there is no `kind`. */
   #endRecalled(task: ModelTask, recall: string, kind: OutcomeKind | undefined): void {
     const { fence, node } = task;
-    if (kind !== undefined && task.state === 'running') {
+    if (kind !== undefined) {
       task.ended.push({ fence, node: node!, kind });
+      task.started = true;
     }
     task.node = undefined;
     task.recall = undefined;
@@ -544,8 +557,13 @@ export class ShardModel {
   /** Whether its start is still waited for; of a gang by the one that stands for it. */
   #awaitsStart(task: ModelTask): boolean {
     if (task.state !== 'waiting' && task.state !== 'assigned') return false;
-    if (task.runs > 0 || task.lost > 0 || task.cancelled || isHeld(task)) return false;
+    if (this.#hasStarted(task) || task.cancelled || isHeld(task)) return false;
     return task.gang === undefined || this.#isQueued(task);
+  }
+
+  /** By older rules an attempt that was lost counts, whether or not it had started. */
+  #hasStarted({ runs, lost, started }: ModelTask): boolean {
+    return runs > 0 || (this.#rules < 3 ? lost > 0 : started);
   }
 
   /** The spec with what was changed of it. */
@@ -590,7 +608,7 @@ export class ShardModel {
     const before = boundOf(task);
     task.changed = changed;
     const bound = boundOf(task);
-    const started = task.runs > 0 || task.lost > 0;
+    const started = this.#hasStarted(task);
     const isAhead = bound > this.nowMs || isHeld(task) || this.#waitsForGang(task);
     if (!started && bound !== before && isAhead) task.missed = false;
     return ok(id);

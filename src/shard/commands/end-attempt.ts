@@ -3,9 +3,10 @@
  *
  *   succeeded                      → succeeded, a cancel that came too late notwithstanding
  *   cancelled, or a cancel asked   → cancelled
- *   lost                           → waits again at once and counts no run; poison when it was
- *                                    lost `limits.lostMax` times, or `supervisorsLostMax` times
- *                                    because the supervisor ended under it
+ *   lost                           → waits again at once and counts no run, with the start bound
+ *                                    that it had unless it is known to have started; poison when
+ *                                    it was lost `limits.lostMax` times, or `supervisorsLostMax`
+ *                                    times because the supervisor ended under it
  *   anything else                  → waits for its back-off while runs are left and its causes may
  *                                    be retried, else failed
  *
@@ -153,7 +154,8 @@ function waitAgain(turn: Turn, row: number, isLost: boolean): void {
   const { state } = turn;
   turn.readyChanged = true;
   if (isLost) {
-    state.wait(row, state.readyBaseMs, false);
+    const sinceMs = state.due.hasStarted(row) ? state.readyBaseMs : state.table.readySince(row);
+    state.wait(row, sinceMs, false);
     return;
   }
   const pauseMs = pauseAfter(state, row);

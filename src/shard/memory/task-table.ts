@@ -312,11 +312,6 @@ export class TaskTable {
     this.#flags[row] = value ? flags | missedFlag : flags & ~missedFlag;
   }
 
-  /** Whether an attempt of it may have started: then its start bound is past. */
-  hasRun(row: number): boolean {
-    return this.#runs[row] !== 0 || this.#lost[row] !== 0;
-  }
-
   isDirty(row: number): boolean {
     return (this.#flags[row]! & dirtyFlag) !== 0;
   }

@@ -149,6 +149,87 @@ describe('a start bound', () => {
     });
   });
 
+  describe('of a task whose attempt was lost', () => {
+    const lostAt10s = (
+      rules: number,
+      parts: Partial<TaskSpec> = {},
+      isStarted = false,
+    ): TestShard => {
+      const shard = new TestShard();
+      shard.apply({ kind: 'adopt', rules });
+      shard.submit([id], aSpec({ toleranceMs: 30_000, ...parts }));
+      shard.assign(id);
+      if (isStarted) shard.start(id, 1);
+      shard.atMs = 10_000;
+      shard.lose(id, 1);
+      return shard;
+    };
+
+    test('before it started is what was said at the submit, and missed once', () => {
+      const shard = lostAt10s(3);
+      expect(viewOf(shard, 10_000)).toMatchObject({
+        state: 'waiting',
+        startBoundMs: epochMs + 30_000,
+      });
+      expect(look(shard, 29_999)).toBe('nothing is due');
+      expect(look(shard, 30_000)).toBe('ok');
+      shard.assign(id);
+      shard.start(id, 2);
+      expect([told(shard), viewOf(shard, 40_000).boundMissed]).toEqual([1, true]);
+    });
+
+    test('is told by the start of the next one where nobody has looked', () => {
+      const shard = lostAt10s(3);
+      shard.atMs = 31_000;
+      shard.assign(id);
+      const items = [{ taskId: id, fence: 2, startedAtMs: epochMs + 31_000 }];
+      expect(shard.apply({ kind: 'start', items }).effects).toEqual([
+        { kind: 'boundMissed', taskId: id },
+      ]);
+    });
+
+    test('after it started is past', () => {
+      const shard = lostAt10s(3, {}, true);
+      expect(viewOf(shard, 10_000).startBoundMs).toBeUndefined();
+      expect(look(shard, 900_000)).toBe('nothing is due');
+    });
+
+    test('is told by the outcome that says when it started', () => {
+      const shard = new TestShard();
+      shard.apply({ kind: 'adopt', rules: 3 });
+      shard.submit([id], aSpec({ toleranceMs: 30_000 }));
+      shard.assign(id);
+      shard.finish(id, 1, anOutcome('lost', { startedAtMs: epochMs + 1_000 }));
+      expect(look(shard, 900_000)).toBe('nothing is due');
+    });
+
+    test('before it started is known to a replica that loads the rows', () => {
+      const shard = lostAt10s(3);
+      shard.flush();
+      shard.machine = shard.restarted();
+      expect(look(shard, 29_999)).toBe('nothing is due');
+      expect(look(shard, 30_000)).toBe('ok');
+    });
+
+    test('before it started drops it when it expires', () => {
+      const shard = lostAt10s(3, { expireMs: 60_000 });
+      expect(viewOf(shard, 10_000).expiresAtMs).toBe(epochMs + 60_000);
+      expect(look(shard, 60_000)).toBe('ok');
+      expect(viewOf(shard, 60_000)).toMatchObject({ state: 'aborted', boundMissed: true });
+    });
+
+    test('is past by the rules of an older program, until later ones are adopted', () => {
+      const shard = lostAt10s(1);
+      expect(look(shard, 39_999)).toBe('nothing is due');
+      const { replies } = shard.apply({ kind: 'overdue', items: [{ taskId: id }] });
+      expect(replies).toEqual([{ ok: true, taskId: id, repeated: true }]);
+      shard.apply({ kind: 'adopt', rules: 3 });
+      // From the loss on, as it was counted then.
+      expect(look(shard, 39_999)).toBe('nothing is due');
+      expect(look(shard, 40_000)).toBe('ok');
+    });
+  });
+
   test('of a task whose cancel was asked for is nobody’s concern', () => {
     const shard = shardWith({ toleranceMs: 30_000 });
     shard.assign(id);
