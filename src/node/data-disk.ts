@@ -22,20 +22,25 @@ export function dataDisk(dataDir: string, ballastBytes: number): Disk {
     async hasBallast() {
       return (await sizeOf(path)) >= ballastBytes;
     },
-    async makeBallast() {
+    async makeBallast(wanted) {
       const making = `${path}.making`;
       try {
         const file = await open(making, 'w', 0o600);
         try {
-          for (let left = ballastBytes; left > 0; left -= chunkBytes) {
+          for (let left = ballastBytes; left > 0 && wanted(); left -= chunkBytes) {
             // Not zeros: a file system that compresses would keep no room for them.
             await file.write(randomBytes(Math.min(left, chunkBytes)));
           }
-          await file.sync();
+          if (wanted()) await file.sync();
         } finally {
           await file.close();
         }
-        await rename(making, path);
+        if (wanted()) {
+          await rename(making, path);
+          return true;
+        }
+        await rm(making, { force: true });
+        return false;
       } catch (error) {
         await rm(making, { force: true });
         throw error;

@@ -25,6 +25,7 @@ export class DiskWatch {
   readonly #vitals: Vitals;
   #ballastDueMs: number;
   #stopped = false;
+  #looking: Promise<void> = Promise.resolve();
   #cancel: () => void = () => undefined;
 
   constructor(deps: {
@@ -47,13 +48,16 @@ export class DiskWatch {
 
   /** The first look is over when this resolves; it never rejects. */
   async start(): Promise<void> {
-    await this.#look();
+    this.#looking = this.#look();
+    await this.#looking;
     if (!this.#stopped) this.#cancel = this.#clock.after(everyMs, () => void this.start());
   }
 
-  stop(): void {
+  /** Resolves when nothing of it is under way: nobody writes to a directory that was let go. */
+  async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancel();
+    await this.#looking;
   }
 
   async #look(): Promise<void> {
@@ -78,7 +82,8 @@ export class DiskWatch {
     if (bytes === 0 || this.#clock.nowMs() < this.#ballastDueMs) return;
     this.#ballastDueMs = this.#clock.nowMs() + ballastEveryMs;
     if (!this.room.hasRoomFor(bytes) || (await this.#disk.hasBallast())) return;
-    await this.#disk.makeBallast();
-    this.#log.info('made the ballast', { bytes });
+    if (await this.#disk.makeBallast(() => !this.#stopped)) {
+      this.#log.info('made the ballast', { bytes });
+    }
   }
 }

@@ -378,7 +378,7 @@ export class TschedNode {
   async stop(options: { readonly endTasks: boolean; readonly handOver?: boolean }): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
-    this.#disk?.stop();
+    const diskLeft = this.#disk?.stop();
     this.#registration.stop();
     this.#advertiser.stop();
     this.#tenants.stop();
@@ -395,5 +395,6 @@ export class TschedNode {
     await this.#ports.gossip.stop();
     await this.#ports.transport.stop();
     await this.#ports.store.close();
+    await diskLeft;
   }
 }

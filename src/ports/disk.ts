@@ -4,6 +4,9 @@ export interface Disk {
   room(): Promise<{ readonly freeBytes: number; readonly totalBytes: number }>;
   /** Whether the ballast is there in full. */
   hasBallast(): Promise<boolean>;
-  /** Makes the ballast: space that can be given up to be able to open the store again. */
-  makeBallast(): Promise<void>;
+  /**
+   * Makes the ballast: space that can be given up to be able to open the store again. Leaves off,
+   * with nothing left behind, as soon as it is not `wanted` any more. Answers whether it is there.
+   */
+  makeBallast(wanted: () => boolean): Promise<boolean>;
 }

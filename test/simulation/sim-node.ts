@@ -246,7 +246,7 @@ export class SimNode {
         return { freeBytes, totalBytes: diskBytes.total };
       },
       hasBallast: async () => true,
-      makeBallast: async () => undefined,
+      makeBallast: async () => true,
     };
   }
 
