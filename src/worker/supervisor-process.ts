@@ -155,10 +155,12 @@ async function until(condition: () => boolean, clock: Clock, what: string): Prom
  */
 export async function endSupervisor(dataDir: string, clock: Clock): Promise<void> {
   const record = readRecord(dataDir);
-  const processes = record?.processes ?? [];
+  const processes = [...(record?.processes ?? [])];
   // The init first: its end is complete only when its namespace is empty, and its parent waits.
   for (const name of processes.toReversed()) {
     const below = record?.namespace === true && alive(name) ? children(name.pid) : [];
+    // Of a start that was broken off the record does not name the init: that is waited for, too.
+    processes.push(...below.map(nameOf).filter(one => one !== undefined));
     for (const pid of below) signal(pid, 'SIGKILL');
     if (alive(name)) signal(name.pid, 'SIGKILL');
   }
