@@ -41,20 +41,31 @@ describe.skipIf(lacking('isolate'))('a network of namespaces', () => {
   });
   afterAll(() => network.remove());
 
-  /** Connects from one host to a port of another where nobody listens: milliseconds to the no. */
+  /**
+   * Connects from one host to a port of another where nobody listens: milliseconds to the no, the
+   * fewest of several tries, as on a busy machine any single one may be late.
+   */
   async function knock(from: number, to: number): Promise<number | undefined> {
     const [command = '', ...args] = network.prefix(from);
-    const began = performance.now();
     const text = `import net from 'node:net';
-      const socket = net.connect({ host: '${network.address(to)}', port: 9 });
       const began = performance.now();
-      socket.on('error', error => { console.log(error.code, performance.now() - began); process.exit(); });
-      setTimeout(() => process.exit(), 700);`;
+      const tookMs = [];
+      const end = () => { console.log(Math.min(...tookMs)); process.exit(); };
+      const knock = () => {
+        const socket = net.connect({ host: '${network.address(to)}', port: 9 });
+        const sinceMs = performance.now();
+        socket.on('error', error => {
+          if (error.code === 'ECONNREFUSED') tookMs.push(performance.now() - sinceMs);
+          if (tookMs.length >= 10 || performance.now() - began > 2_000) end();
+          else knock();
+        });
+      };
+      knock();
+      setTimeout(end, 2_500);`;
     const node = [process.execPath, '--input-type=module', '-e', text];
     const { stdout } = await run(command, [...args, ...node]);
-    expect(performance.now() - began).toBeLessThan(5_000);
-    const [code, tookMs] = stdout.trim().split(' ');
-    return code === 'ECONNREFUSED' ? Number(tookMs) : undefined;
+    const least = Number(stdout);
+    return Number.isFinite(least) ? least : undefined;
   }
 
   test('lets packets pass between hosts, and cuts them off from each other', async () => {

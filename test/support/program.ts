@@ -7,7 +7,7 @@ import { dirname } from 'node:path';
 
 export const programEntry = new URL('../../dist/cli/run.js', import.meta.url).pathname;
 
-const limitMsDefault = 60_000;
+const limitMsDefault = 120_000;
 
 export interface ProgramRun {
   readonly code: number | null;

@@ -37,7 +37,10 @@ export interface Answer<T> {
 
 export interface ShardRow {
   readonly shard: number;
+  readonly term: number;
   readonly leader?: string | undefined;
+  readonly commit: number;
+  readonly settled: number;
   readonly voters: readonly string[];
   readonly learners: readonly string[];
   readonly state: string;
@@ -255,7 +258,7 @@ export class RealCluster {
   }
 
   /** Until every shard has a leader, seen from each node that runs. */
-  async untilLed(limitMs = 30_000): Promise<void> {
+  async untilLed(limitMs = 60_000): Promise<void> {
     for (const node of this.alive) {
       await until(
         `every shard has a leader, seen from ${node.name}`,
@@ -282,7 +285,7 @@ export class RealCluster {
   }
 
   /** The task once it has settled, or runs on this node. */
-  untilSettledOrOn(id: string, node: string, limitMs = 30_000): Promise<TaskRow> {
+  untilSettledOrOn(id: string, node: string, limitMs = 60_000): Promise<TaskRow> {
     return until(
       `task ${id} settles, or runs on ${node}`,
       async () => {
@@ -295,7 +298,7 @@ export class RealCluster {
     );
   }
 
-  untilState(id: string, state: string, limitMs = 30_000): Promise<TaskRow> {
+  untilState(id: string, state: string, limitMs = 60_000): Promise<TaskRow> {
     return until(
       `task ${id} is ${state}`,
       async () => {

@@ -8,7 +8,8 @@ import { endWithUs, plainEnv, programEntry } from './program.ts';
 import { supervisorOf } from './real-processes.ts';
 import { until } from './until.ts';
 
-const readyMs = 40_000;
+/** A node is ready within seconds, but not where many processes share a small machine. */
+const readyMs = 120_000;
 const tailLines = 40;
 
 export interface RealNodeOptions {
@@ -147,7 +148,7 @@ export class RealNode {
   }
 
   /** Exit code, once the process has ended by itself. */
-  async exited(limitMs = 30_000): Promise<number | null> {
+  async exited(limitMs = 90_000): Promise<number | null> {
     await until(`${this.name} ends`, () => !this.alive, limitMs);
     return this.#exited;
   }
