@@ -15,7 +15,7 @@ export default class Pause extends ControlCommand {
     'What is paused is not placed until `tsched resume`; new tasks are still taken in. What runs goes ' +
     'on. With --suspend the whole process tree of what runs is stopped where it is: it keeps its room ' +
     'on the node and its lease, its cap stands still meanwhile, it survives a restart of its node, and ' +
-    'a cancel ends it. Without a name, the tenants that are paused are listed. Pausing a tenant or the cluster needs an admin token. Repeating it is safe.\n\n' +
+    'a cancel ends it. Without a name, the tenants that are paused are listed. With one of a gang the others are paused. Pausing a tenant or the cluster needs an admin token. Repeating it is safe.\n\n' +
     exitCodeText([0, 1, 2, 6, 8]);
   static override usage = [
     'pause [task] ID... [flags]',

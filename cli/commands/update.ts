@@ -15,7 +15,8 @@ export default class Update extends ControlCommand {
     'submitted stays as it was; `tsched status` tells what stands in its place.\n\n' +
     'A new tolerance counts from where the old one did (the submit, the time before which the task ' +
     'was not to start, the end of what held it), so its start bound and its class are those of a ' +
-    'task that was submitted with it. One that lies in the past is missed at once.\n\n' +
+    'task that was submitted with it. One that lies in the past is missed at once. Of a gang all ' +
+    'tasks are changed with the one that is named, or none.\n\n' +
     exitCodeText([0, 1, 2, 6, 8]);
   static override usage = 'update ID... [flags]';
   static override examples = [

@@ -53,6 +53,12 @@ export class Gangs {
     return (id && this.#rows.get(id)) ?? none;
   }
 
+  /** The tasks that people take hold of with this one: all that are left of its gang, or itself. */
+  withIts(row: number): readonly number[] {
+    const rows = this.of(row);
+    return rows.length === 0 ? [row] : rows;
+  }
+
   /** Takes in a task of a gang; does nothing for any other. */
   add(row: number): void {
     const id = this.#idOf(row);

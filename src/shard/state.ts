@@ -151,19 +151,26 @@ export class ShardState extends ShardNumbers {
     this.gangs.changed(row);
   }
 
-  /** Takes that hold away. With the last one a waiting task becomes ready, as of now. */
+  /**
+   * Takes that hold away. With the last one a waiting task becomes ready, as of now; one of a gang
+   * with the last that is its own. What the gang holds keeps its place, however often a node
+   * refuses one of its tasks.
+   */
   release(row: number, kind: HoldKind): void {
     const { table } = this;
     const holds = table.holds(row);
     if ((holds & holdBit(kind)) === 0) return;
-    table.setHolds(row, holds & ~holdBit(kind));
+    const left = holds & ~holdBit(kind);
+    const isWaiting = table.state(row) === stateCode.waiting;
+    const isItsOwnLast = kind !== 'gang' && (left & ~holdBit('gang')) === 0;
+    if (isWaiting && isItsOwnLast && !table.isBackedOff(row)) {
+      table.setReadySince(row, this.readyBaseMs);
+    }
+    table.setHolds(row, left);
     this.due.refresh(row);
     this.flush.markTask(row);
-    if (table.holds(row) === 0 && table.state(row) === stateCode.waiting) {
+    if (left === 0 && isWaiting) {
       this.#held--;
-      // A gang keeps its place, however often a node refuses one of its tasks.
-      const isReadyNow = kind !== 'gang' && !table.isBackedOff(row);
-      if (isReadyNow) table.setReadySince(row, this.readyBaseMs);
       this.enqueue(row);
       this.released++;
     }

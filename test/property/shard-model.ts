@@ -307,7 +307,7 @@ export class ShardModel {
 
   /** Nothing holds it any more: it stands in the queue as of now, unless it backs off still. */
   #beReady(task: ModelTask): void {
-    if (task.state !== 'waiting' || isHeld(task) || task.backedOff || task.gang) return;
+    if (task.state !== 'waiting' || isHeld(task) || task.backedOff) return;
     task.readySinceMs = this.#readyBaseMs();
   }
 
@@ -571,47 +571,62 @@ export class ShardModel {
     return { ...task.spec, ...task.changed };
   }
 
+  /** What people take hold of with it: all that are left of its gang, or itself alone. */
+  #together(task: ModelTask): ModelTask[] {
+    return task.gang === undefined ? [task] : this.#gangOf(task);
+  }
+
   #pause(id: string, suspend: boolean): ModelReply {
     const missing = this.#missing(id);
     if (missing) return missing;
-    const task = this.tasks.get(id)!;
     const wanted = suspend ? 'suspend' : 'placement';
-    if (task.paused === wanted || task.paused === 'suspend') return repeated(id);
-    task.paused = wanted;
-    return ok(id);
+    const others = this.#together(this.tasks.get(id)!).filter(
+      task => task.paused !== wanted && task.paused !== 'suspend',
+    );
+    for (const task of others) task.paused = wanted;
+    return others.length === 0 ? repeated(id) : ok(id);
   }
 
   #resume(id: string): ModelReply {
     const missing = this.#missing(id);
     if (missing) return missing;
-    const task = this.tasks.get(id)!;
-    if (task.paused === 'no') return repeated(id);
-    task.paused = 'no';
-    this.#beReady(task);
-    return ok(id);
+    const paused = this.#together(this.tasks.get(id)!).filter(task => task.paused !== 'no');
+    for (const task of paused) {
+      task.paused = 'no';
+      this.#beReady(task);
+    }
+    return paused.length === 0 ? repeated(id) : ok(id);
   }
 
   #update(id: string, overrides: SpecOverrides): ModelReply {
     const missing = this.#missing(id);
     if (missing) return missing;
-    const task = this.tasks.get(id)!;
+    const tasks = this.#together(this.tasks.get(id)!);
     const onlyCap = Object.keys(overrides).every(name => name === 'capMs');
-    if (!onlyCap && task.state !== 'waiting') return { said: 'notWaiting', taskId: id };
     const { attempts, toleranceMs = 0 } = overrides;
-    const isTooFew = attempts !== undefined && attempts <= task.runs;
-    if (isTooFew || toleranceMs > (task.spec.expireMs ?? Number.POSITIVE_INFINITY)) {
-      return { said: 'badRequest', taskId: id };
+    for (const task of tasks) {
+      if (!onlyCap && task.state !== 'waiting') return { said: 'notWaiting', taskId: id };
+      const isTooFew = attempts !== undefined && attempts <= task.runs;
+      if (isTooFew || toleranceMs > (task.spec.expireMs ?? Number.POSITIVE_INFINITY)) {
+        return { said: 'badRequest', taskId: id };
+      }
     }
+    const changed = tasks.filter(task => this.#change(task, overrides));
+    return changed.length === 0 ? repeated(id) : ok(id);
+  }
+
+  /** False where it has these values already. */
+  #change(task: ModelTask, overrides: SpecOverrides): boolean {
     const changed = { ...task.changed, ...overrides };
     const known = Object.keys(overrides).every(name => name in task.changed);
-    if (known && isDeepStrictEqual(changed, task.changed)) return repeated(id);
+    if (known && isDeepStrictEqual(changed, task.changed)) return false;
     const before = boundOf(task);
     task.changed = changed;
     const bound = boundOf(task);
     const started = this.#hasStarted(task);
     const isAhead = bound > this.nowMs || isHeld(task) || this.#waitsForGang(task);
     if (!started && bound !== before && isAhead) task.missed = false;
-    return ok(id);
+    return true;
   }
 
   #suspended(id: string, fence: number, suspended: boolean): ModelReply {

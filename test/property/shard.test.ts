@@ -18,6 +18,8 @@ import { commandOf, history, ids, type Turn } from './shard-commands.ts';
 import { isHeld, type ModelReply, ShardModel } from './shard-model.ts';
 
 const runs = 80;
+/** A few seconds, where nothing else runs. */
+const patienceMs = 300_000;
 
 function plain(reply: ItemReply): ModelReply {
   const { taskId } = reply;
@@ -117,35 +119,39 @@ function queueOf(machine: ShardMachine, model: ShardModel, nowMs: number): [unkn
 }
 
 describe('a shard and its plain model', () => {
-  test('agree on every reply, every task and the ready queue', () => {
-    fc.assert(
-      fc.property(history, turns => {
-        const shard = new TestShard();
-        const model = new ShardModel();
-        let nowMs = 0;
-        for (const turn of turns) {
-          play(shard, model, turn);
-          const counts = taskStates.map(state => [state, model.count(state)]);
-          expect(shard.machine.counts()).toEqual(Object.fromEntries(counts));
-          expect(shard.machine.nowMs).toBe(model.nowMs);
-          for (const tenant of ['a', 'b']) {
-            const oldest = Math.floor(model.nowMs / 60_000) - 60;
-            const charged = model.charges
-              .filter(charge => charge.tenant === tenant && charge.minute >= oldest)
-              .reduce((sum, charge) => sum + charge.count, 0);
-            expect(countedIn(shard.machine.hourBudget(tenant), model.nowMs)).toBe(charged);
+  test(
+    'agree on every reply, every task and the ready queue',
+    () => {
+      fc.assert(
+        fc.property(history, turns => {
+          const shard = new TestShard();
+          const model = new ShardModel();
+          let nowMs = 0;
+          for (const turn of turns) {
+            play(shard, model, turn);
+            const counts = taskStates.map(state => [state, model.count(state)]);
+            expect(shard.machine.counts()).toEqual(Object.fromEntries(counts));
+            expect(shard.machine.nowMs).toBe(model.nowMs);
+            for (const tenant of ['a', 'b']) {
+              const oldest = Math.floor(model.nowMs / 60_000) - 60;
+              const charged = model.charges
+                .filter(charge => charge.tenant === tenant && charge.minute >= oldest)
+                .reduce((sum, charge) => sum + charge.count, 0);
+              expect(countedIn(shard.machine.hourBudget(tenant), model.nowMs)).toBe(charged);
+            }
+            const [told, wanted] = tasksOf(shard.machine, model);
+            expect(told).toEqual(wanted);
+            if (turn.store !== 'nothing') shard.flush();
+            nowMs = Math.max(nowMs, model.nowMs + (turn.store === 'take' ? 1_500 : 0));
+            const [toldQueue, wantedQueue] = queueOf(shard.machine, model, nowMs);
+            expect(toldQueue).toEqual(wantedQueue);
           }
-          const [told, wanted] = tasksOf(shard.machine, model);
-          expect(told).toEqual(wanted);
-          if (turn.store !== 'nothing') shard.flush();
-          nowMs = Math.max(nowMs, model.nowMs + (turn.store === 'take' ? 1_500 : 0));
-          const [toldQueue, wantedQueue] = queueOf(shard.machine, model, nowMs);
-          expect(toldQueue).toEqual(wantedQueue);
-        }
-      }),
-      { numRuns: runs },
-    );
-  });
+        }),
+        { numRuns: runs },
+      );
+    },
+    patienceMs,
+  );
 });
 
 function view(shard: TestShard, machine: ShardMachine, id: TaskId): TaskView | undefined {
@@ -184,45 +190,49 @@ function answers(shard: TestShard, machine: ShardMachine, nowMs: number): unknow
 }
 
 describe('a shard that was restarted from its rows', () => {
-  test('answers everything as the one that ran on, and stores the same rows', () => {
-    fc.assert(
-      fc.property(history, turns => {
-        const shard = new TestShard();
-        const model = new ShardModel();
-        const underWay: number[] = [];
-        let nowMs = 0;
-        for (const turn of turns) {
-          play(shard, model, turn);
-          if (turn.store === 'done') {
-            const token = underWay.shift();
-            if (token !== undefined) shard.machine.flushed(token);
-            shard.machine.checkInvariants();
-          }
-          if (turn.store === 'take') {
-            const flush = shard.machine.takeFlush(5_000);
-            if (flush) {
-              shard.store(flush);
-              underWay.push(flush.token);
+  test(
+    'answers everything as the one that ran on, and stores the same rows',
+    () => {
+      fc.assert(
+        fc.property(history, turns => {
+          const shard = new TestShard();
+          const model = new ShardModel();
+          const underWay: number[] = [];
+          let nowMs = 0;
+          for (const turn of turns) {
+            play(shard, model, turn);
+            if (turn.store === 'done') {
+              const token = underWay.shift();
+              if (token !== undefined) shard.machine.flushed(token);
+              shard.machine.checkInvariants();
             }
+            if (turn.store === 'take') {
+              const flush = shard.machine.takeFlush(5_000);
+              if (flush) {
+                shard.store(flush);
+                underWay.push(flush.token);
+              }
+            }
+            if (turn.store !== 'restart') continue;
+            const other = shard.restarted();
+            // A leader's clock that goes back finds back-offs over that ended before.
+            nowMs = Math.max(nowMs, epochMs + shard.atMs);
+            expect(answers(shard, other, nowMs)).toEqual(answers(shard, shard.machine, nowMs));
+            const events = other.eventsAfter(other.firstSeq - 1, 10_000);
+            expect(events).toEqual(shard.machine.eventsAfter(other.firstSeq - 1, 10_000));
           }
-          if (turn.store !== 'restart') continue;
           const other = shard.restarted();
-          // A leader's clock that goes back finds back-offs over that ended before.
-          nowMs = Math.max(nowMs, epochMs + shard.atMs);
-          expect(answers(shard, other, nowMs)).toEqual(answers(shard, shard.machine, nowMs));
-          const events = other.eventsAfter(other.firstSeq - 1, 10_000);
-          expect(events).toEqual(shard.machine.eventsAfter(other.firstSeq - 1, 10_000));
-        }
-        const other = shard.restarted();
-        const twin = new TestShard();
-        twin.machine = other;
-        for (const [key, value] of shard.stored) twin.stored.set(key, value);
-        twin.flush();
-        for (const token of underWay) shard.machine.flushed(token);
-        shard.flush();
-        expect(twin.rows()).toEqual(shard.rows());
-      }),
-      { numRuns: runs },
-    );
-  });
+          const twin = new TestShard();
+          twin.machine = other;
+          for (const [key, value] of shard.stored) twin.stored.set(key, value);
+          twin.flush();
+          for (const token of underWay) shard.machine.flushed(token);
+          shard.flush();
+          expect(twin.rows()).toEqual(shard.rows());
+        }),
+        { numRuns: runs },
+      );
+    },
+    patienceMs,
+  );
 });

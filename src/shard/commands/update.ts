@@ -1,15 +1,17 @@
 /**
  * update: somebody changes what may change of a task after it was submitted. The spec stays as it
- * is; the new values are kept with the task and stand in the place of the spec's.
+ * is; the new values are kept with the task and stand in the place of the spec's. Of a gang all
+ * that have not settled are changed, or none: they start together, so they have the same values.
  *
  * Items    tasks; the same values for all of them.
  * Replies  ok
  *          ok, repeated      the task has these values already, by an earlier update
- *          notWaiting        it is assigned or runs, and one of the fields may change only before
+ *          notWaiting        it, or another of its gang, is assigned or runs, and one of the fields
+ *                            may change only before
  *          badRequest        it has run as often as it then might, or would be dropped before its
  *                            start bound
  *          alreadySettled, unknownTask
- * Effects  controlled, where an attempt lives; readyChanged, where one waits in the queue
+ * Effects  controlled, for each attempt that lives; readyChanged, where one waits in the queue
  *
  * Priority and tolerance change where a task stands, as if it had been submitted with them: its
  * start bound counts from when it counted before. A bound that was missed and lies ahead again may
@@ -31,24 +33,36 @@ import { accept, refuse, refuseMissing, type Turn } from '../turn.ts';
 type Update = ShardCommand & { readonly kind: 'update' };
 
 export function applyUpdate(turn: Turn, command: Update): ItemReply[] {
-  const { state, actor, effects } = turn;
+  const { state } = turn;
   const changes = bounded(command.overrides);
   return command.items.map(({ taskId }) => {
     const row = state.lookUp(taskId);
     if (row < 0) return refuseMissing(taskId, row);
-    const refused = refusal(state, row, changes);
-    if (refused !== undefined) return refuse(taskId, refused.code, refused.message);
-    const detail = state.table.ensureDetail(row);
-    if (holdsAlready(detail.update?.overrides, changes)) return accept(taskId, true);
-    const overrides = joinOverrides(detail.update?.overrides, changes);
-    state.change(row, { by: actor.name, atMs: state.shownInstant(row), overrides });
-    const { live } = detail;
-    state.note('updated', row, live && { attempt: live.fence, node: live.node });
-    if (live !== undefined) effects.push({ kind: 'controlled', taskId, fence: live.fence });
-    const { table } = state;
-    turn.readyChanged ||= table.state(row) === stateCode.waiting && table.holds(row) === 0;
-    return accept(taskId);
+    const rows = state.gangs.withIts(row);
+    for (const one of rows) {
+      const refused = refusal(state, one, changes);
+      if (refused !== undefined) return refuse(taskId, refused.code, refused.message);
+    }
+    const others = rows.filter(
+      one => !holdsAlready(state.table.detail(one)?.update?.overrides, changes),
+    );
+    for (const one of others) change(turn, one, changes);
+    return accept(taskId, others.length === 0);
   });
+}
+
+function change(turn: Turn, row: number, changes: SpecOverrides): void {
+  const { state, actor, effects } = turn;
+  const { table } = state;
+  const detail = table.ensureDetail(row);
+  const overrides = joinOverrides(detail.update?.overrides, changes);
+  state.change(row, { by: actor.name, atMs: state.shownInstant(row), overrides });
+  const { live } = detail;
+  state.note('updated', row, live && { attempt: live.fence, node: live.node });
+  if (live !== undefined) {
+    effects.push({ kind: 'controlled', taskId: table.id(row), fence: live.fence });
+  }
+  turn.readyChanged ||= table.state(row) === stateCode.waiting && table.holds(row) === 0;
 }
 
 const within = (value: number, min: number, max: number): number =>
@@ -68,7 +82,7 @@ function bounded(changes: SpecOverrides): SpecOverrides {
 }
 
 function refusal(
-  { table, specs }: ShardState,
+  { table, specs, gangs }: ShardState,
   row: number,
   changes: SpecOverrides,
 ): { readonly code: 'notWaiting' | 'badRequest'; readonly message: string } | undefined {
@@ -77,7 +91,8 @@ function refusal(
   );
   if (late !== undefined && table.state(row) !== stateCode.waiting) {
     const field = overrideFields[late].document;
-    return { code: 'notWaiting', message: `\`${field}\` may change only while the task waits` };
+    const who = gangs.of(row).length === 0 ? 'the task waits' : 'all of its gang wait';
+    return { code: 'notWaiting', message: `\`${field}\` may change only while ${who}` };
   }
   const runs = table.runs(row);
   if (changes.attempts !== undefined && changes.attempts <= runs) {

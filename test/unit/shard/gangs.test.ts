@@ -4,6 +4,7 @@ import type { OutcomeKind } from '../../../src/model/attempt.ts';
 import type { TaskId } from '../../../src/model/ids.ts';
 import { limits } from '../../../src/model/limits.ts';
 import type { TaskSpec } from '../../../src/model/spec.ts';
+import type { SpecOverrides } from '../../../src/model/spec-overrides.ts';
 import { failureRules } from '../../../src/shard/rules.ts';
 import { anOutcome, aSpec, idOf, specEntry, TestShard } from '../../support/shard.ts';
 
@@ -287,6 +288,121 @@ describe('A gang', () => {
       codes(shard.apply({ kind: 'cancel', items: ids.map(taskId => ({ taskId })), reason: '' })),
     ).toEqual(['ok', 'repeated', 'repeated']);
     expect(shard.machine.counts().cancelled).toBe(3);
+  });
+
+  describe('is paused, resumed and changed as a whole', () => {
+    const items = [{ taskId: second }];
+    const pause = (shard: TestShard, suspend = false) =>
+      shard.apply({ kind: 'pause', items, suspend, reason: 'later' });
+    const resume = (shard: TestShard, taskId = third) =>
+      shard.apply({ kind: 'resume', items: [{ taskId }] });
+    const update = (shard: TestShard, overrides: SpecOverrides, of = items) =>
+      shard.apply({ kind: 'update', items: of, overrides });
+    const pauses = (shard: TestShard) => ids.map(id => shard.machine.record(id)?.pause?.reason);
+    const changes = (shard: TestShard) =>
+      ids.map(id => shard.machine.record(id)?.update?.overrides);
+    const boundOf = (shard: TestShard): number | undefined =>
+      shard.machine.readyBatches(1, Number.MAX_SAFE_INTEGER)[0]?.tasks[0]?.boundMs;
+
+    test('by any of it: a pause is taken back by another', () => {
+      const shard = aGang({ toleranceMs: 60_000 });
+      const firstBoundMs = boundOf(shard)!;
+      expect(codes(pause(shard))).toEqual(['ok']);
+      expect(pauses(shard)).toEqual(['later', 'later', 'later']);
+      expect(codes(pause(shard))).toEqual(['repeated']);
+      expect(offered(shard)).toEqual([]);
+      expect(codes(assign(shard))).toEqual(['badRequest']);
+      shard.atMs = 500_000;
+      expect(codes(resume(shard))).toEqual(['ok']);
+      expect(pauses(shard)).toEqual([undefined, undefined, undefined]);
+      expect(codes(resume(shard, first))).toEqual(['repeated']);
+      expect(offered(shard)).toEqual([ids]);
+      // It stands in the queue as of now, so its bound is not missed by the pause.
+      expect(boundOf(shard)! - firstBoundMs).toBeGreaterThan(50_000);
+      expect(shard.restarted().readyBatches(9, Number.MAX_SAFE_INTEGER)).toEqual(
+        shard.machine.readyBatches(9, Number.MAX_SAFE_INTEGER),
+      );
+    });
+
+    test('while it runs: all of it is to stand still, and to go on', () => {
+      const shard = aGang();
+      assign(shard);
+      for (const id of ids) shard.start(id, 1);
+      const toSuspend = () => ids.map(id => shard.machine.attempt(id, 1)?.toSuspend);
+      const controlled = ids.map(taskId => ({ kind: 'controlled', taskId, fence: 1 }));
+      expect(pause(shard).effects).toEqual([]);
+      expect(toSuspend()).toEqual([false, false, false]);
+      expect(pause(shard, true).effects).toEqual(controlled);
+      expect(toSuspend()).toEqual([true, true, true]);
+      expect(resume(shard).effects).toEqual(controlled);
+      expect(toSuspend()).toEqual([false, false, false]);
+    });
+
+    test('while it runs: should one fail, none runs again before it is resumed', () => {
+      const shard = aGang({ attempts: 2 });
+      assign(shard);
+      pause(shard);
+      shard.finish(first, 1, 'failed');
+      for (const id of [second, third]) shard.finish(id, 1, 'lost');
+      expect(states(shard)).toEqual(['waiting', 'waiting', 'waiting']);
+      expect(offered(shard)).toEqual([]);
+      resume(shard);
+      expect(offered(shard)).toEqual([ids]);
+    });
+
+    test('so that it stands where its priority and bound say, whichever was named', () => {
+      const shard = aGang({ toleranceMs: 60_000 });
+      const boundMs = boundOf(shard)!;
+      const overrides = { priority: 'high', toleranceMs: 30_000, capMs: 5_000 } as const;
+      const applied = update(shard, overrides);
+      expect(codes(applied)).toEqual(['ok']);
+      expect(applied.effects).toEqual([{ kind: 'readyChanged' }]);
+      expect(changes(shard)).toEqual([overrides, overrides, overrides]);
+      expect(boundOf(shard)).toBe(boundMs - 30_000);
+      const all = ids.map(taskId => ({ taskId }));
+      expect(codes(update(shard, overrides, all))).toEqual(['repeated', 'repeated', 'repeated']);
+      expect(codes(update(shard, { capMs: 6_000 }, all))).toEqual(['ok', 'repeated', 'repeated']);
+      shard.flush();
+      const now = Number.MAX_SAFE_INTEGER;
+      expect(shard.restarted().readyBatches(9, now)).toEqual(shard.machine.readyBatches(9, now));
+    });
+
+    test('or not at all, where one of it does not wait', () => {
+      const shard = aGang({ attempts: 3 });
+      assign(shard);
+      for (const id of ids) shard.start(id, 1);
+      // Two are to end and have not yet; the second waits already.
+      shard.finish(second, 1, 'failed');
+      expect(states(shard)).toEqual(['running', 'waiting', 'running']);
+      const refused = update(shard, { priority: 'high' });
+      expect(refused.replies).toMatchObject([
+        { code: 'notWaiting', message: '`priority` may change only while all of its gang wait' },
+      ]);
+      expect(codes(update(shard, { attempts: 1 }))).toEqual(['notWaiting']);
+      expect(changes(shard)).toEqual([undefined, undefined, undefined]);
+      const capped = update(shard, { capMs: 9_000 });
+      expect(codes(capped)).toEqual(['ok']);
+      expect(capped.effects).toEqual(
+        [first, third].map(taskId => ({ kind: 'controlled', taskId, fence: 1 })),
+      );
+      for (const id of [first, third]) shard.finish(id, 1, 'lost');
+      expect(codes(update(shard, { attempts: 1 }))).toEqual(['badRequest']);
+      expect(changes(shard)).toEqual(ids.map(() => ({ capMs: 9_000 })));
+    });
+
+    test('but for what has settled', () => {
+      const shard = aGang({ attempts: 2 });
+      assign(shard);
+      shard.finish(third, 1);
+      shard.finish(first, 1, 'failed');
+      shard.finish(second, 1, 'lost');
+      expect(codes(update(shard, { capMs: 1_000 }))).toEqual(['ok']);
+      expect(changes(shard)).toEqual([{ capMs: 1_000 }, { capMs: 1_000 }, undefined]);
+      pause(shard);
+      expect(codes(resume(shard))).toEqual(['alreadySettled']);
+      expect(codes(resume(shard, first))).toEqual(['ok']);
+      expect(offered(shard)).toEqual([[first, second]]);
+    });
   });
 
   test('is what it was after a restart, in any state', () => {
