@@ -31,6 +31,7 @@ const reasons: Readonly<Record<string, string>> = {
   MaxRunning: 'as many of its key run as may',
   Gang: 'waits for the others of its gang',
   Reservation: 'its reservation is over, or not its own',
+  RoomKept: 'every node that could run it is full, room is kept for it',
 };
 
 /** Why a task waits, or what there is to say about how it settled. */

@@ -100,7 +100,7 @@ const readDemand = (reader: ByteReader): AdvertisedDemand => ({
   urgent: reader.varint(),
   others: reader.varint(),
   boundMs: reader.optional(r => r.varint()),
-  claims: reader.list(readClaim, limits.claimsMax),
+  claims: reader.list(readClaim, limits.claimedNodesMax),
 });
 
 function writeShare(writer: ByteWriter, share: AdvertisedShare): void {

@@ -40,8 +40,10 @@ export const limits = {
   toleranceMsMax: 366 * 86_400_000,
   /** Windows of one task. */
   windowsMax: 16,
-  /** Nodes on which a leader keeps room for tasks that wait. */
+  /** Tasks and gangs that wait for which a leader keeps room. */
   claimsMax: 4,
+  /** Nodes on which it keeps that room: of a gang as many as it has tasks. */
+  claimedNodesMax: 260,
   /** Tenants of which a leader tells the others what they hold with it: the largest. */
   advertisedTenantsMax: 64,
   leaseMsDefault: 20_000,
@@ -212,6 +214,7 @@ export const limits = {
 assert(limits.historyMsMin <= limits.historyOwnMsMin, 'a plan cannot forget what apply keeps');
 assert(limits.scriptBytesMax < limits.specBytesMax, 'a script fits its spec');
 assert(limits.gangMax <= limits.batchItemsMax, 'a gang fits a batch');
+assert(limits.gangMax + limits.claimsMax <= limits.claimedNodesMax, 'room is kept for any gang');
 assert(limits.specBytesMax < limits.rpcBytesMax, 'a spec fits a request between nodes');
 assert(limits.httpBodyBytesMax <= limits.httpBytesInFlightMax, 'a body fits what may wait');
 assert(limits.rpcBytesMax < limits.frameBytesMax, 'a request fits a frame');

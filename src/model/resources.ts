@@ -50,6 +50,16 @@ export function addResources(left: Resources, right: Resources): Resources {
   };
 }
 
+/** So many times as much. */
+export const timesResources = (one: Resources, times: number): Resources => ({
+  cpuMilli: one.cpuMilli * times,
+  memoryBytes: one.memoryBytes * times,
+  diskBytes: one.diskBytes * times,
+  iops: one.iops * times,
+  bandwidth: one.bandwidth * times,
+  ports: one.ports * times,
+});
+
 /** `left - right`; a component may become negative where a hint was stale. */
 export function subtractResources(left: Resources, right: Resources): Resources {
   return {

@@ -51,6 +51,8 @@ export const waitingReasons = [
   'Gang',
   /** The reservation that it names is over, or not its tenant's. */
   'Reservation',
+  /** Every node that could run it is full, and room is kept for the first of its kind. */
+  'RoomKept',
 ] as const;
 export type WaitingReason = (typeof waitingReasons)[number];
 

@@ -11,6 +11,7 @@ const unknowable: Partial<Record<WaitingReason, string>> = {
   MaxRunning: 'it starts when a task of its key has ended, however long that takes',
   Gang: 'it starts when all of its gang can, and one of them cannot yet',
   Reservation: 'it starts when the reservation that it names has room',
+  RoomKept: 'it starts when enough has ended on the nodes where room is kept for it',
   Quota: 'it starts when its tenant holds less than its plan allows',
   RateLimit: 'it starts when its tenant may take more',
   OffPeak: 'it starts when the load or a window lets it go, at the latest near its start bound',

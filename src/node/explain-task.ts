@@ -112,6 +112,11 @@ function waitingSentence(record: TaskRecord, reason: WaitingReason | undefined, 
       return `waits for its turn: as many of its key run as may, ${ahead} stand before it`;
     case 'Resources':
       return 'waits for free resources: every node that could run it is full';
+    case 'RoomKept':
+      return (
+        'waits for free resources: every node that could run it is full; room is kept for it, or ' +
+        'for the one of its kind that comes first, until enough has ended'
+      );
     case 'TierUnavailable':
       return 'no node at hand has the tier and labels it asks for';
     case 'NoNodes':

@@ -57,15 +57,19 @@ function queueOf({ tasks, refusal, heldBack, wallMs }: PlanQuestion) {
     const behind = line && reasonOfHolds(holdBit(line.hold));
     const batch = batches.get(lane.key) ?? { lane, tasks: [], count: 0 };
     if (offered > 0) batches.set(lane.key, batch);
-    for (let index = 0; index < offered; index++) {
-      const id = idAt(place, index);
-      placeOf.set(id, place);
-      // In the order of the question, where their bounds are the same.
-      const readySinceMs = wallMs + place;
-      const boundMs = readySinceMs + toleranceOf(spec);
-      batch.tasks.push({ id, readySinceMs, boundMs, capMs: spec.capMs, avoid: [] });
-      batch.count++;
-    }
+    const members = Array.from({ length: offered }, (_, index) => ({
+      id: idAt(place, index),
+      avoid: [],
+    }));
+    for (const { id } of members) placeOf.set(id, place);
+    // In the order of the question, where their bounds are the same.
+    const readySinceMs = wallMs + place;
+    const times = { readySinceMs, boundMs: readySinceMs + toleranceOf(spec), capMs: spec.capMs };
+    // The first of a gang stands for all of it.
+    const gang = spec.gang === undefined ? undefined : members;
+    const standing = gang === undefined ? members : members.slice(0, 1);
+    batch.tasks.push(...standing.map(one => ({ ...one, ...times, gang })));
+    batch.count += standing.length;
     return { lane, refused, held: behind, offered };
   });
   return { batches: [...batches.values()], placeOf, places };
@@ -134,13 +138,16 @@ export function planTasks(question: PlanQuestion): PlannedTask[] {
     }
     const full = started < offered ? whyFull(reasons, lane) : undefined;
     const reason = full ?? held ?? 'Resources';
-    const message = waits(count, waiting, reason);
+    const message = waits(spec.gang === undefined ? count : 1, waiting, reason);
     return { verdict: 'waits', reason, message, places, waiting, nodes, ...bound };
   });
 }
 
-const whyFull = (reasons: ReadonlyMap<string, WaitingReason>, lane: Lane): WaitingReason =>
-  reasons.get(lane.key) ?? reasons.get(lane.demand.key) ?? 'Resources';
+/** No room is kept for what is only asked about. */
+function whyFull(reasons: ReadonlyMap<string, WaitingReason>, lane: Lane): WaitingReason {
+  const reason = reasons.get(lane.key) ?? reasons.get(lane.demand.key) ?? 'Resources';
+  return reason === 'RoomKept' ? 'Resources' : reason;
+}
 
 const placeWords = ({ name, count }: PlannedTask['places'][number]): string =>
   count > 1 ? `${name} (${count})` : name;
@@ -154,6 +161,7 @@ const because: Partial<Record<WaitingReason, string>> = {
   NoNodes: 'no node that could run anything has been heard of lately',
   NeverFits: 'no node at hand is large enough, even when empty',
   Quota: 'the tasks of its tenant hold all that the plan allows',
+  Priority: 'what room there is would be kept for those before it',
   OrderKey: 'tasks of one order key run one after the other',
   MaxRunning: 'as many of its key run as may at a time',
   Paused: 'its tenant or the whole cluster is paused',

@@ -220,7 +220,7 @@ export class ShardAccess {
       nowMs: this.#context.clock.wallMs(),
       reason:
         record.state === 'waiting'
-          ? this.reason(record, spec, stale && isLeaderless(replica))
+          ? this.reason(machine, record, spec, stale && isLeaderless(replica))
           : undefined,
     });
     return stale ? { ...view, staleMs: this.#silentMs(replica) } : view;
@@ -233,9 +233,15 @@ export class ShardAccess {
     return Math.max(0, Math.round(this.#context.clock.nowMs() - replica.heardMs));
   }
 
-  reason(record: TaskRecord, submitted: TaskSpec, leaderless: boolean): WaitingReason {
+  /** Why a task waits that does. */
+  reason(
+    machine: ShardMachine,
+    record: TaskRecord,
+    submitted: TaskSpec,
+    leaderless: boolean,
+  ): WaitingReason {
     if (leaderless) return 'ShardNoQuorum';
-    const held = reasonOfHolds(record.holds);
+    const held = heldBy(machine, record);
     if (held !== undefined) return held;
     if (isTenantPaused(pausesIn(this.#context), record.tenant)) return 'Paused';
     if (record.backedOff && record.readySinceMs > this.#context.clock.wallMs()) {
@@ -244,6 +250,14 @@ export class ShardAccess {
     if (this.#scheduler.rooms?.holdsBack(record.tenant) === true) return 'Quota';
     return this.#scheduler.reasonFor(laneOf(withOverrides(submitted, record.update?.overrides)));
   }
+}
+
+/** What keeps a task out of the queue. One of a gang is there once the first of it stands there. */
+function heldBy(machine: ShardMachine, record: TaskRecord): WaitingReason | undefined {
+  const held = reasonOfHolds(record.holds);
+  if (held !== 'Gang') return held;
+  const [first = record.id] = machine.gangOf(record.id).ids;
+  return reasonOfHolds(machine.record(first)?.holds ?? record.holds);
 }
 
 export const isLeaderless = (replica: Replica): boolean =>

@@ -214,7 +214,9 @@ export class TaskList {
     const view = toView(record, spec, {
       stale: false,
       shard,
-      reason: waiting ? this.#access.reason(record, spec, isLeaderless(replica)) : undefined,
+      reason: waiting
+        ? this.#access.reason(machine, record, spec, isLeaderless(replica))
+        : undefined,
     });
     const last = view.attempts[view.attempts.length - 1];
     return {

@@ -98,7 +98,7 @@ export class TaskReads {
       record,
       spec,
       reason: waiting
-        ? this.#access.reason(record, spec, stale && isLeaderless(replica))
+        ? this.#access.reason(machine, record, spec, stale && isLeaderless(replica))
         : undefined,
       views: this.#scheduler.views(),
       nowMs: clock.nowMs(),

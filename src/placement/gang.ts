@@ -10,31 +10,38 @@ import { assert } from '../model/assert.ts';
 import type { Demand, GangMember, NodeView } from '../model/planning.ts';
 import { overTotal, unsuited } from './feasible.ts';
 import { pickFree, take, type Wish } from './rank.ts';
-import { type Amounts, amountsOf, type Room } from './room.ts';
+import { amountsOf, copiesIn, type Room } from './room.ts';
+
+/** What a gang may take of a room: beside what is kept there for others. */
+export interface GangRooms {
+  /** Tasks of it that may take room there now. */
+  readonly copiesOf: (room: Room) => number;
+  readonly admits: (room: Room) => boolean;
+  readonly draw: () => number;
+}
 
 /** Takes room for every member; `undefined`, with nothing taken, where it does not reach. */
 export function takeForGang(
   rooms: readonly Room[],
   wish: Wish,
   members: readonly GangMember[],
-  draw: () => number,
+  { copiesOf, admits, draw }: GangRooms,
 ): Room[] | undefined {
-  const { amounts } = wish;
-  let copies = 0;
-  for (const room of rooms) {
-    if (room.open && room.fits(amounts)) copies += room.copiesLeft(amounts);
-  }
+  const copies = rooms.reduce((sum, room) => sum + copiesOf(room), 0);
   if (copies < members.length) return undefined;
   return members.map(() => {
-    const room = pickFree(rooms, wish, () => true, { draw, crowd: 1 });
+    const room = pickFree(rooms, wish, admits, { draw, crowd: 1 });
     assert(room, 'as many fit as were counted');
     take(room, wish);
     return room;
   });
 }
 
-/** Rooms of nodes where none of the members has failed. */
-export function unavoided(rooms: readonly Room[], members: readonly GangMember[]): Room[] {
+/** Rooms of nodes where none of these has failed. */
+export function unavoided(
+  rooms: readonly Room[],
+  members: readonly Pick<GangMember, 'avoid'>[],
+): Room[] {
   const avoided = new Set(members.flatMap(member => member.avoid));
   return rooms.filter(room => !avoided.has(room.view.advertisement.node));
 }
@@ -52,10 +59,3 @@ export function holdsInAll(
   }
   return copies;
 }
-
-const copiesIn = (wanted: Amounts, have: Amounts): number =>
-  Math.min(
-    ...wanted.map((amount, place) =>
-      amount > 0 ? Math.floor((have[place] ?? 0) / amount) : Number.MAX_SAFE_INTEGER,
-    ),
-  );

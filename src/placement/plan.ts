@@ -9,8 +9,8 @@
  * node, so that the next attempt there starts without a round trip. Nodes where the task failed
  * before are taken only when no other node of the cluster could ever run it, or when it has waited
  * `avoidMsMax` for one. Off-peak tasks are left while the cluster is busy (`off-peak.ts`). The
- * tasks of a gang are placed all at once or not at all, and room is kept for none of them alone; a
- * task that names a reservation sees of each node what is kept for that.
+ * tasks of a gang are placed all at once or not at all, and room is kept for all of them or none;
+ * a task that names a reservation sees of each node what is kept for that.
  *
  * Cost: one look at every node per demand, and one at the demand's candidates per placement.
  */
@@ -23,7 +23,7 @@ import { shareKey } from '../model/reservation.ts';
 import type { WaitingReason } from '../model/task.ts';
 import { Claims, claimAfterMs, type Running } from './claims.ts';
 import { overTotal, unsuited, viewFor } from './feasible.ts';
-import { holdsInAll, takeForGang, unavoided } from './gang.ts';
+import { type GangRooms, holdsInAll, takeForGang, unavoided } from './gang.ts';
 import { ClusterLoad, isHeld } from './off-peak.ts';
 import { FairWalk, type Next, type TenantShare } from './order.ts';
 import { createDraw } from './random.ts';
@@ -195,11 +195,11 @@ class Planning {
       gang === undefined &&
       next.task.avoid.length === 0 &&
       wanted.rooms.some(other => other.open && other.fits(wanted.amounts));
+    const hasClaim = !isKept && this.#claim(wanted, next);
     if (!this.#blocked.has(demand)) {
-      const reason = reasonFor(wanted, this.#rooms, this.#input.nodes);
-      this.#blocked.set(demand, isKept ? 'Priority' : reason);
+      const lasting = hasClaim ? 'RoomKept' : reasonFor(wanted, this.#rooms, this.#input.nodes);
+      this.#blocked.set(demand, isKept ? 'Priority' : lasting);
     }
-    this.#claim(wanted, next, isKept);
     // A task that only avoids some nodes does not block the others of its demand.
     if (avoidsSome(next) || (isKept && ++wanted.passed <= passedMax)) this.#walk.next();
     else {
@@ -208,18 +208,29 @@ class Planning {
     }
   }
 
-  /** The first task that waits in vain has room kept for it, and every urgent one, up to a few. */
-  #claim(wanted: Wanted, next: Next, isKept: boolean): void {
-    const { made } = this.#claims;
-    // Room for one of a gang is no help, and a reservation keeps its room by itself.
-    if (next.task.gang !== undefined || wanted.demand.reservation !== undefined) return;
-    if (isKept || made.length >= limits.claimsMax || wanted.rooms.length === 0) return;
-    const waitedMs = this.#stateNowMs - next.task.readySinceMs;
-    if (!next.urgent && (made.length > 0 || waitedMs < claimAfterMs)) return;
-    this.#claims.make(next, wanted.rooms, wanted.amounts, {
+  /**
+   * The first task or gang that waits in vain has room kept for it, and every urgent one, up to a
+   * few.
+   */
+  #claim(wanted: Wanted, next: Next): boolean {
+    const { claimants } = this.#claims;
+    const { gang, readySinceMs } = next.task;
+    // A reservation keeps its room by itself.
+    if (wanted.demand.reservation !== undefined || wanted.rooms.length === 0) return false;
+    if (claimants >= limits.claimsMax) return false;
+    const waitedMs = this.#stateNowMs - readySinceMs;
+    if (!next.urgent && (claimants > 0 || waitedMs < claimAfterMs)) return false;
+    const options = {
       before: this.#input.claimsBefore ?? [],
       running: this.#input.running ?? nothingRuns,
-    });
+    };
+    if (gang !== undefined) {
+      const rooms = this.#roomsForGang(wanted, next, gang);
+      return this.#claims.makeForGang(next, rooms, gang.length, options);
+    }
+    const others = unavoided(wanted.rooms, [next.task]);
+    const rooms = waitedMs >= avoidMsMax || others.length === 0 ? wanted.rooms : others;
+    return this.#claims.make(next, rooms, wanted.amounts, options);
   }
 
   #placeOne(wanted: Wanted, next: Next): Placement[] {
@@ -230,26 +241,41 @@ class Planning {
     return [made];
   }
 
-  /** Places all of a gang, or none; not on nodes where room is kept for others. */
+  /** Places all of a gang, or none; beside what is kept for others. */
   #placeGang(wanted: Wanted, next: Next, members: readonly GangMember[]): Placement[] {
-    const { task, lane } = next;
-    const rooms = wanted.rooms.filter(room => this.#claims.isFree(room, next));
+    const { amounts } = wanted;
+    const rooms: GangRooms = {
+      copiesOf: room => this.#claims.copies(room, amounts, next, this.#stateNowMs),
+      admits: room => this.#claims.admits(room, amounts, next, this.#stateNowMs),
+      draw: this.#draw,
+    };
+    const taken =
+      takeForGang(unavoided(wanted.rooms, members), wanted, members, rooms) ??
+      takeForGang(this.#roomsForGang(wanted, next, members), wanted, members, rooms);
+    const { id } = next.task;
+    const made = taken?.map((room, place) =>
+      toPlacement(members[place]!.id, next.lane, room, false),
+    );
+    return made?.map(placement => ({ ...placement, gang: id })) ?? [];
+  }
+
+  /** Without nodes where one of it failed, unless the others cannot hold it or are long full. */
+  #roomsForGang(
+    { rooms, demand }: Wanted,
+    { task }: Next,
+    members: readonly GangMember[],
+  ): readonly Room[] {
     const others = unavoided(rooms, members);
-    let taken = takeForGang(others, wanted, members, this.#draw);
-    const waited = this.#stateNowMs - task.readySinceMs >= avoidMsMax;
+    if (this.#stateNowMs - task.readySinceMs >= avoidMsMax) return rooms;
     const held = others.map(room => room.view.advertisement);
-    if (taken === undefined && (waited || holdsInAll(lane.demand, held) < members.length)) {
-      taken = takeForGang(rooms, wanted, members, this.#draw);
-    }
-    const made = taken?.map((room, place) => toPlacement(members[place]!.id, lane, room, false));
-    return made?.map(placement => ({ ...placement, gang: task.id })) ?? [];
+    return holdsInAll(demand, held) < members.length ? rooms : others;
   }
 
   #choose(wanted: Wanted, next: Next): Room | undefined {
     const { rooms } = wanted;
     const { avoid } = next.task;
     if (avoid.length === 0) return this.#pick(rooms, wanted, next);
-    const others = rooms.filter(room => !avoid.includes(room.view.advertisement.node));
+    const others = unavoided(rooms, [next.task]);
     const room = this.#pick(others, wanted, next);
     if (room !== undefined) return room;
     const waited = this.#stateNowMs - next.task.readySinceMs >= avoidMsMax;

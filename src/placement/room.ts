@@ -114,12 +114,12 @@ export class Room {
 
   /** How many of the demand fit into what is left: at least 1 where `fits`. */
   copiesLeft(amounts: Amounts): number {
-    return copies(amounts, this.#free);
+    return copiesIn(amounts, this.#free);
   }
 
   /** How many of the demand an empty node holds. */
   copiesInAll(amounts: Amounts): number {
-    return copies(amounts, this.total);
+    return copiesIn(amounts, this.total);
   }
 
   /** Counts a placement. Where it does not fit, it goes to the queue there. */
@@ -140,7 +140,8 @@ export class Room {
 /** A node holds at most this many of a demand that asks for nothing: only for weighing. */
 const copiesMax = 1_000_000;
 
-function copies(amounts: Amounts, have: Amounts): number {
+/** How many times the amounts go into what there is; below 0 where that is below 0. */
+export function copiesIn(amounts: Amounts, have: Amounts): number {
   let least = copiesMax;
   for (let position = 0; position < amounts.length; position++) {
     const wanted = amounts[position] ?? 0;

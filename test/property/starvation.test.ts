@@ -68,6 +68,75 @@ describe('a task that needs a whole node', () => {
   });
 });
 
+describe('a task that needs a whole node, among small ones with caps', () => {
+  test.each([1, 3])('starts, led by %i nodes', leaders => {
+    const world = new WaitingWorld({ nodes: [4, 4, 4], leaders });
+    const each = smallOnes(world, 60_000);
+    for (let n = 0; n < 50; n++) {
+      each();
+      world.step();
+    }
+    const large = world.submit({ cpu: 4, durationMs: 1_000 });
+    expect(delayOf(world, large, { each, limitMs: 60_000 })).toBeLessThan(9_000);
+  });
+});
+
+/** Tasks that start together, all of them as long as one runs. */
+describe('a gang', () => {
+  const cases = [1, 3].flatMap(leaders =>
+    [undefined, 60_000].flatMap(capMs =>
+      [
+        { gang: 12, cpu: 1 },
+        { gang: 3, cpu: 4 },
+        { gang: 4, cpu: 3 },
+        { gang: 5, cpu: 2 },
+      ].map(size => ({ ...size, leaders, capMs })),
+    ),
+  );
+
+  test.each(cases)(
+    'of $gang times $cpu CPU starts among small tasks that always fit, led by $leaders nodes, their cap $capMs',
+    ({ gang, cpu, leaders, capMs }) => {
+      // Four nodes, of which the gang takes three or all, and nothing is ever all free.
+      const world = new WaitingWorld({ nodes: [4, 4, 4, 4], leaders });
+      let next = 0;
+      const each = (): void => {
+        while (world.waiting() < 16) {
+          world.submit({ cpu: 1, durationMs: 700 + ((next++ * 311) % 1_900), capMs });
+        }
+      };
+      for (let n = 0; n < 50; n++) {
+        each();
+        world.step();
+      }
+      const first = world.submit({ gang, cpu, durationMs: 1_000 });
+      const delayMs = delayOf(world, first, { each, limitMs: 60_000 });
+      // Five seconds until room is kept for it, and about as long as the longest small ones run.
+      expect(delayMs).toBeLessThan(10_000);
+      const starts = Array.from({ length: gang }, (_, n) => world.startedMs.get(first + n));
+      expect(new Set(starts).size).toBe(1);
+    },
+  );
+
+  test('starts although one node has what does not end', () => {
+    const world = new WaitingWorld({ nodes: [2, 2, 2] });
+    for (let n = 0; n < 2; n++) world.submit({ cpu: 1, durationMs: 1_000_000 });
+    world.step();
+    let next = 0;
+    const each = (): void => {
+      while (world.waiting() < 6) {
+        world.submit({ cpu: 1, durationMs: 700 + ((next++ * 311) % 1_900) });
+      }
+    };
+    for (let n = 0; n < 50; n++) {
+      each();
+      world.step();
+    }
+    const first = world.submit({ gang: 4, cpu: 1, durationMs: 1_000 });
+    expect(delayOf(world, first, { each, limitMs: 60_000 })).toBeLessThan(9_000);
+  });
+});
+
 describe('a small task', () => {
   test('starts among large ones that wait in a row', () => {
     const world = new WaitingWorld({ nodes: [4, 4], leaders: 2 });

@@ -3,8 +3,9 @@
  * virtual time by steps. Leaders see each other's claims a step late, and else the truth.
  */
 import type { Claim } from '../../src/model/advertisement.ts';
+import { assert } from '../../src/model/assert.ts';
 import { parseTaskId } from '../../src/model/ids.ts';
-import type { Lane, NodeView, ReadyBatch, ReadyTask } from '../../src/model/planning.ts';
+import type { Demand, Lane, NodeView, ReadyBatch, ReadyTask } from '../../src/model/planning.ts';
 import { isTaskBefore } from '../../src/placement/order.ts';
 import { plan } from '../../src/placement/plan.ts';
 import { amountsOf } from '../../src/placement/room.ts';
@@ -21,6 +22,8 @@ export interface Job {
   readonly toleranceMs?: number | undefined;
   readonly capMs?: number | undefined;
   readonly leader?: number | undefined;
+  /** So many of it start together, each with as much. */
+  readonly gang?: number | undefined;
 }
 
 interface Waiting {
@@ -45,7 +48,7 @@ export class WaitingWorld {
   readonly startedMs = new Map<number, number>();
   readonly #nodes: { readonly id: string; readonly cpu: number; running: Running[] }[];
   readonly #leaders: Leader[];
-  readonly #demands = new Map<number, ReturnType<typeof demand>>();
+  readonly #demands = new Map<string, Demand>();
   #jobs = 0;
 
   constructor(options: { readonly nodes: readonly number[]; readonly leaders?: number }) {
@@ -56,17 +59,25 @@ export class WaitingWorld {
     }));
   }
 
-  /** Adds a job to the queue of its leader; returns its number. */
+  /** Adds a job to the queue of its leader; returns its number, of a gang that of the first. */
   submit(job: Job): number {
-    const number = this.#jobs++;
-    const of = this.#demands.get(job.cpu) ?? demand(job.cpu);
-    this.#demands.set(job.cpu, of);
+    const number = this.#jobs;
+    const { gang } = job;
+    this.#jobs += gang ?? 1;
+    const key = `${job.cpu} ${gang}`;
+    const of = this.#demands.get(key) ?? demand(job.cpu, gang === undefined ? {} : { gang });
+    this.#demands.set(key, of);
+    const members = Array.from({ length: gang ?? 0 }, (_, n) => ({
+      id: taskId(number + n),
+      avoid: [],
+    }));
     const task = {
       id: taskId(number),
       readySinceMs: this.nowMs,
       boundMs: this.nowMs + (job.toleranceMs ?? dayMs),
       capMs: job.capMs ?? 0,
       avoid: [],
+      gang: gang === undefined ? undefined : members,
     };
     const at = (job.leader ?? number) % this.#leaders.length;
     this.#leaders[at]!.waiting.push({ job, lane: lane(of, { tenant: job.tenant }), task });
@@ -101,9 +112,9 @@ export class WaitingWorld {
   }
 
   #views(): NodeView[] {
-    return this.#nodes.map(({ id, cpu, running }) => {
-      const used = running.reduce((sum, { job }) => sum + job.cpu, 0);
-      return view(id, cpu, { advertisement: { free: cpus(cpu - used) } });
+    return this.#nodes.map(node => {
+      const free = cpus(node.cpu - usedOn(node));
+      return view(node.id, node.cpu, { advertisement: { free } });
     });
   }
 
@@ -120,12 +131,16 @@ export class WaitingWorld {
       running: id => this.#runningFor(at, id),
     });
     leader.claims = made.claims;
-    for (const { taskId: id, node: to } of made.placements) {
+    const stood = new Map(leader.waiting.map(one => [one.task.id, one]));
+    for (const { taskId: id, node: to, gang } of made.placements) {
       const node = this.#nodes.find(other => other.id === to)!;
-      const placed = leader.waiting.find(({ task }) => task.id === id)!;
+      const placed = stood.get(gang ?? id)!;
       leader.waiting = leader.waiting.filter(other => other !== placed);
       node.running.push({ ...placed, leader: at, startedMs: this.nowMs });
       this.startedMs.set(parseTaskId(id)!.random, this.nowMs);
+    }
+    for (const node of this.#nodes) {
+      assert(node.cpu >= usedOn(node), `node ${node.id} holds what runs there`);
     }
   }
 
@@ -139,6 +154,9 @@ export class WaitingWorld {
       }));
   }
 }
+
+const usedOn = ({ running }: { readonly running: readonly Running[] }): number =>
+  running.reduce((sum, { job }) => sum + job.cpu, 0);
 
 function batchesOf(waiting: readonly Waiting[]): ReadyBatch[] {
   const lanes = new Map<string, { lane: Lane; tasks: ReadyTask[] }>();

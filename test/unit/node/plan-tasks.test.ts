@@ -50,6 +50,27 @@ describe('a plan', () => {
     expect(planned?.nodes).toMatchObject([{ node: 'a', verdict: { kind: 'fits' } }]);
   });
 
+  test('says whether a gang would start whole, or wait whole', () => {
+    const gang = (size: number) => task({ gang: size }, size);
+    const views = [view('a', 2), view('b', 1), view('c', 1, { advertisement: { free: cpus(0) } })];
+    const [starts] = ask([gang(3)], views);
+    expect(starts).toMatchObject({ verdict: 'starts', waiting: 0 });
+    expect(starts?.places.reduce((sum, { count }) => sum + count, 0)).toBe(3);
+    expect(ask([gang(4), task({}, 3)], views)).toMatchObject([
+      {
+        verdict: 'waits',
+        reason: 'Resources',
+        waiting: 4,
+        places: [],
+        message: 'would wait: every node that could run it is full',
+      },
+      { verdict: 'starts' },
+    ]);
+    // Room would be kept for it where it is urgent, which is what the others wait for.
+    const urgent = ask([task({ gang: 4, toleranceMs: 10_000 }, 4), task({}, 1)], views);
+    expect(urgent.map(({ reason }) => reason)).toEqual(['Resources', 'Priority']);
+  });
+
   test('says what keeps a task from starting whatever nodes have, and by when it should', () => {
     const wallMs = 1_700_000_000_000;
     const tolerance = { toleranceMs: 60_000 };

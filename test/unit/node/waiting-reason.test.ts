@@ -37,5 +37,5 @@ test.each([
     reported: () => [],
     setting: () => 0,
   });
-  expect(access.reason(machine.record(id)!, spec, false)).toBe('Resources');
+  expect(access.reason(machine, machine.record(id)!, spec, false)).toBe('Resources');
 });

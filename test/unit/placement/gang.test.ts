@@ -27,9 +27,11 @@ describe('a gang', () => {
   });
 
   test('is left whole where one of it finds no room, and takes nothing from others', () => {
-    const small = batch(demand(1), 3, { from: 50, readySinceMs: 2_000 });
+    const small = batch(demand(1), 3, { from: 50, readySinceMs: nowMs });
     const partly = { advertisement: { free: cpus(3) } };
-    const made = make([gangOf(4, 2), small], [view('a', 4), view('b', 4, partly)]);
+    const gang = gangOf(4, 2);
+    const tasks = gang.tasks.map(task => ({ ...task, readySinceMs: nowMs - 1 }));
+    const made = make([{ ...gang, tasks }, small], [view('a', 4), view('b', 4, partly)]);
     expect(made.placements.map(({ taskId: id }) => id)).toEqual([
       taskId(50),
       taskId(51),

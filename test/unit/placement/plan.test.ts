@@ -159,7 +159,7 @@ describe('nodes where the task failed before', () => {
     const readySinceMs = nowMs - avoidMsMax;
     expect(planFor(avoiding(readySinceMs + 1), [view('a', 8), busy])).toMatchObject({
       placements: [],
-      blocked: [{ reason: 'Resources' }],
+      blocked: [{ reason: 'RoomKept' }],
     });
     expect(perNode(planFor(avoiding(readySinceMs), [view('a', 8), busy]))).toEqual({ a: 1 });
   });
