@@ -15,6 +15,8 @@ import { FakeNodeApi } from '../support/fake-node-api.ts';
 import { sendTo, until } from '../support/gateway-client.ts';
 
 const kib = 1024;
+/** Seconds, where nothing else runs. */
+const patienceMs = 240_000;
 
 interface Said {
   readonly status: number;
@@ -29,7 +31,9 @@ async function post(url: string, token: string, body: string): Promise<Said> {
   return { status: response.status, retryAfter: response.headers.get('retry-after'), body: said };
 }
 
-test('bodies that wait for their answers are bounded over all connections', async () => {
+test('bodies that wait for their answers are bounded over all connections', {
+  timeout: patienceMs,
+}, async () => {
   const api = new FakeNodeApi();
   let open: () => void = () => undefined;
   const opened = new Promise<void>(resolve => {
@@ -59,7 +63,7 @@ test('bodies that wait for their answers are bounded over all connections', asyn
       if (said.status !== 201) refused++;
       return said;
     });
-    await until('all but those that fit are refused', () => refused === 300 - 63, 20_000);
+    await until('all but those that fit are refused', () => refused === 300 - 63, patienceMs);
     // Nothing of those that fit was answered, and there is still no room for one more, whichever
     // way it comes.
     expect(begun).toBe(63);
@@ -87,7 +91,9 @@ test('bodies that wait for their answers are bounded over all connections', asyn
   }
 });
 
-test('a client that goes away in the middle of a body gives its room back', async () => {
+test('a client that goes away in the middle of a body gives its room back', {
+  timeout: patienceMs,
+}, async () => {
   const api = new FakeNodeApi();
   const options = { api, log: silentLog, host: '127.0.0.1', port: 0, version: '1' };
   const gateway = createGateway({ ...options, intakeBytesMax: 64 * kib });
@@ -172,7 +178,9 @@ test.each([
   }
 });
 
-test('a node that is asked for far too much keeps all it acknowledged and refuses the rest', async () => {
+test('a node that is asked for far too much keeps all it acknowledged and refuses the rest', {
+  timeout: patienceMs,
+}, async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'tsched-overload-'));
   await initCluster({ dataDir, shards: 4 });
   const node = await startNode({

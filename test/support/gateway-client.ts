@@ -114,7 +114,7 @@ export function sendTo(port: number, bytes: string | Uint8Array): Promise<string
 export async function until(
   what: string,
   condition: () => boolean,
-  deadlineMs = 5_000,
+  deadlineMs = 30_000,
 ): Promise<void> {
   const deadline = performance.now() + deadlineMs;
   while (!condition()) {
