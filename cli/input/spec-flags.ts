@@ -25,10 +25,15 @@ export const specFlags = {
     helpValue: 'TIER',
   }),
   cpu: string({
-    description: 'CPUs held: 2, 0.5, 500m; 1:4 may use up to 4, :4 holds what the tier gives',
+    description:
+      'CPUs held: 2, 0.5, 500m; 1:4 may use up to 4, :4 holds what the tier gives; may use what it ' +
+      'holds, one at least, unless it says more',
     helpValue: 'CPUS[:MAX]',
   }),
-  memory: string({ description: 'memory held: 512MiB, 1GiB:4GiB', helpValue: 'SIZE[:MAX]' }),
+  memory: string({
+    description: 'memory held: 512MiB, 1GiB:4GiB; with more than that, or than MAX, it is ended',
+    helpValue: 'SIZE[:MAX]',
+  }),
   disk: string({ description: 'disk held', helpValue: 'SIZE[:MAX]' }),
   iops: string({ description: 'disk operations a second held', helpValue: 'N[:MAX]' }),
   bandwidth: string({ description: 'network bytes a second held', helpValue: 'SIZE[:MAX]' }),

@@ -15,6 +15,8 @@ export const limits = {
   labelBytesMax: 256,
   /** TCP ports of one attempt. */
   portsMax: 1_000,
+  /** Processes and threads of one attempt at a time. */
+  attemptProcessesMax: 4_096,
   attemptsMax: 1_000,
   arrayMax: 10_000,
   /** Tasks that start together: each is told of all others. */

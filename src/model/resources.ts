@@ -78,6 +78,13 @@ export function firstShortage(wanted: Resources, free: Resources): ResourceName 
   return undefined;
 }
 
+/**
+ * What an attempt may use at most where nobody said: what it holds, but of CPUs one at least. Tiers
+ * give small tasks little of one, to pack them; on an idle machine they are to run all the same.
+ */
+export const defaultLimit = (name: ResourceName, held: number): number =>
+  name === 'cpuMilli' ? Math.max(held, 1_000) : held;
+
 export const tiers = ['basic', 'regular', 'premium'] as const;
 export type Tier = (typeof tiers)[number];
 

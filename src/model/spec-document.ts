@@ -11,7 +11,7 @@ import { checkCauses } from './failure-readers.ts';
 import { slotOfId, type TaskId } from './ids.ts';
 import { formatInstant } from './instant.ts';
 import { limits } from './limits.ts';
-import { type ResourceName, type Resources, resourceNames } from './resources.ts';
+import { defaultLimit, type ResourceName, type Resources, resourceNames } from './resources.ts';
 import { keySlot } from './slots.ts';
 import type { Run, TaskSpec } from './spec.ts';
 import {
@@ -108,7 +108,7 @@ function amountsOf(
   const limit: { -readonly [Name in ResourceName]: number } = { ...request };
   for (const name of resourceNames) {
     request[name] = draft.request[name] ?? request[name];
-    limit[name] = draft.limit[name] ?? request[name];
+    limit[name] = draft.limit[name] ?? defaultLimit(name, request[name]);
     if (limit[name] >= request[name]) continue;
     const field = Object.entries(amountReaders).find(([, [resource]]) => resource === name)![0];
     const source = draft.request[name] === undefined ? `given by tier ${draft.tier}` : 'held';
@@ -344,7 +344,7 @@ export function writeSpecDocument(spec: TaskSpec): Record<string, unknown> {
   for (const [field, [name]] of Object.entries(amountReaders)) {
     // All of them: what the tier gives may be another by the time this is read.
     document[field] = writeAmount(name, spec.request[name]);
-    if (spec.limit[name] !== spec.request[name]) {
+    if (spec.limit[name] !== defaultLimit(name, spec.request[name])) {
       limitOver[field] = writeAmount(name, spec.limit[name]);
     }
   }

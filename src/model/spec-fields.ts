@@ -41,8 +41,8 @@ const field = (schema: JsonSchema, description: string, example: unknown): JsonS
 
 /** Amounts that may differ between what is held and what may be used. */
 const limitFields = {
-  cpu: field(amount, 'CPUs an attempt may use at most.', '2'),
-  memory: field(amount, 'Memory an attempt may use at most.', '1GiB'),
+  cpu: field(amount, 'CPUs an attempt may use at most; one at least where it is left out.', '2'),
+  memory: field(amount, 'Memory an attempt may use at most, or it is ended.', '1GiB'),
   disk: field(amount, 'Disk an attempt may use at most.', '10GiB'),
   iops: field(count(0, 1e9), 'Disk operations a second an attempt may make at most.', 1000),
   bandwidth: field(amount, 'Network bytes a second an attempt may use at most.', '10MB'),
@@ -94,7 +94,8 @@ export const specFields = {
   ports: field(count(0, limits.portsMax), 'How many TCP ports an attempt is given.', 1),
   limits: field(
     { type: 'object', additionalProperties: false, properties: limitFields },
-    'What an attempt may use at most; the amounts held where it is left out.',
+    'What an attempt may use at most; the amounts held where it is left out, but one CPU at ' +
+      'least. Over its memory it is ended; CPU is rationed; the others are not enforced yet.',
     { memory: '1GiB' },
   ),
   env: field(textMap, 'Environment variables.', { MODE: 'fast' }),

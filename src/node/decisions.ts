@@ -29,9 +29,12 @@ const refusalWords: Record<Refusal, string> = {
   paused: 'its task was paused',
 };
 
-type Told = Omit<Decision, 'sentence'>;
+type Told = Omit<Decision, 'sentence'> & {
+  /** What its node said of the end of an attempt. */
+  readonly said?: string | undefined;
+};
 
-function sentenceOf({ kind, attempt, node, outcome, why }: Told, reason: string): string {
+function sentenceOf({ kind, attempt, node, outcome, why, said }: Told, reason: string): string {
   const where = node === undefined ? 'a node' : node;
   const which = attempt === undefined ? 'an attempt' : `attempt ${attempt}`;
   switch (kind) {
@@ -44,7 +47,7 @@ function sentenceOf({ kind, attempt, node, outcome, why }: Told, reason: string)
     case 'started':
       return `${which} started on ${where}`;
     case 'attemptEnded':
-      return `${which} on ${where}: ${outcome ?? 'ended'}`;
+      return `${which} on ${where}: ${[outcome ?? 'ended', said].filter(Boolean).join(', ')}`;
     case 'cancelRequested':
       return 'to be cancelled';
     case 'settled':
@@ -70,7 +73,8 @@ function attemptDecisions(attempt: AttemptRecord): Told[] {
   const told: Told[] = [{ atMs: assignedAtMs, kind: 'assigned', ...about }];
   if (startedAtMs !== undefined) told.push({ atMs: startedAtMs, kind: 'started', ...about });
   if (endedAtMs !== undefined) {
-    told.push({ atMs: endedAtMs, kind: 'attemptEnded', ...about, outcome: outcome?.kind });
+    const ended = { outcome: outcome?.kind, said: outcome?.message };
+    told.push({ atMs: endedAtMs, kind: 'attemptEnded', ...about, ...ended });
   }
   return told;
 }
@@ -92,5 +96,8 @@ export function decisionsOf(
   if (record.settledAtMs !== undefined) {
     told.push({ atMs: record.settledAtMs, kind: 'settled', outcome: record.outcome?.kind });
   }
-  return told.map(one => ({ ...one, sentence: sentenceOf(one, record.reason) }));
+  return told.map(one => {
+    const { said: _, ...decision } = one;
+    return { ...decision, sentence: sentenceOf(one, record.reason) };
+  });
 }

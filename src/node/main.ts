@@ -17,17 +17,11 @@ import { keepPorts } from './listen-ports.ts';
 import type { LogLimits } from './log-policy.ts';
 import { noteLostLog } from './lost-log.ts';
 import { TschedNode } from './node.ts';
+import { machineLabels, withLabels } from './node-labels.ts';
 import { mayLoseData, openStore } from './open-store.ts';
 import { PeersFile } from './peers-file.ts';
 import { createLog } from './pino-log.ts';
-import {
-  labelsOf,
-  type Offer,
-  type Prepared,
-  portsOf,
-  prepareNode,
-  totalsOf,
-} from './prepare-node.ts';
+import { type Offer, type Prepared, portsOf, prepareNode, totalsOf } from './prepare-node.ts';
 import { realClock, realRandom } from './real-clock.ts';
 import { rebuildFile, setAside } from './rebuild.ts';
 import type { Replica } from './replica.ts';
@@ -257,7 +251,7 @@ async function start(options: NodeOptions, undo: (() => Promise<void>)[]): Promi
       tier: options.tier,
       total: await totalsOf(options, options.dataDir),
       ports: portsOf(options),
-      labels: labelsOf(options.labels),
+      labels: withLabels(options.labels, machineLabels()),
       zone: options.labels.find(([key]) => key === 'zone')?.[1] ?? '',
       httpAddress,
       submitsInFlightMax: options.submitsInFlightMax,

@@ -309,6 +309,7 @@ export class TschedNode {
       context: this.context,
       registry: this.registry,
       settings,
+      labels: () => this.worker.labels,
       start,
       refused: error => this.#end.fatal(error),
     });

@@ -1,7 +1,7 @@
 /** What a start of a node needs before it can be built: keys, a store, and what it offers. */
 import { randomBytes } from 'node:crypto';
 import { statfs } from 'node:fs/promises';
-import { arch, availableParallelism, hostname, platform, totalmem } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import { TschedError } from '../model/errors.ts';
 import { limits } from '../model/limits.ts';
 import type { PortRange, Resources } from '../model/resources.ts';
@@ -122,19 +122,6 @@ export async function totalsOf(options: Offer, dataDir: string): Promise<Resourc
     ports,
   };
 }
-
-/** The labels that were given, and what every node tells of itself where they do not say it. */
-export function labelsOf(given: Labels): Labels {
-  const own: Labels = [
-    ['os', platform()],
-    ['arch', arch()],
-    ['hostname', hostname()],
-  ];
-  const missing = own.filter(([name]) => !given.some(([known]) => known === name));
-  return [...given, ...missing.slice(0, Math.max(0, limits.labelsMax - given.length))];
-}
-
-type Labels = readonly (readonly [string, string])[];
 
 const withoutStore = (dir: DataDir): TschedError =>
   new TschedError(

@@ -29,6 +29,7 @@ export class Registration {
   readonly #context: NodeContext;
   readonly #registry: RegistryClient;
   readonly #settings: NodeSettings;
+  readonly #labels: () => NodeSettings['labels'];
   readonly #start: StartRecord;
   readonly #refused: (error: TschedError) => void;
   #stopped = false;
@@ -38,6 +39,8 @@ export class Registration {
     readonly context: NodeContext;
     readonly registry: RegistryClient;
     readonly settings: NodeSettings;
+    /** Known once its worker has begun. */
+    readonly labels: () => NodeSettings['labels'];
     readonly start: StartRecord;
     /** The registry does not take this node: it cannot go on. */
     readonly refused: (error: TschedError) => void;
@@ -45,6 +48,7 @@ export class Registration {
     this.#context = options.context;
     this.#registry = options.registry;
     this.#settings = options.settings;
+    this.#labels = options.labels;
     this.#start = options.start;
     this.#refused = options.refused;
     this.#serveJoin();
@@ -110,7 +114,7 @@ export class Registration {
   }
 
   #describe(): NodeRegistration {
-    const { name, httpAddress, tier, total, labels, zone, version } = this.#settings;
+    const { name, httpAddress, tier, total, zone, version } = this.#settings;
     return {
       id: this.#context.nodeId,
       name,
@@ -121,7 +125,7 @@ export class Registration {
       httpAddress,
       tier,
       total,
-      labels,
+      labels: this.#labels(),
       zone,
       weight: 100,
       version: versionTextOf(version, this.#registry.version.own),

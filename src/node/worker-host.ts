@@ -13,6 +13,7 @@ import type { Launch, WorkerAction } from '../worker/action.ts';
 import { WorkerReactor } from '../worker/reactor.ts';
 import type { NodeShare } from '../worker/shares.ts';
 import type { NodeContext } from './context.ts';
+import { withLabels } from './node-labels.ts';
 import type { NodeSettings } from './node-parts.ts';
 
 const reactorTickMs = 100;
@@ -112,6 +113,13 @@ export class WorkerHost {
 
   get isolation(): Readonly<Record<string, string>> {
     return this.#hello?.isolation ?? {};
+  }
+
+  /** Those of the node, and what its supervisor says can be required of it. */
+  get labels(): WorkerSettings['labels'] {
+    const { labels } = this.#settings;
+    const own = this.#hello?.labels;
+    return own === undefined ? labels : withLabels(labels, own);
   }
 
   get reactor(): WorkerReactor {
@@ -253,7 +261,7 @@ export class WorkerHost {
       total: this.#settings.total,
       free: this.#reactor.free,
       ...(this.#kept.length === 0 ? {} : { shares: this.#reactor.shares }),
-      labels: this.#settings.labels,
+      labels: this.labels,
       running: this.#reactor.running,
       queued: this.#reactor.queued,
       queueRoom: this.#reactor.queueRoom,

@@ -63,6 +63,8 @@ export interface RunnerHello {
   readonly keepsPorts?: boolean | undefined;
   /** What was probed and is used here, for `node show`: isolation, cgroup, pidNamespace, init. */
   readonly isolation: Readonly<Record<string, string>>;
+  /** What tasks can require of that, as labels; a supervisor of an older program tells none. */
+  readonly labels?: readonly (readonly [string, string])[] | undefined;
 }
 
 export interface RunnerEvents {

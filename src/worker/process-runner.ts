@@ -20,6 +20,7 @@ import type {
   RunnerHello,
 } from '../ports/runner.ts';
 import { isSafeKey, noOutputPath } from './supervisor/attempt-files.ts';
+import type { LimitKind } from './supervisor/limit-probe.ts';
 import type { TreeKind } from './supervisor/process-tree.ts';
 import { toWireOrder } from './supervisor/protocol.ts';
 import { socketPath } from './supervisor/remains.ts';
@@ -30,6 +31,7 @@ import {
   endSupervisor,
   isRunning,
   recordSupervisor,
+  type SupervisorMeans,
   startSupervisor,
 } from './supervisor-process.ts';
 
@@ -43,6 +45,8 @@ export interface ProcessRunnerOptions {
   readonly isolation?: TreeKind | undefined;
   /** Best way to start processes that may be used; default `perl`. */
   readonly starter?: StarterKind | undefined;
+  /** Best way to keep attempts to their limits that may be used; default `kernel`. */
+  readonly limits?: LimitKind | undefined;
 }
 
 /** How long an old supervisor may take to answer before it is ended. */
@@ -64,8 +68,7 @@ class ProcessRunner implements Runner {
   readonly #dataDir: string;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #isolation: TreeKind;
-  readonly #starter: StarterKind;
+  readonly #means: SupervisorMeans;
   #events: RunnerEvents | undefined;
   #link: SupervisorLink | undefined;
   /** Attempts that the supervisor has, or is about to have, and that did not end. */
@@ -77,8 +80,8 @@ class ProcessRunner implements Runner {
   constructor(options: ProcessRunnerOptions) {
     this.#dataDir = options.dataDir;
     this.#clock = options.clock;
-    this.#isolation = options.isolation ?? 'cgroup';
-    this.#starter = options.starter ?? 'perl';
+    const { isolation = 'cgroup', starter = 'perl', limits = 'kernel' } = options;
+    this.#means = { isolation, starter, limits };
     this.#log = options.log.child({ node: options.nodeName });
   }
 
@@ -164,7 +167,7 @@ class ProcessRunner implements Runner {
 
   async #startNew(): Promise<RunnerHello> {
     await endSupervisor(this.#dataDir, this.#clock);
-    const started = startSupervisor(this.#dataDir, this.#isolation, this.#starter);
+    const started = startSupervisor(this.#dataDir, this.#means);
     const startedMs = this.#clock.nowMs();
     for (;;) {
       try {

@@ -14,9 +14,16 @@ import type { Clock } from '../ports/clock.ts';
 import { cgroupPopulated, killCgroup } from './supervisor/cgroup.ts';
 import { type Probe, probePidNamespace } from './supervisor/isolation.ts';
 import { readJournal } from './supervisor/journal.ts';
+import type { LimitKind } from './supervisor/limit-probe.ts';
 import type { TreeKind } from './supervisor/process-tree.ts';
 import { bootId, children, killByEnvironment, signal, startTicks } from './supervisor/processes.ts';
-import { openAttempts, readIfThere, removeBase } from './supervisor/remains.ts';
+import {
+  heldGroup,
+  killBounded,
+  openAttempts,
+  readIfThere,
+  removeGroups,
+} from './supervisor/remains.ts';
 import { initScript } from './supervisor/shell.ts';
 import type { StarterKind } from './supervisor/starter.ts';
 
@@ -83,21 +90,27 @@ export interface SupervisorStart {
   readonly namespace: Probe<readonly string[]>;
 }
 
+/** The best ways that a supervisor may use; it finds out what the machine allows. */
+export interface SupervisorMeans {
+  readonly isolation: TreeKind;
+  readonly starter: StarterKind;
+  readonly limits: LimitKind;
+}
+
 /**
- * Starts a supervisor that isolates and starts attempts as well as this machine allows, but not
- * beyond `best` and `starter`; it is not known yet whether it will answer.
+ * Starts a supervisor that holds, starts and bounds attempts as well as this machine allows, but
+ * not beyond `means`; it is not known yet whether it will answer.
  */
 export function startSupervisor(
   dataDir: string,
-  best: TreeKind,
-  starter: StarterKind,
+  { isolation: best, starter, limits }: SupervisorMeans,
 ): SupervisorStart {
   const namespace =
     best === 'processGroup' ? { value: undefined, reason: 'switched off' } : probePidNamespace();
   // Source and build differ in the ending only; the supervisor is started from where this file is.
   const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const main = fileURLToPath(new URL(`./supervisor/main.${ending}`, import.meta.url));
-  const order = [dataDir, JSON.stringify(namespace), best, starter];
+  const order = [dataDir, JSON.stringify(namespace), best, starter, limits];
   const command = [process.execPath, ...nodeFlags, main, ...order];
   const [file = '', ...args] =
     namespace.value === undefined
@@ -170,9 +183,11 @@ export async function endSupervisor(dataDir: string, clock: Clock): Promise<void
   if (open.length > 0) {
     await until(() => !killByEnvironment(open), clock, 'attempts of the supervisor are left');
   }
-  const group = readIfThere(join(dataDir, 'supervisor.cgroup'));
-  if (group === undefined || group === '') return;
-  killCgroup(group);
-  await until(() => !cgroupPopulated(group), clock, `processes are left in ${group}`);
-  removeBase(group);
+  const held = heldGroup(dataDir);
+  if (held !== undefined) {
+    killCgroup(held);
+    await until(() => !cgroupPopulated(held), clock, `processes are left in ${held}`);
+  }
+  await until(() => !killBounded(dataDir), clock, 'attempts of the supervisor are left');
+  removeGroups(dataDir);
 }

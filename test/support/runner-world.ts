@@ -7,6 +7,7 @@ import type { Clock } from '../../src/ports/clock.ts';
 import { silentLog } from '../../src/ports/log.ts';
 import type { Runner } from '../../src/ports/runner.ts';
 import { createProcessRunner } from '../../src/worker/process-runner.ts';
+import type { LimitKind } from '../../src/worker/supervisor/limit-probe.ts';
 import type { TreeKind } from '../../src/worker/supervisor/process-tree.ts';
 import type { StarterKind } from '../../src/worker/supervisor/starter.ts';
 import { endSupervisor } from '../../src/worker/supervisor-process.ts';
@@ -28,11 +29,17 @@ export class ProcessWorld implements RunnerWorld {
   readonly dataDir = mkdtempSync(join(tmpdir(), 'tsched-runner-'));
   readonly #isolation: TreeKind;
   readonly #starter: StarterKind;
+  readonly #limits: LimitKind;
   readonly missing: Run = { kind: 'command', argv: ['/no/such/program'] };
 
-  constructor(isolation: TreeKind = 'cgroup', starter: StarterKind = 'perl') {
+  constructor(
+    isolation: TreeKind = 'cgroup',
+    starter: StarterKind = 'perl',
+    limits: LimitKind = 'kernel',
+  ) {
     this.#isolation = isolation;
     this.#starter = starter;
+    this.#limits = limits;
   }
 
   runner(): Runner {
@@ -43,6 +50,7 @@ export class ProcessWorld implements RunnerWorld {
       nodeName: 'test',
       isolation: this.#isolation,
       starter: this.#starter,
+      limits: this.#limits,
     });
   }
 

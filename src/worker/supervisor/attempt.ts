@@ -4,25 +4,32 @@
  *
  * The supervisor drives it: `check` on every tick and before anything else is looked at.
  */
+import { availableParallelism } from 'node:os';
 import { type Outcome, type OutcomeKind, systemOutcome } from '../../model/attempt.ts';
 import type { AttemptControl } from '../../model/worker-protocol.ts';
 import type { AttemptKey, FoundAttempt } from '../../ports/runner.ts';
 import { lossGraceMs } from '../lease.ts';
 import type { AttemptFiles, OutputFiles, OutputSizes } from './attempt-files.ts';
 import { bootMs } from './boot-clock.ts';
+import { boundsOf, memoryRanOut, overMemory } from './bounds.ts';
 import { CapClock } from './cap-clock.ts';
-import { checkCommand, checkDirectory, type StartFault } from './command.ts';
+import { checkCommand, checkDirectory, StartFault } from './command.ts';
 import { equip, handedOn, tooMuchHandedOn, unequip } from './handed-on.ts';
+import type { AttemptLimits, Limiter } from './limiter.ts';
 import { makeTree, type ProcessTree, type TreeOptions } from './process-tree.ts';
-import { isChildOf, processUsage } from './processes.ts';
+import { isChildOf, ownShareBytes, processUsage } from './processes.ts';
 import type { WireOrder } from './protocol.ts';
 import type { Exit, Starter } from './starter.ts';
 
-export type EndKind = Extract<OutcomeKind, 'cancelled' | 'lost' | 'timedOut' | 'outputTooLarge'>;
+export type EndKind = Extract<
+  OutcomeKind,
+  'cancelled' | 'lost' | 'timedOut' | 'outOfMemory' | 'outputTooLarge'
+>;
 
 export interface AttemptOptions {
   readonly files: AttemptFiles;
   readonly tree: TreeOptions;
+  readonly limiter: Limiter;
   readonly starter: Starter;
   readonly deadline: number;
   readonly nowBootMs: number;
@@ -41,6 +48,7 @@ const messages: Record<EndKind, string> = {
   cancelled: '',
   lost: 'its lease ended, so it was ended too',
   timedOut: 'over its execution cap',
+  outOfMemory: memoryRanOut,
   outputTooLarge: 'over its output limit; the head of the output is kept',
 };
 
@@ -51,6 +59,7 @@ export class Attempt {
   deadline: number;
   readonly #files: AttemptFiles;
   readonly #tree: ProcessTree;
+  readonly #limits: AttemptLimits;
   readonly #starter: Starter;
   readonly #cap: CapClock;
   /** What was asked for last, until the tree does so. */
@@ -68,12 +77,12 @@ export class Attempt {
   #peakMemoryBytes = 0;
   #userCpuMs = 0;
   #systemCpuMs = 0;
-  #outOfMemory = false;
 
-  private constructor(order: WireOrder, tree: ProcessTree, options: AttemptOptions) {
+  private constructor(order: WireOrder, held: Held, options: AttemptOptions) {
     this.order = order;
     this.#files = options.files;
-    this.#tree = tree;
+    this.#tree = held.tree;
+    this.#limits = held.limits;
     this.#starter = options.starter;
     this.deadline = options.deadline;
     this.#cap = new CapClock(order.capMs, options.nowBootMs);
@@ -95,7 +104,8 @@ export class Attempt {
       const argv = commandOf(order, files);
       const file = checkCommand(argv, cwd, env);
       const tree = makeTree(options.tree, file, argv, env);
-      const attempt = new Attempt(order, tree, options);
+      const limits = boundTree(order, tree, options.limiter);
+      const attempt = new Attempt(order, { tree, limits }, options);
       attempt.#start(cwd, env, output, events);
       return attempt;
     } catch (error) {
@@ -114,13 +124,14 @@ export class Attempt {
     { onStarted, onExit }: AttemptEvents,
   ): void {
     const { file, argv, cgroup } = this.#tree;
+    const cgroups = [...(cgroup === '' ? [] : [cgroup]), ...this.#limits.joins];
     const { deadline } = this;
     const over = (exit: Exit): void => {
       this.#exit = exit;
       onExit(this);
     };
     this.#starter.start(
-      { file, argv, env, cwd, cgroup, deadline, ...output },
+      { file, argv, env, cwd, cgroups, deadline, ...output },
       {
         started: pid => {
           this.#pid = pid;
@@ -234,11 +245,14 @@ export class Attempt {
   sample(nowBootMs: number, withCpu: boolean): void {
     if (this.exited) return;
     let memoryBytes = 0;
+    let heldBytes = 0;
     let userCpuMs = 0;
     let systemCpuMs = 0;
-    for (const pid of this.#tree.pids(this.#pid)) {
+    const pids = this.#tree.pids(this.#pid);
+    for (const pid of pids) {
       const usage = processUsage(pid, withCpu);
       memoryBytes += usage.memoryBytes;
+      heldBytes += usage.heldBytes;
       userCpuMs += usage.userCpuMs;
       systemCpuMs += usage.systemCpuMs;
       this.#peakMemoryBytes = Math.max(this.#peakMemoryBytes, usage.peakMemoryBytes);
@@ -248,16 +262,45 @@ export class Attempt {
     this.#systemCpuMs = Math.max(this.#systemCpuMs, systemCpuMs);
     const { stdout, stderr } = this.#files.sizes(this.key);
     if (stdout + stderr > this.order.outputBytesMax) this.end('outputTooLarge', 0, nowBootMs);
+    this.#checkMemory(pids, heldBytes, nowBootMs);
+  }
+
+  /** `heldBytes` counts what processes share once for each of them. */
+  #checkMemory(pids: readonly number[], heldBytes: number, nowBootMs: number): void {
+    const { memoryBytes } = this.order.limit;
+    if (this.#limits.inKernel) {
+      if (this.#limits.endsOneByOne) this.#noteVerdict(nowBootMs);
+      return;
+    }
+    if (memoryBytes === 0 || heldBytes <= memoryBytes) return;
+    let bytes = 0;
+    for (const pid of pids) bytes += ownShareBytes(pid) ?? processUsage(pid, false).heldBytes;
+    if (bytes > memoryBytes) this.end('outOfMemory', 0, nowBootMs, overMemory(memoryBytes));
+  }
+
+  /** Ends the rest of it where the kernel has ended a part for want of memory. */
+  #noteVerdict(nowBootMs: number): void {
+    const verdict = this.#limits.verdict();
+    if (verdict === undefined || this.#endKind !== undefined) return;
+    const { memoryBytes } = this.order.limit;
+    const own = verdict === 'own' && memoryBytes > 0;
+    if (own) this.#peakMemoryBytes = Math.max(this.#peakMemoryBytes, memoryBytes);
+    const message = own ? overMemory(memoryBytes) : memoryRanOut;
+    this.end('outOfMemory', 0, nowBootMs, message);
+    // What has exited already was ended by the kernel.
+    this.#endKind ??= 'outOfMemory';
+    this.#endMessage ??= message;
   }
 
   /** Once it has exited: ends what is left of its tree; true when nothing is. */
   clear(): boolean {
+    this.#noteVerdict(bootMs());
     const usage = this.#tree.clear(this.#pid);
     if (usage === undefined) return false;
     this.#userCpuMs = usage.userCpuMs ?? this.#userCpuMs;
     this.#systemCpuMs = usage.systemCpuMs ?? this.#systemCpuMs;
     this.#peakMemoryBytes = usage.peakMemoryBytes ?? this.#peakMemoryBytes;
-    this.#outOfMemory = usage.outOfMemory;
+    this.#limits.release();
     return true;
   }
 
@@ -298,7 +341,7 @@ export class Attempt {
   #outcome(sizes: OutputSizes, outputTruncated: boolean, tail: string): Outcome {
     const { code, signal } = this.#exit ?? noExit;
     const kind = this.#endKind;
-    const own = this.#outOfMemory ? 'outOfMemory' : code === 0 ? 'succeeded' : 'failed';
+    const own = code === 0 ? 'succeeded' : 'failed';
     return {
       kind: kind ?? own,
       ...(code === undefined ? {} : { exitCode: code }),
@@ -314,6 +357,20 @@ export class Attempt {
       tail,
       message: this.#endMessage ?? (kind === undefined ? '' : messages[kind]),
     };
+  }
+}
+
+interface Held {
+  readonly tree: ProcessTree;
+  readonly limits: AttemptLimits;
+}
+
+function boundTree(order: WireOrder, tree: ProcessTree, limiter: Limiter): AttemptLimits {
+  try {
+    return limiter.limit(boundsOf(order, availableParallelism()), tree.cgroup);
+  } catch (error) {
+    tree.clear(0);
+    throw new StartFault(`its limits cannot be set: ${(error as Error).message}`);
   }
 }
 

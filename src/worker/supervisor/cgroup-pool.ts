@@ -25,7 +25,6 @@ const unused: CgroupUsage = {
   userCpuMs: 0,
   systemCpuMs: 0,
   peakMemoryBytes: undefined,
-  outOfMemory: false,
 };
 
 export class CgroupPool {

@@ -1,12 +1,11 @@
 /**
  * Control groups of the attempts of one supervisor: one cgroup2 directory each, below one directory
- * of the supervisor. Only what cgroup2 offers without any controller is relied on: membership that
- * a process cannot leave unnoticed, `cgroup.kill`, `cgroup.procs`, `cpu.stat`. Where memory is
- * accounted too, it is read.
+ * of the supervisor. To hold an attempt together only what cgroup2 offers without any controller is
+ * relied on: membership that a process cannot leave unnoticed, `cgroup.kill`, `cgroup.procs`,
+ * `cpu.stat`. Where memory is accounted too, it is read.
  *
  * Works on a pure cgroup2 host and on a hybrid one, where cgroup2 is mounted at `unified`.
  */
-import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -15,7 +14,6 @@ export interface CgroupUsage {
   readonly systemCpuMs: number;
   /** Exact peak of the whole tree, where the memory controller is on. */
   readonly peakMemoryBytes: number | undefined;
-  readonly outOfMemory: boolean;
 }
 
 const readText = (path: string): string | undefined => {
@@ -27,26 +25,6 @@ const readText = (path: string): string | undefined => {
     throw error;
   }
 };
-
-/** Where this process's own cgroup2 directory is, or `undefined` where cgroup2 is not mounted. */
-function ownCgroup(): string | undefined {
-  const mounts = readText('/proc/self/mountinfo') ?? '';
-  const mount = mounts.split('\n').find(line => / - cgroup2 /.test(line));
-  const membership = /^0::(.*)$/m.exec(readText('/proc/self/cgroup') ?? '')?.[1];
-  if (mount === undefined || membership === undefined) return undefined;
-  const [, , , root, point] = mount.split(' ');
-  if (root === undefined || point === undefined) return undefined;
-  const inside = membership.startsWith(root) ? membership.slice(root.length) : membership;
-  return join(point, inside);
-}
-
-/** Directory of the supervisor of `dataDir` below the caller's own group. */
-export function baseCgroup(dataDir: string): string | undefined {
-  const own = ownCgroup();
-  if (own === undefined) return undefined;
-  const digest = createHash('sha256').update(dataDir).digest('hex').slice(0, 16);
-  return join(own, `tsched-${digest}`);
-}
 
 export const createCgroup = (path: string): void => void mkdirSync(path, { recursive: true });
 
@@ -133,29 +111,32 @@ export function cgroupPopulated(path: string): boolean {
   return /^populated 1$/m.test(readText(join(path, 'cgroup.events')) ?? '');
 }
 
-/** `memory` tells whether memory is accounted here (`hasMemory`). */
+/** `memory` tells whether memory is accounted here. */
 export function cgroupUsage(path: string, memory: boolean): CgroupUsage {
   const cpu = readText(join(path, 'cpu.stat')) ?? '';
   const micros = (pattern: RegExp): number => Number(pattern.exec(cpu)?.[1] ?? 0);
   const peak = memory ? readText(join(path, 'memory.peak')) : undefined;
-  const events = peak === undefined ? '' : (readText(join(path, 'memory.events')) ?? '');
   return {
     userCpuMs: Math.round(micros(/^user_usec (\d+)$/m) / 1_000),
     systemCpuMs: Math.round(micros(/^system_usec (\d+)$/m) / 1_000),
     peakMemoryBytes: peak === undefined ? undefined : Number(peak),
-    outOfMemory: /^oom_kill [1-9]/m.test(events),
   };
 }
 
-/** Turns memory accounting on for the groups below `base`, where that is allowed. */
-export function accountMemory(base: string): void {
-  try {
-    writeFileSync(join(base, 'cgroup.subtree_control'), '+memory');
-  } catch (error) {
-    // Not offered to this group (a hybrid host, or not delegated): memory is then sampled.
-    if (!(error instanceof Error)) throw error;
+/**
+ * Hands controllers on to the groups below, as far as this group has them and is allowed to: one
+ * that has processes is not, but for the root of all.
+ */
+export function handOn(path: string, names: readonly string[]): void {
+  for (const name of names) {
+    try {
+      writeFileSync(join(path, 'cgroup.subtree_control'), `+${name}`, { flag: 'r+' });
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+    }
   }
 }
 
-export const hasMemory = (path: string): boolean =>
-  statSync(join(path, 'memory.peak'), { throwIfNoEntry: false }) !== undefined;
+/** Controllers that are on in this group of cgroup2. */
+export const controllersOn = (path: string): readonly string[] =>
+  (readText(join(path, 'cgroup.controllers')) ?? '').split(/\s+/).filter(Boolean);

@@ -2,12 +2,14 @@
  * Finds out, by doing it, what this machine allows for holding attempts together: PID namespaces,
  * control groups, and whether the shell hands an environment on unchanged.
  */
-import { statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { execaSync } from 'execa';
-import { accountMemory, baseCgroup, createCgroup, hasMemory, removeCgroup } from './cgroup.ts';
+import { controllersOn, createCgroup, handOn, removeCgroup } from './cgroup.ts';
 import { CgroupPool } from './cgroup-pool.ts';
 import { find } from './command.ts';
+import { type LimitKind, type LimitProbe, probeLimits } from './limit-probe.ts';
+import { baseBelow, controllers, type OwnGroups, ownGroups, parentsOf } from './own-groups.ts';
 import type { TreeKind, TreeOptions } from './process-tree.ts';
 import { exactly, joinScript } from './shell.ts';
 
@@ -42,14 +44,14 @@ export function probePidNamespace(): Probe<readonly string[]> {
   return { value: undefined, reason };
 }
 
-/** A directory below our own control group that attempts can be put into, made for `dataDir`. */
-function probeCgroup(dataDir: string): Probe<{ base: string; memory: boolean }> {
-  const base = baseCgroup(dataDir);
-  if (base === undefined) return { value: undefined, reason: 'cgroup2 is not mounted' };
+/** A directory below a control group that attempts can be put into, made for `dataDir`. */
+function probeCgroupBelow(parent: string, dataDir: string): Probe<string> {
+  const base = baseBelow(parent, dataDir);
   const trial = join(base, `probe-${process.pid}`);
   try {
+    handOn(parent, controllers);
     createCgroup(base);
-    accountMemory(base);
+    handOn(base, controllers);
     createCgroup(trial);
   } catch (error) {
     return { value: undefined, reason: (error as Error).message };
@@ -59,16 +61,25 @@ function probeCgroup(dataDir: string): Probe<{ base: string; memory: boolean }> 
       return { value: undefined, reason: 'the kernel has no cgroup.kill (before 5.14)' };
     }
     const argv = ['/bin/sh', '-c', 'cat /proc/self/cgroup'];
-    const result = execaSync('/bin/sh', ['-c', joinScript, trial, ...argv], {
+    const result = execaSync('/bin/sh', ['-c', joinScript, 'sh', trial, '--', ...argv], {
       reject: false,
     });
     const inside = result.exitCode === 0 && String(result.stdout).includes('probe-');
     return inside
-      ? { value: { base, memory: hasMemory(trial) }, reason: '' }
+      ? { value: base, reason: '' }
       : { value: undefined, reason: firstLine(result.stderr) || 'cannot enter a group' };
   } finally {
     removeCgroup(trial);
   }
+}
+
+function probeCgroup({ second }: OwnGroups, dataDir: string): Probe<string> {
+  let best: Probe<string> = { value: undefined, reason: 'cgroup2 is not mounted' };
+  for (const parent of second === undefined ? [] : parentsOf(second)) {
+    best = probeCgroupBelow(parent, dataDir);
+    if (best.value !== undefined) break;
+  }
+  return best;
 }
 
 /** Whether `/bin/sh` gives a command the environment it was given itself, nothing more or less. */
@@ -85,28 +96,31 @@ function probeExactShell(): boolean {
 
 const findUnshare = (): string => find('unshare', '/', process.env['PATH'] ?? '/usr/bin:/bin');
 
-export interface Isolation {
+export interface Isolation extends LimitProbe {
   readonly tree: TreeOptions;
-  /** For `node show`. */
-  readonly words: Readonly<Record<string, string>>;
 }
 
 /**
- * Chooses the best of what was found, but nothing above `best`. `namespace` is
- * what the node probed, and what this supervisor then runs in, or why there is none.
+ * Chooses the best of what was found, but nothing above `best` and `bestLimits`. `namespace` is what the node probed, and what this supervisor then runs in, or why there is none.
  */
 export function chooseIsolation(
   dataDir: string,
   namespace: Probe<readonly string[]>,
-  best: TreeKind,
+  { best, bestLimits }: { readonly best: TreeKind; readonly bestLimits: LimitKind },
 ): Isolation {
+  const own = ownGroups(
+    readFileSync('/proc/self/mountinfo', 'utf8'),
+    readFileSync('/proc/self/cgroup', 'utf8'),
+  );
   const cgroup =
-    best === 'cgroup' ? probeCgroup(dataDir) : { value: undefined, reason: 'switched off' };
+    best === 'cgroup' ? probeCgroup(own, dataDir) : { value: undefined, reason: 'switched off' };
+  const base = cgroup.value ?? '';
+  const { limiter, words, labels } = probeLimits(dataDir, own, base, bestLimits);
   const unshare = namespace.value;
   const kind =
     cgroup.value !== undefined ? 'cgroup' : unshare !== undefined ? 'pidNamespace' : 'processGroup';
   const exactCpu = kind === 'cgroup';
-  const exactMemory = cgroup.value?.memory === true;
+  const exactMemory = base !== '' && controllersOn(base).includes('memory');
   const titles = {
     cgroup: 'control group per attempt',
     pidNamespace: 'PID namespace per attempt',
@@ -115,13 +129,15 @@ export function chooseIsolation(
   return {
     tree: {
       kind,
-      pool: cgroup.value === undefined ? undefined : new CgroupPool(cgroup.value.base, exactMemory),
+      pool: base === '' ? undefined : new CgroupPool(base, exactMemory),
       unshare: { file: unshare === undefined ? '' : findUnshare(), args: unshare ?? [] },
       exactShell: probeExactShell(),
     },
+    limiter,
+    labels,
     words: {
       isolation: titles[kind],
-      cgroup: cgroup.value?.base ?? `none: ${cgroup.reason}`,
+      cgroup: cgroup.value ?? `none: ${cgroup.reason}`,
       pidNamespace:
         unshare === undefined
           ? `none: ${namespace.reason}`
@@ -132,6 +148,7 @@ export function chooseIsolation(
           : '/bin/sh, reaping',
       cpuTime: exactCpu ? 'exact, whole tree' : 'sampled',
       peakMemory: exactMemory ? 'exact, whole tree' : 'sampled: a short peak may be missed',
+      ...words,
     },
   };
 }

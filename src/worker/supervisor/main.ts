@@ -1,18 +1,19 @@
 /**
- * Entry of the supervisor process: `main.ts DATA_DIR NAMESPACE [BEST] [STARTER]`, where NAMESPACE
- * is the JSON of what the node probed about PID namespaces (`Probe`), BEST the best `TreeKind` and
- * STARTER the best `StarterKind` it may use.
+ * Entry of the supervisor process: `main.ts DATA_DIR NAMESPACE [BEST] [STARTER] [LIMITS]`, where
+ * NAMESPACE is the JSON of what the node probed about PID namespaces (`Probe`), and BEST the best
+ * `TreeKind`, STARTER the best `StarterKind` and LIMITS the best `LimitKind` it may use.
  * Started by `supervisor-process.ts`.
  *
  * Listens on `<data>/supervisor.sock` (the directory is 0700). One node at a time: the newest wins.
  */
-import { chmodSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { Guard } from './guard.ts';
 import { closeInheritedFiles } from './inherited-files.ts';
 import { chooseIsolation, type Probe } from './isolation.ts';
 import { readJournal } from './journal.ts';
+import type { LimitKind } from './limit-probe.ts';
 import { NodeStarter } from './node-starter.ts';
 import { PerlStarter, probePerlStarter } from './perl-starter.ts';
 import type { TreeKind } from './process-tree.ts';
@@ -25,7 +26,7 @@ import {
   supervisorVersion,
   type ToSupervisor,
 } from './protocol.ts';
-import { endEverything, socketPath } from './remains.ts';
+import { endEverything, noteGroups, removeGroups, socketPath } from './remains.ts';
 import { Supervisor } from './supervisor.ts';
 
 function fail(error: unknown): never {
@@ -89,13 +90,17 @@ function serve(dataDir: string, supervisor: Supervisor): void {
   setInterval(() => {
     if (current !== undefined || supervisor.busy) lonelySinceMs = performance.now();
     else if (performance.now() - lonelySinceMs >= abandonedMs) {
-      supervisor.shutdown(() => process.exit(0));
+      supervisor.shutdown(() => {
+        removeGroups(dataDir);
+        process.exit(0);
+      });
     }
   }, 1_000);
 }
 
 function main(): void {
-  const [dataDir, probed, best = 'cgroup', starterBest = 'perl'] = process.argv.slice(2);
+  const [dataDir, probed, ...bests] = process.argv.slice(2);
+  const [best = 'cgroup', starterBest = 'perl', bestLimits = 'kernel'] = bests;
   if (dataDir === undefined || probed === undefined) throw new Error('usage: main DATA_DIR PROBE');
   closeInheritedFiles();
   process.title = 'tsched-supervisor';
@@ -106,9 +111,9 @@ function main(): void {
   const inherited = readJournal(join(dataDir, 'journal'));
   endEverything(dataDir, inherited);
   const namespace = JSON.parse(probed) as Probe<readonly string[]>;
-  const isolation = chooseIsolation(dataDir, namespace, best as TreeKind);
-  const { pool } = isolation.tree;
-  if (pool !== undefined) writeFileSync(join(dataDir, 'supervisor.cgroup'), pool.base);
+  const kinds = { best: best as TreeKind, bestLimits: bestLimits as LimitKind };
+  const isolation = chooseIsolation(dataDir, namespace, kinds);
+  noteGroups(dataDir, isolation.tree.pool?.base, isolation.limiter.bases);
   const guard =
     namespace.value === undefined ? new Guard(isolation.tree.pool?.base ?? '', fail) : undefined;
   const noPerl = starterBest === 'node' ? 'switched off' : probePerlStarter();

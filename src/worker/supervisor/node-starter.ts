@@ -3,17 +3,29 @@
  * time, and a shell puts the process into its control group: several times the cost of the Perl
  * starter, and everywhere.
  */
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants, openSync, writeFileSync } from 'node:fs';
 import { execa } from 'execa';
 import { bootMs } from './boot-clock.ts';
 import { checkDirectory, explain, StartFault } from './command.ts';
 import { exactly, joinScript } from './shell.ts';
-import type { StartEvents, Starter, StartRequest } from './starter.ts';
+import { oomScore, type StartEvents, type Starter, type StartRequest } from './starter.ts';
 
 const outputFlags =
   constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
 
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? 'unknown';
+
+const join = ['/bin/sh', '-c', joinScript, 'tsched-join'];
+
+/** What it has started by now keeps the score of the supervisor; what it starts from now on not. */
+function offerFirst(pid: number): void {
+  try {
+    writeFileSync(`/proc/${pid}/oom_score_adj`, String(oomScore), { flag: 'r+' });
+  } catch (error) {
+    // It may be over already, and a score is a wish.
+    if (!(error instanceof Error)) throw error;
+  }
+}
 
 export class NodeStarter implements Starter {
   readonly words: string;
@@ -38,16 +50,16 @@ export class NodeStarter implements Starter {
   }
 
   #start(request: StartRequest, events: StartEvents): void {
-    const { cwd, env, cgroup } = request;
+    const { cwd, env, cgroups } = request;
     if (bootMs() >= request.deadline) {
       events.failed('late');
       return;
     }
     checkDirectory(cwd);
     const [file = '', ...args] =
-      cgroup === ''
+      cgroups.length === 0
         ? request.argv
-        : ['/bin/sh', '-c', joinScript, cgroup, ...exactly(request.argv, env, this.#exactShell)];
+        : [...join, ...cgroups, '--', ...exactly(request.argv, env, this.#exactShell)];
     const stdout = openSync(request.stdout, outputFlags, 0o600);
     try {
       const stderr = openSync(request.stderr, outputFlags, 0o600);
@@ -87,7 +99,10 @@ export class NodeStarter implements Starter {
       forceKillAfterDelay: false,
     });
     const { pid } = subprocess;
-    if (pid !== undefined) events.started(pid);
+    if (pid !== undefined) {
+      offerFirst(pid);
+      events.started(pid);
+    }
     void subprocess.then(result => {
       if (pid !== undefined) events.ended({ code: result.exitCode, signal: result.signal });
       else events.failed(explain(`cannot start ${file}`, result.code ?? 'unknown'));

@@ -15,20 +15,21 @@ const everySilenceMs = 1_000;
 /** Times in a row that nothing was answered while an answer is due, before it counts as stuck. */
 const silencesMax = 10;
 
-const headBytes = 4 + 4 + 4 + 8;
+const headBytes = 4 + 4 + 4 + 4 + 8;
 
 /** One request; `id` comes back in what is answered about it. */
 function encodeRequest(id: number, request: StartRequest): Buffer {
-  const { argv, env, cgroup, cwd, stdout, stderr, file } = request;
-  const strings = [cgroup, cwd, stdout, stderr, file, ...argv];
+  const { argv, env, cgroups, cwd, stdout, stderr, file } = request;
+  const strings = [cwd, stdout, stderr, file, ...cgroups, ...argv];
   for (const name of Object.keys(env)) strings.push(name, env[name] ?? '');
   let length = headBytes;
   for (const text of strings) length += 4 + Buffer.byteLength(text);
   const frame = Buffer.allocUnsafe(length);
   frame.writeUInt32BE(length - 4, 0);
   frame.writeUInt32BE(id, 4);
-  frame.writeUInt32BE(argv.length, 8);
-  frame.writeDoubleBE(request.deadline, 12);
+  frame.writeUInt32BE(cgroups.length, 8);
+  frame.writeUInt32BE(argv.length, 12);
+  frame.writeDoubleBE(request.deadline, 16);
   let offset = headBytes;
   for (const text of strings) {
     const bytes = frame.write(text, offset + 4);
@@ -53,7 +54,7 @@ function faultOf(request: StartRequest, errno: number, stage: number): StartFaul
     case stages.fork:
       return explain('the system refused to start a process', code);
     case stages.group:
-      return explain(`control group ${request.cgroup}`, code);
+      return explain(`control groups ${request.cgroups.join(', ')}`, code);
     case stages.directory:
       return explain(`working directory ${cwd}`, code);
     case stages.output:
@@ -175,7 +176,7 @@ export function probePerlStarter(): string | undefined {
     argv: ['sh', '-c', 'exit $A'],
     env: { A: '7' },
     cwd: '/',
-    cgroup: '',
+    cgroups: [],
     stdout: '/dev/null',
     stderr: '/dev/null',
     deadline: Number.POSITIVE_INFINITY,

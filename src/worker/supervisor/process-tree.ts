@@ -13,7 +13,6 @@ export interface TreeUsage {
   readonly userCpuMs: number | undefined;
   readonly systemCpuMs: number | undefined;
   readonly peakMemoryBytes: number | undefined;
-  readonly outOfMemory: boolean;
 }
 
 export interface ProcessTree {
@@ -47,8 +46,10 @@ const unknownUsage: TreeUsage = {
   userCpuMs: undefined,
   systemCpuMs: undefined,
   peakMemoryBytes: undefined,
-  outOfMemory: false,
 };
+
+/** Processes of one attempt that are looked at for what they use. */
+const sampledMax = 256;
 
 /** The ways to hold an attempt, best first. */
 export type TreeKind = 'cgroup' | 'pidNamespace' | 'processGroup';
@@ -130,7 +131,7 @@ class CgroupTree implements ProcessTree {
   }
 
   pids(): number[] {
-    return cgroupPids(this.#group.path, 64);
+    return cgroupPids(this.#group.path, sampledMax);
   }
 }
 
@@ -173,7 +174,7 @@ class NamespaceTree implements ProcessTree {
   }
 
   pids(pid: number): number[] {
-    return descendants(pid, 64);
+    return descendants(pid, sampledMax);
   }
 }
 
@@ -211,6 +212,6 @@ class GroupTree implements ProcessTree {
   }
 
   pids(pid: number): number[] {
-    return [pid, ...descendants(pid, 63)];
+    return [pid, ...descendants(pid, sampledMax - 1)];
   }
 }

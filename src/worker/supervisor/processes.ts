@@ -59,6 +59,8 @@ export interface ProcessUsage {
   readonly systemCpuMs: number;
   readonly memoryBytes: number;
   readonly peakMemoryBytes: number;
+  /** Of its memory, what is no part of a file: it cannot be had back from it. */
+  readonly heldBytes: number;
 }
 
 /** Milliseconds of one clock tick: 100 Hz is fixed in the interface of every Linux this runs on. */
@@ -74,7 +76,20 @@ export function processUsage(pid: number, withCpu: boolean): ProcessUsage {
     systemCpuMs: (Number(fields[12] ?? 0) + Number(fields[14] ?? 0)) * tickMs,
     memoryBytes: kib(/^VmRSS:\s+(\d+)/m),
     peakMemoryBytes: kib(/^VmHWM:\s+(\d+)/m),
+    heldBytes: kib(/^RssAnon:\s+(\d+)/m) + kib(/^RssShmem:\s+(\d+)/m),
   };
+}
+
+/**
+ * `heldBytes` again, with what it shares with other processes divided among them; `undefined` where
+ * the kernel does not tell. Walks its memory, so it is for when it matters.
+ */
+export function ownShareBytes(pid: number): number | undefined {
+  const text = read(`/proc/${pid}/smaps_rollup`);
+  const anon = /^Pss_Anon:\s+(\d+)/m.exec(text)?.[1];
+  const shared = /^Pss_Shmem:\s+(\d+)/m.exec(text)?.[1];
+  if (anon === undefined || shared === undefined) return undefined;
+  return (Number(anon) + Number(shared)) * 1_024;
 }
 
 /** Sends a signal to a process, or with a negative `pid` to a group; true where there was one. */

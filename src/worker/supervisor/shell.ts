@@ -8,8 +8,12 @@ export const initScript =
   'exec 3<&0; trap : TERM INT HUP; "$@" <&3 3<&- & c=$!; exec 3<&-; ' +
   'while :; do wait $c; r=$?; kill -0 $c 2>/dev/null || break; done; exit $r';
 
-/** Puts itself into the control group `$0`, then becomes the command. */
-export const joinScript = 'echo 0 >"$0/cgroup.procs" && exec "$@"';
+/**
+ * Puts itself into the control groups that are its arguments up to `--`, then becomes the command
+ * behind that. Without a variable: it may be one of the command's environment.
+ */
+export const joinScript =
+  'while [ "$1" != -- ]; do echo 0 >"$1/cgroup.procs" || exit 126; shift; done; shift; exec "$@"';
 
 const plainName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 

@@ -3,10 +3,11 @@
  * it is on every machine whose packages are Debian's and most others, tells a signal from an exit
  * code, and can call `setsid`; only what comes with `perl-base` is used.
  *
- * On its standard input, one request: length of the rest (4 bytes), id (4), number of arguments
- * (4), deadline (double, ms of CLOCK_BOOTTIME), then strings, each a length (4) and its bytes:
- * control group or '', working directory, path of stdout, of stderr, of the program, the arguments,
- * and names and values of the environment in turn. All numbers are big-endian.
+ * On its standard input, one request: length of the rest (4 bytes), id (4), number of control
+ * groups (4), of arguments (4), deadline (double, ms of CLOCK_BOOTTIME), then strings, each a length
+ * (4) and its bytes: working directory, path of stdout, of stderr, of the program, the control
+ * groups, the arguments, and names and values of the environment in turn. All numbers are
+ * big-endian.
  *
  * On its standard output, 13 bytes each: kind (1), id (4), two numbers (4 each).
  *   1 started: pid, 0
@@ -16,6 +17,7 @@
  * It ends with its input, without starting what it has read; with the argument `drain` only when
  * all has been started and has ended.
  */
+import { oomScore } from './starter.ts';
 
 export const answerBytes = 13;
 export const answers = { started: 1, failed: 2, ended: 3 } as const;
@@ -75,11 +77,15 @@ sub failed {
 }
 
 sub become {
-  my ($id, $argc, $group, $cwd, $stdout, $stderr, $file, @rest) = @_;
+  my ($id, $groups, $argc, $cwd, $stdout, $stderr, $file, @rest) = @_;
   POSIX::setsid();
-  if ($group ne '') {
+  for my $group (splice @rest, 0, $groups) {
     sysopen(my $procs, "$group/cgroup.procs", POSIX::O_WRONLY()) or failed($id, 3);
     syswrite($procs, '0') or failed($id, 3);
+  }
+  # A wish: it may be refused where the starter was given a score already.
+  if (sysopen(my $score, '/proc/self/oom_score_adj', POSIX::O_WRONLY())) {
+    syswrite($score, '${oomScore}');
   }
   chdir $cwd or failed($id, 4);
   POSIX::close(1);
@@ -94,14 +100,14 @@ sub become {
 }
 
 sub start {
-  my ($id, $argc, $deadline, $group, @rest) = unpack 'NNd>(N/a*)*', $_[0];
+  my ($id, $groups, $argc, $deadline, @rest) = unpack 'NNNd>(N/a*)*', $_[0];
   sysseek $uptime, 0, 0;
   sysread $uptime, my $now, 64 or POSIX::_exit(1);
   $now =~ s/ .*//s;
   return $out .= pack 'CNNN', 2, $id, 0, 1 if $now * 1000 >= $deadline;
   my $pid = fork;
   return $out .= pack 'CNNN', 2, $id, $! + 0, 2 unless defined $pid;
-  become($id, $argc, $group, @rest) if $pid == 0;
+  become($id, $groups, $argc, @rest) if $pid == 0;
   $ids{$pid} = $id;
   $out .= pack 'CNNN', 1, $id, $pid, 0;
 }

@@ -15,8 +15,8 @@ export interface StartRequest {
   /** Nothing is added to it, nothing left out. */
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
-  /** Directory of the control group that the process is in before it executes anything, or ''. */
-  readonly cgroup: string;
+  /** Directories of the control groups that the process is in before it executes anything. */
+  readonly cgroups: readonly string[];
   /** Paths of the output files, appended to and made where they are missing. */
   readonly stdout: string;
   readonly stderr: string;
@@ -40,6 +40,12 @@ export interface StartEvents {
   failed(fault: StartFault | 'late'): void;
   ended(exit: Exit): void;
 }
+
+/**
+ * What the kernel adds, of a thousandth of the machine's memory each, to what a process of an
+ * attempt uses when it looks for one to end because memory ran out: a task before its node.
+ */
+export const oomScore = 500;
 
 export interface Starter {
   /** For `node show`. */

@@ -114,6 +114,7 @@ export class Supervisor {
       found: [...running, ...coming, ...going, ...this.#ended.values()],
       keepsPorts: true,
       isolation: { ...this.#isolation.words, starter: this.#starter.words },
+      labels: this.#isolation.labels,
     };
   }
 
@@ -259,17 +260,21 @@ export class Supervisor {
       this.#record(order, 'lost', 'its lease was not live when it was to start');
       return;
     }
-    const { tree } = this.#isolation;
+    const { tree, limiter } = this.#isolation;
     // Written before there is a process: whatever kills this one, what it ran is in the record.
     this.#journal.start(foundOf(order));
     this.#journal.flush();
     this.#guardian?.add(order.key);
     try {
-      const options = { files: this.#files, starter: this.#starter, tree, deadline, nowBootMs };
-      const attempt = Attempt.start(order, options, {
-        onStarted: ({ key, startedAtMs }) => this.#tell?.({ kind: 'started', key, startedAtMs }),
-        onExit: ended => this.#onExit(ended),
-      });
+      const how = { files: this.#files, starter: this.#starter, tree, limiter };
+      const attempt = Attempt.start(
+        order,
+        { ...how, deadline, nowBootMs },
+        {
+          onStarted: ({ key, startedAtMs }) => this.#tell?.({ kind: 'started', key, startedAtMs }),
+          onExit: ended => this.#onExit(ended),
+        },
+      );
       this.#attempts.set(order.key, attempt);
       if (control !== undefined) attempt.control(control, nowBootMs);
       this.#nextDue = Math.min(this.#nextDue, attempt.dueAt);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { TaskId } from '../../../src/model/ids.ts';
 import { bootMs } from '../../../src/worker/supervisor/boot-clock.ts';
+import { Limiter } from '../../../src/worker/supervisor/limiter.ts';
 import type { FromSupervisor, WireOrder } from '../../../src/worker/supervisor/protocol.ts';
 import type { Starter } from '../../../src/worker/supervisor/starter.ts';
 import { Supervisor } from '../../../src/worker/supervisor/supervisor.ts';
@@ -53,7 +54,12 @@ beforeEach(() => {
   const tree = { kind: 'processGroup', pool: undefined, exactShell: true } as const;
   supervisor = new Supervisor({
     dataDir,
-    isolation: { tree: { ...tree, unshare: { file: '', args: [] } }, words: {} },
+    isolation: {
+      tree: { ...tree, unshare: { file: '', args: [] } },
+      limiter: new Limiter([]),
+      words: {},
+      labels: [],
+    },
     starter,
     inherited: [],
     guard: undefined,
