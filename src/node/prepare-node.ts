@@ -3,7 +3,6 @@ import { randomBytes } from 'node:crypto';
 import { statfs } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import { TschedError } from '../model/errors.ts';
-import { limits } from '../model/limits.ts';
 import type { PortRange, Resources } from '../model/resources.ts';
 import { newPrivateKey, nodeIdOf } from '../net/keys.ts';
 import type { Log } from '../ports/log.ts';

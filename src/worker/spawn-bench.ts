@@ -1,7 +1,8 @@
 /**
  * Measures how many processes a second a supervisor starts and settles by itself: everything on
- * (control groups, output files, durable exit records), no node and no consensus around it. Part of
- * `npm run bench`; alone: `node src/worker/spawn-bench.ts [COUNT] [IN_FLIGHT] [DIR]`.
+ * (control groups and their limits, output files, durable exit records), no node and no consensus
+ * around it. Part of `npm run bench`; alone: `node src/worker/spawn-bench.ts [COUNT] [IN_FLIGHT]
+ * [DIR]`.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -33,6 +34,9 @@ const clock: Clock = {
   },
 };
 
+/** As a small task has them, so that what keeps to limits is measured too. */
+const small = { ...noResources, cpuMilli: 100, memoryBytes: 64 * 1024 * 1024 };
+
 function trueOrder(number: number): AttemptOrder {
   const taskId = formatTaskId({ atMs: 1, slot: 1, random: number });
   return {
@@ -44,8 +48,8 @@ function trueOrder(number: number): AttemptOrder {
     run: { kind: 'command', argv: ['/bin/true'] },
     env: { PATH: '/usr/bin:/bin', TSCHED_TASK_ID: taskId, TSCHED_FENCE: '1' },
     cwd: '',
-    limit: noResources,
-    request: noResources,
+    limit: { ...small, cpuMilli: 1_000 },
+    request: small,
     ports: [],
     capMs: 0,
     graceMs: 2_000,

@@ -22,12 +22,13 @@ let runner: Runner;
 let ear: Ear;
 let hello: RunnerHello;
 
-async function begin(tree: TreeKind, starter: StarterKind, kind: LimitKind): Promise<void> {
+async function begin(tree: TreeKind, starter: StarterKind, kind: LimitKind): Promise<RunnerHello> {
   world = new ProcessWorld(tree, starter, kind);
   runner = world.runner();
   ear = new Ear();
   hello = await runner.start(ear.events);
   runner.renew([{ shard: 1, sentBootMs: world.bootMs() }]);
+  return hello;
 }
 
 async function close(): Promise<void> {
@@ -35,12 +36,13 @@ async function close(): Promise<void> {
   await world.close();
 }
 
-const labelOf = (name: string): string | undefined => new Map(hello.labels ?? []).get(name);
+const labelOf = (name: string, { labels = [] }: RunnerHello): string | undefined =>
+  new Map(labels).get(name);
 
 // What this machine can do is asked of a supervisor: tests are chosen before any of them runs.
-await begin('cgroup', 'perl', 'kernel');
-const kernel = { memory: labelOf('memory-limit'), cpu: labelOf('cpu-limit') };
-const words = hello.isolation;
+const asked = await begin('cgroup', 'perl', 'kernel');
+const kernel = { memory: labelOf('memory-limit', asked), cpu: labelOf('cpu-limit', asked) };
+const words = asked.isolation;
 await close();
 if (kernel.memory !== 'kernel') console.warn(`SKIPPED memory limits: ${words['memoryLimit']}`);
 if (kernel.cpu !== 'kernel') console.warn(`SKIPPED CPU limits: ${words['cpuLimit']}`);
@@ -95,11 +97,11 @@ if (kernel.memory === 'kernel')
   cases.unshift(['kernel', 'cgroup', 'perl'], ['kernel', 'cgroup', 'node']);
 
 describe.each(cases)('memory limits kept by %s, in a %s, started by %s', (kind, tree, starter) => {
-  beforeEach(() => begin(tree, starter, kind));
+  beforeEach(async () => void (await begin(tree, starter, kind)));
   afterEach(close);
 
   test('an attempt that is over is ended with the reason, and nobody else', async () => {
-    expect(labelOf('memory-limit')).toBe(kind === 'kernel' ? 'kernel' : 'watched');
+    expect(labelOf('memory-limit', hello)).toBe(kind === 'kernel' ? 'kernel' : 'watched');
     const neighbour = launch(takes(48, 'setTimeout(() => process.exit(5), 1500)'), limit);
     const hog = launch(takes(1_024, 'setTimeout(() => {}, 60000)'), limit);
     const outcome = await end(hog);
@@ -141,6 +143,11 @@ describe.each(cases)('memory limits kept by %s, in a %s, started by %s', (kind, 
     expect(await end(key)).toMatchObject({ kind: 'failed', exitCode: 7 });
   });
 
+  test('little is enough for little: a shell and what it starts, of one MiB', async () => {
+    const key = shell('sleep 0.2 & sleep 0.2; wait; exit 3', { memoryBytes: mib, cpuMilli: 10 });
+    expect(await end(key)).toMatchObject({ kind: 'failed', exitCode: 3, message: '' });
+  });
+
   test('a cancel of what is over stays a cancel', async () => {
     const key = launch(takes(1_024, 'setTimeout(() => {}, 60000)'), { memoryBytes: 900 * mib });
     await world.until('the start', () => ear.started.includes(key));
@@ -156,7 +163,7 @@ const tell = (controller: string, file: string): string =>
   `cat /sys/fs/cgroup/${controller}$p/${file} /sys/fs/cgroup$p/${file} 2>/dev/null || true`;
 
 describe.skipIf(kernel.cpu !== 'kernel')('CPU limits', () => {
-  beforeEach(() => begin('cgroup', 'perl', 'kernel'));
+  beforeEach(async () => void (await begin('cgroup', 'perl', 'kernel')));
   afterEach(close);
 
   test('hold for all processes of the attempt together', async () => {

@@ -42,6 +42,9 @@ export interface AttemptEvents {
   onExit(attempt: Attempt): void;
 }
 
+/** Asked once: the system reads several files for it. */
+const cpus = availableParallelism();
+
 const noExit: Exit = { code: undefined, signal: undefined };
 
 const messages: Record<EndKind, string> = {
@@ -367,7 +370,7 @@ interface Held {
 
 function boundTree(order: WireOrder, tree: ProcessTree, limiter: Limiter): AttemptLimits {
   try {
-    return limiter.limit(boundsOf(order, availableParallelism()), tree.cgroup);
+    return limiter.limit(boundsOf(order, cpus), tree.cgroup);
   } catch (error) {
     tree.clear(0);
     throw new StartFault(`its limits cannot be set: ${(error as Error).message}`);

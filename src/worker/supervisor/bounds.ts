@@ -54,6 +54,12 @@ function quotaOf(cpuMilli: number): { readonly quotaUs: number; readonly periodU
   return { quotaUs: quotaUsMin, periodUs: Math.min(periodUsMax, wide) };
 }
 
+/**
+ * Swap beside the memory, a page of the largest: with none the kernel would meet the limit of both
+ * together first, and newer ones do not count how often they did.
+ */
+const swapBytes = 65_536;
+
 const between = (least: number, value: number, most: number): number =>
   Math.max(least, Math.min(most, Math.round(value)));
 
@@ -71,12 +77,15 @@ function memoryFiles(version: GroupVersion, { memoryBytes }: Bounds): readonly B
       { name: 'memory.oom.group', text: '1', optional: true },
     ];
   }
-  const text = bound ? String(memoryBytes) : '-1';
   return [
     // With swap it may never be less than without.
     { name: 'memory.memsw.limit_in_bytes', text: '-1', optional: true },
-    { name: 'memory.limit_in_bytes', text },
-    { name: 'memory.memsw.limit_in_bytes', text, optional: true },
+    { name: 'memory.limit_in_bytes', text: bound ? String(memoryBytes) : '-1' },
+    {
+      name: 'memory.memsw.limit_in_bytes',
+      text: bound ? String(memoryBytes + swapBytes) : '-1',
+      optional: true,
+    },
   ];
 }
 

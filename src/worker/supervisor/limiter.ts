@@ -4,7 +4,7 @@
  * their own, which a process has to enter one by one. Empty ones are used again: see
  * `cgroup-pool.ts`.
  */
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type BoundFile, type Bounds, boundFiles, type GroupVersion } from './bounds.ts';
 import { cgroupPids, createCgroup, removeCgroup } from './cgroup.ts';
@@ -38,8 +38,6 @@ const leftBytesMax = 1024 * 1024;
 const numberIn = (path: string, pattern: RegExp): number =>
   Number(pattern.exec(readFileSync(path, 'latin1'))?.[1] ?? 0);
 
-const isThere = (path: string): boolean => statSync(path, { throwIfNoEntry: false }) !== undefined;
-
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? '';
 
 function writeBound(group: string, { name, text, otherwise, optional }: BoundFile): void {
@@ -65,12 +63,10 @@ const killsOf = (group: string, version: GroupVersion): number =>
     : numberIn(join(group, 'memory.oom_control'), /^oom_kill (\d+)$/m);
 
 /** How often it wanted more than its own limit. */
-function hitsOf(group: string, version: GroupVersion): number {
-  if (version === 2) return numberIn(join(group, 'memory.events'), /^oom (\d+)$/m);
-  // Where swap is counted, the limit of both together is met first.
-  const both = join(group, 'memory.memsw.failcnt');
-  return numberIn(isThere(both) ? both : join(group, 'memory.failcnt'), /^(\d+)/);
-}
+const hitsOf = (group: string, version: GroupVersion): number =>
+  version === 2
+    ? numberIn(join(group, 'memory.events'), /^oom (\d+)$/m)
+    : numberIn(join(group, 'memory.failcnt'), /^(\d+)/);
 
 export class Limiter {
   readonly #homes: readonly ControllerHome[];

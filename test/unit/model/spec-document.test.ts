@@ -42,7 +42,7 @@ describe('a task document', () => {
       capMs: 0,
       leaseMs: limits.leaseMsDefault,
       request: tierDefaults.basic,
-      limit: tierDefaults.basic,
+      limit: { ...tierDefaults.basic, cpuMilli: 1_000 },
     });
     expect(decodeSpec(encodeSpec(spec))).toEqual(spec);
   });
@@ -73,6 +73,21 @@ describe('a task document', () => {
       tier: 'basic',
       request: { cpuMilli: 1500 },
     });
+  });
+
+  test('limits are the amounts held, but one CPU at least, unless they are named', () => {
+    const held = (changes: object): unknown => specOf({ command, ...changes }).limit;
+    expect(held({ cpu: 2, memory: '1GiB' })).toMatchObject({
+      cpuMilli: 2_000,
+      memoryBytes: 1024 ** 3,
+    });
+    expect(held({ cpu: '500m' })).toMatchObject({ cpuMilli: 1_000 });
+    expect(held({ cpu: '500m', limits: { cpu: '500m' } })).toMatchObject({ cpuMilli: 500 });
+    expect(held({ limits: { cpu: 4 } })).toMatchObject({ cpuMilli: 4_000 });
+    // What nobody named is not written down as if somebody had.
+    expect(writeSpecDocument(specOf({ command }))).not.toHaveProperty('limits');
+    const named = specOf({ command, cpu: '500m', limits: { cpu: '500m' } });
+    expect(writeSpecDocument(named)).toMatchObject({ limits: { cpu: '500m' } });
   });
 
   test('limits may be above the amounts held and not below', () => {
@@ -226,6 +241,7 @@ const anySpec: fc.Arbitrary<TaskSpec> = fc
     tier: fc.constantFrom('basic' as const, 'regular' as const, 'premium' as const),
     request: amounts,
     over: fc.nat(1e6),
+    cpuOver: fc.nat(2_000),
     labels: pairs,
     require: pairs,
     prefer: fc.option(
@@ -245,10 +261,14 @@ const anySpec: fc.Arbitrary<TaskSpec> = fc
     leaseMs: fc.integer({ min: limits.leaseMsMin, max: limits.leaseMsMax }),
     outputBytesMax: fc.integer({ min: 1, max: limits.outputBytesMax }),
   })
-  .map(({ over, spread, ...spec }) => ({
+  .map(({ over, cpuOver, spread, ...spec }) => ({
     ...spec,
     spread: spread === undefined ? undefined : { label: spread, group: spec.name },
-    limit: { ...spec.request, memoryBytes: spec.request.memoryBytes + over },
+    limit: {
+      ...spec.request,
+      cpuMilli: spec.request.cpuMilli + cpuOver,
+      memoryBytes: spec.request.memoryBytes + over,
+    },
   }));
 
 test('reading what was written gives the same specification', () => {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { noResources } from '../../../src/model/resources.ts';
 import {
-  baseFile,
   type Bounds,
+  baseFile,
   boundFiles,
   boundsOf,
   overMemory,
@@ -24,7 +24,7 @@ const lines = (controller: Controller, version: 1 | 2, changes: Partial<Bounds> 
   boundFiles(controller, version, bounds(changes)).map(({ name, text }) => `${name} ${text}`);
 
 describe('what the kernel is told', () => {
-  test('of memory: the limit, no swap beside it, and that all of it ends together', () => {
+  test('of memory: the limit, next to no swap beside it, and that all of it ends together', () => {
     expect(lines('memory', 2, { memoryBytes: 67_108_864 })).toEqual([
       'memory.max 67108864',
       'memory.swap.max 0',
@@ -33,7 +33,7 @@ describe('what the kernel is told', () => {
     expect(lines('memory', 1, { memoryBytes: 67_108_864 })).toEqual([
       'memory.memsw.limit_in_bytes -1',
       'memory.limit_in_bytes 67108864',
-      'memory.memsw.limit_in_bytes 67108864',
+      'memory.memsw.limit_in_bytes 67174400',
     ]);
   });
 

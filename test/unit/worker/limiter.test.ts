@@ -73,9 +73,6 @@ test('who was ended at its own limit is told from who was ended for others, once
   expect(one.verdict()).toBe('others');
   writeFileSync(join(path, 'memory.failcnt'), '12\n');
   expect(one.verdict()).toBe('own');
-  // Where swap is counted that is what is met first.
-  writeFileSync(join(path, 'memory.memsw.failcnt'), '0\n');
-  expect(one.verdict()).toBe('others');
   one.release();
   expect(limiter.limit(bounds, '').joins).toEqual([next]);
 });
