@@ -26,12 +26,13 @@ export const specFlags = {
   }),
   cpu: string({
     description:
-      'CPUs held: 2, 0.5, 500m; 1:4 may use up to 4, :4 holds what the tier gives; may use what it ' +
-      'holds, one at least, unless it says more',
+      'CPUs held: 2, 0.5, 500m; 1:4 may use up to 4, :4 holds what the tier gives; without MAX it ' +
+      'may use what it holds, one at least',
     helpValue: 'CPUS[:MAX]',
   }),
   memory: string({
-    description: 'memory held: 512MiB, 1GiB:4GiB; with more than that, or than MAX, it is ended',
+    description:
+      'memory held: 512MiB, 1GiB:4GiB; an attempt that uses more, or more than MAX, is ended',
     helpValue: 'SIZE[:MAX]',
   }),
   disk: string({ description: 'disk held', helpValue: 'SIZE[:MAX]' }),
