@@ -306,11 +306,8 @@ export class TschedNode {
         }),
     });
     this.#registration = new Registration({
-      context: this.context,
-      registry: this.registry,
-      settings,
+      ...{ context: this.context, registry: this.registry, settings, start },
       labels: () => this.worker.labels,
-      start,
       refused: error => this.#end.fatal(error),
     });
   }
