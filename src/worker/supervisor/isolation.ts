@@ -101,8 +101,8 @@ export interface Isolation extends LimitProbe {
 }
 
 /**
- * Chooses the best of what was found, but nothing above `best` and `bestLimits`. `namespace` is what
- * the node probed, and what this supervisor then runs in, or why there is none.
+ * Chooses the best of what was found, but nothing above `best` and `bestLimits`. `namespace` is
+ * what the node probed, and what this supervisor then runs in, or why there is none.
  */
 export function chooseIsolation(
   dataDir: string,

@@ -4,9 +4,9 @@
  * code, and can call `setsid`; only what comes with `perl-base` is used.
  *
  * On its standard input, one request: length of the rest (4 bytes), id (4), number of control
- * groups (4), of arguments (4), deadline (double, ms of CLOCK_BOOTTIME), then strings, each a length
- * (4) and its bytes: working directory, path of stdout, of stderr, of the program, the control
- * groups, the arguments, and names and values of the environment in turn. All numbers are
+ * groups (4), of arguments (4), deadline (double, ms of CLOCK_BOOTTIME), then strings, each a
+ * length (4) and its bytes: working directory, path of stdout, of stderr, of the program, the
+ * control groups, the arguments, and names and values of the environment in turn. All numbers are
  * big-endian.
  *
  * On its standard output, 13 bytes each: kind (1), id (4), two numbers (4 each).
