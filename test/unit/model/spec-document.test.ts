@@ -204,8 +204,10 @@ const pairs = fc
       .sort()
       .map(name => [name, map[name]!] as [string, string]),
   );
+/** The most that a document can say. */
+const cpuMilliMax = 1e9 - 1;
 const amounts = fc.record({
-  cpuMilli: fc.nat(1e9 - 1),
+  cpuMilli: fc.oneof(fc.nat(cpuMilliMax), fc.nat(2_000)),
   memoryBytes: fc.oneof(
     fc.nat(1e15),
     fc.nat(4096).map(n => n * 1024 ** 2),
@@ -266,7 +268,7 @@ const anySpec: fc.Arbitrary<TaskSpec> = fc
     spread: spread === undefined ? undefined : { label: spread, group: spec.name },
     limit: {
       ...spec.request,
-      cpuMilli: spec.request.cpuMilli + cpuOver,
+      cpuMilli: Math.min(cpuMilliMax, spec.request.cpuMilli + cpuOver),
       memoryBytes: spec.request.memoryBytes + over,
     },
   }));

@@ -39,7 +39,7 @@ test('tells refusals, losses and the end in the order of their instants', () => 
     '20 name-n1 gave attempt N back: it had no room',
     '30 attempt N given to name-n2',
     '40 attempt N started on name-n2',
-    '50 attempt N on name-n2: lost',
+    '50 attempt N on name-n2: lost, gone',
     '60 attempt N given to name-n3',
     '70 attempt N started on name-n3',
     '80 attempt N on name-n3: succeeded',
