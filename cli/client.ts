@@ -4,7 +4,7 @@
  * unreachable, no quorum, or outcome unknown.
  */
 import { type ErrorCode, errorTable, isErrorCode } from '../src/model/errors.ts';
-import { CliError, type PlacedProblem } from './cli-error.ts';
+import { CliError } from './cli-error.ts';
 import {
   type Answer,
   type Exchange,
@@ -14,6 +14,7 @@ import {
   openExchange,
 } from './http.ts';
 import type { Target } from './profile.ts';
+import { type Placing, placedOf, refusal } from './refusal.ts';
 
 /** How long a request is tried again before the client says what it knows. */
 export interface RetryWindows {
@@ -43,6 +44,8 @@ export interface Call {
   /** IDs to name where the outcome stays unknown. */
   readonly ids?: readonly string[] | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Where in what a person gave the places of the body stand. */
+  readonly place?: Placing | undefined;
 }
 
 export interface Reply<T> {
@@ -78,18 +81,8 @@ const codeOfStatus = (status: number): ErrorCode => {
   return status < 500 ? 'badRequest' : 'internal';
 };
 
-function placedProblems(value: unknown): PlacedProblem[] {
-  if (!Array.isArray(value)) return [];
-  return value.flatMap((item: unknown) => {
-    if (typeof item !== 'object' || item === null) return [];
-    const { pointer, message } = item as { pointer?: unknown; message?: unknown };
-    const place = text(pointer) ?? '';
-    return [{ place, pointer: place, message: text(message) ?? 'is not valid' }];
-  });
-}
-
-/** The error that an answer of 400 or more stands for. */
-export function problemOf(answer: Answer): CliError {
+/** The error that an answer of 400 or more stands for; `place` finds what it is about. */
+export function problemOf(answer: Answer, place?: Placing): CliError {
   let found: ProblemDocument = {};
   try {
     const parsed: unknown = JSON.parse(answer.body.toString('utf8'));
@@ -107,21 +100,17 @@ export function problemOf(answer: Answer): CliError {
       : Number.isFinite(retryAfter)
         ? retryAfter * 1_000
         : undefined;
-  const detail = text(found.detail);
   const full = ['overloaded', 'tooManyTasks', 'rateLimited', 'quotaExceeded'].includes(code);
   const later =
     full && retryAfterMs !== undefined
       ? `Try again in ${Math.max(1, Math.ceil(retryAfterMs / 1_000))} s, or with fewer at a time.`
       : undefined;
-  const problems = placedProblems(found.problems);
-  return new CliError(code, detail ?? (named === undefined ? `HTTP ${answer.status}` : title), {
-    title,
-    suggestion: later ?? text(found.suggestion),
-    field: text(found.pointer) ?? text(found.field),
-    retryAfterMs,
-    // One problem is told by the detail already.
-    problems: problems.length > 1 ? problems : [],
-  });
+  const told = { title, suggestion: later ?? text(found.suggestion), retryAfterMs };
+  const message = text(found.detail) ?? (named === undefined ? `HTTP ${answer.status}` : title);
+  const field = text(found.pointer) ?? text(found.field);
+  const problems = placedOf({ message, field, problems: found.problems }, place);
+  if (problems.length > 0) return refusal(code, problems, told);
+  return new CliError(code, message, { ...told, field });
 }
 
 /** Passing conditions: another node, or the same one a moment later, may answer. */
@@ -199,7 +188,7 @@ export class Client {
 
   async #answer(address: URL, asked: Call, timeoutMs: number): Promise<Answer> {
     const answer = await exchange(this.#exchangeFor(address, asked, timeoutMs));
-    if (answer.status >= 400) throw problemOf(answer);
+    if (answer.status >= 400) throw problemOf(answer, asked.place);
     return answer;
   }
 

@@ -6,6 +6,7 @@ import { limits } from '../src/model/limits.ts';
 import { CliError, isCliError } from './cli-error.ts';
 import type { Client } from './client.ts';
 import type { PreparedTask } from './input/tasks.ts';
+import { placedOf, toldProblems } from './refusal.ts';
 import type { BatchResult, Submitted } from './wire.ts';
 import { listIn } from './wire-lists.ts';
 
@@ -26,6 +27,7 @@ export async function submitOne(client: Client, task: PreparedTask): Promise<Sub
       body: task.document,
       repeatable: true,
       ids: task.id === undefined ? [] : [task.id],
+      place: task.place,
     });
     return body;
   } catch (error) {
@@ -127,8 +129,12 @@ export async function submitMany(
 
 /**
  * The error that stands for the failed items: unknown outcomes first, for they need looking after.
+ * `tasks` are those of the results, in their order.
  */
-export function batchFailure(results: readonly BatchResult[]): CliError | undefined {
+export function batchFailure(
+  results: readonly BatchResult[],
+  tasks: readonly PreparedTask[],
+): CliError | undefined {
   const failures = results.filter(result => !result.ok);
   if (failures.length === 0) return undefined;
   const worst = failures.find(failure => failure.code === 'outcomeUnknown') ?? failures[0]!;
@@ -136,14 +142,21 @@ export function batchFailure(results: readonly BatchResult[]): CliError | undefi
   const ids = unknown
     ? failures.flatMap(item => (item.code === 'outcomeUnknown' && item.id ? [item.id] : []))
     : [];
+  const placed = results.flatMap((result, at) =>
+    result.ok ? [] : [placedOf(result, tasks[at]?.place)],
+  );
+  const found = unknown ? [] : placed.flat();
+  const told = found.length > 0 ? toldProblems(found) : undefined;
   const said = new Set(failures.map(failure => failure.message));
-  const [message] = said;
+  const others = told === undefined ? said.size > 1 : placed.some(one => one.length === 0);
   return new CliError(
     worst.code,
-    `${failures.length} of ${results.length} tasks: ${worst.message}` +
-      (said.size > 1 && message !== undefined ? ' (and other reasons; --json has all)' : ''),
+    `${failures.length} of ${results.length} tasks: ${told?.sentence ?? worst.message}` +
+      (others ? ' (and other reasons; --json has all)' : ''),
     {
       ids,
+      problems: told?.problems,
+      field: found[0]?.pointer,
       suggestion: unknown
         ? 'Look with `tsched status ID`; submit again what is missing, with its `id` in the file.'
         : undefined,

@@ -32,8 +32,16 @@ export type BatchResult =
       readonly id?: string | undefined;
       readonly code: ErrorCode;
       readonly message: string;
+      readonly field?: string | undefined;
+      readonly problems?: readonly WireProblem[] | undefined;
       readonly retryAfterMs?: number | undefined;
     };
+
+/** What is wrong with a document. */
+export interface WireProblem {
+  readonly pointer: string;
+  readonly message: string;
+}
 
 export interface TaskPage {
   readonly tasks: readonly TaskSummary[];
@@ -214,7 +222,8 @@ export interface PlanRow {
   readonly reason?: string | undefined;
   readonly code?: ErrorCode | undefined;
   readonly message: string;
-  readonly problems?: readonly { readonly pointer: string; readonly message: string }[] | undefined;
+  readonly field?: string | undefined;
+  readonly problems?: readonly WireProblem[] | undefined;
   readonly places?:
     | readonly { readonly node: string; readonly name: string; readonly count: number }[]
     | undefined;

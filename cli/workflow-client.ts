@@ -39,7 +39,7 @@ export async function taskOrWorkflow<T>(
 
 export async function submitWorkflow(
   client: Client,
-  { document, id }: PreparedWorkflow,
+  { document, id, place }: PreparedWorkflow,
 ): Promise<Submitted> {
   try {
     const { body } = await client.call<Submitted>({
@@ -49,6 +49,7 @@ export async function submitWorkflow(
       repeatable: true,
       timeoutMs: submitMs,
       ids: [id],
+      place,
     });
     return body;
   } catch (error) {

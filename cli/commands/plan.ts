@@ -66,18 +66,20 @@ export default class Plan extends BaseCommand {
     });
     const plans = listIn<PlanRow>(body, 'plans');
     const { renderPlans, planExit } = await import('../output/plan.ts');
-    this.print(renderPlans(plans, this.screen));
+    const placings = prepared.map(({ place }) => place);
+    this.print(renderPlans(plans, this.screen, placings));
     this.exitWith(planExit(plans));
     return { plans };
   }
 
-  async #workflow(client: Client, { document }: PreparedWorkflow): Promise<unknown> {
+  async #workflow(client: Client, { document, place }: PreparedWorkflow): Promise<unknown> {
     const { body } = await client.call<WorkflowPlan>({
       method: 'POST',
       path: '/v1/workflows/plan',
       body: document,
       repeatable: true,
       timeoutMs: workflowMs,
+      place,
     });
     const plan = { ...body, plans: listIn<PlannedStepRow>(body, 'plans') };
     const { renderWorkflowPlan, planExit } = await import('../output/plan.ts');

@@ -6,7 +6,8 @@ import { type CliError, usageError } from '../cli-error.ts';
 import type { Client } from '../client.ts';
 import { exitCodeText } from '../exit-codes.ts';
 import { readInputs } from '../input/inputs.ts';
-import { documentOfFlags, filesFlag, specFlags } from '../input/spec-flags.ts';
+import type { FlagOf } from '../input/places.ts';
+import { documentOfFlags, filesFlag, flagOfPointer, specFlags } from '../input/spec-flags.ts';
 import type { PreparedTask } from '../input/tasks.ts';
 import { readDuration } from '../input/values.ts';
 import type { PreparedWorkflow } from '../input/workflow.ts';
@@ -60,6 +61,9 @@ export default class Submit extends BaseCommand {
     ...specFlags,
   };
 
+  /** How what was typed is called in messages. */
+  protected readonly flagOf: FlagOf = flagOfPointer;
+
   override async run(): Promise<unknown> {
     // oclif sorts what it parses; the program's own arguments are taken as they stand.
     const end = this.argv.indexOf('--');
@@ -88,7 +92,7 @@ export default class Submit extends BaseCommand {
         return this.#workflow(await this.connect(flags), workflow, flags.wait, timeoutMs);
       }
     }
-    const prepared = prepareTasks(inputs, fromFlags, drawId);
+    const prepared = prepareTasks(inputs, fromFlags, drawId, this.flagOf);
     const client = await this.connect(flags);
     const outcome = await this.#send(client, prepared);
     return this.#tell(client, outcome, flags.wait, timeoutMs);
@@ -133,7 +137,7 @@ export default class Submit extends BaseCommand {
     }
     const { results } = await submitMany(client, tasks);
     const submitted = results.flatMap(result => (result.ok ? [result] : []));
-    const failure = batchFailure(results);
+    const failure = batchFailure(results, tasks);
     if (failure !== undefined && submitted.length === 0) throw failure;
     if (failure !== undefined) this.report(failure);
     return { submitted, results, failure };

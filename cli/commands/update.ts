@@ -1,11 +1,11 @@
 /** `tsched update`: changes what may change of a task after it was submitted. */
 import { string } from '@oclif/core/flags';
 import { readUpdateDocument } from '../../src/model/spec-update.ts';
-import { CliError, usageError } from '../cli-error.ts';
+import { usageError } from '../cli-error.ts';
 import { ControlCommand } from '../control-command.ts';
 import { chooseTasks } from '../control-targets.ts';
 import { exitCodeText } from '../exit-codes.ts';
-import { documentOfFlags, flagOfPointer, specFlags } from '../input/spec-flags.ts';
+import { documentOfFlags, specFlags } from '../input/spec-flags.ts';
 
 export default class Update extends ControlCommand {
   static override summary = 'Change tasks that were submitted.';
@@ -53,8 +53,8 @@ export default class Update extends ControlCommand {
     }
     const reading = readUpdateDocument(changes);
     if (!reading.ok) {
-      const { pointer, message, code } = reading.problems[0]!;
-      throw new CliError(code, `${flagOfPointer(pointer) ?? pointer}: ${message}`);
+      const { placed, placingOf, refusalOf } = await import('../input/places.ts');
+      throw refusalOf(placed(reading.problems, placingOf({ value: {} }, changes)));
     }
     const client = await this.connect(flags);
     return this.controlAll(client, 'update', targets, changes);

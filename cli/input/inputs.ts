@@ -1,7 +1,7 @@
 /** What `submit` and `plan` are given: files of tasks, a script with its arguments, a command. */
 import { limits } from '../../src/model/limits.ts';
 import { usageError } from '../cli-error.ts';
-import type { TaskInput } from './tasks.ts';
+import type { TaskInput } from './places.ts';
 
 export async function readInputs(given: {
   readonly files: readonly string[] | undefined;

@@ -2,8 +2,8 @@
 import { string } from '@oclif/core/flags';
 import { catchUpPolicies, overlapPolicies, timingKinds } from '../../src/model/schedule.ts';
 import { readScheduleDocument } from '../../src/model/schedule-document.ts';
-import type { SpecProblem } from '../../src/model/spec-reading.ts';
-import type { PlacedProblem } from '../cli-error.ts';
+import type { Placing } from '../refusal.ts';
+import { type Placed, placed, placingOf, refusalOf, type TaskInput } from './places.ts';
 import {
   documentOfFlags,
   flagOfPointer,
@@ -12,7 +12,6 @@ import {
   specFlags,
   type TaskDocument,
 } from './spec-flags.ts';
-import { placeProblem, refusal, type TaskInput } from './tasks.ts';
 
 export const timingFlags = {
   every: string({
@@ -94,12 +93,19 @@ export function documentOfScheduleFlags(flags: FlagValues): TaskDocument {
 }
 
 /** `--timezone` for `/timezone`, `--cpu` for `/task/cpu`. */
-function flagOf(pointer: string): string | undefined {
+export function flagOfSchedule(pointer: string): string | undefined {
   if (pointer.startsWith('/task/')) return flagOfPointer(pointer.slice('/task'.length));
   const field = pointer.split('/')[1];
   if (field === 'name') return 'NAME';
   const found = ownFlags.find(name => fieldOf[name] === field);
   return found === undefined ? undefined : `--${found}`;
+}
+
+/** A document ready to be sent. */
+export interface PreparedSchedule {
+  readonly document: TaskDocument;
+  /** Where what a node finds wrong with it stands. */
+  readonly place: Placing;
 }
 
 /**
@@ -109,18 +115,17 @@ function flagOf(pointer: string): string | undefined {
 export function prepareSchedules(
   inputs: readonly TaskInput[],
   flags: TaskDocument,
-): readonly TaskDocument[] {
-  const found: (PlacedProblem & { code: SpecProblem['code'] })[] = [];
-  const documents = inputs.map(input => {
-    const document = withFlags(input.value, flags);
+): readonly PreparedSchedule[] {
+  const found: Placed[] = [];
+  const prepared = inputs.map(input => {
+    const document = withFlags(input.value, flags) as TaskDocument;
+    const place = placingOf(input, flags, flagOfSchedule);
     const reading = readScheduleDocument(document, { tenant: 'default', owner: 'cli' });
-    for (const problem of reading.ok ? [] : reading.problems) {
-      found.push({ ...placeProblem(problem, input, flags, flagOf), code: problem.code });
-    }
-    return document as TaskDocument;
+    if (!reading.ok) found.push(...placed(reading.problems, place));
+    return { document, place };
   });
-  if (found.length > 0) throw refusal(found);
-  return documents;
+  if (found.length > 0) throw refusalOf(found);
+  return prepared;
 }
 
 /** Flags of the task are laid over its document, those of the schedule over the rest. */

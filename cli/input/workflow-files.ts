@@ -5,8 +5,8 @@
 import { isMap } from '../../src/model/document.ts';
 import { isWorkflowDocument } from '../../src/model/workflow-document.ts';
 import { CliError, usageError } from '../cli-error.ts';
+import { type Placed, refusalOf, type TaskInput } from './places.ts';
 import type { Place, TaskSource } from './task-file.ts';
-import { refusal, type TaskInput } from './tasks.ts';
 
 /** What is said of the workflow as a whole: once, or the same each time. */
 const headFields = ['id', 'workflow', 'tenant', 'owner'] as const;
@@ -83,7 +83,7 @@ function refuseForeign(inputs: readonly TaskInput[]): void {
 
 function joinHeads(parts: readonly Part[]): Record<string, unknown> {
   const head: Record<string, unknown> = {};
-  const found: Parameters<typeof refusal>[0][number][] = [];
+  const found: Placed[] = [];
   for (const field of headFields) {
     const saying = parts.filter(({ value }) => value[field] !== undefined);
     const [first, ...others] = saying;
@@ -97,6 +97,6 @@ function joinHeads(parts: readonly Part[]): Record<string, unknown> {
       found.push({ ...placeAt(input, pointer), pointer, message, code: 'badSpec' });
     }
   }
-  if (found.length > 0) throw refusal(found);
+  if (found.length > 0) throw refusalOf(found);
   return head;
 }

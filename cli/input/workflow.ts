@@ -5,13 +5,16 @@ import { unknownTiers } from '../../src/model/tiers.ts';
 import { workflowRandomMax } from '../../src/model/workflow.ts';
 import { isWorkflowDocument, readWorkflowDocument } from '../../src/model/workflow-document.ts';
 import { usageError } from '../cli-error.ts';
+import type { Placing } from '../refusal.ts';
+import { placed, placingOf, refusalOf, type TaskInput } from './places.ts';
 import { flagOfPointer, overrideDocument, type TaskDocument } from './spec-flags.ts';
-import { placeProblem, refusal, type TaskInput } from './tasks.ts';
 import { joinWorkflow, lineOf } from './workflow-files.ts';
 
 export interface PreparedWorkflow {
   readonly document: TaskDocument;
   readonly id: string;
+  /** Where what a node finds wrong with it stands. */
+  readonly place: Placing;
 }
 
 /** Flags that say something about a workflow as a whole. */
@@ -55,15 +58,9 @@ export function prepareWorkflow(
   const { source } = input;
   const whereIs = source && ((pointer: string) => lineOf(source.locate(pointer, 'value')));
   const reading = readWorkflowDocument(untilResolved(document), defaults, whereIs);
-  if (!reading.ok) {
-    throw refusal(
-      reading.problems.map(problem => ({
-        ...placeProblem(problem, input, flags),
-        code: problem.code,
-      })),
-    );
-  }
+  const place = placingOf(input, flags);
+  if (!reading.ok) throw refusalOf(placed(reading.problems, place));
   let id = reading.workflow.id ?? drawId();
   while (parseTaskId(id)!.random > workflowRandomMax) id = drawId();
-  return { document: { ...document, id }, id };
+  return { document: { ...document, id }, id, place };
 }

@@ -5,7 +5,8 @@ import { block } from './text.ts';
 
 const idsShownMax = 20;
 
-function renderProblem(problem: PlacedProblem, screen: Screen): string {
+/** A line for the problem, indented, and those of its excerpt. */
+export function renderProblem(problem: PlacedProblem, screen: Screen): string {
   const place = problem.place === '' ? '' : `${problem.place}: `;
   const lines: string[] = [];
   if (problem.message !== '') lines.push(`  ${place}${block(problem.message, screen)}`);

@@ -1,7 +1,9 @@
 /** What `tsched plan` prints: a line for each document, and what the nodes say where it waits. */
 import { errorTable } from '../../src/model/errors.ts';
+import { type Placing, placedOf, toldProblems } from '../refusal.ts';
 import type { PlannedStageRow, PlannedStepRow, PlanRow, WorkflowPlan } from '../wire.ts';
 import { boundText, span } from './age.ts';
+import { renderProblem } from './failure.ts';
 import { type Paint, paint, type Screen } from './screen.ts';
 import { type Column, renderTable } from './table.ts';
 import { oneLine, plural } from './text.ts';
@@ -14,8 +16,15 @@ const paints: Record<PlanRow['verdict'], Paint> = {
 
 type NodeVerdict = NonNullable<PlanRow['nodes']>[number];
 
-function renderPlan(plan: PlanRow, place: number, screen: Screen): string {
-  const name = plan.name === '' ? `task ${place + 1}` : oneLine(plan.name);
+interface Row {
+  /** From 0. */
+  readonly at: number;
+  /** Where what is wrong with its document stands. */
+  readonly place?: Placing | undefined;
+}
+
+function renderPlan(plan: PlanRow, { at, place }: Row, screen: Screen): string {
+  const name = plan.name === '' ? `task ${at + 1}` : oneLine(plan.name);
   const many = plan.count > 1 ? ` [${plan.count}]` : '';
   const verdict = paint(screen, paints[plan.verdict] ?? 'dim', plan.verdict);
   const reason = plan.reason === undefined ? '' : ` (${plan.reason})`;
@@ -23,10 +32,11 @@ function renderPlan(plan: PlanRow, place: number, screen: Screen): string {
     plan.verdict === 'waits' && plan.startBoundMs !== undefined
       ? `; start by ${boundText(plan.startBoundMs, screen.nowMs)}`
       : '';
-  const lines = [`${name}${many}  ${verdict}${reason}  ${oneLine(plan.message)}${bound}`];
-  for (const { pointer, message } of plan.problems ?? []) {
-    lines.push(`  ${oneLine(`${pointer}: ${message}`)}`);
-  }
+  const found = placedOf(plan, place);
+  const { sentence, problems } = toldProblems(found);
+  const message = oneLine(found.length > 0 ? sentence : plan.message);
+  const lines = [`${name}${many}  ${verdict}${reason}  ${message}${bound}`];
+  for (const problem of problems) lines.push(renderProblem(problem, screen));
   const nodes = plan.nodes ?? [];
   if (plan.verdict === 'starts' || nodes.length === 0) return lines.join('\n');
   const columns: readonly Column<NodeVerdict>[] = [
@@ -39,8 +49,13 @@ function renderPlan(plan: PlanRow, place: number, screen: Screen): string {
   return lines.join('\n');
 }
 
-export const renderPlans = (plans: readonly PlanRow[], screen: Screen): string =>
-  plans.map((plan, place) => renderPlan(plan, place, screen)).join('\n');
+/** `placings` are those of the documents, in the order of their plans. */
+export const renderPlans = (
+  plans: readonly PlanRow[],
+  screen: Screen,
+  placings: readonly Placing[] = [],
+): string =>
+  plans.map((plan, at) => renderPlan(plan, { at, place: placings[at] }, screen)).join('\n');
 
 /** Stages and tasks of a workflow that are shown; `--json` has more. */
 const stagesShownMax = 20;

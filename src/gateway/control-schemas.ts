@@ -32,7 +32,13 @@ const plannedTask = {
 };
 
 export const planSchema = object({
-  plans: listOf(object({ ...plannedTask, 'problems?': listOf(specProblem) })),
+  plans: listOf(
+    object({
+      ...plannedTask,
+      'field?': described(text, 'JSON pointer into the document.'),
+      'problems?': listOf(specProblem),
+    }),
+  ),
 });
 
 const stageSchema = object({

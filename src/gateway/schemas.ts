@@ -221,6 +221,7 @@ export const resultSchema: JsonSchema = {
     'ids?': listOf(taskIdSchema),
     'code?': errorCode,
     'message?': text,
+    'field?': described(text, 'JSON pointer into the document.'),
     'problems?': listOf(specProblem),
     'retryAfterMs?': whole,
   }),

@@ -41,6 +41,7 @@ export type SubmitResult =
       readonly id?: string | undefined;
       readonly code: ErrorCode;
       readonly message: string;
+      readonly field?: string | undefined;
       readonly problems?: readonly SpecProblem[] | undefined;
       readonly retryAfterMs?: number | undefined;
     };
@@ -121,6 +122,7 @@ export const resultOfProblem = (problem: Problem): SubmitResult => ({
   id: problem.id,
   code: problem.code,
   message: problem.detail,
+  field: problem.field,
   problems: problem.problems,
   retryAfterMs: problem.retryAfterMs,
 });

@@ -82,7 +82,7 @@ test('a plan tells for each document what would become of it', async () => {
     { count: 3, verdict: 'waits', reason: 'Resources', waiting: 2 },
     { verdict: 'refused', code: 'neverFits' },
     { verdict: 'refused', code: 'badSpec', problems: [{ pointer: '/comand' }, {}] },
-    { verdict: 'refused', code: 'unknownTemplate' },
+    { verdict: 'refused', code: 'unknownTemplate', field: '/template' },
   ]);
   expect(client.api.submitCalls).toHaveLength(1);
 });
@@ -112,13 +112,17 @@ describe('a template', () => {
     expect([status, json['field']]).toEqual([400, '/set/who']);
     expect(json['detail']).toContain('--set who=VALUE');
     const missing = await client.post('/v1/tasks', { template: 'helo' });
-    expect(missing.json).toMatchObject({ status: 404, code: 'unknownTemplate' });
+    expect(missing.json).toMatchObject({ code: 'unknownTemplate', field: '/template' });
+    expect(missing.status).toBe(404);
     const future = await client.post('/v1/tasks', { template: 'hello@7', set: { who: 'x' } });
     expect(future.json['detail']).toContain('no revision 7: the newest is 1');
     const batch = await client.post('/v1/tasks/batch', {
       tasks: [{ template: 'hello', set: { who: 'x' } }, { template: 'hello' }],
     });
-    expect(batch.json['results']).toMatchObject([{ ok: true }, { ok: false, code: 'badSpec' }]);
+    expect(batch.json['results']).toMatchObject([
+      { ok: true },
+      { ok: false, code: 'badSpec', field: '/set/who', problems: [{ pointer: '/set/who' }] },
+    ]);
   });
 
   test('gets revisions, which stay, and is changed only by who saw the newest', async () => {

@@ -11,6 +11,8 @@ const many = { multiple: true, multipleNonGreedy: true } as const;
 const amounts = ['cpu', 'memory', 'disk', 'iops', 'bandwidth', 'ports'] as const;
 const counted: readonly string[] = ['iops', 'ports', 'count'];
 
+const otherNames: Readonly<Record<string, string>> = { '/name': 'NAME', '/nodes': '--node' };
+
 export default class ReserveCreate extends BaseCommand {
   static override summary = 'Hold room on nodes for a tenant until a date.';
   static override description =
@@ -63,12 +65,16 @@ export default class ReserveCreate extends BaseCommand {
     if (flags.require !== undefined) {
       body['require'] = Object.fromEntries(readPairs('require', flags.require));
     }
-    const client = await this.connect(flags);
+    const [client, { flagOfField, placingOf }] = await Promise.all([
+      this.connect(flags),
+      import('../../input/places.ts'),
+    ]);
     const { body: made } = await client.call<ReservationRow>({
       method: 'POST',
       path: '/v1/reservations',
       body,
       repeatable: true,
+      place: placingOf({ value: {} }, body, at => otherNames[at] ?? flagOfField(at)),
     });
     const { renderReservations } = await import('../../output/reservations.ts');
     this.printIds([made.name]);

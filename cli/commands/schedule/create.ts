@@ -4,9 +4,9 @@ import { formatInstant } from '../../../src/model/instant.ts';
 import { BaseCommand } from '../../base-command.ts';
 import { usageError } from '../../cli-error.ts';
 import { exitCodeText } from '../../exit-codes.ts';
+import type { TaskInput } from '../../input/places.ts';
 import { scheduleFlags } from '../../input/schedule-flags.ts';
 import type { TaskDocument } from '../../input/spec-flags.ts';
-import type { TaskInput } from '../../input/tasks.ts';
 
 interface Made {
   readonly name: string;
@@ -60,12 +60,12 @@ export default class ScheduleCreate extends BaseCommand {
     const { documentOfScheduleFlags, prepareSchedules } = await import(
       '../../input/schedule-flags.ts'
     );
-    const documents = prepareSchedules(inputs, documentOfScheduleFlags(flags));
+    const prepared = prepareSchedules(inputs, documentOfScheduleFlags(flags));
     const client = await this.connect(flags);
     const made: Made[] = [];
-    for (const document of documents) {
+    for (const { document, place } of prepared) {
       const call = { method: 'POST', path: '/v1/schedules', body: document } as const;
-      const { body } = await client.call<Made>({ ...call, repeatable: true });
+      const { body } = await client.call<Made>({ ...call, repeatable: true, place });
       made.push(body);
       this.printIds([body.name]);
       this.print(madeLine(body));

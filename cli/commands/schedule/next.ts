@@ -35,7 +35,10 @@ export default class ScheduleNext extends BaseCommand {
     const client = await this.connect(flags);
     const range = { min: 1, max: limits.nextOccurrencesMax };
     const count = readCount('count', flags.count, range) ?? 5;
-    const { documentOfScheduleFlags } = await import('../../input/schedule-flags.ts');
+    const [{ documentOfScheduleFlags, flagOfSchedule }, { placingOf }] = await Promise.all([
+      import('../../input/schedule-flags.ts'),
+      import('../../input/places.ts'),
+    ]);
     const { count: _count, ...timing } = flags;
     const schedule = documentOfScheduleFlags(timing);
     const isTiming = Object.keys(schedule).length > 0;
@@ -53,6 +56,7 @@ export default class ScheduleNext extends BaseCommand {
               path: '/v1/schedules/next',
               body: { schedule, count },
               repeatable: true,
+              place: placingOf({ value: {} }, schedule, flagOfSchedule),
             })
           ).body
         : await client.get<Found>(

@@ -26,13 +26,14 @@ export default class TemplateCreate extends BaseCommand {
     const { args, flags } = await this.parse(TemplateCreate);
     this.begin(flags);
     const { readTemplateFile } = await import('../../template-file.ts');
-    const template = await readTemplateFile(flags.file);
+    const { template, place } = await readTemplateFile(flags.file, args.name);
     const client = await this.connect(flags);
     const { body } = await client.call<TemplateCard>({
       method: 'POST',
       path: '/v1/templates',
       body: { name: args.name, ...template },
       repeatable: true,
+      place,
     });
     this.printIds([`${body.name}@${body.revision}`]);
     this.print(`template ${body.name}@${body.revision} made`);

@@ -2,6 +2,8 @@
 import { string } from '@oclif/core/flags';
 import { usageError } from '../../cli-error.ts';
 import { exitCodeText } from '../../exit-codes.ts';
+import type { FlagOf } from '../../input/places.ts';
+import { flagOfPointer } from '../../input/spec-flags.ts';
 import { readRevision } from '../../template-file.ts';
 import Submit from '../submit.ts';
 
@@ -24,6 +26,9 @@ export default class TemplateRun extends Submit {
     ...submitFlags,
     revision: string({ description: 'another one than the newest', helpValue: 'N' }),
   } as unknown as typeof Submit.flags;
+
+  protected override readonly flagOf: FlagOf = pointer =>
+    pointer === '/template' ? 'NAME' : flagOfPointer(pointer);
 
   override async run(): Promise<unknown> {
     const { raw, flags } = await this.parse(TemplateRun);

@@ -34,13 +34,14 @@ export default class TemplateUpdate extends BaseCommand {
       '../../template-file.ts'
     );
     const expectedRevision = readRevision('if-revision', flags['if-revision']);
-    const template = await readTemplateFile(flags.file);
+    const { template, place } = await readTemplateFile(flags.file, args.name);
     const client = await this.connect(flags);
     const { body } = await client.call<TemplateCard>({
       method: 'POST',
       path: pathOfTemplate(args.name),
       body: { ...template, expectedRevision },
       repeatable: true,
+      place,
     });
     this.printIds([`${body.name}@${body.revision}`]);
     this.print(`template ${body.name}@${body.revision} is the newest revision`);

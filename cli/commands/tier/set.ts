@@ -54,7 +54,10 @@ export default class TierSet extends BaseCommand {
     }
     const client = await this.connect(flags);
     const path = `/v1/tiers/${tier}`;
-    const answer = await client.call<unknown>({ method: 'POST', path, body, repeatable: true });
+    const { flagOfField, placingOf } = await import('../../input/places.ts');
+    const place = placingOf({ value: {} }, body, flagOfField);
+    const call = { method: 'POST', path, body, repeatable: true, place } as const;
+    const answer = await client.call<unknown>(call);
     const rows = listIn<TierRow>(answer.body, 'tiers');
     const { renderTiers } = await import('../../output/tiers.ts');
     this.printIds([tier]);

@@ -54,8 +54,8 @@ export const planRoute: Route = {
     return {
       plans: prepared.map(one => {
         if (!one.ok) {
-          const { code, detail: message, problems } = one.problem;
-          return { name: '', count: 0, verdict: 'refused', code, message, problems };
+          const { code, detail: message, field, problems } = one.problem;
+          return { name: '', count: 0, verdict: 'refused', code, message, field, problems };
         }
         const { requests } = one;
         return { name: requests[0]!.spec.name, count: requests.length, ...plans[next++]! };

@@ -21,8 +21,8 @@ async function submitArray(
   const [result] = await submitPrepared(gateway.api, [prepared], identity);
   if (result === undefined) return undefined;
   if (!result.ok) {
-    const { code, message, id, problems, retryAfterMs } = result;
-    throw new ProblemError(problemOf(code, message, { id, problems, retryAfterMs }));
+    const { code, message, id, field, problems, retryAfterMs } = result;
+    throw new ProblemError(problemOf(code, message, { id, field, problems, retryAfterMs }));
   }
   const { ok: _ok, ...answer } = result;
   reply.code(result.repeated === true ? 200 : 201);

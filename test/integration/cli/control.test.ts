@@ -146,3 +146,31 @@ test('a template that is wrong is refused with its line before anything is sent'
   expect(run.stderr).toMatch(/wrong\.yaml:4:\d+/);
   expect(run.stderr).toContain('a shell would read');
 });
+
+test('what a node finds wrong is told by flag or line, for programs by pointer', async () => {
+  const work = ['--', 'work'];
+  const never = await bench.run(['schedule', 'create', 'x', '--cron', '0 0 30 2 *', ...work]);
+  expect(never).toMatchObject({ code: 2, stdout: '' });
+  expect(never.stderr).toMatch(/--cron: never fires: .*\n {2}try: /);
+  const next = await bench.run(['schedule', 'next', '--every', 'daily', '--timezone', 'Berlin']);
+  expect(next.stderr).toContain('--timezone: there is no time zone "Berlin"; did you mean');
+  const file = join(bench.dir, 'schedules.yaml');
+  await writeFile(file, 'name: x\nevery: daily\ntimezone: Mars\ntask: { command: [work] }\n');
+  const inFile = await bench.run(['schedule', 'create', '-f', file, '--json']);
+  expect(inFile.code).toBe(2);
+  expect(JSON.parse(inFile.stdout)).toMatchObject({
+    error: {
+      code: 'badSchedule',
+      field: '/timezone',
+      message: expect.stringMatching(/yaml:3:11: /),
+    },
+  });
+  const template = join(bench.dir, 'greet.yaml');
+  await writeFile(template, 'parameters: { whom: string }\ntask: { command: [echo, "${whom}"] }\n');
+  await bench.run(['template', 'create', 'greet', '-f', template]);
+  const missing = await bench.run(['template', 'run', 'greet']);
+  expect(missing.code).toBe(2);
+  expect(missing.stderr).toMatch(/--set: the parameter `whom` \(string\) has no default: give it/);
+  const unknown = await bench.run(['template', 'run', 'great', '--set', 'whom=x']);
+  expect(unknown.stderr).toContain('NAME: there is no template great');
+});

@@ -49,9 +49,9 @@ describe('flags', () => {
   test('are laid over a file, those of the task over its task', () => {
     const value = { name: 'one', every: 'daily', task: { command: ['true'], cpu: '1' } };
     const flags = documentOfScheduleFlags({ at: '03:00', cpu: '2' });
-    expect(prepareSchedules([{ value }], flags)).toEqual([
-      { ...value, at: '03:00', task: { command: ['true'], cpu: '2' } },
-    ]);
+    expect(prepareSchedules([{ value }], flags)[0]!.document).toEqual({
+      ...{ ...value, at: '03:00', task: { command: ['true'], cpu: '2' } },
+    });
   });
 
   test('are named where they are wrong, all at once', () => {
