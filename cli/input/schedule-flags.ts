@@ -1,5 +1,6 @@
 /** The flags of `schedule create` and `schedule next`, and the document that they stand for. */
 import { string } from '@oclif/core/flags';
+import { isMap } from '../../src/model/document.ts';
 import { catchUpPolicies, overlapPolicies, timingKinds } from '../../src/model/schedule.ts';
 import { readScheduleDocument } from '../../src/model/schedule-document.ts';
 import type { Placing } from '../refusal.ts';
@@ -101,6 +102,13 @@ export function flagOfSchedule(pointer: string): string | undefined {
   return found === undefined ? undefined : `--${found}`;
 }
 
+/** What of it can be judged here: what a template makes of the task is known to the nodes. */
+function untilResolved(document: TaskDocument): TaskDocument {
+  const task = isMap(document) ? document['task'] : undefined;
+  const uses = isMap(task) && task['template'] !== undefined;
+  return uses ? { ...document, task: { command: ['true'] } } : document;
+}
+
 /** A document ready to be sent. */
 export interface PreparedSchedule {
   readonly document: TaskDocument;
@@ -120,7 +128,10 @@ export function prepareSchedules(
   const prepared = inputs.map(input => {
     const document = withFlags(input.value, flags) as TaskDocument;
     const place = placingOf(input, flags, flagOfSchedule);
-    const reading = readScheduleDocument(document, { tenant: 'default', owner: 'cli' });
+    const reading = readScheduleDocument(untilResolved(document), {
+      tenant: 'default',
+      owner: 'cli',
+    });
     if (!reading.ok) found.push(...placed(reading.problems, place));
     return { document, place };
   });

@@ -58,6 +58,22 @@ export function resolveTemplate(
   return expansion.ok ? expansion : bad(expansion.problems);
 }
 
+/** The same for a document inside another, at `pointer`: places are told as those of the whole. */
+export function resolveInside(
+  inner: { readonly document: unknown; readonly pointer: string },
+  tenant: string,
+  source: TemplateSource,
+): Resolved {
+  const resolved = resolveTemplate(inner.document, tenant, source);
+  if (resolved.ok) return resolved;
+  const { problem } = resolved;
+  const { pointer } = inner;
+  if (problem.problems === undefined) {
+    return { ok: false, problem: { ...problem, field: pointer + (problem.field ?? '') } };
+  }
+  return bad(problem.problems.map(one => ({ ...one, pointer: pointer + one.pointer })));
+}
+
 const bad = (problems: Parameters<typeof problemOfDocument>[0]): Resolved => ({
   ok: false,
   problem: problemOfDocument(problems),

@@ -5,7 +5,7 @@ import { readWorkflowDocument, type WorkflowDocument } from '../model/workflow-d
 import type { NodeApi } from '../ports/node-api.ts';
 import type { Identity } from './access.ts';
 import { ProblemError, problemOf, problemOfDocument } from './problem.ts';
-import { resolveTemplate } from './templates.ts';
+import { resolveInside } from './templates.ts';
 
 /** The document with what templates make in the place of each of its tasks that uses one. */
 function withoutTemplates(document: unknown, tenant: string, api: NodeApi): unknown {
@@ -13,14 +13,12 @@ function withoutTemplates(document: unknown, tenant: string, api: NodeApi): unkn
   const owner = typeof document['tenant'] === 'string' ? document['tenant'] : tenant;
   const problems: SpecProblem[] = [];
   const tasks = document['tasks'].map((task: unknown, index) => {
-    const resolved = resolveTemplate(task, owner, api);
+    const inner = { document: task, pointer: `/tasks/${index}` };
+    const resolved = resolveInside(inner, owner, api);
     if (resolved.ok) return resolved.document;
     const { problem } = resolved;
-    const at = `/tasks/${index}`;
-    if (problem.problems === undefined) {
-      throw new ProblemError({ ...problem, field: at + (problem.field ?? '') });
-    }
-    problems.push(...problem.problems.map(one => ({ ...one, pointer: at + one.pointer })));
+    if (problem.problems === undefined) throw new ProblemError(problem);
+    problems.push(...problem.problems);
     return task;
   });
   if (problems.length > 0) throw new ProblemError(problemOfDocument(problems));

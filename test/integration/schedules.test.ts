@@ -79,6 +79,41 @@ describe('a schedule', () => {
   });
 });
 
+describe('a schedule of a template', () => {
+  const template = {
+    name: 'etl',
+    parameters: { mode: 'string' },
+    task: { command: ['etl', '${mode}'] },
+  };
+  const using = (task: object) => create({ task: { template: 'etl', ...task } });
+
+  test('keeps what the template made when the schedule was made', async () => {
+    await client.post('/v1/templates', template);
+    expect((await using({ set: { mode: 'fast' }, cap: '1h' })).status).toBe(201);
+    const second = { ...template, task: { command: ['other'] }, name: undefined };
+    expect((await client.post('/v1/templates/etl', second)).json).toMatchObject({ revision: 2 });
+    expect((await client.get('/v1/schedules/nightly')).json).toMatchObject({
+      document: { task: { command: ['etl', 'fast'], cap: '1h', template: 'etl@1' } },
+    });
+    const changed = await using({ set: { mode: 'fast' }, cap: '1h' });
+    expect(changed.json).toMatchObject({ code: 'scheduleExists' });
+    const pinned = await using({ template: 'etl@1', set: { mode: 'fast' }, cap: '1h' });
+    expect(pinned.status).toBe(200);
+  });
+
+  test('is refused where its use is wrong, with the place in the schedule', async () => {
+    await client.post('/v1/templates', template);
+    const missing = (await using({})).json as { field: string; detail: string };
+    expect(missing.field).toBe('/task/set/mode');
+    expect(missing.detail).toContain('--set mode=VALUE');
+    const unknown = await create({ task: { template: 'elt' } });
+    expect(unknown).toMatchObject({
+      status: 404,
+      json: { code: 'unknownTemplate', field: '/task/template' },
+    });
+  });
+});
+
 describe('what is wrong with a schedule', () => {
   test('is told all at once, each with its place', async () => {
     const { status, json } = await create({ at: '25:00', overlap: 'both' });

@@ -6,12 +6,19 @@ import { usageError } from '../../cli-error.ts';
 import { exitCodeText } from '../../exit-codes.ts';
 import type { TaskInput } from '../../input/places.ts';
 import { scheduleFlags } from '../../input/schedule-flags.ts';
-import type { TaskDocument } from '../../input/spec-flags.ts';
 
 interface Made {
   readonly name: string;
   readonly nextAtMs?: number | undefined;
   readonly repeated: boolean;
+}
+
+interface Typed {
+  readonly words: readonly string[];
+  /** What stands behind `--`. */
+  readonly tail: readonly string[] | undefined;
+  /** A template makes the task where there is nothing else to run. */
+  readonly uses: boolean;
 }
 
 export default class ScheduleCreate extends BaseCommand {
@@ -23,17 +30,20 @@ export default class ScheduleCreate extends BaseCommand {
     'pattern of plain times does the same; one with a * or a step in minute or hour keeps to real ' +
     'time, and months without its day are skipped; where both the day of the month and of the week ' +
     'are given it fires on either. Each occurrence fires once, whatever happens to nodes and their ' +
-    'clocks. Creating the same schedule again changes nothing.\n\n' +
+    'clocks. Creating the same schedule again changes nothing. With --template it keeps the task ' +
+    'that the template makes now: later revisions change nothing of it.\n\n' +
     exitCodeText([0, 1, 2, 6, 7, 8]);
   static override usage = [
     'schedule create NAME [flags] -- COMMAND [ARGS]',
     'schedule create NAME [flags] SCRIPT [ARGS]',
+    'schedule create NAME [flags] --template NAME --set K=V',
     'schedule create -f FILE|-',
   ];
   static override examples = [
     '<%= config.bin %> schedule create nightly --every daily --at 02:30 --timezone Europe/Berlin -- ./etl.sh',
     '<%= config.bin %> schedule create report --every monthly --day last --at 18:00 ./report.sh',
     '<%= config.bin %> schedule create poll --cron "*/5 8-18 * * mon-fri" --overlap skip -- ./poll.sh',
+    '<%= config.bin %> schedule create nightly --every daily --at 02:30 --template etl --set mode=fast',
     '<%= config.bin %> schedule create -f schedules.yaml',
   ];
   static override strict = false;
@@ -56,7 +66,8 @@ export default class ScheduleCreate extends BaseCommand {
     );
     this.begin(flags);
     const words = raw.flatMap(token => (token.type === 'arg' ? [token.input] : []));
-    const inputs = await this.#inputs(flags.file, words, tail);
+    const uses = flags.template !== undefined;
+    const inputs = await this.#inputs(flags.file, { words, tail, uses });
     const { documentOfScheduleFlags, prepareSchedules } = await import(
       '../../input/schedule-flags.ts'
     );
@@ -75,8 +86,7 @@ export default class ScheduleCreate extends BaseCommand {
 
   async #inputs(
     file: string | undefined,
-    words: readonly string[],
-    tail: readonly string[] | undefined,
+    { words, tail, uses }: Typed,
   ): Promise<readonly TaskInput[]> {
     if (file !== undefined) {
       if (words.length > 0 || tail !== undefined) {
@@ -94,7 +104,7 @@ export default class ScheduleCreate extends BaseCommand {
     }
     const [name, ...script] = words;
     const { documentOfWords } = await import('../../input/command-line.ts');
-    const task: TaskDocument | undefined = documentOfWords(script, tail);
+    const task = documentOfWords(script, tail) ?? (uses ? {} : undefined);
     if (name === undefined || task === undefined) {
       const what = name === undefined ? 'the schedule has no name' : 'there is nothing to run';
       throw usageError(what, 'tsched schedule create NAME --every daily --at 02:30 -- ./etl.sh');

@@ -1,5 +1,6 @@
 /** Schedules: making and reading them, what is done by hand, and what is to come. */
 import type { FastifyRequest } from 'fastify';
+import { isMap } from '../../model/document.ts';
 import { toTaskId } from '../../model/ids.ts';
 import { parseInstant } from '../../model/instant.ts';
 import { limits } from '../../model/limits.ts';
@@ -22,6 +23,7 @@ import {
 } from '../schedule-schemas.ts';
 import { emptySchema, problemSchema } from '../schemas.ts';
 import { drawId } from '../submission.ts';
+import { resolveInside } from '../templates.ts';
 
 const params = {
   type: 'object',
@@ -48,14 +50,24 @@ function nameOf(request: FastifyRequest): ScheduleName {
   return { tenant: asked, name };
 }
 
+/** The document with what a template makes in the place of its task, where that uses one. */
+function withoutTemplate(document: unknown, { tenant }: Identity, api: GatewayContext['api']) {
+  if (!isMap(document)) return document;
+  const inner = { document: document['task'], pointer: '/task' };
+  const resolved = resolveInside(inner, tenant, api);
+  if (!resolved.ok) throw new ProblemError(resolved.problem);
+  return { ...document, task: resolved.document };
+}
+
 /** Reads a document and holds it against the calendar; throws all that is wrong with it. */
 function readSchedule(
-  document: unknown,
+  body: unknown,
   identity: Identity,
   gateway: GatewayContext,
 ): { readonly definition: ScheduleDefinition; readonly spec: TaskSpec } {
   const { tenant, name: owner } = identity;
   const defaults = { tenant, owner, tiers: gateway.api.tiers() };
+  const document = withoutTemplate(body, identity, gateway.api);
   const reading = readScheduleDocument(document, defaults);
   if (!reading.ok) throw new ProblemError(problemOfDocument(reading.problems));
   const { definition, spec } = reading;
@@ -77,7 +89,7 @@ export const createScheduleRoute: Route = {
   description:
     'Answers 201 once it is on the disks of a majority of its shard, 200 where the same schedule ' +
     'was there already: so the request may be repeated. `scheduleExists` says that another one ' +
-    'has the name.',
+    'has the name. A task that uses a template is kept as the template makes it now.',
   schema: {
     body: scheduleDocumentSchema,
     response: {

@@ -173,4 +173,6 @@ test('what a node finds wrong is told by flag or line, for programs by pointer',
   expect(missing.stderr).toMatch(/--set: the parameter `whom` \(string\) has no default: give it/);
   const unknown = await bench.run(['template', 'run', 'great', '--set', 'whom=x']);
   expect(unknown.stderr).toContain('NAME: there is no template great');
+  const daily = ['schedule', 'create', 'greeting', '--every', 'daily', '--template', 'greet'];
+  expect(await bench.run([...daily, '--set', 'whom=you'])).toMatchObject({ code: 0 });
 });

@@ -1,5 +1,6 @@
 /** Schedules on the command line: from flags to a document, and what is printed. */
 import { describe, expect, test } from 'vitest';
+import ScheduleCreate from '../../../cli/commands/schedule/create.ts';
 import { documentOfScheduleFlags, prepareSchedules } from '../../../cli/input/schedule-flags.ts';
 import {
   renderOccurrences,
@@ -54,6 +55,15 @@ describe('flags', () => {
     });
   });
 
+  test('may name a template, which the node looks into; the rest is judged here', () => {
+    const flags = { every: 'daily', template: 'etl@2', set: ['mode=fast'] };
+    const value = { name: 'one', task: {} };
+    const [prepared] = prepareSchedules([{ value }], documentOfScheduleFlags(flags));
+    expect(prepared!.document['task']).toEqual({ template: 'etl@2', set: { mode: 'fast' } });
+    const wrong = documentOfScheduleFlags({ ...flags, jitter: '-5m' });
+    expect(() => prepareSchedules([{ value }], wrong)).toThrow(/^--jitter: /);
+  });
+
   test('are named where they are wrong, all at once', () => {
     const value = { name: 'one', task: { command: ['true'] } };
     const flags = documentOfScheduleFlags({ every: 'monthly', day: '32', cpu: 'many' });
@@ -65,6 +75,19 @@ describe('flags', () => {
       expect(problems.map(({ place }) => place)).toEqual(['--day', '--cpu']);
     }
   });
+});
+
+test('the help tells what becomes of days and times that are not there', () => {
+  const { description } = ScheduleCreate;
+  for (const rule of [
+    'UTC unless --timezone is given',
+    'A day of the month that a month does not have is its last day',
+    'skipped when clocks go forward fires right after',
+    'one that comes twice fires the first time',
+    'months without its day are skipped',
+  ]) {
+    expect(description).toContain(rule);
+  }
 });
 
 describe('what is printed', () => {
