@@ -1,9 +1,10 @@
 /**
  * What users see of failure and order, with real nodes and processes: tasks of a key in their order
- * although the leader is killed, causes that are run again and those that are not, dead letters.
+ * although the leader is killed, causes that are run again and those that are not, dead letters,
+ * poison, and how many of a key run at a time.
  * The rest is in the tests of the shard and in simulation.
  */
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type RealCluster, type TaskRow, withCluster } from '../support/real-cluster.ts';
@@ -53,6 +54,47 @@ test(
   limitMs,
 );
 
+/** A task under which two supervisors end is no more tried, and another one runs on. */
+async function isGivenUpAsPoison(cluster: RealCluster): Promise<void> {
+  const deadly = await cluster.ok(['submit', '-q', '--attempts', '9', '--', 'sleep', '600']);
+  for (let turn = 1; turn <= 2; turn++) {
+    await until(`it runs for time ${turn}`, async () => {
+      const { state, attempts } = await cluster.task(deadly);
+      return state === 'running' && attempts.length === turn;
+    });
+    process.kill(cluster.nodes[0]!.supervisor!, 'SIGKILL');
+  }
+  const ended = await cluster.untilSettled(deadly);
+  expect(ended).toMatchObject({ state: 'failed', runs: 0, lost: 2 });
+  expect(ended.reason).toContain('ended under it 2 times');
+  expect(await cluster.ok(['dlq', 'list', '-q'])).toBe(deadly);
+  await cluster.ok(['submit', '--wait', '--', 'true']);
+}
+
+/** Also where a template says so, and as many as may run do. */
+async function runsAtMostTwoOfAKey(cluster: RealCluster): Promise<void> {
+  const [book, file] = [join(cluster.dir, 'book'), join(cluster.dir, 'template.yaml')];
+  const script = `echo + >> ${book}; sleep 0.3; echo - >> ${book}`;
+  const task = { command: ['sh', '-c', script], maxRunningPer: { db: 2 } };
+  await writeFile(file, JSON.stringify({ task }));
+  await cluster.ok(['template', 'create', 'query', '-f', file]);
+  const ids = [await cluster.ok(['template', 'run', 'query', '-q', '--array', '1-4'])];
+  const own = ['submit', '-q', '--array', '1-3', '--max-running-per', 'db=2'];
+  ids.push(await cluster.ok([...own, '--', 'sh', '-c', script]));
+  for (const id of ids.flatMap(text => text.split('\n'))) {
+    expect(await cluster.untilSettled(id)).toMatchObject({ state: 'succeeded' });
+  }
+  let running = 0;
+  const counts = (await readFile(book, 'utf8'))
+    .trim()
+    .split('\n')
+    .map(line => {
+      running += line === '+' ? 1 : -1;
+      return running;
+    });
+  expect([counts.length, Math.max(...counts)]).toEqual([14, 2]);
+}
+
 test(
   'causes decide what is run again, and what failed is listed, replayed and purged',
   async () => {
@@ -75,6 +117,8 @@ test(
       expect((await cluster.run(['dlq', 'replay', refused], cluster.any)).code).toBe(1);
       await cluster.ok(['dlq', 'purge', '--all']);
       expect(await cluster.ok(['dlq', 'list'])).toBe('no dead letters');
+      await isGivenUpAsPoison(cluster);
+      await runsAtMostTwoOfAKey(cluster);
     });
   },
   limitMs,

@@ -90,6 +90,32 @@ test('a tier gives what it was set to, to what is submitted then', async () => {
   });
 }, 120_000);
 
+/** On two nodes, of the zones z1 and z2. */
+async function goWhereTheyWish(cluster: RealCluster): Promise<void> {
+  const nodesOf = async (...words: string[]): Promise<string[]> => {
+    const names: string[] = [];
+    for (const id of (await cluster.ok(['submit', '-q', ...words])).split('\n')) {
+      const { state, attempts } = await cluster.untilSettled(id);
+      expect(state).toBe('succeeded');
+      names.push(...attempts.map(({ nodeName }) => nodeName));
+    }
+    return names;
+  };
+  const work = ['--', 'sleep', '0.2'];
+  const spread = await nodesOf('--array', '1-4', '--spread', 'zone', ...work);
+  expect(spread.sort()).toEqual(['n1', 'n1', 'n2', 'n2']);
+  expect(await nodesOf('--array', '1-3', '--prefer', 'zone=z1', ...work)).toEqual([
+    'n1',
+    'n1',
+    'n1',
+  ]);
+  // Where it failed it does not run again while another node could take it.
+  const mark = join(cluster.dir, 'failed');
+  const twice = `test -e ${mark} || { touch ${mark}; exit 1; }`;
+  const retry = ['--attempts', '2', '--backoff', '10ms', '--prefer', 'zone=z2'];
+  expect(await nodesOf(...retry, '--', 'sh', '-c', twice)).toEqual(['n2', 'n1']);
+}
+
 test('labels that every node has can be required; what fits nowhere is held on request', async () => {
   await withCluster({ nodes: 1, shards: 1, flags }, async cluster => {
     const require = ['--require', `os=${process.platform}`, '--require', `arch=${process.arch}`];
@@ -102,5 +128,6 @@ test('labels that every node has can be required; what fits nowhere is held on r
     expect(await cluster.ok(['explain', id])).toContain('label: is not zone=z2');
     await cluster.addNode();
     expect(await cluster.untilSettled(id)).toMatchObject({ attempts: [{ nodeName: 'n2' }] });
+    await goWhereTheyWish(cluster);
   });
 }, 120_000);

@@ -78,6 +78,18 @@ describe('a task that', () => {
     expect([outcome.kind, outcome.exitCode]).toEqual(['failed', 3]);
   });
 
+  test('hands on no more than 64 KiB, whatever the bytes are', async () => {
+    const handing = (count: number): Promise<Outcome> => {
+      const text = `head -c ${count} /dev/zero | tr '\\0' '\\377' > "$TSCHED_OUTPUT"`;
+      return run(orderOf(shell(text), { handsOn: true }));
+    };
+    const most = await handing(65_536);
+    expect([most.kind, most.output?.length]).toEqual(['succeeded', 65_536]);
+    const more = await handing(65_537);
+    expect([more.kind, more.output]).toEqual(['outputTooLarge', undefined]);
+    expect(more.message).toBe('its TSCHED_OUTPUT file holds more than 65536 bytes');
+  });
+
   test('has Windows line ends in its first line is told so', async () => {
     const bytes = new TextEncoder().encode('#!/bin/sh\r\nexit 0\r\n');
     const outcome = await run(orderOf({ kind: 'script', name: 'job.sh', bytes, args: [] }));

@@ -1,6 +1,7 @@
 /**
- * Many tasks over a hundred order keys, while nodes crash and leaders change: no two of one key at
- * a time, each in its turn, and all of them in the end. TSCHED_E2E=full makes them ten thousand.
+ * Many tasks over a hundred order keys and some that bound how many run, while nodes crash and
+ * leaders change: no two of one order key at a time, each in its turn; of the others no more than
+ * each allows; and all of them in the end. TSCHED_E2E=full makes them ten thousand in order.
  */
 import { expect, test } from 'vitest';
 import { TschedError } from '../../src/model/errors.ts';
@@ -15,7 +16,10 @@ import { setUp } from './run.ts';
 import type { SimNode } from './sim-node.ts';
 
 const keys = 100;
-const tasks = process.env['TSCHED_E2E'] === 'full' ? 10_000 : 600;
+/** Keys that bound how many run. */
+const bounding = 20;
+const ordered = process.env['TSCHED_E2E'] === 'full' ? 10_000 : 600;
+const tasks = (ordered * (keys + bounding)) / keys;
 const actor = { name: 'client', tenant: 'default' };
 const request = { ...noResources, cpuMilli: 10, memoryBytes: 1_000_000 };
 
@@ -31,7 +35,9 @@ const specOf = (key: number, fails: boolean): TaskSpec => ({
   limit: request,
   labels: [],
   require: [],
-  orderKey: `key ${key}`,
+  ...(key < keys
+    ? { orderKey: `key ${key}` }
+    : { maxRunningPer: { key: `key ${key}`, max: 1 + (key % 3) } }),
   attempts: 2,
   backoff: { initialMs: 50, maxMs: 50 },
   capMs: 0,
@@ -40,7 +46,7 @@ const specOf = (key: number, fails: boolean): TaskSpec => ({
   outputBytesMax: 1_000,
 });
 
-test(`${tasks} tasks over ${keys} keys run one at a time, in order`, {
+test(`${ordered} tasks over ${keys} keys run one at a time, in order, others as their keys allow`, {
   timeout: 3_600_000,
 }, async () => {
   const cluster = new SimCluster({
@@ -94,7 +100,7 @@ test(`${tasks} tasks over ${keys} keys run one at a time, in order`, {
     while (drawn < tasks) {
       const batch = Array.from({ length: 50 }, () => {
         drawn++;
-        return { spec: specOf(drawn % keys, drawn % 7 === 0) };
+        return { spec: specOf(drawn % (keys + bounding), drawn % 7 === 0) };
       });
       await send(batch);
     }
