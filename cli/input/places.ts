@@ -48,16 +48,21 @@ function says(document: unknown, steps: readonly string[]): boolean {
 const keyPart = ({ code, message }: FoundProblem): 'key' | 'value' =>
   code === 'notYet' || message.includes('unknown field') ? 'key' : 'value';
 
+/** What a use of a template says itself; in a workflow, also where the task stands in it. */
+const ofUse = ['template', 'set'];
+const ofStep = [...ofUse, 'name', 'after', 'when'];
+
 /**
  * A field that nobody gave, because a template made it: told at the use of the template, and by its
  * name.
  */
 function atTemplate(problem: FoundProblem, documents: readonly unknown[]): FoundProblem {
   const steps = stepsOf(problem.pointer);
+  const own = steps[0] === 'tasks' ? ofStep : ofUse;
   let parents = documents;
   for (const [depth, step] of steps.entries()) {
     const uses = parents.some(parent => isMap(parent) && parent['template'] !== undefined);
-    if (uses && step !== 'set' && step !== 'template') {
+    if (uses && !own.includes(step)) {
       if (documents.some(document => says(document, steps))) return problem;
       const above = steps.slice(0, depth).map(part => `/${part}`);
       const made = steps.slice(depth).join('/');

@@ -125,14 +125,14 @@ describe('reserve', () => {
     expect(reservations).toEqual([]);
   });
 
-  test('tells everything that is wrong at once, with the place', async () => {
+  test('tells everything that is wrong at once, with the flag', async () => {
     const { code, stderr } = await bench.run([
       ...['reserve', 'create', 'a b', '--cpu', 'many', '--until', '2027-02-30'],
       ...['--node', 'n', '--count', '2'],
     ]);
     expect(code).toBe(2);
-    for (const place of ['/name', '/cpu', '/memory', '/until', '/count'])
-      expect(stderr).toContain(place);
+    for (const flag of ['NAME', '--cpu', '--memory', '--until', '--count'])
+      expect(stderr).toContain(`\n  ${flag}: `);
     expect((await bench.run(['reserve', 'create'])).code).toBe(2);
   });
 });

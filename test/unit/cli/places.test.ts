@@ -144,6 +144,8 @@ describe('what a node finds in a file', () => {
     expect(sentenceOf(place, '/tasks/1/template')).toBe('1.yaml:3:15: is wrong');
     const made = sentenceOf(place, '/tasks/1/cpu', 'must be more than 0');
     expect(made).toBe('1.yaml:3:15: in the task that it makes, cpu: must be more than 0');
+    const nameless = () => prepareWorkflow(read('tasks:\n  - template: t\n'), {}, drawId);
+    expect(nameless).toThrow(/^f\.yaml:2:5: (?!in the task)/);
   });
 });
 
