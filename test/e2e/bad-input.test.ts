@@ -57,6 +57,8 @@ const file = async (name: string, content: string | Buffer): Promise<string> => 
   return path;
 };
 
+const scheduled = (...flags: string[]) => ['schedule', 'create', 'x', ...flags, '--', 'true'];
+
 const mistakes: readonly Mistake[] = [
   {
     what: 'an unknown flag',
@@ -113,6 +115,68 @@ const mistakes: readonly Mistake[] = [
     args: async () => ['submit', await file('big.sh', Buffer.alloc(100 * mib, 97))],
     code: 2,
     says: /over a size limit.*100MiB long; at most 256KiB/,
+  },
+  {
+    what: 'a cron pattern that never fires',
+    args: ['schedule', 'create', 'x', '--cron', '0 0 30 2 *', '--', 'true'],
+    code: 2,
+    says: /--cron: never fires[\s\S]*try: /,
+  },
+  {
+    what: 'a cron pattern with a minute that no hour has',
+    args: ['schedule', 'create', 'x', '--cron', '61 * * * *', '--', 'true'],
+    code: 2,
+    says: /--cron: \S/,
+  },
+  {
+    what: '30 February',
+    args: scheduled('--every', 'annually', '--month', 'feb', '--day', '30'),
+    code: 2,
+    says: /--day: .*February never has a day 30/,
+  },
+  {
+    what: 'an unknown time zone, with the one that was meant',
+    args: scheduled('--every', 'daily', '--timezone', 'Europe/Berlinn'),
+    code: 2,
+    says: /--timezone: there is no time zone "Europe\/Berlinn"; did you mean Europe\/Berlin\?/,
+  },
+  {
+    what: 'an unknown time zone in a file, with its line',
+    args: async () => {
+      const text = 'name: x\nevery: daily\ntimezone: Mars\ntask: { command: [a] }\n';
+      return ['schedule', 'create', '-f', await file('mars.yaml', text)];
+    },
+    code: 2,
+    says: /mars\.yaml:3:11: there is no time zone "Mars"[\s\S]*3 \| timezone: Mars\n.*\^/,
+  },
+  {
+    what: 'a parameter of a template that is missing',
+    args: async () => {
+      const text = 'parameters: { day: string }\ntask: { command: [echo, "${day}"] }\n';
+      await cluster.ok(['template', 'create', 'dated', '-f', await file('dated.yaml', text)]);
+      return ['template', 'run', 'dated'];
+    },
+    code: 2,
+    says: /--set: the parameter `day` \(string\) has no default: give it, as --set day=VALUE/,
+  },
+  {
+    what: 'a cycle through three files, drawn with their lines',
+    args: async () => {
+      const paths: string[] = [];
+      for (const [name, before] of ['ac', 'ba', 'cb']) {
+        const text = `tasks:\n  - { name: ${name}, after: [${before}], command: [a] }\n`;
+        paths.push('-f', await file(`${name}.yaml`, text));
+      }
+      return ['submit', ...paths];
+    },
+    code: 2,
+    says: /cycle.*(?=.*a \(\S*a\.yaml:2\))(?=.*b \(\S*b\.yaml:2\))(?=.*c \(\S*c\.yaml:2\))/s,
+  },
+  {
+    what: 'a negative tolerance',
+    args: ['submit', '--tolerance=-5m', '--', 'true'],
+    code: 2,
+    says: /--tolerance: must be a duration such as/,
   },
   {
     what: 'an ID that does not exist',

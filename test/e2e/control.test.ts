@@ -113,6 +113,27 @@ test('a paused cluster takes tasks and places none until it is resumed', { timeo
   await becomes(id, 'runs', task => task.state === 'succeeded');
 });
 
+test('a paused tenant and a paused workflow start nothing until they are resumed', {
+  timeout,
+}, async () => {
+  await cluster.ok(['pause', 'tenant', 'default']);
+  const id = await cluster.ok(['submit', '-q', '--', 'true']);
+  expect(await view(id)).toMatchObject({ state: 'waiting', reason: 'Paused' });
+  const file = join(cluster.dir, 'two.yaml');
+  await writeFile(
+    file,
+    'tasks:\n  - { name: a, command: [echo] }\n  - { name: b, after: a, command: [echo] }\n',
+  );
+  const workflow = await cluster.ok(['submit', '-q', '-f', file]);
+  await cluster.ok(['pause', 'workflow', workflow]);
+  await cluster.ok(['resume', 'tenant', 'default']);
+  await becomes(id, 'runs', task => task.state === 'succeeded');
+  const [first] = (await cluster.get<{ tasks: TaskView[] }>(`/v1/workflows/${workflow}`)).tasks;
+  expect(await view(first!.id)).toMatchObject({ state: 'waiting', reason: 'Paused' });
+  await cluster.ok(['resume', 'workflow', workflow]);
+  await cluster.ok(['wait', workflow]);
+});
+
 test('priority and tolerance of a task that waits change its bound, its class, what is told', {
   timeout,
 }, async () => {
@@ -158,4 +179,26 @@ test('a template makes a task whose arguments are just what was given', { timeou
   const task = await view(id);
   expect(task).toMatchObject({ state: 'succeeded', template: 'hello@1' });
   expect(task.outcome?.tail).toBe(`<${set.slice(4)}>`);
+  const [change, daily] = [
+    ['template', 'update', 'hello', '-f', file],
+    ['--every', 'daily'],
+  ];
+  await cluster.ok([
+    'schedule',
+    'create',
+    'greeting',
+    ...daily,
+    '--template',
+    'hello',
+    '--set',
+    set,
+  ]);
+  await writeFile(file, 'task: { command: [printf, "changed"] }\n');
+  await cluster.ok(change);
+  const fired = await cluster.ok(['schedule', 'trigger', 'greeting', '-q']);
+  const made = await becomes(fired, 'has run', one => one.state === 'succeeded');
+  expect([made.template, made.outcome?.tail]).toEqual(['hello@1', task.outcome?.tail]);
+  const step = ['workflow: w', 'tasks:', '  - { name: a, template: hello }'];
+  await writeFile(file, `${step.join('\n')}\n`);
+  await cluster.ok(['submit', '-f', file, '--wait']);
 });

@@ -47,6 +47,13 @@ test(
         'allow',
       ];
       await cluster.ok(['schedule', 'create', 'yearly', ...options, '--', 'echo', 'again']);
+      const next = (await cluster.ok(['schedule', 'next', 'yearly', '--count', '5', '-q'])).split(
+        '\n',
+      );
+      const inFebruary = /^\d{4}-02-2[89]T00:00:00Z$/;
+      expect(next.map(text => inFebruary.test(text))).toEqual([true, true, true, true, true]);
+      expect(next.some(text => text.includes('-02-29T'))).toBe(true);
+      expect(await cluster.ok(['schedule', 'show', 'yearly'])).toContain(next[0]);
       const task = await cluster.ok(['schedule', 'trigger', 'yearly', '-q']);
       expect(await cluster.untilSettled(task)).toMatchObject({
         state: 'succeeded',
@@ -92,7 +99,9 @@ test(
         ['often', 'paused'],
         ['yearly', 'active'],
       ]);
+      await cluster.ok(['schedule', 'resume', 'often']);
       const after = await show(cluster, 'often');
+      expect(after.state).toBe('active');
       const instants = after.recent.map(({ occurrenceMs }) => occurrenceMs);
       expect(new Set(instants).size).toBe(instants.length);
       await cluster.ok(['schedule', 'delete', 'often']);
