@@ -98,7 +98,7 @@ export interface TenantCard extends TenantRow {
   readonly missingShards: readonly number[];
 }
 
-export interface PlanRow {
+export interface TenantPlanRow {
   readonly name: string;
   readonly builtIn: boolean;
   readonly limits: Readonly<Record<string, string>>;

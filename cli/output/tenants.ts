@@ -1,6 +1,6 @@
 /** Tenants, tokens and plans as tables. */
 import { formatSize } from '../../src/model/resources.ts';
-import type { PlanRow, TenantCard, TenantRow, TokenRow } from '../wire.ts';
+import type { TenantCard, TenantPlanRow, TenantRow, TokenRow } from '../wire.ts';
 import { ago } from './age.ts';
 import type { Screen } from './screen.ts';
 import { type Column, renderTable } from './table.ts';
@@ -64,7 +64,7 @@ export function renderTokens(tokens: readonly TokenRow[], nowMs: number, screen:
 }
 
 /** Plans side by side, a limit a line. */
-export function renderPlans(plans: readonly PlanRow[], screen: Screen): string {
+export function renderPlans(plans: readonly TenantPlanRow[], screen: Screen): string {
   const names = Object.keys(plans[0]?.limits ?? {});
   const columns: readonly Column<string>[] = [
     { title: 'LIMIT', cell: name => oneLine(name) },

@@ -6,7 +6,7 @@ import { closestName } from '../../../src/model/spec-fields.ts';
 import { BaseCommand } from '../../base-command.ts';
 import { usageError } from '../../cli-error.ts';
 import { exitCodeText } from '../../exit-codes.ts';
-import type { PlanRow } from '../../wire.ts';
+import type { TenantPlanRow } from '../../wire.ts';
 import { listIn } from '../../wire-lists.ts';
 
 const meanings = planFieldNames.map(name => `  ${name}: ${planMeaning(name)}`).join('\n');
@@ -48,7 +48,7 @@ export default class QuotaSet extends BaseCommand {
       ...(flags.reset ? {} : { body: values }),
       repeatable: true,
     });
-    const plans = flags.reset ? listIn<PlanRow>(body, 'plans') : [body as PlanRow];
+    const plans = flags.reset ? listIn<TenantPlanRow>(body, 'plans') : [body as TenantPlanRow];
     const { renderPlans } = await import('../../output/tenants.ts');
     this.printIds([args.plan]);
     this.print(renderPlans(plans, this.screen));

@@ -3,7 +3,7 @@ import { string as stringArg } from '@oclif/core/args';
 import { BaseCommand } from '../../base-command.ts';
 import { CliError } from '../../cli-error.ts';
 import { exitCodeText } from '../../exit-codes.ts';
-import type { PlanRow } from '../../wire.ts';
+import type { TenantPlanRow } from '../../wire.ts';
 import { listIn } from '../../wire-lists.ts';
 
 export default class QuotaShow extends BaseCommand {
@@ -22,7 +22,7 @@ export default class QuotaShow extends BaseCommand {
   override async run(): Promise<unknown> {
     const { args, flags } = await this.parse(QuotaShow);
     const client = await this.connect(flags);
-    const all = listIn<PlanRow>(await client.get<unknown>('/v1/plans'), 'plans');
+    const all = listIn<TenantPlanRow>(await client.get<unknown>('/v1/plans'), 'plans');
     const plans = args.plan === undefined ? all : all.filter(({ name }) => name === args.plan);
     if (plans.length === 0) throw new CliError('unknownPlan', `there is no plan ${args.plan}`);
     const { renderPlans } = await import('../../output/tenants.ts');
