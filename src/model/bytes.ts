@@ -19,12 +19,10 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /** Growing output buffer. `finish()` returns a copy of exactly what was written. */
 export class ByteWriter {
   #bytes: Uint8Array;
-  #view: DataView;
   #length = 0;
 
   constructor(initialBytes = 256) {
     this.#bytes = new Uint8Array(initialBytes);
-    this.#view = new DataView(this.#bytes.buffer);
   }
 
   get length(): number {
@@ -37,7 +35,6 @@ export class ByteWriter {
     const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
     grown.set(this.#bytes.subarray(0, this.#length));
     this.#bytes = grown;
-    this.#view = new DataView(grown.buffer);
   }
 
   u8(value: number): this {
@@ -52,16 +49,21 @@ export class ByteWriter {
 
   u16(value: number): this {
     this.#reserve(2);
-    this.#view.setUint16(this.#length, value);
-    this.#length += 2;
+    this.#put(value, 2);
     return this;
   }
 
   u32(value: number): this {
     this.#reserve(4);
-    this.#view.setUint32(this.#length, value);
-    this.#length += 4;
+    this.#put(value, 4);
     return this;
+  }
+
+  /** The low bytes of an integer, most significant first, without a view for each writer. */
+  #put(value: number, bytes: number): void {
+    for (let shift = (bytes - 1) * 8; shift >= 0; shift -= 8) {
+      this.#bytes[this.#length++] = value >>> shift;
+    }
   }
 
   /** 48-bit big-endian integer; keys that sort by number use it. */
@@ -71,9 +73,8 @@ export class ByteWriter {
       `u48 out of range: ${value}`,
     );
     this.#reserve(6);
-    this.#view.setUint16(this.#length, Math.floor(value / 2 ** 32));
-    this.#view.setUint32(this.#length + 2, value % 2 ** 32);
-    this.#length += 6;
+    this.#put(Math.floor(value / 2 ** 32), 2);
+    this.#put(value % 2 ** 32, 4);
     return this;
   }
 
@@ -81,11 +82,20 @@ export class ByteWriter {
   varint(value: number): this {
     assert(Number.isSafeInteger(value) && value >= 0, `varint out of range: ${value}`);
     this.#reserve(8);
-    while (value >= 0x80) {
-      this.#bytes[this.#length++] = (value % 0x80) | 0x80;
+    const bytes = this.#bytes;
+    let at = this.#length;
+    // Down to 31 bits, which are shifted instead of divided.
+    while (value >= 2 ** 31) {
+      bytes[at++] = (value % 0x80) | 0x80;
       value = Math.floor(value / 0x80);
     }
-    this.#bytes[this.#length++] = value;
+    let rest = value | 0;
+    while (rest >= 0x80) {
+      bytes[at++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
+    }
+    bytes[at++] = rest;
+    this.#length = at;
     return this;
   }
 
@@ -179,6 +189,40 @@ export class ByteWriter {
   }
 }
 
+/** Texts of so many bytes are mostly IDs and names. */
+const shortMax = 20;
+/** The newest short texts by a hash, so that a name that comes again and again is made once. */
+const knownTexts: string[] = new Array<string>(4_096).fill('');
+const fromCodes = String.fromCharCode;
+
+/** A short text; `undefined` where it is not ASCII. The decoder would take longer to be called. */
+function shortAscii(bytes: Uint8Array, at: number, length: number): string | undefined {
+  const end = at + length;
+  let all = 0;
+  let hash = length;
+  for (let position = at; position < end; position++) {
+    const code = bytes[position]!;
+    all |= code;
+    hash = Math.imul(hash ^ code, 0x01000193);
+  }
+  if (all > 0x7f) return undefined;
+  const place = (hash ^ (hash >>> 15)) & (knownTexts.length - 1);
+  const known = knownTexts[place]!;
+  if (known.length === length) {
+    let same = 0;
+    while (same < length && known.charCodeAt(same) === bytes[at + same]) same++;
+    if (same === length) return known;
+  }
+  let text = '';
+  let next = at;
+  for (; next + 4 <= end; next += 4) {
+    text += fromCodes(bytes[next]!, bytes[next + 1]!, bytes[next + 2]!, bytes[next + 3]!);
+  }
+  for (; next < end; next++) text += fromCodes(bytes[next]!);
+  knownTexts[place] = text;
+  return text;
+}
+
 /** Cursor over received bytes. Every read checks what is left and throws `DecodeError`. */
 export class ByteReader {
   readonly #bytes: Uint8Array;
@@ -234,9 +278,11 @@ export class ByteReader {
   }
 
   varint(): number {
-    let value = 0;
-    let scale = 1;
-    for (let count = 0; count < 8; count++) {
+    let value = this.u8();
+    if (value < 0x80) return value;
+    value &= 0x7f;
+    let scale = 0x80;
+    for (let count = 1; count < 8; count++) {
       const byte = this.u8();
       value += (byte & 0x7f) * scale;
       if (byte < 0x80) {
@@ -271,9 +317,15 @@ export class ByteReader {
   }
 
   text(maxBytes = Number.MAX_SAFE_INTEGER): string {
-    const bytes = this.bytes(maxBytes);
+    const length = this.varint();
+    if (length > maxBytes) throw new DecodeError(`${length} bytes, at most ${maxBytes} allowed`);
+    const at = this.#take(length);
+    if (length <= shortMax) {
+      const short = shortAscii(this.#bytes, at, length);
+      if (short !== undefined) return short;
+    }
     try {
-      return decoder.decode(bytes);
+      return decoder.decode(this.#bytes.subarray(at, at + length));
     } catch {
       throw new DecodeError('text is not UTF-8');
     }

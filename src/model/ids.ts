@@ -18,22 +18,41 @@ export const idLength = 20;
 export const shortIdLength = 8;
 
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
-const digitOf = new Map<string, number>();
-for (let value = 0; value < 32; value++) digitOf.set(alphabet[value]!, value);
+const codeOf = Uint8Array.from(alphabet, character => character.charCodeAt(0));
+/** Value of a digit by its character code; -1 for what is none. */
+const digitOf = new Int8Array(128).fill(-1);
+codeOf.forEach((code, value) => {
+  digitOf[code] = value;
+});
 for (const [alias, meant] of [
   ['o', 0],
   ['i', 1],
   ['l', 1],
 ] as const)
-  digitOf.set(alias, meant);
+  digitOf[alias.charCodeAt(0)] = meant;
 
-function encodeBase32(value: number, characters: number): string {
-  let text = '';
-  for (let position = 0; position < characters; position++) {
-    text = alphabet[value % 32]! + text;
-    value = Math.floor(value / 32);
-  }
-  return text;
+const digitAt = (text: string, position: number): number =>
+  digitOf[text.charCodeAt(position)] ?? -1;
+
+/** 0 for what is no digit. */
+const bitsAt = (text: string, position: number): number => Math.max(0, digitAt(text, position));
+
+/** Ten characters for 50 bits: 25 and 25, which are integers to the machine. */
+function encodeBase32(value: number): string {
+  const high = Math.floor(value / 2 ** 25);
+  const low = value % 2 ** 25;
+  return String.fromCharCode(
+    codeOf[high >>> 20]!,
+    codeOf[(high >>> 15) & 31]!,
+    codeOf[(high >>> 10) & 31]!,
+    codeOf[(high >>> 5) & 31]!,
+    codeOf[high & 31]!,
+    codeOf[low >>> 20]!,
+    codeOf[(low >>> 15) & 31]!,
+    codeOf[(low >>> 10) & 31]!,
+    codeOf[(low >>> 5) & 31]!,
+    codeOf[low & 31]!,
+  );
 }
 
 export interface TaskIdParts {
@@ -55,17 +74,19 @@ export function formatTaskId(parts: TaskIdParts): TaskId {
   assert(Number.isInteger(random) && random >= 0 && random < 2 ** 40, `random out of range`);
   const high = atMs * 4 + Math.floor(slot / 1024);
   const low = (slot % 1024) * 2 ** 40 + random;
-  return (encodeBase32(high, 10) + encodeBase32(low, 10)) as TaskId;
+  return (encodeBase32(high) + encodeBase32(low)) as TaskId;
 }
 
 /** The parts of an ID, or `undefined` where `text` is not one. Accepts upper case and o, i, l. */
 export function parseTaskId(text: string): TaskIdParts | undefined {
   if (text.length !== idLength) return undefined;
+  const lower = text.toLowerCase();
+  if (lower.length !== idLength) return undefined;
   let high = 0;
   let low = 0;
   for (let position = 0; position < idLength; position++) {
-    const value = digitOf.get(text[position]!.toLowerCase());
-    if (value === undefined) return undefined;
+    const value = digitAt(lower, position);
+    if (value < 0) return undefined;
     if (position < 10) high = high * 32 + value;
     else low = low * 32 + value;
   }
@@ -82,17 +103,20 @@ export function toTaskId(text: string): TaskId | undefined {
   return parts === undefined ? undefined : formatTaskId(parts);
 }
 
-/** The instant in a canonical ID, milliseconds since the epoch. */
+/** The instant in a canonical ID, milliseconds since the epoch; NaN where it is none. */
 export function timeOfId(id: TaskId): number {
   let high = 0;
-  for (let position = 0; position < 10; position++) high = high * 32 + digitOf.get(id[position]!)!;
+  for (let position = 0; position < 10; position++) {
+    const value = digitAt(id, position);
+    if (value < 0) return Number.NaN;
+    high = high * 32 + value;
+  }
   return Math.floor(high / 4);
 }
 
 /** Slot of a canonical ID, without allocating. */
 export function slotOfId(id: TaskId): Slot {
-  const code = (position: number): number => digitOf.get(id[position]!)!;
-  return ((code(9) & 3) << 10) | (code(10) << 5) | code(11);
+  return ((bitsAt(id, 9) & 3) << 10) | (bitsAt(id, 10) << 5) | bitsAt(id, 11);
 }
 
 export const shortId = (id: string): string => id.slice(-shortIdLength);

@@ -59,6 +59,23 @@ function written(pieces: readonly Piece[], initialBytes = 1): Uint8Array {
 }
 
 describe('Bytes', () => {
+  test('of short texts are read alike, whatever was read before', () => {
+    // Of few characters, so that texts meet each other's places.
+    const short = fc.string({ unit: fc.constantFrom('a', 'b', '0', '\0', 'é'), maxLength: 21 });
+    fc.assert(
+      fc.property(fc.array(short, { maxLength: 60 }), texts => {
+        const writer = new ByteWriter();
+        for (const text of texts) writer.text(text);
+        const reader = new ByteReader(writer.finish());
+        expect(texts.map(() => reader.text())).toEqual(texts);
+        reader.end('texts');
+      }),
+    );
+    expect(() => new ByteReader(bytesOf('0261ff')).text()).toThrow('text is not UTF-8');
+    expect(() => new ByteReader(bytesOf('0361')).text()).toThrow('truncated');
+    expect(() => new ByteReader(bytesOf('026161')).text(1)).toThrow('at most 1 allowed');
+  });
+
   test('are these for ever', () => {
     const of = (make: (writer: ByteWriter) => void): string => {
       const writer = new ByteWriter();

@@ -8,7 +8,9 @@ import {
   shortIdLength,
   slotCount,
   slotOfId,
+  type TaskId,
   type TaskIdParts,
+  timeOfId,
   toTaskId,
 } from '../../../src/model/ids.ts';
 
@@ -50,10 +52,18 @@ describe('A task ID', () => {
     );
   });
 
+  test('that is none has slot 0 and no instant', () => {
+    for (const text of ['', 'uuuuuuuuuuuuuuuuuuuu', 'ZZZZZZZZZZZZZZZZZZZZ', '\u0130'.repeat(20)]) {
+      expect(slotOfId(text as TaskId)).toBe(0);
+      expect(timeOfId(text as TaskId)).toBeNaN();
+    }
+  });
+
   test('says its slot without being parsed', () => {
     fc.assert(
       fc.property(parts, given => {
         expect(slotOfId(formatTaskId(given))).toBe(given.slot);
+        expect(timeOfId(formatTaskId(given))).toBe(given.atMs);
       }),
     );
   });
