@@ -7,13 +7,14 @@ import type { OutcomeKind } from '../model/attempt.ts';
 import { outcomeKinds } from '../model/attempt.ts';
 import type { NodeId, TaskId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
-import { type EventKind, eventKinds, type TaskEvent, taskStates } from '../model/task.ts';
+import { eventKinds, type TaskEvent, taskStates } from '../model/task.ts';
 import { type Refusal, refusals } from '../model/worker-protocol.ts';
 import { idWordCount, packId, unpackId } from './memory/id-words.ts';
 
 /** An event before it has its number; the ID as words. */
 interface EventDraft {
-  readonly kind: EventKind;
+  /** Position in `eventKinds`. */
+  readonly kind: number;
   readonly atMs: number;
   readonly words: Uint32Array;
   readonly tenant: string;
@@ -27,6 +28,10 @@ interface EventDraft {
 
 /** What an event tells beside its task. */
 export type EventAbout = Pick<EventDraft, 'attempt' | 'node' | 'outcome' | 'why'>;
+
+/** What a code is the position of, from 1. */
+const coded = <T>(values: readonly T[], code: number): T | undefined =>
+  code === 0 ? undefined : values[code - 1];
 
 const capacityMin = 32;
 /** Bytes of `#codes` for one event. */
@@ -74,7 +79,7 @@ export class EventRing {
     this.#attempts[place] = draft.attempt ?? 0;
     this.#instants[place] = draft.atMs;
     const code = place * codeCount;
-    this.#codes[code] = eventKinds.indexOf(draft.kind);
+    this.#codes[code] = draft.kind;
     this.#codes[code + 1] = draft.state;
     this.#codes[code + 2] = draft.outcome ? outcomeKinds.indexOf(draft.outcome) + 1 : 0;
     this.#codes[code + 3] = draft.why ? refusals.indexOf(draft.why) + 1 : 0;
@@ -113,16 +118,15 @@ export class EventRing {
     const place = seq % this.#capacity;
     const codes = this.#codes.subarray(place * codeCount, (place + 1) * codeCount);
     return {
-      kind: eventKinds[codes[0]!]!,
+      kind: codes[0]!,
       atMs: this.#instants[place]!,
       words: this.#words.subarray(place * idWordCount, (place + 1) * idWordCount),
       tenant: this.#tenants[place]!,
       state: codes[1]!,
       attempt: this.#attempts[place] || undefined,
       node: this.#nodes[place],
-      // Position -1 for none.
-      outcome: outcomeKinds[codes[2]! - 1],
-      why: refusals[codes[3]! - 1],
+      outcome: coded(outcomeKinds, codes[2]!),
+      why: coded(refusals, codes[3]!),
     };
   }
 
@@ -149,14 +153,25 @@ export class EventRing {
     return events;
   }
 
+  /** Field by field: a feed reads every event, and copies of parts would cost more than they. */
   #event(seq: number): TaskEvent {
-    const { words, state, ...draft } = this.#draft(seq);
+    const place = seq % this.#capacity;
+    const code = place * codeCount;
+    const word = place * idWordCount;
+    const codes = this.#codes;
+    const words = this.#words;
     return {
       shard: this.#shard,
       seq,
-      ...draft,
-      taskId: unpackId(words[0]!, words[1]!, words[2]!, words[3]!),
-      state: taskStates[state]!,
+      kind: eventKinds[codes[code]!]!,
+      atMs: this.#instants[place]!,
+      tenant: this.#tenants[place]!,
+      attempt: this.#attempts[place] || undefined,
+      node: this.#nodes[place],
+      outcome: coded(outcomeKinds, codes[code + 2]!),
+      why: coded(refusals, codes[code + 3]!),
+      taskId: unpackId(words[word]!, words[word + 1]!, words[word + 2]!, words[word + 3]!),
+      state: taskStates[codes[code + 1]!]!,
     };
   }
 }

@@ -108,7 +108,8 @@ function idFor(state: ShardState, schedule: Schedule, firing: QueuedFiring): Tas
   if (firing.id !== undefined) return firing.id;
   const { occurrenceMs, salt } = firing;
   const idMs = idInstant(state, schedule, firing);
-  const origin = { ...schedule.definition, createdMs: schedule.createdMs };
+  const { tenant, name } = schedule.definition;
+  const origin = { tenant, name, createdMs: schedule.createdMs };
   let id = firingId(origin, occurrenceMs, idMs, salt ?? '');
   if (salt !== undefined) return id;
   // Forty bits may meet those of another task: the next number that is free is as good.
@@ -148,13 +149,7 @@ function start(turn: Turn, schedule: Schedule, firing: QueuedFiring): Decided {
   state.specs.dropUnusedTraits(prepared.traits);
   if (!reply.ok) return { fate: 'refused', reply };
   if (reply.repeated) return { fate: 'repeated', reply };
-  const { standing } = schedule;
-  const recent = [
-    ...standing.recent.slice(1 - limits.scheduleRecentMax),
-    { occurrenceMs, taskId: id, firedAtMs: state.stampMs },
-  ];
-  state.schedules.change(schedule, { fired: standing.fired + 1, recent });
-  state.schedules.activate(schedule, id);
+  state.schedules.activate(schedule, { occurrenceMs, taskId: id, firedAtMs: state.stampMs });
   return { fate: 'fired', reply };
 }
 

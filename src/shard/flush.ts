@@ -9,8 +9,7 @@
  * against their marks.
  */
 import { assert } from '../model/assert.ts';
-import { ByteWriter } from '../model/bytes.ts';
-import { specKey, writeTaskKey } from './keys.ts';
+import { specKey, taskKeyOf } from './keys.ts';
 import type { SpecTable } from './memory/spec-table.ts';
 import { isSettledCode, type TaskTable } from './memory/task-table.ts';
 import { type SideRow, SideRows } from './side-rows.ts';
@@ -77,9 +76,7 @@ export class FlushTracker {
 
   /** The row of the task with this ID goes. */
   dropTask(words: Uint32Array): void {
-    const writer = new ByteWriter(goneBytesGuess);
-    writeTaskKey(writer, words);
-    this.#gone.push(writer.finish());
+    this.#gone.push(taskKeyOf(words));
     this.#bytes += goneBytesGuess;
   }
 

@@ -51,6 +51,17 @@ export function taskKey(id: TaskId): Uint8Array {
 }
 
 /** As `taskKey`, of an ID given as words. */
+export function taskKeyOf(words: Uint32Array): Uint8Array {
+  const key = new Uint8Array(1 + idLength);
+  key[0] = rowKind.task;
+  let at = 1;
+  for (const word of words) {
+    for (let shift = 20; shift >= 0; shift -= 5) key[at++] = characterCode(word, shift);
+  }
+  return key;
+}
+
+/** The same into a buffer. */
 export function writeTaskKey(writer: ByteWriter, words: Uint32Array): void {
   writer.u8(rowKind.task);
   writeId(writer, words);

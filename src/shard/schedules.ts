@@ -5,7 +5,8 @@
  */
 import { assert } from '../model/assert.ts';
 import type { TaskId } from '../model/ids.ts';
-import type { ScheduleName } from '../model/schedule.ts';
+import { limits } from '../model/limits.ts';
+import type { Firing, ScheduleName } from '../model/schedule.ts';
 import {
   decodeScheduleRow,
   decodeStandingRow,
@@ -25,17 +26,24 @@ export interface Schedule extends ScheduleOrigin {
 /** Names sort by tenant, then by name. */
 const textOf = ({ tenant, name }: ScheduleName): string => `${tenant}\u0000${name}`;
 
+/** Changes of which it is known what changed; a firing is two or three. */
+const changesKept = 256;
+
 type Row = readonly [key: Uint8Array, value: Uint8Array | undefined];
 
 export class ScheduleBook {
   readonly #schedules = new Map<string, Schedule>();
   readonly #ofTask = new Map<TaskId, Schedule>();
-  /** Rows still to be written, or deleted where the schedule is gone. */
+  /** Names of which a row is still to be written, or both deleted where the schedule is gone. */
   readonly #dirtyOrigins = new Set<string>();
-  readonly #dirtyStandings = new Set<string>();
+  readonly #dirtyStandings = new Set<Schedule>();
   #specBytes = 0;
   /** Grows with every change; local. */
   changes = 0;
+  /** Which schedule each of the newest changes was of, at the number of the change. */
+  readonly #changed: (Schedule | undefined)[] = [];
+  /** Grows with every schedule that comes or goes; local. */
+  comings = 0;
 
   get size(): number {
     return this.#schedules.size;
@@ -68,8 +76,9 @@ export class ScheduleBook {
     this.#schedules.set(text, schedule);
     this.#specBytes += schedule.spec.length;
     this.#dirtyOrigins.add(text);
-    this.#dirtyStandings.add(text);
-    this.changes++;
+    this.#dirtyStandings.add(schedule);
+    this.#countChange(schedule);
+    this.comings++;
   }
 
   /** Its tasks stay: they are tasks like any other from now on. */
@@ -79,8 +88,11 @@ export class ScheduleBook {
     this.#specBytes -= schedule.spec.length;
     for (const id of schedule.standing.active) this.#ofTask.delete(id);
     this.#dirtyOrigins.add(text);
-    this.#dirtyStandings.add(text);
+    this.#dirtyStandings.delete(schedule);
+    // Nothing of it stays in memory; who follows the book looks at all that is left.
+    this.#changed.length = 0;
     this.changes++;
+    this.comings++;
   }
 
   change(schedule: Schedule, parts: Partial<Standing>): void {
@@ -89,14 +101,38 @@ export class ScheduleBook {
 
   replace(schedule: Schedule, standing: Standing): void {
     schedule.standing = standing;
-    this.#dirtyStandings.add(textOf(schedule.definition));
-    this.changes++;
+    this.#dirtyStandings.add(schedule);
+    this.#countChange(schedule);
   }
 
-  /** A task of the schedule that has not settled. */
-  activate(schedule: Schedule, id: TaskId): void {
-    this.#ofTask.set(id, schedule);
-    this.change(schedule, { active: [...schedule.standing.active, id] });
+  #countChange(schedule: Schedule): void {
+    this.changes++;
+    this.#changed[this.changes % changesKept] = schedule;
+  }
+
+  /**
+   * What has changed behind a change, maybe some twice; `undefined` where those were so many that
+   * it is not known any more. For who follows the book, and must not look at all of it each time.
+   */
+  changedSince(change: number): readonly Schedule[] | undefined {
+    if (change < 0 || this.changes - change > changesKept) return undefined;
+    const changed: Schedule[] = [];
+    for (let next = change + 1; next <= this.changes; next++) {
+      const schedule = this.#changed[next % changesKept];
+      if (schedule === undefined) return undefined;
+      changed.push(schedule);
+    }
+    return changed;
+  }
+
+  /** A task was made for an occurrence, and has not settled. */
+  activate(schedule: Schedule, firing: Firing): void {
+    const { standing } = schedule;
+    this.#ofTask.set(firing.taskId, schedule);
+    const recent = standing.recent.slice(1 - limits.scheduleRecentMax);
+    recent.push(firing);
+    const active = [...standing.active, firing.taskId];
+    this.replace(schedule, { ...standing, fired: standing.fired + 1, active, recent });
   }
 
   /** A task has settled; the schedule that it is of, where there is one. */
@@ -104,7 +140,9 @@ export class ScheduleBook {
     const schedule = this.#ofTask.get(id);
     if (schedule === undefined) return undefined;
     this.#ofTask.delete(id);
-    this.change(schedule, { active: schedule.standing.active.filter(other => other !== id) });
+    const { standing } = schedule;
+    const active = standing.active.filter(other => other !== id);
+    this.replace(schedule, { ...standing, active });
     return schedule;
   }
 
@@ -114,10 +152,10 @@ export class ScheduleBook {
     for (const text of this.#dirtyOrigins) {
       const schedule = this.#schedules.get(text);
       rows.push([scheduleKey(text), schedule && encodeScheduleRow(schedule)]);
+      if (schedule === undefined) rows.push([standingKey(text), undefined]);
     }
-    for (const text of this.#dirtyStandings) {
-      const schedule = this.#schedules.get(text);
-      rows.push([standingKey(text), schedule && encodeStandingRow(schedule.standing)]);
+    for (const { definition, standing } of this.#dirtyStandings) {
+      rows.push([standingKey(textOf(definition)), encodeStandingRow(standing)]);
     }
     this.#dirtyOrigins.clear();
     this.#dirtyStandings.clear();

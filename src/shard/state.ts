@@ -338,8 +338,19 @@ export class ShardState extends ShardNumbers {
     const state = table.state(row);
     const { tenant } = this.specs.traits(table.spec(row));
     const attempt = attemptOf(about.attempt ?? 0);
-    this.events.append({ kind, atMs: this.stampMs, words, tenant, state, ...about, attempt });
-    this.fold((eventKinds.indexOf(kind) << 8) | state);
+    const code = eventKinds.indexOf(kind);
+    this.events.append({
+      kind: code,
+      atMs: this.stampMs,
+      words,
+      tenant,
+      state,
+      attempt,
+      node: about.node,
+      outcome: about.outcome,
+      why: about.why,
+    });
+    this.fold((code << 8) | state);
     for (let word = 0; word < idWordCount; word++) this.fold(words[word]!);
     this.fold(attempt);
   }

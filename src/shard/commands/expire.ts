@@ -40,17 +40,18 @@ function expireOne(state: ShardState, item: ExpireItem): ItemReply {
   if (timeOfId(taskId) > state.nowMs - limits.historyMsMin) {
     return refuse(taskId, 'badRequest', 'the task is too young to leave the history');
   }
+  const digest = digestWords(item.digest);
   const known =
     isSettled(item.state) &&
     state.counts[taskStates.indexOf(item.state)]! > 0 &&
-    state.settled.matches(state.words, digestWords(item.digest)[0]!);
+    state.settled.matches(state.words, digest[0]!);
   if (!known) return refuse(taskId, 'badRequest', 'that is not what is known of the task');
-  forget(state, item);
+  forget(state, item, digest);
   return accept(taskId);
 }
 
 /** Of the settled task that `lookUp` found last nothing remains: no row, no ID, no key. */
-function forget(state: ShardState, item: ExpireItem): void {
+function forget(state: ShardState, item: ExpireItem, digest: Uint32Array): void {
   const { words, specs } = state;
   const row = state.table.find(words);
   if (row >= 0) state.forget(row);
@@ -59,7 +60,6 @@ function forget(state: ShardState, item: ExpireItem): void {
   if (item.keyHash) state.keys.remove(item.keyHash.high, item.keyHash.low, words);
   state.counts[taskStates.indexOf(item.state)]!--;
   state.flush.dropTask(words);
-  const digest = digestWords(item.digest);
   if (state.specUses.remove(digest)) {
     const spec = specs.find(digest);
     state.flush.dropSpec(digestHex(item.digest), spec);

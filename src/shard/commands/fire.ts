@@ -51,7 +51,8 @@ function fire(turn: Turn, item: FireItem): ItemReply {
   if (decided?.fate === 'refused') return decided.reply ?? refuse(noTask, 'internal', 'no reply');
   const counts = decided?.fate === 'fired' || decided?.fate === 'queued';
   const { left, missed } = schedule.standing;
-  state.schedules.change(schedule, {
+  state.schedules.replace(schedule, {
+    ...schedule.standing,
     cursorMs: occurrenceMs,
     missed: missed + item.missed,
     left: left === undefined ? undefined : left - (counts ? 1 : 0),

@@ -20,6 +20,7 @@ const occupied = 0x80000000;
  * is answered by these bits on every replica, whether the row is still in memory there or not.
  */
 export class SettledIds {
+  readonly #probe = new Uint32Array(idWordCount);
   #entries = new Uint32Array(initialEntries * idWordCount);
   #mask = initialEntries - 1;
   #count = 0;
@@ -61,9 +62,11 @@ export class SettledIds {
   matches(words: Uint32Array, digestWord: number): boolean {
     const at = this.#locate(words);
     if (this.#entries[at] === 0) return false;
-    const probe = new Uint32Array(idWordCount);
-    writeSpare(probe, 0, words, digestWord);
-    return probe.every((word, position) => this.#entries[at + position] === word);
+    writeSpare(this.#probe, 0, words, digestWord);
+    for (let word = 0; word < idWordCount; word++) {
+      if (this.#entries[at + word] !== this.#probe[word]) return false;
+    }
+    return true;
   }
 
   /** Adds an ID that is not there yet; `digestWord` is the first 32 bits of its spec's digest. */
