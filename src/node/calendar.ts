@@ -17,7 +17,10 @@ import type { SpecProblem } from '../model/spec-reading.ts';
 
 /** Patterns that are kept ready. */
 const patternsMax = 4_096;
-/** Answers of each that are kept: more than a schedule that catches up asks for at a time. */
+/**
+ * Answers of each that are kept, a power of two: more than a schedule that catches up asks for at a
+ * time.
+ */
 const answersMax = 128;
 
 /**
@@ -38,8 +41,11 @@ class Pattern {
 
   /** The first occurrence after an instant; infinite where there is none. */
   next(afterMs: number): number {
-    const known = this.#asked.indexOf(afterMs);
-    if (known >= 0) return this.#answers[known]!;
+    // Mostly one of the newest.
+    for (let back = 1; back <= answersMax; back++) {
+      const place = (this.#oldest - back) & (answersMax - 1);
+      if (this.#asked[place] === afterMs) return this.#answers[place]!;
+    }
     const next = this.#cron.nextRun(new Date(afterMs))?.getTime() ?? Number.POSITIVE_INFINITY;
     this.#asked[this.#oldest] = afterMs;
     this.#answers[this.#oldest] = next;
@@ -50,8 +56,7 @@ class Pattern {
 
 const patterns = new Map<string, Pattern>();
 
-function patternOf(text: string, zone: string, mode: '5-part' | '7-part'): Pattern {
-  const key = `${zone}\u0000${text}`;
+function patternOf(key: string, text: string, zone: string, mode: Told['mode']): Pattern {
   let pattern = patterns.get(key);
   if (pattern === undefined) {
     pattern = new Pattern(text, zone, mode);
@@ -59,6 +64,25 @@ function patternOf(text: string, zone: string, mode: '5-part' | '7-part'): Patte
     patterns.set(key, pattern);
   }
   return pattern;
+}
+
+/** The patterns of a timing, and what they are kept under in a zone: told once. */
+interface Told {
+  readonly zone: string;
+  readonly mode: '5-part' | '7-part';
+  readonly patterns: readonly { readonly key: string; readonly text: string }[];
+}
+
+const told = new WeakMap<Timing, Told>();
+
+function tell(timing: Timing, zone: string): Told {
+  const known = told.get(timing);
+  if (known?.zone === zone) return known;
+  const patterns = patternsOf(timing).map(text => ({ key: `${zone}\u0000${text}`, text }));
+  const mode = timing.kind === 'once' ? '7-part' : '5-part';
+  const made: Told = { zone, mode, patterns };
+  told.set(timing, made);
+  return made;
 }
 
 const clockOf = (minute: number): string => `${minute % 60} ${Math.floor(minute / 60)}`;
@@ -90,8 +114,6 @@ function patternsOf(timing: Timing): readonly string[] {
   }
 }
 
-const modeOf = ({ kind }: Timing): '5-part' | '7-part' => (kind === 'once' ? '7-part' : '5-part');
-
 type When = Pick<ScheduleDefinition, 'timing' | 'zone' | 'untilMs'>;
 
 /**
@@ -103,8 +125,9 @@ export function nextOccurrence(
   afterMs: number,
 ): number | undefined {
   let firstMs = Number.POSITIVE_INFINITY;
-  for (const pattern of patternsOf(timing)) {
-    firstMs = Math.min(firstMs, patternOf(pattern, zone, modeOf(timing)).next(afterMs));
+  const { mode, patterns: texts } = tell(timing, zone);
+  for (const { key, text } of texts) {
+    firstMs = Math.min(firstMs, patternOf(key, text, zone, mode).next(afterMs));
   }
   return firstMs <= (untilMs ?? Number.MAX_SAFE_INTEGER) ? firstMs : undefined;
 }

@@ -13,6 +13,7 @@ import type { FireItem } from '../model/schedule-command.ts';
 import type { Schedule, ScheduleBook } from '../shard/schedules.ts';
 import { lastOccurrence, nextOccurrence } from './calendar.ts';
 import { background, type NodeContext } from './context.ts';
+import { DueInstants } from './due-instants.ts';
 import type { ScheduleGate } from './schedule-gate.ts';
 import { nextOf } from './schedule-view.ts';
 import type { ShardLeader } from './shard-leader.ts';
@@ -27,17 +28,17 @@ const itemsPerScheduleMax = 64;
 /** Occurrences that are passed over at a time: each costs the calendar. */
 const passedMax = 500;
 
+/** What is to be done about a schedule now. */
 interface Due {
-  readonly standing: Schedule['standing'];
-  /** When the next occurrence is to be fired; never where there is none. */
-  readonly atMs: number;
+  readonly schedule: Schedule;
+  readonly items: readonly FireItem[];
 }
 
 export class ScheduleClock {
   readonly #context: NodeContext;
   readonly #leader: ShardLeader;
   readonly #gate: ScheduleGate;
-  readonly #dues = new WeakMap<Schedule, Due>();
+  readonly #dues = new DueInstants(schedule => this.#dueMs(schedule));
   /** Of the book, when all of it was looked at. */
   #seenChanges = -1;
   #nextMs = Number.NEGATIVE_INFINITY;
@@ -79,12 +80,12 @@ export class ScheduleClock {
       this.#arm(Math.max(1, Math.min(lookMs, this.#nextMs - wallMs)));
       return;
     }
-    const items = this.#collect(schedules, wallMs);
-    if (items.length === 0) {
+    const dues = this.#collect(schedules, wallMs);
+    if (dues.length === 0) {
       this.#arm(Math.max(1, Math.min(lookMs, this.#nextMs - wallMs)));
       return;
     }
-    const proposed = this.#propose(items).then(
+    const proposed = this.#propose(dues).then(
       done => this.#arm(done ? 1 : lookMs),
       (error: unknown) => {
         this.#arm(lookMs);
@@ -94,44 +95,45 @@ export class ScheduleClock {
     background(this.#context, 'fire schedules', proposed);
   }
 
-  #collect(schedules: ScheduleBook, wallMs: number): FireItem[] {
-    const items: FireItem[] = [];
+  #collect(schedules: ScheduleBook, wallMs: number): Due[] {
     this.#seenChanges = schedules.changes;
-    this.#nextMs = Number.POSITIVE_INFINITY;
-    for (const schedule of schedules.all()) {
-      const dueMs = Math.max(this.#dueMs(schedule), this.#heldToMs(schedule, wallMs));
-      this.#nextMs = Math.min(this.#nextMs, dueMs);
-      if (dueMs > wallMs || items.length >= itemsMax) continue;
-      items.push(...dueItems(schedule, wallMs));
+    const { due, nextMs } = this.#dues.upTo(wallMs, schedules);
+    this.#nextMs = nextMs;
+    const found: Due[] = [];
+    let count = 0;
+    for (const schedule of due) {
+      const heldToMs = this.#heldToMs(schedule, wallMs);
+      this.#nextMs = Math.min(this.#nextMs, heldToMs);
+      if (heldToMs > wallMs || count >= itemsMax) continue;
+      const items = dueItems(schedule, wallMs);
+      count += items.length;
+      if (items.length > 0) found.push({ schedule, items });
     }
-    return items;
+    return found;
   }
 
   /** What the plan of a tenant does not let in stays due, and does not stand before others. */
   #heldToMs(schedule: Schedule, wallMs: number): number {
     const untilMs = this.#gate.heldUntilMs(schedule);
-    return untilMs === undefined ? 0 : wallMs + untilMs - this.#context.clock.nowMs();
+    return untilMs === undefined ? wallMs : wallMs + untilMs - this.#context.clock.nowMs();
   }
 
+  /** When the next occurrence is to be fired; never where there is none. */
   #dueMs(schedule: Schedule): number {
-    const known = this.#dues.get(schedule);
-    if (known?.standing === schedule.standing) return known.atMs;
-    const { definition, standing } = schedule;
-    let atMs = Number.POSITIVE_INFINITY;
+    const { definition } = schedule;
     try {
       const next = nextOf(schedule);
-      if (next !== undefined) atMs = next + jitterOf(definition, next);
+      if (next !== undefined) return next + jitterOf(definition, next);
     } catch (error) {
       const { tenant, name } = definition;
       const why = error instanceof Error ? error.message : String(error);
       this.#context.log.error('the calendar does not know a schedule', { tenant, name, why });
     }
-    this.#dues.set(schedule, { standing, atMs });
-    return atMs;
+    return Number.POSITIVE_INFINITY;
   }
 
   /** False where something could not be fired now. */
-  async #propose(wanted: readonly FireItem[]): Promise<boolean> {
+  async #propose(wanted: readonly Due[]): Promise<boolean> {
     const leader = this.#leader;
     const items = await this.#letIn(wanted);
     if (items.length === 0) return true;
@@ -144,20 +146,21 @@ export class ScheduleClock {
   /**
    * Those that their tenants' plans allow now; of one schedule none behind one that has to wait.
    */
-  async #letIn(wanted: readonly FireItem[]): Promise<readonly FireItem[]> {
-    const { schedules } = this.#leader.machine;
-    const firing = wanted.flatMap(item => {
-      const schedule = item.fires ? schedules.find(item) : undefined;
-      return schedule === undefined ? [] : [{ item, schedule }];
-    });
-    const refusals = await this.#gate.refusalsOfDue(firing.map(({ schedule }) => schedule));
-    const refused = new Set(firing.filter((_, place) => refusals[place]).map(({ item }) => item));
-    const waiting = new Set<string>();
-    return wanted.filter(item => {
-      const name = `${item.tenant}\u0000${item.name}`;
-      if (refused.has(item)) waiting.add(name);
-      return !waiting.has(name);
-    });
+  async #letIn(wanted: readonly Due[]): Promise<readonly FireItem[]> {
+    const firing: Schedule[] = [];
+    for (const { schedule, items } of wanted) {
+      for (const item of items) if (item.fires) firing.push(schedule);
+    }
+    const refusals = (await this.#gate.refusalsOfDue(firing)).values();
+    const letIn: FireItem[] = [];
+    for (const { items } of wanted) {
+      let waits = false;
+      for (const item of items) {
+        if (item.fires && refusals.next().value !== undefined) waits = true;
+        if (!waits) letIn.push(item);
+      }
+    }
+    return letIn;
   }
 }
 
