@@ -8,12 +8,16 @@ import { check } from '../violation.ts';
 
 const shard = 1;
 
+/** Without a copy of the key. */
+const textOf = (key: Uint8Array): string =>
+  Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1');
+
 export class LedShard {
   machine = new ShardMachine({ shard });
   /** Entries behind the newest flush. */
   readonly #log: Uint8Array[] = [];
   /** Rows by their keys, a character for a byte. */
-  readonly #rows = new Map<string, Uint8Array>();
+  readonly #rows = new Map<string, readonly [key: Uint8Array, value: Uint8Array]>();
   #stored = 0;
   entries = 0;
 
@@ -27,9 +31,9 @@ export class LedShard {
     const flush = this.machine.takeFlush(1);
     if (flush === undefined) return;
     for (const [key, value] of flush.rows) {
-      const text = Buffer.from(key).toString('latin1');
+      const text = textOf(key);
       if (value === undefined) this.#rows.delete(text);
-      else this.#rows.set(text, value);
+      else this.#rows.set(text, [key, value]);
     }
     this.machine.flushed(flush.token);
     this.#stored = flush.applied;
@@ -40,7 +44,7 @@ export class LedShard {
   takeOver(): void {
     const machine = new ShardMachine({ shard });
     const keys = [...this.#rows.keys()].sort();
-    machine.loadRows(keys.map(key => [Buffer.from(key, 'latin1'), this.#rows.get(key)!] as const));
+    machine.loadRows(keys.map(key => this.#rows.get(key)!));
     machine.loaded(this.#stored);
     let index = this.#stored;
     for (const bytes of this.#log) machine.apply(++index, bytes);

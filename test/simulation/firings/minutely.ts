@@ -31,6 +31,7 @@ import { Tasks } from './tasks.ts';
 /** Virtual time begins in the winter of a year that is no leap year: it has 525,600 minutes. */
 const fromMs = Date.UTC(2026, 0, 1);
 const hourMs = 60 * minuteMs;
+const taskMs = 1_000;
 
 /** What becomes of a proposal in the middle of which its leader ends. */
 const ends = ['lost', 'unanswered', 'late'] as const;
@@ -113,6 +114,8 @@ export class Minutely {
   /** The newest event that was looked at. */
   #seq = 0;
   #healed = false;
+  /** The tasks that were made will be run. */
+  #settles = false;
   #endMinute: number;
   readonly counts: MinutelyCounts = {
     ...{
@@ -247,7 +250,7 @@ export class Minutely {
   #commit(bytes: Uint8Array, settles = true): readonly ItemReply[] {
     const { replies } = this.#shard.commit(bytes);
     this.#notice();
-    if (settles) this.#settle();
+    if (settles) this.#settleSoon();
     return replies;
   }
 
@@ -264,6 +267,16 @@ export class Minutely {
       this.#book.saw(firing.schedule, firing.occurrenceMs);
       this.#tasks.made(taskId);
     }
+  }
+
+  /** What was made runs for up to a second, also while its leader ends. */
+  #settleSoon(): void {
+    if (this.#settles) return;
+    this.#settles = true;
+    this.#time.after(taskMs, () => {
+      this.#settles = false;
+      this.#settle();
+    });
   }
 
   /** Runs the tasks that were made, where somebody leads. */
