@@ -24,6 +24,7 @@ that knows no calendar checks that each minute of each schedule fired once, in o
   --term M       minutes from one leader to the next, on average; default 60
   --seed S       what happens when; default 1
   --cpu S        end after so many seconds of processor time, and judge what was run
+  --seconds S    the same of time that passes
   --json         the result as JSON in the last line
   --help         this text
 
@@ -37,6 +38,7 @@ interface Arguments {
   readonly term: number;
   readonly seed: number;
   readonly cpuSeconds: number;
+  readonly seconds: number;
   readonly json: boolean;
 }
 
@@ -45,6 +47,9 @@ function readCount(name: string, text: string, max: number): number {
   if (Number.isSafeInteger(value) && value >= 1 && value <= max) return value;
   throw new Error(`--${name} takes a number from 1 to ${max}, not ${text}`);
 }
+
+const readBound = (name: string, text: string | undefined): number =>
+  text === undefined ? Number.POSITIVE_INFINITY : readCount(name, text, 1e9);
 
 function readPart(text: string): { readonly first: number; readonly step: number } {
   const [, first, step] = /^(\d+)\/(\d+)$/.exec(text) ?? [];
@@ -65,6 +70,7 @@ function readArguments(argv: readonly string[]): Arguments | 'help' {
       term: { type: 'string', default: '60' },
       seed: { type: 'string', default: '1' },
       cpu: { type: 'string' },
+      seconds: { type: 'string' },
       json: { type: 'boolean', default: false },
     },
   });
@@ -78,8 +84,8 @@ function readArguments(argv: readonly string[]): Arguments | 'help' {
     minutes: readCount('days', values.days, 36_500) * day,
     term: readCount('term', values.term, 365 * day),
     seed: readCount('seed', values.seed, 2 ** 32 - 1),
-    cpuSeconds:
-      values.cpu === undefined ? Number.POSITIVE_INFINITY : readCount('cpu', values.cpu, 1e9),
+    cpuSeconds: readBound('cpu', values.cpu),
+    seconds: readBound('seconds', values.seconds),
     json: values.json,
   };
 }
@@ -115,7 +121,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   const { wanted } = asked;
   const { schedules, minutes, seed } = wanted;
   const began = cpuSeconds();
-  let toldMs = performance.now();
+  const beganMs = performance.now();
+  let toldMs = beganMs;
   const goesOn = (minute: number, counts: MinutelyCounts): boolean => {
     if (performance.now() - toldMs >= tellMs) {
       toldMs = performance.now();
@@ -125,7 +132,8 @@ export async function main(argv: readonly string[]): Promise<number> {
           `(${rate} a second of processor time), ${counts.leaders} leaders, ${megabytes()} MB`,
       );
     }
-    return cpuSeconds() - began < wanted.cpuSeconds;
+    const isOver = performance.now() - beganMs >= wanted.seconds * 1_000;
+    return !isOver && cpuSeconds() - began < wanted.cpuSeconds;
   };
   const run = new Minutely({ seed, minutes, schedules, termMinutes: wanted.term, goesOn });
   try {

@@ -1,4 +1,4 @@
-/** Whoever follows the schedules of a shard knows of each what one who looks at all of them does. */
+/** Whoever follows the schedules of a shard knows of each what a look at all of them tells. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ShardCommand } from '../../../src/model/command.ts';
