@@ -26,6 +26,8 @@ interface Taken {
 /** What a task row is counted as until it is encoded; its texts come on top. */
 const rowBytesGuess = 160;
 const goneBytesGuess = 32;
+/** Flushes are told apart by a byte in each row; 0 is none. Few are under way at a time. */
+const tokensMax = 255;
 
 export class FlushTracker {
   readonly #table: TaskTable;
@@ -90,7 +92,9 @@ export class FlushTracker {
   /** Everything dirty, now clean; `undefined` where nothing is. */
   take(): Taken | undefined {
     if (this.rowCount === 0) return undefined;
-    const token = ++this.#token;
+    assert(this.#taken.length < tokensMax, 'few flushes are under way at a time');
+    this.#token = (this.#token % tokensMax) + 1;
+    const token = this.#token;
     const rows = this.#rows.filter(row => this.#takeRow(row, token));
     const specs = this.#newSpecs.map(spec => {
       const bytes = this.#specs.unstored(spec);

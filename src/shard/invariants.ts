@@ -21,6 +21,7 @@ export function checkState(state: ShardState): void {
   const { table } = state;
   const counts = state.counts.map(() => 0);
   const uses = new Map<number, number>();
+  const settledUses = new Map<number, number>();
   const held = new TenantUses();
   let rows = 0;
   for (let row = 0; row < table.rowsEnd; row++) {
@@ -28,7 +29,9 @@ export function checkState(state: ShardState): void {
     rows++;
     counts[table.state(row)]!++;
     held.enter(state.specs.traits(table.spec(row)), table.state(row));
-    uses.set(table.spec(row), (uses.get(table.spec(row)) ?? 0) + 1);
+    const spec = table.spec(row);
+    uses.set(spec, (uses.get(spec) ?? 0) + 1);
+    if (isSettledCode(table.state(row))) settledUses.set(spec, (settledUses.get(spec) ?? 0) + 1);
     checkTask(state, row);
   }
   assert(rows === table.size, 'the table counts its rows');
@@ -50,14 +53,15 @@ export function checkState(state: ShardState): void {
   }
   const settled = state.counts.slice(stateCode.succeeded).reduce((sum, count) => sum + count, 0);
   assert(settled === state.settled.size, 'every settled ID is known, and no other');
-  const tasks = state.counts.reduce((sum, count) => sum + count, 0);
-  assert(tasks === state.specUses.tasks, 'every task is counted with its spec');
+  assert(settled === state.settledSpecs.tasks, 'every settled task is counted with its spec');
   assert(state.expired.toMs <= state.nowMs, 'what expired was submitted in the past');
   const digest = new Uint32Array(4);
   for (const [spec, count] of uses) {
     assert(state.specs.uses(spec) === count, 'a spec counts the tasks that use it');
+  }
+  for (const [spec, count] of settledUses) {
     state.specs.copyDigest(spec, digest);
-    assert(state.specUses.count(digest) >= count, 'the row of a spec that is used stays');
+    assert(state.settledSpecs.count(digest) >= count, 'the row of a spec that is used stays');
   }
   checkQueue(state);
   checkLive(state);

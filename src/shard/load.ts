@@ -76,10 +76,10 @@ export class RowLoader {
     const state = this.#state;
     const { head, body } = openTaskRow(value);
     state.counts[head.state]!++;
-    state.specUses.add(head.digest, head.tenant);
     if (head.keyHash) state.keys.add(head.keyHash.high, head.keyHash.low, head.words);
     if (isSettledCode(head.state)) {
       state.settled.add(head.words, head.digest[0]!);
+      state.settledSpecs.add(head.digest, head.tenant);
       return;
     }
     const record = body();

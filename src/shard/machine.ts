@@ -322,11 +322,8 @@ export class ShardMachine {
   }
 
   /** Settled tasks of each tenant that has some, those that left memory included. */
-  *settledByTenant(): Generator<[tenant: string, tasks: number]> {
-    for (const [tenant, tasks] of this.#state.specUses.byTenant()) {
-      const { waiting, running } = this.#state.uses.of(tenant);
-      if (tasks > waiting + running) yield [tenant, tasks - waiting - running];
-    }
+  settledByTenant(): Iterable<[tenant: string, tasks: number]> {
+    return this.#state.settledSpecs.byTenant();
   }
 
   /** What the unsettled tasks of each tenant hold here. */
@@ -370,8 +367,9 @@ export class ShardMachine {
 
   /** Bytes of tables in memory, for metrics; objects of tasks that ran are not counted. */
   tableBytes(): number {
-    const { table, settled, keys, specUses, deadLetters } = this.#state;
-    return table.bytes + settled.bytes + keys.bytes + specUses.bytes + deadLetters.bytes;
+    const { table, specs, settled, settledSpecs, keys, deadLetters } = this.#state;
+    const tables = [table, specs, settled, settledSpecs, keys, deadLetters];
+    return tables.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   /** Throws `AssertionError` where the state contradicts itself. O(tasks). */

@@ -25,9 +25,9 @@ import { HourBudgets } from './memory/hour-budgets.ts';
 import { idWordCount, packId } from './memory/id-words.ts';
 import { KnownKeys, SettledIds } from './memory/known-ids.ts';
 import { LiveIndex } from './memory/live-index.ts';
+import { SettledSpecs } from './memory/settled-specs.ts';
 import { SharedNames } from './memory/shared-names.ts';
 import { SpecTable } from './memory/spec-table.ts';
-import { SpecUses } from './memory/spec-uses.ts';
 import type { AttemptRecord, UpdateRecord } from './memory/task-detail.ts';
 import { isSettledCode, stateCode, TaskTable } from './memory/task-table.ts';
 import { TenantUses } from './memory/tenant-use.ts';
@@ -49,9 +49,9 @@ export class ShardState extends ShardNumbers {
   readonly due = new DueTasks(this.table, this.specs, () => this.rules);
   readonly attempts = new LiveIndex(this.table);
   readonly settled = new SettledIds();
+  readonly settledSpecs = new SettledSpecs();
   readonly keys = new KnownKeys();
   readonly schedules = new ScheduleBook();
-  readonly specUses = new SpecUses();
   readonly uses = new TenantUses();
   readonly names = new SharedNames();
   readonly events: EventRing;
@@ -111,8 +111,6 @@ export class ShardState extends ShardNumbers {
     table.setReadySince(row, beginMs);
     table.setBackedOff(row, beginMs > this.readyBaseMs);
     this.specs.use(spec);
-    this.specs.copyDigest(spec, this.#digestWords);
-    this.specUses.add(this.#digestWords, this.specs.traits(spec).tenant);
     if (item.retryOf !== undefined || item.arrayId !== undefined || item.arrayIndex !== undefined) {
       const detail = table.ensureDetail(row);
       detail.retryOf = item.retryOf;
@@ -320,12 +318,15 @@ export class ShardState extends ShardNumbers {
     this.#setState(row, code);
     this.due.refresh(row);
     table.copyWords(row, this.#eventWords);
-    this.settled.add(this.#eventWords, this.specs.digestWord(table.spec(row)));
+    const spec = table.spec(row);
+    this.settled.add(this.#eventWords, this.specs.digestWord(spec));
+    this.specs.copyDigest(spec, this.#digestWords);
+    this.settledSpecs.add(this.#digestWords, this.specs.traits(spec).tenant);
     if (code === stateCode.failed && this.rules >= failureRules) {
       this.deadLetters.add(this.#eventWords, detail.settledAtMs);
     }
     this.flush.markTask(row, end.reason.length);
-    const hold = this.specs.line(table.spec(row))?.hold;
+    const hold = this.specs.line(spec)?.hold;
     if (hold !== undefined) for (const next of this.lines.leave(row)) this.release(next, hold);
     this.gangs.drop(row);
   }

@@ -60,13 +60,16 @@ function forget(state: ShardState, item: ExpireItem, digest: Uint32Array): void 
   if (item.keyHash) state.keys.remove(item.keyHash.high, item.keyHash.low, words);
   state.counts[taskStates.indexOf(item.state)]!--;
   state.flush.dropTask(words);
-  if (state.specUses.remove(digest)) {
-    const spec = specs.find(digest);
-    state.flush.dropSpec(digestHex(item.digest), spec);
-    if (spec >= 0) specs.drop(spec);
-  }
+  if (state.settledSpecs.remove(digest)) dropUnusedSpec(state, item, specs.find(digest));
   const member = state.workflows.of(item.taskId);
   if (member !== undefined) state.workflows.expired(member.workflow);
   state.countExpired(timeOfId(item.taskId));
   for (let word = 0; word < idWordCount; word++) state.fold(words[word]!);
+}
+
+/** No settled task has the spec any more; its row goes unless an unsettled one does. */
+function dropUnusedSpec({ specs, flush }: ShardState, item: ExpireItem, spec: number): void {
+  if (spec >= 0 && specs.uses(spec) > 0) return;
+  flush.dropSpec(digestHex(item.digest), spec);
+  if (spec >= 0) specs.drop(spec);
 }

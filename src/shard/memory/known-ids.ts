@@ -1,17 +1,22 @@
 /**
  * What stays in memory of tasks that are settled: enough to recognise their IDs and idempotency
- * keys until they expire, at 16 bytes an ID and 24 a key (twice that at the worst load of the
- * table).
+ * keys until they expire, at 16 bytes an ID and 24 a key (in a table that is up to three quarters full).
  *
  * Both are open-addressing tables with linear probing in one `Uint32Array`. The order inside a
- * table depends on history, so a table is looked up, never iterated, by apply. A table gives memory
- * back once an eighth of it is in use.
+ * table depends on history, so a table is looked up, never iterated, by apply.
  */
 import { assert } from '../../model/assert.ts';
 import { hashWords, idWordCount, idWordMask } from './id-words.ts';
-import { removeAt } from './open-table.ts';
+import {
+  fewerPlaces,
+  homeOf,
+  isRoomy,
+  morePlaces,
+  nextPlace,
+  placesMin,
+  removeAt,
+} from './open-table.ts';
 
-const initialEntries = 16;
 /** A stored first word always has this bit, so that 0 means empty. */
 const occupied = 0x80000000;
 
@@ -21,8 +26,8 @@ const occupied = 0x80000000;
  */
 export class SettledIds {
   readonly #probe = new Uint32Array(idWordCount);
-  #entries = new Uint32Array(initialEntries * idWordCount);
-  #mask = initialEntries - 1;
+  #entries = new Uint32Array(placesMin * idWordCount);
+  #places = placesMin;
   #count = 0;
 
   get size(): number {
@@ -37,7 +42,7 @@ export class SettledIds {
   #locate(words: Uint32Array): number {
     const [a, b, c, d] = [words[0]!, words[1]!, words[2]!, words[3]!];
     const entries = this.#entries;
-    let place = hashWords(a, b, c, d) & this.#mask;
+    let place = homeOf(hashWords(a, b, c, d), this.#places);
     for (;;) {
       const at = place * idWordCount;
       const first = entries[at]!;
@@ -50,7 +55,7 @@ export class SettledIds {
       ) {
         return at;
       }
-      place = (place + 1) & this.#mask;
+      place = nextPlace(place, this.#places);
     }
   }
 
@@ -71,7 +76,7 @@ export class SettledIds {
 
   /** Adds an ID that is not there yet; `digestWord` is the first 32 bits of its spec's digest. */
   add(words: Uint32Array, digestWord: number): void {
-    if (this.#count * 4 >= (this.#mask + 1) * 3) this.#resize((this.#mask + 1) * 2);
+    if (this.#count * 4 >= this.#places * 3) this.#resize(morePlaces(this.#places));
     const at = this.#locate(words);
     assert(this.#entries[at] === 0, 'a task settles once');
     writeSpare(this.#entries, at, words, digestWord);
@@ -83,22 +88,19 @@ export class SettledIds {
     const at = this.#locate(words);
     const entries = this.#entries;
     assert(entries[at] !== 0, 'only a settled task is forgotten');
-    const [mask, bits] = [this.#mask, idWordMask];
-    const homeOf = (of: number): number =>
-      hashWords(
-        entries[of]! & bits,
-        entries[of + 1]! & bits,
-        entries[of + 2]! & bits,
-        entries[of + 3]! & bits,
-      ) & mask;
-    removeAt({ entries, words: idWordCount, mask, marker: 0, homeOf }, at);
+    const [places, bits] = [this.#places, idWordMask];
+    const homeAt = (of: number): number => {
+      const [a, b, c, d] = [entries[of]!, entries[of + 1]!, entries[of + 2]!, entries[of + 3]!];
+      return homeOf(hashWords(a & bits, b & bits, c & bits, d & bits), places);
+    };
+    removeAt({ entries, words: idWordCount, marker: 0, homeAt }, at);
     this.#count--;
-    if (this.#count * 8 < mask + 1 && mask >= initialEntries) this.#resize((mask + 1) / 2);
+    if (isRoomy(this.#count, places)) this.#resize(fewerPlaces(places));
   }
 
   #resize(places: number): void {
     const old = this.#entries;
-    this.#mask = places - 1;
+    this.#places = places;
     this.#entries = new Uint32Array(places * idWordCount);
     const words = new Uint32Array(idWordCount);
     for (let from = 0; from < old.length; from += idWordCount) {
@@ -125,8 +127,8 @@ const keyWordCount = 6;
  * 370,000.
  */
 export class KnownKeys {
-  #entries = new Uint32Array(initialEntries * keyWordCount);
-  #mask = initialEntries - 1;
+  #entries = new Uint32Array(placesMin * keyWordCount);
+  #places = placesMin;
   #count = 0;
 
   get size(): number {
@@ -139,11 +141,11 @@ export class KnownKeys {
 
   #locate(high: number, low: number): number {
     const entries = this.#entries;
-    let place = (high ^ low) & this.#mask;
+    let place = homeOf(high ^ low, this.#places);
     for (;;) {
       const at = place * keyWordCount;
       if (entries[at + 2] === 0 || (entries[at] === high && entries[at + 1] === low)) return at;
-      place = (place + 1) & this.#mask;
+      place = nextPlace(place, this.#places);
     }
   }
 
@@ -159,7 +161,7 @@ export class KnownKeys {
 
   /** Adds a key that is not there yet. */
   add(high: number, low: number, words: Uint32Array): void {
-    if (this.#count * 4 >= (this.#mask + 1) * 3) this.#resize((this.#mask + 1) * 2);
+    if (this.#count * 4 >= this.#places * 3) this.#resize(morePlaces(this.#places));
     const at = this.#locate(high, low);
     assert(this.#entries[at + 2] === 0, 'an idempotency key belongs to one task');
     this.#entries[at] = high;
@@ -177,16 +179,16 @@ export class KnownKeys {
     for (let word = 0; word < idWordCount; word++) {
       if ((entries[at + 2 + word]! & idWordMask) !== words[word]) return;
     }
-    const mask = this.#mask;
-    const homeOf = (of: number): number => (entries[of]! ^ entries[of + 1]!) & mask;
-    removeAt({ entries, words: keyWordCount, mask, marker: 2, homeOf }, at);
+    const places = this.#places;
+    const homeAt = (of: number): number => homeOf(entries[of]! ^ entries[of + 1]!, places);
+    removeAt({ entries, words: keyWordCount, marker: 2, homeAt }, at);
     this.#count--;
-    if (this.#count * 8 < mask + 1 && mask >= initialEntries) this.#resize((mask + 1) / 2);
+    if (isRoomy(this.#count, places)) this.#resize(fewerPlaces(places));
   }
 
   #resize(places: number): void {
     const old = this.#entries;
-    this.#mask = places - 1;
+    this.#places = places;
     this.#entries = new Uint32Array(places * keyWordCount);
     for (let from = 0; from < old.length; from += keyWordCount) {
       if (old[from + 2] === 0) continue;

@@ -3,6 +3,7 @@
  * O(log n). Its order is total, hence what a heap answers does not depend on the history that built
  * it, though its layout does.
  */
+import { grown, resize32, type Words } from './columns.ts';
 import { none } from './task-table.ts';
 
 /** The order of a heap, and the column in which its rows find their places. */
@@ -16,7 +17,7 @@ const capacityMin = 16;
 
 export class RowHeap {
   readonly #order: HeapOrder;
-  #rows = new Uint32Array(capacityMin);
+  #rows: Words = new Uint32Array(capacityMin);
   #size = 0;
 
   constructor(order: HeapOrder) {
@@ -39,8 +40,7 @@ export class RowHeap {
 
   push(row: number): void {
     if (this.#size === this.#rows.length) {
-      const more = this.#size < 65_536 ? this.#size : this.#size >>> 2;
-      this.#rows = new Uint32Array(this.#rows.buffer.transfer((this.#size + more) * 4));
+      this.#rows = resize32(this.#rows, grown(this.#size));
     }
     this.#siftUp(this.#size++, row);
   }

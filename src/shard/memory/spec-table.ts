@@ -1,27 +1,22 @@
 /**
- * Specs of the tasks in memory, by digest: 34 bytes each plus what the shard decides from
- * (`Traits`), which equal specs and most unequal ones share. The bytes of a spec stay only until
- * they are stored; after that the row is read by whoever needs it.
+ * Specs of the tasks in memory, by digest: 24 bytes each, 10 more in a shard where one of them has
+ * an idempotency key, and a place in the index. What the shard decides from (`Traits`) equal specs
+ * and most unequal ones share. The bytes of a spec stay only until they are stored; after that the
+ * row is read by whoever needs it.
  *
  * A spec nobody uses is remembered for a while, so that a stream of short tasks of one spec writes
  * its row once. Spec numbers are local to this process.
  */
 import { assert } from '../../model/assert.ts';
-import type { Demand, Lane } from '../../model/planning.ts';
 import { mix32 } from '../../model/slots.ts';
 import type { SpecTerms } from '../../model/spec.ts';
 import type { SpecOverrides } from '../../model/spec-overrides.ts';
 import { digestLength, hexDigits } from '../keys.ts';
+import { grown, resize16, resize32, type Words } from './columns.ts';
 import { type KeyHash, keyOf, type LineKey, lineOf } from './key-hash.ts';
-import {
-  changedTraits,
-  hasTraits,
-  type Traits,
-  type TraitValues,
-  textOfTraits,
-  traitsOfSpec,
-  unknownTraits,
-} from './traits.ts';
+import { RowIndex } from './row-index.ts';
+import { SharedTraits, unknownNumber } from './shared-traits.ts';
+import { type Traits, unknownTraits } from './traits.ts';
 
 /** Specs remembered while nobody uses them. */
 const idleSpecsMax = 4_096;
@@ -31,21 +26,19 @@ const capacityMin = 16;
 const keyless = 0xffff;
 
 export class SpecTable {
-  #digests = new Uint32Array(capacityMin * digestWords);
-  /** High and low word of the key's hash, by twos. */
-  #keys = new Uint32Array(capacityMin * 2);
-  #slots = new Uint16Array(capacityMin);
-  #uses = new Uint32Array(capacityMin);
-  #traits: (Traits | undefined)[] = [];
+  #capacity = capacityMin;
+  #digests: Words = new Uint32Array(capacityMin * digestWords);
+  #uses: Words = new Uint32Array(capacityMin);
+  /** Numbers of the traits. */
+  #traits: Words = new Uint32Array(capacityMin);
+  /** High and low word of the key's hash, by twos. Empty, as the next, until a spec has a key. */
+  #keys: Words = new Uint32Array();
+  #slots = new Uint16Array();
   #used = 0;
   readonly #free: number[] = [];
-  /** Open addressing over digests: spec + 1, or 0. At most half full. */
-  #index = new Uint32Array(capacityMin * 2);
+  readonly #index = new RowIndex(spec => mix32(this.#digests[spec * digestWords]!));
   #size = 0;
-  readonly #traitsByText = new Map<string, Traits>();
-  #newestTraits: Traits | undefined;
-  readonly #demands = new Map<string, { readonly demand: Demand; uses: number }>();
-  readonly #lanes = new Map<string, { readonly lane: Lane; uses: number }>();
+  readonly #shared = new SharedTraits();
   readonly #unstored = new Map<number, Uint8Array>();
   /** Of the specs that have one. */
   readonly #lines = new Map<number, LineKey>();
@@ -56,23 +49,22 @@ export class SpecTable {
     return this.#size;
   }
 
-  get traitsCount(): number {
-    return this.#traitsByText.size;
+  /** Of the columns and the index. */
+  get bytes(): number {
+    const columns = [this.#digests, this.#uses, this.#traits, this.#keys, this.#slots];
+    return columns.reduce((sum, { byteLength }) => sum + byteLength, this.#index.bytes);
   }
 
-  #home(first: number): number {
-    return mix32(first) & (this.#index.length - 1);
+  get traitsCount(): number {
+    return this.#shared.count;
   }
 
   /** Number of a spec, or -1. `digest` is four words. */
   find(digest: Uint32Array): number {
-    const mask = this.#index.length - 1;
-    let place = this.#home(digest[0]!);
-    for (;;) {
-      const spec = this.#index[place]! - 1;
-      if (spec < 0) return -1;
-      if (this.hasDigest(spec, digest)) return spec;
-      place = (place + 1) & mask;
+    const index = this.#index;
+    for (let place = index.home(mix32(digest[0]!)); ; place = index.next(place)) {
+      const spec = index.at(place);
+      if (spec < 0 || this.hasDigest(spec, digest)) return spec;
     }
   }
 
@@ -95,19 +87,17 @@ export class SpecTable {
     bytes?: Uint8Array,
   ): number {
     const spec = this.#free.pop() ?? this.#used++;
-    if (spec * digestWords >= this.#digests.length) this.#grow();
+    if (spec === this.#capacity) this.#grow();
     // Without a view of its own: a start adds all specs.
     for (let word = 0; word < digestWords; word++) {
       this.#digests[spec * digestWords + word] = digest[word]!;
     }
     this.#setKeys(spec, keys?.key, keys?.line);
     this.#uses[spec] = 0;
-    this.#traits[spec] = traits;
-    traits.uses++;
+    this.#traits[spec] = this.#shared.take(traits);
     if (bytes !== undefined) this.#unstored.set(spec, bytes);
     this.#size++;
-    if (this.#size * 2 > this.#index.length) this.#reindex();
-    else this.#indexSpec(spec);
+    this.#index.add(spec);
     this.#idle.add(spec);
     return spec;
   }
@@ -121,107 +111,64 @@ export class SpecTable {
   }
 
   learn(spec: number, content: SpecTerms): void {
-    const traits = this.internTraits(content);
-    traits.uses++;
-    this.#traits[spec] = traits;
+    this.#traits[spec] = this.#shared.take(this.#shared.of(content));
     this.#setKeys(spec, keyOf(content), lineOf(content));
   }
 
   #setKeys(spec: number, key: KeyHash | undefined, line: LineKey | undefined): void {
+    if (line !== undefined) this.#lines.set(spec, line);
+    if (this.#slots.length === 0) {
+      if (key === undefined) return;
+      this.#keys = new Uint32Array(this.#capacity * 2);
+      this.#slots = new Uint16Array(this.#capacity).fill(keyless);
+    }
     this.#keys[spec * 2] = key?.high ?? 0;
     this.#keys[spec * 2 + 1] = key?.low ?? 0;
     this.#slots[spec] = key?.slot ?? keyless;
-    if (line !== undefined) this.#lines.set(spec, line);
   }
 
   isLearned(spec: number): boolean {
-    return this.#traits[spec]!.text !== '';
+    return this.#traits[spec] !== unknownNumber;
   }
 
   #grow(): void {
-    const capacity = (this.#digests.length / digestWords) * 2;
-    this.#digests = new Uint32Array(this.#digests.buffer.transfer(capacity * digestWords * 4));
-    this.#keys = new Uint32Array(this.#keys.buffer.transfer(capacity * 2 * 4));
-    this.#slots = new Uint16Array(this.#slots.buffer.transfer(capacity * 2));
-    this.#uses = new Uint32Array(this.#uses.buffer.transfer(capacity * 4));
-  }
-
-  #indexSpec(spec: number): void {
-    const mask = this.#index.length - 1;
-    let place = this.#home(this.#digests[spec * digestWords]!);
-    while (this.#index[place] !== 0) place = (place + 1) & mask;
-    this.#index[place] = spec + 1;
-  }
-
-  #reindex(): void {
-    this.#index = new Uint32Array(this.#index.length * 2);
-    for (let spec = 0; spec < this.#used; spec++) {
-      if (this.#traits[spec] !== undefined) this.#indexSpec(spec);
-    }
+    this.#capacity = grown(this.#capacity);
+    this.#digests = resize32(this.#digests, this.#capacity * digestWords);
+    this.#uses = resize32(this.#uses, this.#capacity);
+    this.#traits = resize32(this.#traits, this.#capacity);
+    if (this.#slots.length === 0) return;
+    this.#keys = resize32(this.#keys, this.#capacity * 2);
+    this.#slots = resize16(this.#slots, this.#capacity);
   }
 
   /** Traits of a spec as the one object that equal specs share; not counted until `add`. */
   internTraits(spec: SpecTerms): Traits {
-    // Specs that follow one another mostly differ in their command only: no text is built for
-    // those.
-    const newest = this.#newestTraits;
-    if (newest !== undefined && hasTraits(spec, newest)) return newest;
-    const traits = this.#intern(traitsOfSpec(spec));
-    this.#newestTraits = traits;
-    return traits;
-  }
-
-  /** The one object for all traits with these values. */
-  #intern(wanted: TraitValues): Traits {
-    const text = textOfTraits(wanted);
-    const known = this.#traitsByText.get(text);
-    if (known !== undefined) return known;
-    let demand = this.#demands.get(wanted.demand.key);
-    if (demand === undefined) {
-      demand = { demand: wanted.demand, uses: 0 };
-      this.#demands.set(wanted.demand.key, demand);
-    }
-    demand.uses++;
-    let lane = this.#lanes.get(wanted.lane.key);
-    if (lane === undefined) {
-      lane = { lane: { ...wanted.lane, demand: demand.demand }, uses: 0 };
-      this.#lanes.set(wanted.lane.key, lane);
-    }
-    lane.uses++;
-    const traits = { ...wanted, demand: demand.demand, lane: lane.lane, uses: 0, text };
-    this.#traitsByText.set(text, traits);
-    return traits;
+    return this.#shared.of(spec);
   }
 
   /** Traits of a spec, as they are of a task of which somebody changed this; for `giveBack`. */
   takeChanged(spec: number, changes: SpecOverrides): Traits {
-    const traits = this.#intern(changedTraits(this.traits(spec), changes));
-    traits.uses++;
+    const traits = this.#shared.ofChanged(this.traits(spec), changes);
+    this.#shared.take(traits);
     return traits;
   }
 
   giveBack(traits: Traits): void {
-    traits.uses--;
-    this.dropUnusedTraits(traits);
+    this.#shared.giveBack(traits);
   }
 
   /** Forgets traits that `internTraits` gave and no spec took. */
   dropUnusedTraits(traits: Traits): void {
-    if (traits.uses > 0 || !this.#traitsByText.delete(traits.text)) return;
-    if (this.#newestTraits === traits) this.#newestTraits = undefined;
-    const demand = this.#demands.get(traits.demand.key);
-    if (demand !== undefined && --demand.uses === 0) this.#demands.delete(traits.demand.key);
-    const lane = this.#lanes.get(traits.lane.key);
-    if (lane !== undefined && --lane.uses === 0) this.#lanes.delete(traits.lane.key);
+    this.#shared.dropUnused(traits);
   }
 
   traits(spec: number): Traits {
-    return this.#traits[spec]!;
+    return this.#shared.at(this.#traits[spec]!);
   }
 
   key(spec: number): KeyHash | undefined {
-    const slot = this.#slots[spec]!;
-    if (slot === keyless) return undefined;
+    const slot = this.#slots[spec];
+    if (slot === undefined || slot === keyless) return undefined;
     return { high: this.#keys[spec * 2]!, low: this.#keys[spec * 2 + 1]!, slot };
   }
 
@@ -284,22 +231,9 @@ export class SpecTable {
   }
 
   #remove(spec: number): void {
-    const index = this.#index;
-    const mask = index.length - 1;
-    let hole = this.#home(this.#digests[spec * digestWords]!);
-    while (index[hole] !== spec + 1) hole = (hole + 1) & mask;
-    for (let place = (hole + 1) & mask; index[place] !== 0; place = (place + 1) & mask) {
-      const home = this.#home(this.#digests[(index[place]! - 1) * digestWords]!);
-      if (((place - home) & mask) >= ((place - hole) & mask)) {
-        index[hole] = index[place]!;
-        hole = place;
-      }
-    }
-    index[hole] = 0;
-    const traits = this.#traits[spec]!;
-    this.#traits[spec] = undefined;
+    this.#index.remove(spec);
     this.#lines.delete(spec);
-    this.giveBack(traits);
+    this.giveBack(this.traits(spec));
     this.#free.push(spec);
     this.#size--;
   }

@@ -73,6 +73,11 @@ export interface Recall {
 }
 
 export interface TaskDetail {
+  /** Of the newest assignment; 0 before the first. */
+  fence: number;
+  /** Attempts that ended and count, and those that ended with their node. */
+  runs: number;
+  lost: number;
   retryOf: TaskId | undefined;
   arrayId: TaskId | undefined;
   arrayIndex: number | undefined;
@@ -113,6 +118,9 @@ const nothing: readonly never[] = Object.freeze([]);
 
 export function emptyDetail(): TaskDetail {
   return {
+    fence: 0,
+    runs: 0,
+    lost: 0,
     retryOf: undefined,
     arrayId: undefined,
     arrayIndex: undefined,

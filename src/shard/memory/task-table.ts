@@ -1,14 +1,17 @@
 /**
  * The tasks of a shard that are in memory, as columns: one typed array per field, one row per task,
- * rows reused through a free list. A waiting task takes about 60 bytes here and no object, so a
- * million of them cost the garbage collector nothing.
+ * rows reused through a free list. A waiting task takes 47 bytes here, a place in the index and no
+ * object, so a million of them cost the garbage collector nothing. What only those have that were
+ * given to a node, or differ otherwise from most, is in a `TaskDetail`.
  *
  * Row numbers are local to this process: they never enter a decision, a stored row or an order.
  * Instants are integers below 2^53 and kept in `Float64Array`, which holds those exactly.
  */
 import { assert } from '../../model/assert.ts';
 import type { TaskId } from '../../model/ids.ts';
+import { grown, resize8, resize32, resize64, type Words } from './columns.ts';
 import { hashWords, idWordCount, unpackId } from './id-words.ts';
+import { RowIndex } from './row-index.ts';
 import { emptyDetail, type TaskDetail } from './task-detail.ts';
 
 /** Positions in `taskStates`. */
@@ -28,22 +31,15 @@ export const isSettledCode = (code: number): boolean => code >= stateCode.succee
 export const none = 0xffffffff;
 
 const capacityMin = 64;
-const stateMask = 0x0f;
-const freeFlag = 0x10;
-const dirtyFlag = 0x20;
+/** Of the columns. */
+const bytesPerRow = idWordCount * 4 + 4 + 1 + 1 + 8 + 8 + 4 + 4 + 1;
+const stateMask = 0x07;
+const freeFlag = 0x08;
+const dirtyFlag = 0x10;
+/** The row has a detail. */
+const detailFlag = 0x20;
 const backedOffFlag = 0x40;
 const missedFlag = 0x80;
-
-type Words = Uint32Array<ArrayBuffer>;
-
-const resize32 = (column: Words, length: number): Words =>
-  new Uint32Array(column.buffer.transfer(length * 4));
-const resize16 = (column: Uint16Array<ArrayBuffer>, length: number): Uint16Array<ArrayBuffer> =>
-  new Uint16Array(column.buffer.transfer(length * 2));
-const resize8 = (column: Uint8Array<ArrayBuffer>, length: number): Uint8Array<ArrayBuffer> =>
-  new Uint8Array(column.buffer.transfer(length));
-const resize64 = (column: Float64Array<ArrayBuffer>, length: number): Float64Array<ArrayBuffer> =>
-  new Float64Array(column.buffer.transfer(length * 8));
 
 /**
  * Rows are numbers that `insert` returned; giving any other is a bug, which is why the reads below
@@ -57,9 +53,6 @@ export class TaskTable {
   #words: Words = new Uint32Array(capacityMin * idWordCount);
   #specs: Words = new Uint32Array(capacityMin);
   #flags = new Uint8Array(capacityMin);
-  #fences = new Float64Array(capacityMin);
-  #runs = new Uint16Array(capacityMin);
-  #lost = new Uint8Array(capacityMin);
   #holds = new Uint8Array(capacityMin);
   #submittedAt = new Float64Array(capacityMin);
   #readySince = new Float64Array(capacityMin);
@@ -68,10 +61,9 @@ export class TaskTable {
   /** Place in the heap of those that are due at some instant. */
   #duePlaces: Words = new Uint32Array(capacityMin);
   /** Token of the newest flush that took the row. */
-  #taken: Words = new Uint32Array(capacityMin);
-  #details: (TaskDetail | undefined)[] = [];
-  /** Open addressing over ID words: row + 1, or 0. At most half full. */
-  #index: Words = new Uint32Array(capacityMin * 2);
+  #taken = new Uint8Array(capacityMin);
+  readonly #details = new Map<number, TaskDetail>();
+  readonly #index = new RowIndex(row => this.#hashOf(row));
 
   get size(): number {
     return this.#size;
@@ -84,54 +76,33 @@ export class TaskTable {
 
   /** Of the columns and the index; what details refer to is not counted. */
   get bytes(): number {
-    const perRow = idWordCount * 4 + 4 + 1 + 8 + 2 + 1 + 1 + 8 + 8 + 4 + 4 + 4 + 8;
-    return this.#capacity * perRow + this.#index.byteLength;
+    return this.#capacity * bytesPerRow + this.#index.bytes;
   }
 
   #setCapacity(capacity: number): void {
     this.#words = resize32(this.#words, capacity * idWordCount);
     this.#specs = resize32(this.#specs, capacity);
     this.#flags = resize8(this.#flags, capacity);
-    this.#fences = resize64(this.#fences, capacity);
-    this.#runs = resize16(this.#runs, capacity);
-    this.#lost = resize8(this.#lost, capacity);
     this.#holds = resize8(this.#holds, capacity);
     this.#submittedAt = resize64(this.#submittedAt, capacity);
     this.#readySince = resize64(this.#readySince, capacity);
     this.#places = resize32(this.#places, capacity);
     this.#duePlaces = resize32(this.#duePlaces, capacity);
-    this.#taken = resize32(this.#taken, capacity);
+    this.#taken = resize8(this.#taken, capacity);
     this.#capacity = capacity;
   }
 
-  #homeOf(row: number): number {
+  #hashOf(row: number): number {
     const words = this.#words;
     const at = row * idWordCount;
-    const hash = hashWords(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!);
-    return hash & (this.#index.length - 1);
-  }
-
-  #reindex(length: number): void {
-    this.#index = new Uint32Array(length);
-    for (let row = 0; row < this.#rowsEnd; row++) if (this.isTask(row)) this.#indexRow(row);
-  }
-
-  #indexRow(row: number): void {
-    const mask = this.#index.length - 1;
-    let place = this.#homeOf(row);
-    while (this.#index[place] !== 0) place = (place + 1) & mask;
-    this.#index[place] = row + 1;
+    return hashWords(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!);
   }
 
   /** Adds a waiting task whose ID is not there yet; the row's other fields are 0. */
   insert(id: Uint32Array): number {
     let row = this.#firstFree;
     if (row === none) {
-      if (this.#rowsEnd === this.#capacity) {
-        // A quarter more once it is large: the slack of a million rows stays below 20 bytes each.
-        const more = this.#capacity < 65_536 ? this.#capacity : this.#capacity >>> 2;
-        this.#setCapacity(this.#capacity + more);
-      }
+      if (this.#rowsEnd === this.#capacity) this.#setCapacity(grown(this.#capacity));
       row = this.#rowsEnd++;
     } else {
       this.#firstFree = this.#places[row]!;
@@ -140,19 +111,14 @@ export class TaskTable {
       this.#words[row * idWordCount + word] = id[word]!;
     this.#specs[row] = 0;
     this.#flags[row] = stateCode.waiting;
-    this.#fences[row] = 0;
-    this.#runs[row] = 0;
-    this.#lost[row] = 0;
     this.#holds[row] = 0;
     this.#submittedAt[row] = 0;
     this.#readySince[row] = 0;
     this.#places[row] = none;
     this.#duePlaces[row] = none;
     this.#taken[row] = 0;
-    this.#details[row] = undefined;
     this.#size++;
-    if (this.#size * 2 > this.#index.length) this.#reindex(this.#index.length * 2);
-    else this.#indexRow(row);
+    this.#index.add(row);
     return row;
   }
 
@@ -161,35 +127,20 @@ export class TaskTable {
     const [a, b, c, d] = [id[0]!, id[1]!, id[2]!, id[3]!];
     const index = this.#index;
     const words = this.#words;
-    const mask = index.length - 1;
-    let place = hashWords(a, b, c, d) & mask;
-    for (;;) {
-      const row = index[place]! - 1;
+    for (let place = index.home(hashWords(a, b, c, d)); ; place = index.next(place)) {
+      const row = index.at(place);
       if (row < 0) return -1;
       const at = row * idWordCount;
       if (words[at] === a && words[at + 1] === b && words[at + 2] === c && words[at + 3] === d) {
         return row;
       }
-      place = (place + 1) & mask;
     }
   }
 
   remove(row: number): void {
-    const index = this.#index;
-    const mask = index.length - 1;
-    let hole = this.#homeOf(row);
-    while (index[hole] !== row + 1) hole = (hole + 1) & mask;
-    // Backward shift: what probed past the hole moves into it, so that no tombstones pile up.
-    for (let place = (hole + 1) & mask; index[place] !== 0; place = (place + 1) & mask) {
-      const home = this.#homeOf(index[place]! - 1);
-      if (((place - home) & mask) >= ((place - hole) & mask)) {
-        index[hole] = index[place]!;
-        hole = place;
-      }
-    }
-    index[hole] = 0;
+    this.#index.remove(row);
+    if (this.#hasDetail(row)) this.#details.delete(row);
     this.#flags[row] = freeFlag;
-    this.#details[row] = undefined;
     this.#places[row] = this.#firstFree;
     this.#firstFree = row;
     this.#size--;
@@ -200,9 +151,8 @@ export class TaskTable {
   #reset(): void {
     this.#rowsEnd = 0;
     this.#firstFree = none;
-    this.#details = [];
     this.#setCapacity(capacityMin);
-    this.#index = new Uint32Array(capacityMin * 2);
+    this.#index.clear();
   }
 
   isTask(row: number): boolean {
@@ -242,28 +192,30 @@ export class TaskTable {
 
   /** Fence of the newest assignment; 0 before the first. */
   fence(row: number): number {
-    return this.#fences[row]!;
+    return this.detail(row)?.fence ?? 0;
   }
 
   setFence(row: number, fence: number): void {
     assert(Number.isSafeInteger(fence), 'a task is assigned less than 2^32 times an epoch');
-    this.#fences[row] = fence;
+    if (fence !== this.fence(row)) this.ensureDetail(row).fence = fence;
   }
 
+  /** Attempts that ended and count. */
   runs(row: number): number {
-    return this.#runs[row]!;
+    return this.detail(row)?.runs ?? 0;
   }
 
   setRuns(row: number, runs: number): void {
-    this.#runs[row] = runs;
+    if (runs !== this.runs(row)) this.ensureDetail(row).runs = runs;
   }
 
+  /** Attempts that ended with their node. */
   lost(row: number): number {
-    return this.#lost[row]!;
+    return this.detail(row)?.lost ?? 0;
   }
 
   setLost(row: number, lost: number): void {
-    this.#lost[row] = lost;
+    if (lost !== this.lost(row)) this.ensureDetail(row).lost = lost;
   }
 
   /** Bits of `holdKinds`: while there is one, the task is not in the ready queue. */
@@ -345,13 +297,22 @@ export class TaskTable {
     this.#duePlaces[row] = place;
   }
 
+  #hasDetail(row: number): boolean {
+    return (this.#flags[row]! & detailFlag) !== 0;
+  }
+
   detail(row: number): TaskDetail | undefined {
-    return this.#details[row];
+    return this.#hasDetail(row) ? this.#details.get(row) : undefined;
   }
 
   /** The row's detail, made where there was none. */
   ensureDetail(row: number): TaskDetail {
-    return (this.#details[row] ??= emptyDetail());
+    const known = this.detail(row);
+    if (known !== undefined) return known;
+    const detail = emptyDetail();
+    this.#details.set(row, detail);
+    this.#flags[row]! |= detailFlag;
+    return detail;
   }
 
   /** By `readySince`, then by ID. Total. */

@@ -34,13 +34,15 @@ export interface Traits {
   /** Tasks by ID that it waits for. */
   readonly after: readonly TaskId[];
   readonly when: When;
-  /** Number of specs in memory that have them. */
+  /** Number of specs in memory, and of tasks that were changed, that have them. */
   uses: number;
+  /** By which these know them (`shared-traits.ts`). */
+  number: number;
   readonly text: string;
 }
 
 /** What traits say, before there is one object for all that say it. */
-export type TraitValues = Omit<Traits, 'uses' | 'text'>;
+export type TraitValues = Omit<Traits, 'uses' | 'number' | 'text'>;
 
 const retryOf = ({ retryOn, noRetryOn }: SpecTerms): RetryRule =>
   retryOn === undefined && noRetryOn === undefined
@@ -187,5 +189,6 @@ export const unknownTraits: Traits = {
   after: nobody,
   when: 'success',
   uses: 0,
+  number: 0,
   text: '',
 };

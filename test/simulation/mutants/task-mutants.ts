@@ -44,8 +44,8 @@ export const taskMutants: readonly Mutant[] = [
     name: 'spec-goes-with-any-task',
     sentence: 'The row of a spec is deleted with the first of its tasks that expires.',
     file: 'src/shard/commands/expire.ts',
-    search: '  if (state.specUses.remove(digest)) {',
-    replacement: '  if (state.specUses.remove(digest) || specs.find(digest) >= 0) {',
+    search: 'specs.uses(spec) > 0',
+    replacement: 'specs.uses(spec) > 1_000',
     in: 'history',
   },
   {

@@ -8,8 +8,8 @@ import { hashWords, idWordMask, packId, unpackId } from '../../../src/shard/memo
 import { hashKey } from '../../../src/shard/memory/key-hash.ts';
 import { KnownKeys, SettledIds } from '../../../src/shard/memory/known-ids.ts';
 import { RowHeap } from '../../../src/shard/memory/row-heap.ts';
+import { SettledSpecs } from '../../../src/shard/memory/settled-specs.ts';
 import { SpecTable } from '../../../src/shard/memory/spec-table.ts';
-import { SpecUses } from '../../../src/shard/memory/spec-uses.ts';
 import { none, TaskTable } from '../../../src/shard/memory/task-table.ts';
 import { demandOf } from '../../../src/shard/memory/traits.ts';
 import { aSpec, idOf, specEntry } from '../../support/shard.ts';
@@ -246,7 +246,7 @@ describe('known IDs and keys', () => {
       fc.property(history, operations => {
         const settled = new SettledIds();
         const keys = new KnownKeys();
-        const uses = new SpecUses();
+        const uses = new SettledSpecs();
         const model = new Set<number>();
         // Few homes: what probed past a hole has to move.
         const keyOf = (n: number) => [n & 3, n] as const;
@@ -294,7 +294,7 @@ describe('known IDs and keys', () => {
   });
 
   test('count the tasks of a spec', () => {
-    const uses = new SpecUses();
+    const uses = new SettledSpecs();
     for (let n = 0; n < 3; n++) uses.add(digestOf(1), 'one');
     uses.add(digestOf(2), 'other');
     expect([...uses.byTenant()]).toEqual([

@@ -1,20 +1,28 @@
 /**
- * How many tasks a shard has of each spec, the settled ones that it keeps included: the row of a
- * spec goes with the last of its tasks. 16 bytes a spec (twice that at the worst load of the
- * table), by the first 64 bits of its digest: two specs that share those are counted as one, and
- * then the row of one of them stays for ever.
+ * How many settled tasks a shard has of each spec: the row of a spec goes with the last of its
+ * tasks, and of those that have not settled the spec table knows. 16 bytes a spec in a table that
+ * is up to three quarters full, by the first 64 bits of its digest: two specs that share those are
+ * counted as one, and then the row of one of them stays for ever.
  *
- * A spec is of one tenant, so the same table says how many tasks a shard has of each: of a settled
- * task memory has no more than the ID, and what expires is named with its spec. For the leader, who
- * keeps the history of each tenant within its bounds; nothing in apply is decided from it.
+ * A spec is of one tenant, so the same table says how many settled tasks a shard has of each: of a
+ * settled task memory has no more than the ID, and what expires is named with its spec. For the
+ * leader, who keeps the history of each tenant within its bounds; nothing in apply is decided from
+ * it.
  *
  * Not iterated: as in `known-ids.ts`, the order inside the table depends on history.
  */
 import { assert } from '../../model/assert.ts';
 import { mix32 } from '../../model/slots.ts';
-import { removeAt } from './open-table.ts';
+import {
+  fewerPlaces,
+  homeOf,
+  isRoomy,
+  morePlaces,
+  nextPlace,
+  placesMin,
+  removeAt,
+} from './open-table.ts';
 
-const placesMin = 16;
 const wordCount = 4;
 
 /** Tasks by tenant. Tenants are numbered as they come; the numbers stay in this table. */
@@ -42,10 +50,10 @@ class TenantCounts {
   }
 }
 
-export class SpecUses {
+export class SettledSpecs {
   /** First two words of the digest, the count, 0 for an empty place, the tenant's number. */
   #entries = new Uint32Array(placesMin * wordCount);
-  #mask = placesMin - 1;
+  #places = placesMin;
   #specs = 0;
   #tasks = 0;
   readonly #tenants = new TenantCounts();
@@ -55,7 +63,7 @@ export class SpecUses {
     return this.#tasks;
   }
 
-  /** Specs that some task has. */
+  /** Specs that some of them has. */
   get specs(): number {
     return this.#specs;
   }
@@ -71,11 +79,11 @@ export class SpecUses {
 
   #locate(high: number, low: number): number {
     const entries = this.#entries;
-    let place = mix32(high) & this.#mask;
+    let place = homeOf(mix32(high), this.#places);
     for (;;) {
       const at = place * wordCount;
       if (entries[at + 2] === 0 || (entries[at] === high && entries[at + 1] === low)) return at;
-      place = (place + 1) & this.#mask;
+      place = nextPlace(place, this.#places);
     }
   }
 
@@ -84,7 +92,7 @@ export class SpecUses {
   }
 
   add(digest: Uint32Array, tenant: string): void {
-    if (this.#specs * 4 >= (this.#mask + 1) * 3) this.#resize((this.#mask + 1) * 2);
+    if (this.#specs * 4 >= this.#places * 3) this.#resize(morePlaces(this.#places));
     const at = this.#locate(digest[0]!, digest[1]!);
     this.#entries[at] = digest[0]!;
     this.#entries[at + 1] = digest[1]!;
@@ -96,7 +104,7 @@ export class SpecUses {
     this.#tasks++;
   }
 
-  /** One task less; true where that was the last of its spec. */
+  /** One task less; true where that was the last settled one of its spec. */
   remove(digest: Uint32Array): boolean {
     const at = this.#locate(digest[0]!, digest[1]!);
     const entries = this.#entries;
@@ -104,17 +112,17 @@ export class SpecUses {
     this.#tenants.add(entries[at + 3]!, -1);
     this.#tasks--;
     if (--entries[at + 2]! > 0) return false;
-    const mask = this.#mask;
-    const homeOf = (of: number): number => mix32(entries[of]!) & mask;
-    removeAt({ entries, words: wordCount, mask, marker: 2, homeOf }, at);
+    const places = this.#places;
+    const homeAt = (of: number): number => homeOf(mix32(entries[of]!), places);
+    removeAt({ entries, words: wordCount, marker: 2, homeAt }, at);
     this.#specs--;
-    if (this.#specs * 8 < mask + 1 && mask >= placesMin) this.#resize((mask + 1) / 2);
+    if (isRoomy(this.#specs, places)) this.#resize(fewerPlaces(places));
     return true;
   }
 
   #resize(places: number): void {
     const old = this.#entries;
-    this.#mask = places - 1;
+    this.#places = places;
     this.#entries = new Uint32Array(places * wordCount);
     for (let from = 0; from < old.length; from += wordCount) {
       if (old[from + 2] === 0) continue;
