@@ -1,12 +1,14 @@
 /**
  * The process of a node, set up to hold a great many tasks in little memory: flags and environment
  * that are read when a process starts only. So the command that starts a node replaces its own
- * process once, by `execve`: same process ID, terminal and arguments. See ADR 0038.
+ * process once, by `execve`: same process ID, terminal and arguments. See ADR 0038 and 0039.
  */
 
 /** Bytes that die young are collected in smaller heaps: a third of them is kept free each time. */
 const youngFlag = '--max-semi-space-size';
-const flags = [`${youngFlag}=8`];
+/** Those that live are collected once they have become so much more; left to V8, three times. */
+const oldFlag = '--heap-growing-percent';
+const flags = [`${youngFlag}=8`, `${oldFlag}=70`];
 
 /**
  * Of glibc. Few arenas, as LevelDB's threads would have one each; and columns of a shard, which

@@ -3,7 +3,7 @@
  * is settled and never changes; that it is a dead letter is a row of its own beside it, which goes
  * when somebody has dealt with it, or with the task when that leaves the history.
  *
- * Apply knows them by their IDs, 21 to 43 bytes each; everything else is in the row of the task.
+ * Apply knows them by their IDs, 21 to 27 bytes each; everything else is in the row of the task.
  */
 import { ByteReader, ByteWriter } from '../model/bytes.ts';
 import { deadLetterKey, taskIdOfKey } from './keys.ts';

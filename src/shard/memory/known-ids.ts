@@ -1,6 +1,7 @@
 /**
  * What stays in memory of tasks that are settled: enough to recognise their IDs and idempotency
- * keys until they expire, at 16 bytes an ID and 24 a key (in a table that is up to three quarters full).
+ * keys until they expire, at 16 bytes an ID and 24 a key, in tables that are up to three quarters
+ * full.
  *
  * Both are open-addressing tables with linear probing in one `Uint32Array`. The order inside a
  * table depends on history, so a table is looked up, never iterated, by apply.

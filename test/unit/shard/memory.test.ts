@@ -126,13 +126,47 @@ describe('the task table', () => {
     const table = new TaskTable();
     const rows: number[] = [];
     for (let n = 0; n < 100_000; n++) rows.push(table.insert(wordsOf(idOf(n))));
-    expect(table.bytes / 100_000).toBeLessThan(90);
+    expect(table.bytes / 100_000).toBeLessThan(62);
     expect(table.find(wordsOf(idOf(77_777)))).toBe(rows[77_777]);
     for (const row of rows) table.remove(row);
     expect(table.bytes).toBeLessThan(10_000);
     expect(table.find(wordsOf(idOf(77_777)))).toBe(-1);
     const again = table.insert(wordsOf(idOf(5)));
     expect(table.find(wordsOf(idOf(5)))).toBe(again);
+  });
+});
+
+describe('what a task with a spec of its own takes', () => {
+  test.each([4_200, 8_300, 16_500, 17_200, 33_000])('is little of %d as well', count => {
+    const table = new TaskTable();
+    const specs = new SpecTable();
+    const traits = specs.internTraits(aSpec());
+    for (let n = 0; n < count; n++) {
+      const row = table.insert(wordsOf(idOf(n)));
+      table.setSpec(row, specs.add(digestOf(n), traits, undefined));
+    }
+    expect((table.bytes + specs.bytes) / count).toBeLessThan(96);
+    const known = Array.from({ length: count }, (_, n) => specs.find(digestOf(n)));
+    expect(known).toEqual(Array.from({ length: count }, (_, n) => n));
+    expect(specs.find(digestOf(count))).toBe(-1);
+  });
+
+  test('is a few bytes more once one of them has an idempotency key', () => {
+    const specs = new SpecTable();
+    const traits = specs.internTraits(aSpec());
+    for (let n = 0; n < 1_000; n++) specs.add(digestOf(n), traits, undefined);
+    const before = specs.bytes;
+    const keyed = specs.add(digestOf(1_000), traits, { key: hashKey('t', 'a') });
+    const keyless = specs.add(digestOf(1_001), traits, undefined);
+    for (let n = 1_002; n < 1_024; n++) specs.add(digestOf(n), traits, undefined);
+    expect(specs.bytes - before).toBe(1_024 * 10);
+    const more = specs.add(digestOf(1_024), traits, { key: hashKey('t', 'b') });
+    expect([0, keyed, keyless, more].map(spec => specs.key(spec))).toEqual([
+      undefined,
+      hashKey('t', 'a'),
+      undefined,
+      hashKey('t', 'b'),
+    ]);
   });
 });
 
@@ -201,7 +235,7 @@ describe('known IDs and keys', () => {
       if (!isRight || isOtherDigest || isOtherId) wrong.push(n);
     }
     expect(wrong).toEqual([]);
-    expect(settled.bytes / 10_000).toBeLessThan(43);
+    expect(settled.bytes / 10_000).toBeLessThan(27);
   });
 
   test('an ID settles once', () => {
@@ -421,6 +455,21 @@ describe('the spec table', () => {
     for (const spec of [...unlike, ...unlike.toReversed()]) {
       expect(specs.internTraits(spec)).toBe(traits[unlike.indexOf(spec)]);
     }
+  });
+
+  test('gives the number of traits that are gone to others, and tells them apart', () => {
+    const specs = new SpecTable();
+    const ofLease = (leaseMs: number) => specs.internTraits(aSpec({ leaseMs }));
+    const first = specs.add(digestOf(1), ofLease(5_001), undefined);
+    const second = specs.add(digestOf(2), ofLease(5_002), undefined);
+    specs.drop(first);
+    const third = specs.add(digestOf(3), ofLease(5_003), undefined);
+    expect([second, third].map(spec => specs.traits(spec).leaseMs)).toEqual([5_002, 5_003]);
+    expect(specs.traitsCount).toBe(2);
+    const expected = specs.expect(digestOf(4));
+    expect(specs.isLearned(expected)).toBe(false);
+    specs.learn(expected, aSpec({ leaseMs: 5_002 }));
+    expect(specs.traits(expected)).toBe(specs.traits(second));
   });
 
   test('drops traits and demands that no spec has', () => {
