@@ -42,7 +42,7 @@ export const taskMutants: readonly Mutant[] = [
   },
   {
     name: 'spec-goes-with-any-task',
-    sentence: 'The row of a spec is deleted with the first of its tasks that expires.',
+    sentence: 'The row of a spec is deleted though a task that has it still waits or runs.',
     file: 'src/shard/commands/expire.ts',
     search: 'specs.uses(spec) > 0',
     replacement: 'specs.uses(spec) > 1_000',
