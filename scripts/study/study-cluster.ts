@@ -58,6 +58,7 @@ export class StudyCluster implements Times {
   readonly #specs = new Map<string, { readonly digest: Uint8Array; readonly bytes: Uint8Array }>();
   readonly #rows = new Map<string, Uint8Array>();
   readonly #numbers = new Map<TaskId, number>();
+  readonly #ledBy: NodeId[] = [];
   #resolved = false;
   #left: number;
 
@@ -155,7 +156,8 @@ export class StudyCluster implements Times {
     const slot = this.#draw.uint32() % slotCount;
     const id = formatTaskId({ atMs: this.#clock.wallMs(), slot, random: number });
     this.#numbers.set(id, number);
-    const { leader } = this.#leaders[this.#slots[slot]! - 1]!;
+    const { leader, node } = this.#leaders[this.#slots[slot]! - 1]!;
+    this.#ledBy[number] = node.id;
     const specs = [this.#specOf(job)];
     // From the client to the node that it knows, and from there to the leader.
     this.#links.after('link', () =>
@@ -186,6 +188,11 @@ export class StudyCluster implements Times {
       this.#rows.set(hex(specKey(spec.digest)), bytes);
     }
     return spec;
+  }
+
+  /** Which node leads the shard of a task that was submitted. */
+  leaderOf(number: number): NodeId | undefined {
+    return this.#ledBy[number];
   }
 
   #number(id: TaskId): number {

@@ -126,7 +126,7 @@ function waitingSentence(record: TaskRecord, reason: WaitingReason | undefined, 
     case 'Quota':
       return 'the tasks of its tenant hold all that the plan allows; `tsched tenant show` tells';
     case 'Priority':
-      return 'a node has room, which is kept for tasks that come before it';
+      return 'a node has room, which is kept for tasks before it, or left to others that want it too';
     case 'OffPeak':
       return 'held off the peak: until the load or a window lets it go, or its start bound is near';
     case 'Paused':

@@ -99,6 +99,8 @@ class Planning {
   /** Rooms that tasks wait for which were met before. */
   readonly #waitedFor = new Set<Room>();
   readonly #wantedOf = new Map<Demand, Wanted>();
+  /** What the plan before this one claimed, and none took yet. */
+  readonly #claimed: Claim[];
   #hasYielded = false;
 
   constructor(input: PlanInput) {
@@ -108,6 +110,7 @@ class Planning {
     this.#rooms = input.nodes.map(view => new Room(view, input.nowMs));
     this.#pools = new SharedRooms(this.#rooms, input.nowMs);
     this.#claims = new Claims(this.#rooms, input.foreignClaims ?? []);
+    this.#claimed = [...(input.claimsBefore ?? [])];
     this.#load = new ClusterLoad(this.#rooms);
     this.#tastes = new Tastes(this.#rooms, input.spread ?? new Map());
     this.#walk = new FairWalk({
@@ -173,10 +176,12 @@ class Planning {
   #place(next: Next): void {
     const { demand } = next.lane;
     const wanted = this.#wanted(demand);
-    // What is urgent yields to nobody.
-    if (wanted.yields && !next.urgent) {
+    // What is urgent yields to nobody, nor what the others keep room for.
+    if (wanted.yields && !next.urgent && !this.#isClaimed(wanted, next)) {
       this.#hasYielded = true;
-      this.#blocked.set(demand, this.#blocked.get(demand) ?? 'Resources');
+      // Who is refused yields, and who is not goes on taking all there is: that has to end.
+      const reason = this.#claim(wanted, next) ? 'RoomKept' : 'Priority';
+      this.#blocked.set(demand, this.#blocked.get(demand) ?? reason);
       this.#walk.leaveDemand();
       return;
     }
@@ -231,6 +236,19 @@ class Planning {
     const others = unavoided(wanted.rooms, [next.task]);
     const rooms = waitedMs >= avoidMsMax || others.length === 0 ? wanted.rooms : others;
     return this.#claims.make(next, rooms, wanted.amounts, options);
+  }
+
+  /** Whether room that is free now was claimed for the task; each claim is for one. */
+  #isClaimed({ rooms, amounts }: Wanted, { task }: Next): boolean {
+    const at = this.#claimed.findIndex(
+      ({ node, boundMs }) =>
+        boundMs === task.boundMs &&
+        rooms.some(
+          room => room.view.advertisement.node === node && room.open && room.fits(amounts),
+        ),
+    );
+    if (at >= 0) this.#claimed.splice(at, 1);
+    return at >= 0;
   }
 
   #placeOne(wanted: Wanted, next: Next): Placement[] {

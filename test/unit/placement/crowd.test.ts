@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { NodeView, Plan } from '../../../src/model/planning.ts';
 import { Crowd } from '../../../src/placement/crowd.ts';
 import { plan } from '../../../src/placement/plan.ts';
-import { batch, cpus, demand, view } from './builders.ts';
+import { batch, cpus, demand, taskId, view } from './builders.ts';
 
 describe('a crowd', () => {
   test('is nobody until a worker refuses, and grows with each that does', () => {
@@ -90,7 +90,39 @@ describe('a plan in a crowd', () => {
     expect(took.length).toBeLessThan(70);
     for (const made of plans) expect(made.hasYielded).toBe(made.placements.length === 0);
     const [yielded] = plans.filter(made => made.hasYielded);
-    expect(yielded?.blocked.map(({ reason }) => reason)).toEqual(['Resources']);
+    expect(yielded?.blocked.map(({ reason }) => reason)).toEqual(['Priority']);
+  });
+
+  test('that leaves room to others for five seconds has it kept, and then takes it', () => {
+    const tasks = batch(demand(1), 3);
+    const at = (waitedMs: number, claimsBefore: Plan['claims'], seed: number): Plan =>
+      plan({
+        batches: [tasks],
+        nodes: [view('basic', 2), view('other', 2, { coolDownUntilMs: 20_000 })],
+        nowMs: 1_000 + waitedMs,
+        maxPlacements: 10,
+        seed,
+        crowd: 256,
+        claimsBefore,
+      });
+    const seeds = Array.from({ length: 20 }, (_, seed) => seed);
+    const yields = (waitedMs: number): Plan => {
+      const found = seeds.map(seed => at(waitedMs, [], seed)).find(made => made.hasYielded);
+      expect(found).toBeDefined();
+      return found!;
+    };
+    expect(yields(4_000).claims).toEqual([]);
+    const { claims } = yields(5_000);
+    const { boundMs } = tasks.tasks[0]!;
+    expect(claims).toEqual([{ node: 'basic', request: cpus(1), urgent: false, boundMs }]);
+    for (const seed of seeds) {
+      // The one for which it is kept; the others yield again.
+      expect(at(5_010, claims, seed).placements.map(one => one.taskId)).toEqual([taskId(0)]);
+    }
+    const elsewhere = seeds.filter(
+      seed => at(5_010, [{ ...claims[0]!, node: 'other' }], seed).placements.length === 0,
+    );
+    expect(elsewhere.length).toBeGreaterThan(15);
   });
 
   test('is none for what is urgent, which takes the last room there is', () => {
