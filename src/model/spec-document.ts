@@ -21,6 +21,7 @@ import {
   type SpecDraft,
 } from './spec-field-readers.ts';
 import { type JsonSchema, notYetFields, specFields } from './spec-fields.ts';
+import { specOf } from './spec-of-draft.ts';
 import {
   addUnknownField,
   describeValue,
@@ -29,7 +30,7 @@ import {
   type SpecProblem,
   utf8Length,
 } from './spec-reading.ts';
-import { checkWaiting, emptyWaiting, waitingOf, writeWaiting } from './spec-waiting.ts';
+import { checkWaiting, emptyWaiting, writeWaiting } from './spec-waiting.ts';
 import { formatTemplateUse } from './template-use.ts';
 import { overCeiling, type TierBundles, tierBundleDefaults } from './tiers.ts';
 import { formatDuration } from './time.ts';
@@ -267,20 +268,8 @@ export function readSpecDocument(
   }
   if (problems.found.length > 0 || run === undefined)
     return { ok: false, problems: problems.found };
-  const {
-    id,
-    array,
-    ways: _ways,
-    scriptName: _name,
-    args: _args,
-    windows: _windows,
-    spread: label,
-    ...rest
-  } = draft;
-  const spread = label === undefined ? undefined : { label, group: draft.name };
-  const { request, limit } = amounts;
-  const spec = { ...rest, ...waitingOf(draft), run, request, limit, capMs, spread };
-  return { ok: true, spec, id, array };
+  const { id, array } = draft;
+  return { ok: true, spec: specOf(draft, run, amounts, capMs), id, array };
 }
 
 const exactUnits = [

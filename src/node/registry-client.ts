@@ -9,7 +9,7 @@ import { ownClusterVersion } from '../model/cluster-version.ts';
 import type { Actor } from '../model/command.ts';
 import { type ErrorCode, TschedError } from '../model/errors.ts';
 import { type NodeId, registryGroup } from '../model/ids.ts';
-import { type TierBundles, tierBundles } from '../model/tiers.ts';
+import { type TierBundles, tierBundleDefaults, tierBundles } from '../model/tiers.ts';
 import {
   decodeRegistryCommand,
   encodeRegistryCommand,
@@ -48,9 +48,27 @@ const actorOf = (node: NodeId): Actor => ({ name: `node:${node}`, tenant: '' });
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
+/** What is asked for at every submit, made anew only where the registry has applied something. */
+class Derived<T> {
+  #from: RegistryMachine | undefined;
+  #applied = -1;
+  #value: T | undefined;
+
+  of(machine: RegistryMachine, applied: number, make: () => T): T {
+    if (this.#value === undefined || this.#from !== machine || this.#applied !== applied) {
+      this.#value = make();
+      this.#from = machine;
+      this.#applied = applied;
+    }
+    return this.#value;
+  }
+}
+
 export class RegistryClient {
   readonly version: ClusterVersion;
   readonly #context: NodeContext;
+  readonly #members = new Derived<readonly RegistryNode[]>();
+  readonly #tiers = new Derived<TierBundles>();
 
   /** `own` is another cluster version in tests of programs to come. */
   constructor(context: NodeContext, own: number = ownClusterVersion) {
@@ -72,10 +90,10 @@ export class RegistryClient {
 
   /** Nodes that are part of the cluster, as far as this one knows. */
   members(): readonly RegistryNode[] {
-    return (
-      this.machine()
-        ?.nodes()
-        .filter(node => node.state !== 'removed') ?? []
+    const machine = this.machine();
+    if (machine === undefined) return [];
+    return this.#members.of(machine, this.appliedIndex, () =>
+      machine.nodes().filter(node => node.state !== 'removed'),
     );
   }
 
@@ -92,7 +110,11 @@ export class RegistryClient {
 
   /** What the tiers give, as far as this node knows. */
   tiers(): TierBundles {
-    return tierBundles(tier => this.machine()?.tier(tier));
+    const machine = this.machine();
+    if (machine === undefined) return tierBundleDefaults;
+    return this.#tiers.of(machine, this.appliedIndex, () =>
+      tierBundles(tier => machine.tier(tier)),
+    );
   }
 
   /** The registry's machine here; `undefined` until this node holds a replica of group 0. */

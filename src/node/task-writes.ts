@@ -14,7 +14,6 @@ import { type NodeTotals, neverFits } from '../placement/explain.ts';
 import type { PlannedTask } from '../ports/control-api.ts';
 import type { SubmitRequest } from '../ports/node-api.ts';
 import type { SubmitReply } from '../ports/submit-reply.ts';
-import { demandOf } from '../shard/memory/traits.ts';
 import { isTenantPaused, pausesIn } from './attempt-wishes.ts';
 import type { NodeContext } from './context.ts';
 import { encodeChange, encodeSubmit } from './forwarded.ts';
@@ -185,7 +184,9 @@ export class TaskWrites {
     if (spec.holdIfUnfit === true) return undefined;
     const totals = admission?.nodes ?? this.#totals();
     if (totals.length === 0) return undefined;
-    const verdict = neverFits(demandOf(spec), totals);
+    const { tier, request, require, gang, reservation: name, tenant } = spec;
+    const reservation = name === undefined ? undefined : { name, tenant };
+    const verdict = neverFits({ tier, request, require, gang, reservation }, totals);
     return verdict.fits ? undefined : { code: 'neverFits', message: verdict.message };
   }
 

@@ -97,16 +97,26 @@ export interface NodeTotals {
   readonly labels: readonly (readonly [string, string])[];
 }
 
+/** What decides whether a node could ever run a task. */
+type Needs = Pick<Demand, 'tier' | 'request' | 'require' | 'gang' | 'reservation'>;
+
+const fits = { fits: true, message: '' } as const;
+
 /**
  * Whether some node could run the demand if it were idle; where none could, a sentence that names
  * the resource and the largest there is. A node without any CPU has not told its size yet; with no
  * other node known nothing is refused.
  */
 export function neverFits(
-  demand: Demand,
+  demand: Needs,
   known: readonly NodeTotals[],
-): { fits: boolean; message: string } {
-  const fits = { fits: true, message: '' };
+): { readonly fits: boolean; readonly message: string } {
+  // Nearly all do, and this is asked at every submit: no list is made for those.
+  const wouldDo = (node: NodeTotals): boolean =>
+    node.total.cpuMilli > 0 &&
+    unsuited(demand, node) === undefined &&
+    overTotal(demand, node.total) === undefined;
+  if (demand.gang === undefined && known.some(wouldDo)) return fits;
   const totals = known.filter(node => node.total.cpuMilli > 0);
   if (totals.length === 0) return fits;
   const tiered = totals.filter(node => tierRank(node.tier) >= tierRank(demand.tier));
@@ -140,14 +150,14 @@ export function neverFits(
 }
 
 /** The nodes that were compared, where they are not all nodes. */
-function restriction(demand: Demand): string {
+function restriction(demand: Needs): string {
   const labels = demand.require.map(([key, value]) => `${key}=${value}`).join(', ');
   const tier = demand.tier === 'basic' ? '' : ` of tier ${demand.tier} or above`;
   const held = demand.reservation ? ` in the reservation ${demand.reservation.name}` : '';
   return labels === '' ? `${tier}${held}` : `${tier} with ${labels}${held}`;
 }
 
-function missingLabel(demand: Demand, nodes: readonly NodeTotals[]): string {
+function missingLabel(demand: Needs, nodes: readonly NodeTotals[]): string {
   const lacking = demand.require.find(
     ([key, wanted]) => !nodes.some(node => node.labels.some(([k, v]) => k === key && v === wanted)),
   );
@@ -157,7 +167,7 @@ function missingLabel(demand: Demand, nodes: readonly NodeTotals[]): string {
   return `label: no node${tier} has all of ${all}`;
 }
 
-function neverTogether(demand: Demand): string {
+function neverTogether(demand: Needs): string {
   const wanted = resourceNames
     .filter(name => demand.request[name] > 0)
     .map(name => `${formatAmount(name, demand.request[name])} ${resourceWords[name]}`)

@@ -55,7 +55,7 @@ export function closedFor(view: NodeView): Verdict | undefined {
 
 /** Tier and labels: what no waiting changes. */
 export function unsuited(
-  demand: Demand,
+  demand: Pick<Demand, 'tier' | 'require'>,
   node: Pick<Advertisement, 'tier' | 'labels'>,
 ): Verdict | undefined {
   if (tierRank(node.tier) < tierRank(demand.tier)) return { kind: 'tier', has: node.tier };
@@ -68,7 +68,10 @@ export function unsuited(
 }
 
 /** The first resource of which the node has less in all than is asked for. */
-export function overTotal(demand: Demand, total: Resources): ResourceName | undefined {
+export function overTotal(
+  demand: Pick<Demand, 'request'>,
+  total: Resources,
+): ResourceName | undefined {
   for (const name of resourceNames) if (demand.request[name] > total[name]) return name;
   return undefined;
 }

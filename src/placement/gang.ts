@@ -48,7 +48,7 @@ export function unavoided(
 
 /** How many tasks of a demand the nodes would hold together if they were empty. */
 export function holdsInAll(
-  demand: Demand,
+  demand: Pick<Demand, 'tier' | 'request' | 'require'>,
   nodes: readonly Pick<NodeView['advertisement'], 'tier' | 'labels' | 'total'>[],
 ): number {
   const wanted = amountsOf(demand);

@@ -67,6 +67,22 @@ describe('the registry', () => {
     expect(registry.machine()?.node('n2')?.state).toBe('draining');
   });
 
+  test('is read anew where something was applied, and not at every submit', async () => {
+    const world = new SmallWorld({ shards: 1 });
+    const [first] = await world.cluster(2);
+    const { registry } = first!;
+    const [members, tiers] = [registry.members(), registry.tiers()];
+    expect(registry.members()).toBe(members);
+    expect(registry.tiers()).toBe(tiers);
+    const drain = { kind: 'drainNode', node: 'n2', on: true, force: true } as const;
+    await world.within(registry.administer(drain, adminToken));
+    expect(registry.members().map(({ state }) => state)).toEqual(['up', 'draining']);
+    expect(members.map(({ state }) => state)).toEqual(['up', 'up']);
+    const changes = [{ field: 'cpuMilli', value: 250 }] as const;
+    await world.within(registry.administer({ kind: 'setTier', tier: 'basic', changes }, adminToken));
+    expect(registry.tiers().basic.amounts.cpuMilli).toBe(250);
+  });
+
   test('keeps out of its log what no replica could read', async () => {
     const world = new SmallWorld({ shards: 1 });
     const [first, second] = await world.cluster(2);
