@@ -103,6 +103,16 @@ export function specKey(digest: string | Uint8Array): Uint8Array {
   return key;
 }
 
+/** The same by the words of its digest. */
+export function specKeyOf(words: Uint32Array): Uint8Array {
+  const key = new Uint8Array(1 + digestLength);
+  key[0] = rowKind.spec;
+  for (let position = 0; position < digestLength; position++) {
+    key[position + 1] = words[position >>> 2]! >>> (24 - 8 * (position & 3));
+  }
+  return key;
+}
+
 /** Value of a lower-case hexadecimal digit by its character code. */
 const nibble = (code: number): number => (code < 58 ? code - 48 : code - 87);
 

@@ -22,7 +22,7 @@ import type { Applied } from './effects.ts';
 import { encodeRows } from './encode-rows.ts';
 import { startQueued } from './firing.ts';
 import { checkState } from './invariants.ts';
-import { digestBytes, digestWords, metaKey, specKey, taskKey } from './keys.ts';
+import { digestBytes, digestLength, digestWords, metaKey, specKey, specKeyOf, taskKey } from './keys.ts';
 import { ShardLinks } from './links.ts';
 import { type LiveAttempt, liveAttempt } from './live-attempt.ts';
 import { RowLoader, type StateRow } from './load.ts';
@@ -138,8 +138,10 @@ export class ShardMachine {
     if (taken === undefined) return undefined;
     const rows: Flush['rows'] = [[metaKey(), encodeMeta(state.meta)]];
     for (const key of taken.gone) rows.push([key, undefined]);
+    const digest = new Uint32Array(digestLength / 4);
     for (const { spec, bytes } of taken.specs) {
-      rows.push([specKey(state.specs.digestHex(spec)), bytes]);
+      state.specs.copyDigest(spec, digest);
+      rows.push([specKeyOf(digest), bytes]);
     }
     for (const row of encodeRows(state, taken.rows)) rows.push(row);
     for (const row of state.schedules.takeRows()) rows.push(row);
