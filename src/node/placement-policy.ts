@@ -1,5 +1,5 @@
 /** What the planner of a node goes by that is set elsewhere, and what it knows of the cluster. */
-import type { AdvertisedTenant, Advertisement, Claim } from '../model/advertisement.ts';
+import type { AdvertisedTenant, Advertisement } from '../model/advertisement.ts';
 import type { NodeId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
 import type { Demand, NodeView } from '../model/planning.ts';
@@ -68,11 +68,15 @@ export function tenantsHere(
 /** What an older advertisement says of waiting tasks and of tenants holds no more. */
 const wordMsMax = 5_000;
 
-/** Of the leaders on other nodes, those whose word still holds. */
-function* othersIn(views: readonly NodeView[], self: NodeId): Generator<Advertisement> {
+/** The word of the leaders on other nodes, of those whose word still holds. */
+export function leadersIn(views: readonly NodeView[], self: NodeId): Advertisement[] {
+  const leaders: Advertisement[] = [];
   for (const { advertisement, ageMs } of views) {
-    if (advertisement.node !== self && ageMs <= wordMsMax) yield advertisement;
+    const { node, demand, tenants } = advertisement;
+    if (demand === undefined && tenants === undefined) continue;
+    if (node !== self && ageMs <= wordMsMax) leaders.push(advertisement);
   }
+  return leaders;
 }
 
 /** Each word is read for many plans, until the next one comes. */
@@ -96,12 +100,12 @@ function amountsIn(told: AdvertisedTenant): Amounts {
 export function sharesOf(
   leaders: Iterable<ShardLeader>,
   placing: Iterable<Placing>,
-  views: readonly NodeView[],
+  others: readonly Advertisement[],
   policy: PlacementPolicy,
 ): (tenant: string) => TenantShare {
   const here = heldHere(leaders, placing);
   const elsewhere = new Map<string, number[]>();
-  for (const { tenants } of othersIn(views, policy.self)) {
+  for (const { tenants } of others) {
     for (const told of tenants ?? []) {
       const amounts = amountsIn(told);
       const sum = elsewhere.get(told.tenant);
@@ -126,13 +130,4 @@ export function runningOn(leaders: Iterable<ShardLeader>, node: NodeId, wallMs: 
     }
   }
   return running;
-}
-
-/** Room that the leaders on other nodes keep. */
-export function claimsOfOthers(views: readonly NodeView[], self: NodeId): Claim[] {
-  const claims: Claim[] = [];
-  for (const { demand } of othersIn(views, self)) {
-    if (demand !== undefined) claims.push(...demand.claims);
-  }
-  return claims;
 }

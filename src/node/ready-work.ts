@@ -69,12 +69,13 @@ export function readyWork(
   return { batches, shardOf, isAnyReady, againInMs, smallestCpu };
 }
 
-/** About how many tasks could be placed now: the K of the top K that are offered. */
+/** About how many tasks could be placed now, up to `most`: the K of the top K that are offered. */
 export function roomFor(
   nodes: Iterable<
     Pick<NodeView, 'advertisement' | 'reserved' | 'reservedCount'> & { readonly taken: TakenShares }
   >,
   smallestCpu: number,
+  most: number,
 ): number {
   let room = 0;
   for (const { advertisement, reserved, reservedCount, taken } of nodes) {
@@ -84,6 +85,7 @@ export function roomFor(
       room += Math.max(0, Math.floor(left.cpuMilli / smallestCpu));
     }
     room += Math.max(0, advertisement.queueRoom - reservedCount);
+    if (room >= most) return most;
   }
   return room;
 }

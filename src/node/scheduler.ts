@@ -28,7 +28,7 @@ import type { Log } from '../ports/log.ts';
 import { propose } from './placed.ts';
 import type { PlacementDesk, PlacementRooms } from './placement-desk.ts';
 import {
-  claimsOfOthers,
+  leadersIn,
   type PlacementPolicy,
   type Placing,
   runningOn,
@@ -244,8 +244,8 @@ export class Scheduler implements PlacementDesk {
     const { demand } = reservation;
     if (demand.reservation) known.taken.give(demand.reservation, demand.request);
     else {
-      known.reserved = subtractResources(known.reserved, demand.request);
-      known.reservedCount--;
+      const isLast = --known.reservedCount === 0;
+      known.reserved = isLast ? noResources : subtractResources(known.reserved, demand.request);
     }
     this.wake();
   }
@@ -351,6 +351,7 @@ export class Scheduler implements PlacementDesk {
     const leaders = this.#leaders;
     const wallMs = this.#clock.wallMs();
     const views = this.#views();
+    const others = leadersIn(views, this.#policy.self);
     return plan({
       batches,
       nodes: this.placeable(views),
@@ -360,8 +361,8 @@ export class Scheduler implements PlacementDesk {
       maxPlacements: placementsMax,
       seed: this.#random.uint32(),
       crowd: this.#crowd.size(nowMs),
-      shareOf: sharesOf(leaders.values(), this.placing.values(), views, this.#policy),
-      foreignClaims: claimsOfOthers(views, this.#policy.self),
+      shareOf: sharesOf(leaders.values(), this.placing.values(), others, this.#policy),
+      foreignClaims: others.flatMap(({ demand }) => demand?.claims ?? []),
       claimsBefore: this.#claims,
       running: node => runningOn(leaders.values(), node, wallMs),
       offPeakLoadMax: this.#policy.offPeakLoadMax(),
@@ -371,9 +372,9 @@ export class Scheduler implements PlacementDesk {
   /** Ready tasks of all shards led here, at most the top K of each lane. */
   #collect(): ReadyWork {
     const leaders = Math.max(1, this.#leaders.size);
-    const room = (): number => roomFor(this.#known.values(), this.#smallestCpu);
+    const room = (): number => roomFor(this.#known.values(), this.#smallestCpu, placementsMax);
     const work = readyWork(this.#leaders.values(), {
-      perShard: () => Math.max(1, Math.ceil((2 * Math.min(placementsMax, room())) / leaders)),
+      perShard: () => Math.max(1, Math.ceil((2 * room()) / leaders)),
       wallMs: this.#clock.wallMs(),
       isPlacing: id => this.placing.has(id),
     });

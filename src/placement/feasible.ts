@@ -35,7 +35,7 @@ export function freeNow(view: NodeView): Resources {
 }
 
 /** The largest over resources of (allocated + reserved) / total; 0 for an idle node. */
-export function loadOf(view: NodeView): number {
+export function loadOf(view: Pick<NodeView, 'advertisement' | 'reserved'>): number {
   const { total, free } = view.advertisement;
   let load = 0;
   for (const name of resourceNames) {

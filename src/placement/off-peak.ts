@@ -14,10 +14,11 @@ export class ClusterLoad {
   constructor(rooms: readonly Room[]) {
     for (const room of rooms) {
       if (!room.usable) continue;
-      room.total.forEach((total, position) => {
-        this.total[position] = (this.total[position] ?? 0) + total;
-        this.#free[position] = (this.#free[position] ?? 0) + Math.max(0, room.freeOf(position));
-      });
+      for (let position = 0; position < room.total.length; position++) {
+        const free = Math.max(0, room.freeOf(position));
+        this.total[position] = (this.total[position] ?? 0) + (room.total[position] ?? 0);
+        this.#free[position] = (this.#free[position] ?? 0) + free;
+      }
     }
   }
 

@@ -20,6 +20,7 @@ import type { TaskId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
 import type { Demand, GangMember, Lane, NodeView, Plan, ReadyBatch } from '../model/planning.ts';
 import { shareKey } from '../model/reservation.ts';
+import { tierRank } from '../model/resources.ts';
 import type { WaitingReason } from '../model/task.ts';
 import { Claims, claimAfterMs, type Running } from './claims.ts';
 import { overTotal, unsuited, viewFor } from './feasible.ts';
@@ -346,9 +347,13 @@ class SharedRooms {
 
 function candidatesFor(demand: Demand, rooms: readonly Room[]): Room[] {
   const amounts = amountsOf(demand);
+  const rank = tierRank(demand.tier);
   return rooms.filter(
     room =>
-      room.usable && room.holds(amounts) && unsuited(demand, room.view.advertisement) === undefined,
+      room.usable &&
+      room.rank >= rank &&
+      room.holds(amounts) &&
+      unsuited(demand, room.view.advertisement) === undefined,
   );
 }
 

@@ -5,7 +5,7 @@
  */
 import type { Advertisement } from '../model/advertisement.ts';
 import type { Demand, NodeView } from '../model/planning.ts';
-import { resourceNames, tierRank } from '../model/resources.ts';
+import { noResources, resourceNames, tierRank } from '../model/resources.ts';
 import { closedFor, loadOf } from './feasible.ts';
 
 /** A demand's request as numbers in the order of `resourceNames`. */
@@ -19,6 +19,8 @@ interface Said {
   readonly rank: number;
   readonly total: Amounts;
   readonly free: Amounts;
+  /** Its load by that. */
+  readonly load: number;
 }
 
 /** Each is read for many plans, until the next one comes. */
@@ -31,6 +33,7 @@ function readSaid(advertisement: Advertisement): Said {
       rank: tierRank(advertisement.tier),
       total: resourceNames.map(name => advertisement.total[name]),
       free: resourceNames.map(name => advertisement.free[name]),
+      load: loadOf({ advertisement, reserved: noResources }),
     };
     saidOf.set(advertisement, said);
   }
@@ -47,7 +50,7 @@ export class Room {
   readonly open: boolean;
   readonly total: Amounts;
   /** Free less reserved; may be below zero where the advertisement is behind. */
-  readonly #free: number[];
+  #free: Amounts;
   #load: number;
   #queued: number;
   #queueLeft: number;
@@ -55,13 +58,17 @@ export class Room {
   constructor(view: NodeView, nowMs: number) {
     const { advertisement, reserved } = view;
     this.view = view;
-    const { rank, total, free } = readSaid(advertisement);
+    const { rank, total, free, load } = readSaid(advertisement);
     this.rank = rank;
     this.usable = closedFor(view) === undefined;
     this.open = this.usable && view.coolDownUntilMs <= nowMs;
     this.total = total;
-    this.#free = resourceNames.map((name, position) => (free[position] ?? 0) - reserved[name]);
-    this.#load = loadOf(view);
+    // Of most nodes nothing is reserved: a plan looks at each, and places on few.
+    const isAsSaid = reserved === noResources;
+    this.#free = isAsSaid
+      ? free
+      : resourceNames.map((name, at) => (free[at] ?? 0) - reserved[name]);
+    this.#load = isAsSaid ? load : loadOf(view);
     const spilled = spilledReservations(view);
     this.#queued = advertisement.queued + spilled;
     this.#queueLeft = prefetchShare(advertisement.queueRoom - spilled);
@@ -128,12 +135,12 @@ export class Room {
       this.#queued += 1;
       this.#queueLeft -= 1;
     }
-    for (let position = 0; position < amounts.length; position++) {
+    this.#free = this.#free.map((free, position) => {
+      const left = free - (amounts[position] ?? 0);
       const total = this.total[position] ?? 0;
-      const free = (this.#free[position] ?? 0) - (amounts[position] ?? 0);
-      this.#free[position] = free;
-      if (total > 0) this.#load = Math.max(this.#load, (total - free) / total);
-    }
+      if (total > 0) this.#load = Math.max(this.#load, (total - left) / total);
+      return left;
+    });
   }
 }
 

@@ -2,7 +2,12 @@
 import { expect, test } from 'vitest';
 import { limits } from '../../../src/model/limits.ts';
 import { noResources, resourceNames } from '../../../src/model/resources.ts';
-import { type Placing, sharesOf, tenantsHere } from '../../../src/node/placement-policy.ts';
+import {
+  leadersIn,
+  type Placing,
+  sharesOf,
+  tenantsHere,
+} from '../../../src/node/placement-policy.ts';
 import type { ShardLeader } from '../../../src/node/shard-leader.ts';
 import { cpus, demand, view } from '../placement/builders.ts';
 
@@ -35,8 +40,14 @@ test('a tenant holds what runs and is on its way here, and what other leaders sa
     [leading({ a: 1, b: 2 }), leading({ a: 4 })],
     [placing('a', 8)],
     // Its own word would count what it knows already, and an old one what has long ended.
-    [telling('n1', { a: 13 }), telling('n2', { a: 3 }), telling('n3', { a: 4, c: 5 })].concat(
-      telling('n4', { b: 100 }, 5_001),
+    leadersIn(
+      [
+        telling('n1', { a: 13 }),
+        telling('n2', { a: 3 }),
+        telling('n3', { a: 4, c: 5 }),
+        telling('n4', { b: 100 }, 5_001),
+      ],
+      policy.self,
     ),
     policy,
   );
