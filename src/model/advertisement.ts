@@ -10,6 +10,7 @@ import { readResources, writeResources } from './spec.ts';
 export interface Claim {
   readonly node: NodeId;
   readonly request: Resources;
+  readonly tenant: string;
   readonly urgent: boolean;
   readonly boundMs: number;
 }
@@ -83,15 +84,16 @@ const extra = { demand: 1, shares: 2, tenants: 3 } as const;
 function writeDemand(writer: ByteWriter, demand: AdvertisedDemand): void {
   writer.varint(demand.urgent).varint(demand.others);
   writer.optional(demand.boundMs, (w, boundMs) => w.varint(boundMs));
-  writer.list(demand.claims, (w, { node, request, urgent, boundMs }) => {
+  writer.list(demand.claims, (w, { node, request, tenant, urgent, boundMs }) => {
     writeResources(w.text(node), request);
-    w.bool(urgent).varint(boundMs);
+    w.text(tenant).bool(urgent).varint(boundMs);
   });
 }
 
 const readClaim = (reader: ByteReader): Claim => ({
   node: reader.text(128),
   request: readResources(reader),
+  tenant: reader.text(limits.nameBytesMax),
   urgent: reader.bool(),
   boundMs: reader.varint(),
 });

@@ -8,7 +8,9 @@
  * it.
  *
  * Claims are made anew with every plan. They are told to the other leaders with the advertisement
- * of this node, which keep the room for whoever is urgent, and else has the earlier bound.
+ * of this node, which keep the room for whoever is urgent, and else for the tenant that holds the
+ * smaller share of the cluster, by what each leader knows of that: so what becomes free goes to
+ * who is due most, and not to the leader that looks first.
  */
 import type { Claim } from '../model/advertisement.ts';
 import { limits } from '../model/limits.ts';
@@ -32,7 +34,7 @@ export interface Running {
 
 interface Kept {
   readonly amounts: Amounts;
-  /** Of another leader: it holds only against what has the later bound. */
+  /** Of another leader: it holds only against what comes after it. */
   readonly foreign: Claim | undefined;
   /** What ends on the node until the claim can be met. */
   readonly freed: Amounts;
@@ -48,16 +50,20 @@ export interface ClaimOptions {
 
 const nothing: Amounts = resourceNames.map(() => 0);
 
-const isAgainst = ({ urgent, boundMs }: Claim, next: Next): boolean =>
-  urgent === next.urgent ? boundMs < next.task.boundMs : urgent;
-
 export class Claims {
   readonly #byRoom = new Map<Room, Kept[]>();
   readonly made: Claim[] = [];
   /** Tasks and gangs that room is kept for. */
   claimants = 0;
+  /** What a tenant holds for its weight, now. */
+  readonly #shareOf: (tenant: string) => number;
 
-  constructor(rooms: readonly Room[], foreign: readonly Claim[]) {
+  constructor(
+    rooms: readonly Room[],
+    foreign: readonly Claim[],
+    shareOf: (tenant: string) => number,
+  ) {
+    this.#shareOf = shareOf;
     if (foreign.length === 0) return;
     const byNode = new Map(rooms.map(room => [room.view.advertisement.node, room]));
     for (const claim of foreign) {
@@ -82,7 +88,16 @@ export class Claims {
   #against(room: Room, next: Next): readonly Kept[] {
     const kept = this.#byRoom.get(room);
     if (kept === undefined) return [];
-    return kept.filter(({ foreign }) => foreign === undefined || isAgainst(foreign, next));
+    return kept.filter(({ foreign }) => foreign === undefined || this.#isAgainst(foreign, next));
+  }
+
+  /** The order of `order.ts`, but for priorities, which count within a tenant. */
+  #isAgainst({ tenant, urgent, boundMs }: Claim, next: Next): boolean {
+    if (urgent !== next.urgent) return urgent;
+    const earlier = boundMs < next.task.boundMs;
+    if (urgent || tenant === next.lane.tenant) return earlier;
+    const [theirs, ours] = [this.#shareOf(tenant), this.#shareOf(next.lane.tenant)];
+    return theirs === ours ? earlier : theirs < ours;
   }
 
   /** Whether nothing is kept there against this task. */
@@ -192,10 +207,12 @@ export class Claims {
     );
     const isKnown = waits.every(({ atMs }) => atMs !== undefined);
     const lentUntilMs = isKnown ? Math.max(...waits.map(({ atMs = 0 }) => atMs)) : 0;
-    const { urgent, task } = next;
+    const { urgent } = next;
+    const { tenant } = next.lane;
+    const { boundMs } = next.task;
     parts.forEach(({ room, amounts, request }, at) => {
       this.#keep(room, { amounts, foreign: undefined, freed: waits[at]!.freed, lentUntilMs });
-      this.made.push({ node: nodeOf(room.view), request, urgent, boundMs: task.boundMs });
+      this.made.push({ node: nodeOf(room.view), request, tenant, urgent, boundMs });
     });
     this.claimants++;
   }

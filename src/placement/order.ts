@@ -90,6 +90,10 @@ export class FairWalk {
   /** By the task that is next; what a tenant's place depends on only ever makes it later. */
   readonly #tenants = new Heap<Tenant>(isTenantBefore);
   readonly #left = new Set<Demand>();
+  /** Those of all who wait here, and others that were asked for. */
+  readonly #known = new Map<string, Tenant>();
+  readonly #given: (tenant: string) => TenantShare;
+  readonly #draw: () => number;
 
   constructor(options: {
     readonly batches: readonly ReadyBatch[];
@@ -102,22 +106,30 @@ export class FairWalk {
   }) {
     this.#nowMs = options.nowMs;
     this.#total = options.total;
-    const tenants = new Map<string, Tenant>();
+    this.#given = options.shareOf;
+    this.#draw = options.draw;
     for (const batch of options.batches) {
       const head = this.#headAt(batch, 0);
-      if (head === undefined) continue;
-      let tenant = tenants.get(batch.lane.tenant);
-      if (tenant === undefined) {
-        const share = options.shareOf(batch.lane.tenant);
-        const held = heldInAll(share, options.draw);
-        const { weight } = share;
-        tenant = { heads: new Heap<Head>(isNextBefore), held, weight, share: 0 };
-        tenant.share = this.#shareOf(tenant);
-        tenants.set(batch.lane.tenant, tenant);
-      }
-      tenant.heads.push(head);
+      if (head !== undefined) this.#tenant(batch.lane.tenant).heads.push(head);
     }
-    for (const tenant of tenants.values()) this.#tenants.push(tenant);
+    for (const tenant of this.#known.values()) this.#tenants.push(tenant);
+  }
+
+  /** What a tenant holds for its weight, with what the plan has placed. */
+  shareOf(tenant: string): number {
+    return this.#tenant(tenant).share;
+  }
+
+  #tenant(name: string): Tenant {
+    let tenant = this.#known.get(name);
+    if (tenant === undefined) {
+      const given = this.#given(name);
+      const held = heldInAll(given, this.#draw);
+      tenant = { heads: new Heap<Head>(isNextBefore), held, weight: given.weight, share: 0 };
+      tenant.share = this.#shareOf(tenant);
+      this.#known.set(name, tenant);
+    }
+    return tenant;
   }
 
   get current(): Next | undefined {

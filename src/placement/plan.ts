@@ -110,7 +110,6 @@ class Planning {
     this.#stateNowMs = input.stateNowMs ?? input.nowMs;
     this.#rooms = input.nodes.map(view => new Room(view, input.nowMs));
     this.#pools = new SharedRooms(this.#rooms, input.nowMs);
-    this.#claims = new Claims(this.#rooms, input.foreignClaims ?? []);
     this.#claimed = [...(input.claimsBefore ?? [])];
     this.#load = new ClusterLoad(this.#rooms);
     this.#tastes = new Tastes(this.#rooms, input.spread ?? new Map());
@@ -121,6 +120,8 @@ class Planning {
       shareOf: input.shareOf ?? (() => noShare),
       draw: this.#draw,
     });
+    const shareOf = (tenant: string): number => this.#walk.shareOf(tenant);
+    this.#claims = new Claims(this.#rooms, input.foreignClaims ?? [], shareOf);
   }
 
   run(): Plan {
@@ -215,8 +216,8 @@ class Planning {
   }
 
   /**
-   * The first task or gang that waits in vain has room kept for it, and every urgent one, up to a
-   * few.
+   * The first few that wait in vain have room kept for them, urgent ones at once. A gang may need
+   * much of the cluster: of those that can wait, only the first of all.
    */
   #claim(wanted: Wanted, next: Next): boolean {
     const { claimants } = this.#claims;
@@ -225,7 +226,8 @@ class Planning {
     if (wanted.demand.reservation !== undefined || wanted.rooms.length === 0) return false;
     if (claimants >= limits.claimsMax) return false;
     const waitedMs = this.#stateNowMs - readySinceMs;
-    if (!next.urgent && (claimants > 0 || waitedMs < claimAfterMs)) return false;
+    const isLater = waitedMs < claimAfterMs || (gang !== undefined && claimants > 0);
+    if (isLater && !next.urgent) return false;
     const options = {
       before: this.#input.claimsBefore ?? [],
       running: this.#input.running ?? nothingRuns,

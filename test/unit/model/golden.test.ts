@@ -272,13 +272,14 @@ describe('Bytes of version 1', () => {
     const claim = {
       node: 'n-2',
       request: { ...noResources, cpuMilli: 500 },
+      tenant: 'acme',
       urgent: true,
       boundMs: 1_700_000_000_001,
     };
     const demand = { urgent: 2, others: 300, boundMs: 1_700_000_000_000, claims: [claim] };
     const bytes =
       `02${golden.advertisement.slice(2)}` +
-      '01011d02ac020180d095ffbc3101036e2d32f40300000000000181d095ffbc31';
+      '01012202ac020180d095ffbc3101036e2d32f40300000000000461636d650181d095ffbc31';
     expect(hex(encodeAdvertisement({ ...advertisement, demand }))).toBe(bytes);
     expect(decodeAdvertisement(bytesOf(bytes))).toEqual({ ...advertisement, demand });
   });

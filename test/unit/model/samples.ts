@@ -706,7 +706,13 @@ const anyDemand = fc.record({
   others: count,
   boundMs: fc.option(count, { nil: undefined }),
   claims: fc.array(
-    fc.record({ node: short, request: resources, urgent: fc.boolean(), boundMs: count }),
+    fc.record({
+      node: short,
+      request: resources,
+      tenant: short,
+      urgent: fc.boolean(),
+      boundMs: count,
+    }),
     { maxLength: 4 },
   ),
 });

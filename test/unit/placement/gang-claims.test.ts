@@ -96,7 +96,8 @@ describe('a gang that waits in vain', () => {
   });
 
   test('is not kept from room that it needs less urgently than another', () => {
-    const foreignClaims = [{ node: 'a', request: cpus(2), urgent: true, boundMs: nowMs + 9_000 }];
+    const urgent = { tenant: 'default', urgent: true, boundMs: nowMs + 9_000 };
+    const foreignClaims = [{ node: 'a', request: cpus(2), ...urgent }];
     const nodes = [node('a', 4, 1), node('b', 4, 1)];
     const beside = make([gangOf(4, 1)], nodes, { foreignClaims });
     expect(keptIn(beside.claims)).toEqual({ a: 1, b: 3 });
@@ -150,10 +151,9 @@ test('exactly as much as the gang needs is kept, and nothing that comes later ta
       );
       const gang = gangOf(size, each);
       const { boundMs } = gang.tasks[0]!;
+      const was = { tenant: gang.lane.tenant, urgent: false, boundMs };
       const claimsBefore = given.flatMap(({ before }, n) =>
-        before === 0
-          ? []
-          : [{ node: `n${n}`, request: cpus(before * each), urgent: false, boundMs }],
+        before === 0 ? [] : [{ node: `n${n}`, request: cpus(before * each), ...was }],
       );
       const made = make([gang, small(64)], nodes, { seed, claimsBefore });
       const copies = (amount: (n: number) => number): number =>
