@@ -1,7 +1,7 @@
 /** One cell of the study: a size, a load and a seed, run by the real code and by the omniscient. */
 import { limits } from '../../src/model/limits.ts';
 import { percentile } from '../bench/statistics.ts';
-import { type Fairness, fairnessOf } from './fairness.ts';
+import { type Fairness, fairnessOf, type Windows } from './fairness.ts';
 import { runOmniscient, type Times } from './omniscient.ts';
 import { StudyCluster } from './study-cluster.ts';
 import { makeTrace, type Trace } from './trace.ts';
@@ -21,6 +21,17 @@ interface Percentiles {
   readonly p50: number;
   readonly p99: number;
 }
+
+/**
+ * When fairness is looked at. Nothing is preempted, so where more comes than there is room for,
+ * what was given away comes back only when tasks end: it is looked at in the second half of the
+ * span, as nobody has shared out what runs at the beginning, and much of that is long. Below that
+ * what is asked for changes within seconds.
+ */
+const windowsOf = ({ load, spanMs }: CellOptions): Windows =>
+  isOverload(load)
+    ? { fromMs: Math.max(warmMs, spanMs / 2), windowMs: 20_000 }
+    : { fromMs: warmMs, windowMs: 5_000 };
 
 /** What one scheduler made of the trace. */
 interface Served {
@@ -68,8 +79,8 @@ export async function runCell(options: CellOptions): Promise<Cell> {
   return {
     ...options,
     tasks: trace.jobs.filter(({ atMs }) => atMs >= warmMs).length,
-    real: servedOf(trace, cluster),
-    omniscient: servedOf(trace, omniscient),
+    real: servedOf(trace, cluster, windowsOf(options)),
+    omniscient: servedOf(trace, omniscient, windowsOf(options)),
     refusals: refused / started,
     queuedInVain: queuedInVain / started,
     gossipPerSecond: gossiped / seconds,
@@ -79,7 +90,7 @@ export async function runCell(options: CellOptions): Promise<Cell> {
   };
 }
 
-function servedOf(trace: Trace, times: Times): Served {
+function servedOf(trace: Trace, times: Times, windows: Windows): Served {
   const measured = trace.jobs.flatMap(({ atMs, toleranceMs }, number) => {
     const startedMs = times.startedMs[number]!;
     if (atMs < warmMs || Number.isNaN(startedMs)) return [];
@@ -94,7 +105,7 @@ function servedOf(trace: Trace, times: Times): Served {
     wait: { p50: percentile(waits, 0.5), p99: percentile(waits, 0.99) },
     use: useOf(trace, times),
     boundsKept: measured.filter(({ kept }) => kept).length / measured.length,
-    fairness: fairnessOf(trace, times, Math.max(warmMs, trace.spanMs / 2)),
+    fairness: fairnessOf(trace, times, windows),
   };
 }
 

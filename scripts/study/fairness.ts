@@ -1,6 +1,6 @@
 /**
- * How evenly tenants are served while more comes than there is room for: the Jain index of what
- * each holds by what it is entitled to. 1 is even, 1 / n is one of n that has all.
+ * How evenly tenants are served: the Jain index of what each holds by what it is entitled to. 1 is
+ * even, 1 / n is one of n that has all.
  *
  * What a tenant holds is its share of the resource of which it holds most, averaged over a window.
  * What it is entitled to is its max-min fair share by weight of what all hold: nobody is due more
@@ -9,24 +9,27 @@
  * It would also look well served, so the index is given for those alone, too, that ask for more
  * than they are due: they are the ones that contend.
  *
- * Nothing is preempted, so what was given away comes back only when tasks end. That is why it is
- * looked at in the second half of the span: what runs at the beginning nobody has shared out, and
- * much of it is long.
+ * All classes are taken together. What is urgent goes first whoever it belongs to, and counts in
+ * what its tenant holds; so does what waits because no node of its tier has room.
  */
 import type { Times } from './omniscient.ts';
 import type { Tenant, Trace } from './trace.ts';
 
-const sampleMs = 1_000;
-/** Samples of a window. */
-const windowSamples = 20;
+const sampleMs = 250;
 /** A tenant contends in a window where it asks for this much of what it is due. */
 const contendsFrom = 1.2;
+
+/** When it is looked at; one window follows the other. */
+export interface Windows {
+  readonly fromMs: number;
+  readonly windowMs: number;
+}
 
 export interface Fairness {
   /** Mean and least Jain index over the windows; null where there was none. */
   readonly mean: number | null;
   readonly least: number | null;
-  /** The mean, of those alone that asked for more than they were due. */
+  /** The mean, of those alone that asked for more than they were due, where two or more did. */
   readonly contending: number | null;
   /** How many these were, on average over the windows. */
   readonly tenants: number | null;
@@ -138,25 +141,24 @@ const add = (left: Account, right: Account): Account => ({
   due: left.due + right.due,
 });
 
-export function fairnessOf(trace: Trace, times: Times, fromMs: number): Fairness {
+export function fairnessOf(trace: Trace, times: Times, { fromMs, windowMs }: Windows): Fairness {
   const ledger = new Ledger(trace, times);
   const ofAll: number[] = [];
   const ofContending: number[] = [];
   const counts: number[] = [];
-  for (let atMs = fromMs; atMs + windowSamples * sampleMs <= trace.spanMs; ) {
+  for (let atMs = fromMs; atMs + windowMs <= trace.spanMs; atMs += windowMs) {
     let sums = ledger.at(atMs);
-    for (let sample = 1; sample < windowSamples; sample++) {
-      const accounts = ledger.at(atMs + sample * sampleMs);
+    for (let sampledMs = sampleMs; sampledMs < windowMs; sampledMs += sampleMs) {
+      const accounts = ledger.at(atMs + sampledMs);
       sums = sums.map((sum, at) => add(sum, accounts[at]!));
     }
-    atMs += windowSamples * sampleMs;
     const served = sums.filter(({ due }) => due > 0);
     const contending = served.filter(({ wanted, due }) => wanted > contendsFrom * due);
-    if (contending.length < 2) continue;
+    if (served.length === 0) continue;
     const indexOf = (accounts: readonly Account[]): number =>
       jainOf(accounts.map(({ held, due }) => held / due));
     ofAll.push(indexOf(served));
-    ofContending.push(indexOf(contending));
+    if (contending.length >= 2) ofContending.push(indexOf(contending));
     counts.push(contending.length);
   }
   return {

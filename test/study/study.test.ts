@@ -91,28 +91,37 @@ describe('fairness', () => {
     tenants,
     spanMs: 40_000,
   };
+  const windows = { fromMs: 0, windowMs: 20_000 };
   const served = (numbers: readonly number[]): Times => ({
     startedMs: Float64Array.from(jobs, (_, number) => (numbers.includes(number) ? 0 : Number.NaN)),
     endedMs: Float64Array.from(jobs, () => 50_000),
   });
 
   test('is 1 where those that ask for too much hold the same, and the others all they ask for', () => {
-    const even = fairnessOf(trace, served([0, 2, 4]), 0);
+    const even = fairnessOf(trace, served([0, 2, 4]), windows);
     expect(even.mean).toBeCloseTo(1);
     expect(even.contending).toBeCloseTo(1);
     expect(even.tenants).toBe(2);
   });
 
   test('is that of one of two where one has all', () => {
-    const { mean, contending, tenants: count } = fairnessOf(trace, served([0, 1]), 0);
+    const { mean, contending, tenants: count } = fairnessOf(trace, served([0, 1]), windows);
     expect(count).toBe(2);
     expect(mean).toBeCloseTo(1 / 3);
     expect(contending).toBeCloseTo(1 / 2);
   });
 
-  test('is not judged where nobody asks for more than there is', () => {
+  test('is 1 where nobody asks for more than there is, and nobody contends', () => {
     const content = { ...trace, jobs: jobs.slice(4) };
-    expect(fairnessOf(content, served([0]), 0).mean).toBeNull();
+    const { mean, contending, tenants: count } = fairnessOf(content, served([0]), windows);
+    expect(mean).toBe(1);
+    expect(contending).toBeNull();
+    expect(count).toBe(0);
+  });
+
+  test('is none where no window ends in the span', () => {
+    const late = { fromMs: 30_000, windowMs: 20_000 };
+    expect(fairnessOf(trace, served([0, 1]), late).mean).toBeNull();
   });
 });
 
