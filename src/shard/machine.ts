@@ -22,7 +22,15 @@ import type { Applied } from './effects.ts';
 import { encodeRows } from './encode-rows.ts';
 import { startQueued } from './firing.ts';
 import { checkState } from './invariants.ts';
-import { digestBytes, digestLength, digestWords, metaKey, specKey, specKeyOf, taskKey } from './keys.ts';
+import {
+  digestBytes,
+  digestLength,
+  digestWords,
+  metaKey,
+  specKey,
+  specKeyOf,
+  taskKey,
+} from './keys.ts';
 import { ShardLinks } from './links.ts';
 import { type LiveAttempt, liveAttempt } from './live-attempt.ts';
 import { RowLoader, type StateRow } from './load.ts';

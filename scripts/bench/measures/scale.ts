@@ -79,11 +79,13 @@ async function beginsMs(cluster: BenchCluster, task: object, asked: BenchNode): 
   const sinceMs = performance.now();
   let taken: { readonly id: string } | undefined;
   while (performance.now() - sinceMs < placedMs) {
-    // Refused for as long as the shard has no leader.
-    taken ??= await cluster.call<{ id: string }>('/v1/tasks', task, asked).catch(() => undefined);
-    const seen = await cluster
-      .call<{ state: string }>(`/v1/tasks/${taken?.id}`, undefined, asked)
-      .catch(() => undefined);
+    let seen: { readonly state: string } | undefined;
+    try {
+      taken ??= await cluster.call<{ id: string }>('/v1/tasks', task, asked);
+      seen = await cluster.call(`/v1/tasks/${taken.id}`, undefined, asked);
+    } catch {
+      // Refused for as long as the shard has no leader; NaN tells where that does not end.
+    }
     if (seen?.state === 'running' || seen?.state === 'succeeded') {
       return performance.now() - sinceMs;
     }

@@ -19,9 +19,10 @@ test('follows what is free, queues and reserved shares, and an overdrawn node ta
     view('c', 8, { reservedCount: 2, advertisement: { free: noResources, queueRoom: 5 } }),
     view('d', 8, { advertisement: { free: noResources, shares: [share] } }),
   ];
-  expect(roomFor(withTaken(nodes), 1_000)).toBe(3 + 0 + 3 + 2);
-  expect(roomFor(withTaken(nodes), 4_000)).toBe(0 + 0 + 3 + 0);
-  expect(roomFor([], 1_000)).toBe(0);
+  expect(roomFor(withTaken(nodes), 1_000, 100)).toBe(3 + 0 + 3 + 2);
+  expect(roomFor(withTaken(nodes), 4_000, 100)).toBe(0 + 0 + 3 + 0);
+  expect(roomFor(withTaken(nodes), 1_000, 5)).toBe(5);
+  expect(roomFor([], 1_000, 100)).toBe(0);
 });
 
 test('is never less than the planner could place where it placed nothing since', () => {
@@ -37,7 +38,9 @@ test('is never less than the planner could place where it placed nothing since',
         const batches = [batch(demand(asked), 200)];
         const input = { batches, nodes, nowMs: 2_000, maxPlacements: 1_000, seed: 7 };
         const { placements } = plan(input);
-        expect(placements.length).toBeLessThanOrEqual(roomFor(withTaken(nodes), asked * 1_000));
+        expect(placements.length).toBeLessThanOrEqual(
+          roomFor(withTaken(nodes), asked * 1_000, 1_000),
+        );
       },
     ),
   );

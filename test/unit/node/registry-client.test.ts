@@ -79,7 +79,9 @@ describe('the registry', () => {
     expect(registry.members().map(({ state }) => state)).toEqual(['up', 'draining']);
     expect(members.map(({ state }) => state)).toEqual(['up', 'up']);
     const changes = [{ field: 'cpuMilli', value: 250 }] as const;
-    await world.within(registry.administer({ kind: 'setTier', tier: 'basic', changes }, adminToken));
+    await world.within(
+      registry.administer({ kind: 'setTier', tier: 'basic', changes }, adminToken),
+    );
     expect(registry.tiers().basic.amounts.cpuMilli).toBe(250);
   });
 

@@ -114,7 +114,9 @@ describe('a plan in a crowd', () => {
     expect(yields(4_000).claims).toEqual([]);
     const { claims } = yields(5_000);
     const { boundMs } = tasks.tasks[0]!;
-    expect(claims).toEqual([{ node: 'basic', request: cpus(1), urgent: false, boundMs }]);
+    expect(claims).toEqual([
+      { node: 'basic', request: cpus(1), tenant: 'default', urgent: false, boundMs },
+    ]);
     for (const seed of seeds) {
       // The one for which it is kept; the others yield again.
       expect(at(5_010, claims, seed).placements.map(one => one.taskId)).toEqual([taskId(0)]);
