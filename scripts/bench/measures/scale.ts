@@ -77,20 +77,20 @@ const urgentIn = (slots: SlotTable, shard: number): object => ({
 /** Submits it until it is taken, and asks until it has begun; NaN where it did not in time. */
 async function beginsMs(cluster: BenchCluster, task: object, asked: BenchNode): Promise<number> {
   const sinceMs = performance.now();
-  let taken: { readonly id: string } | undefined;
+  let id: string | undefined;
+  let seen = 'nothing was tried';
   while (performance.now() - sinceMs < placedMs) {
-    let seen: { readonly state: string } | undefined;
     try {
-      taken ??= await cluster.call<{ id: string }>('/v1/tasks', task, asked);
-      seen = await cluster.call(`/v1/tasks/${taken.id}`, undefined, asked);
-    } catch {
-      // Refused for as long as the shard has no leader; NaN tells where that does not end.
-    }
-    if (seen?.state === 'running' || seen?.state === 'succeeded') {
-      return performance.now() - sinceMs;
+      id ??= (await cluster.call<{ id: string }>('/v1/tasks', task, asked)).id;
+      seen = (await cluster.call<{ state: string }>(`/v1/tasks/${id}`, undefined, asked)).state;
+      if (seen === 'running' || seen === 'succeeded') return performance.now() - sinceMs;
+    } catch (error) {
+      // Refused for as long as the shard has no leader.
+      seen = String(error);
     }
     await delay(pollMs);
   }
+  process.stderr.write(`  an urgent task of a shard did not begin: ${seen}\n`);
   return Number.NaN;
 }
 
