@@ -131,6 +131,10 @@ export async function measureScale(context: BenchContext): Promise<Measured> {
     const seconds = (ms: number | undefined): number =>
       ms === undefined ? Number.POSITIVE_INFINITY : rounded(ms / 1_000, 2);
     progress(`${placed.length} shards led anew; all have placed after ${seconds(came.at(-1))} s`);
+    // What is measured next is a start beside tasks that wait: they are to wait again.
+    const survivor = cluster.nodes.find(node => node !== victim)!;
+    await cluster.call('/v1/cluster/pause', { reason: 'a start is measured' }, survivor);
+    await delay(settleMs);
     const beganMs = performance.now();
     await cluster.restart(victim);
     const readyMs = performance.now() - beganMs;
@@ -158,7 +162,7 @@ export async function measureScale(context: BenchContext): Promise<Measured> {
       {
         ...{ id: 'scale.restart', label: 'start of the killed node until it is ready', unit: 's' },
         value: seconds(readyMs),
-        note: many,
+        note: `${many}, placement paused`,
       },
     ];
     const detail = { waiting, emptyPerSecond: empty, fullPerSecond: full, memory, placed, readyMs };
