@@ -84,25 +84,32 @@ const extra = { demand: 1, shares: 2, tenants: 3 } as const;
 function writeDemand(writer: ByteWriter, demand: AdvertisedDemand): void {
   writer.varint(demand.urgent).varint(demand.others);
   writer.optional(demand.boundMs, (w, boundMs) => w.varint(boundMs));
+  let before = '';
   writer.list(demand.claims, (w, { node, request, tenant, urgent, boundMs }) => {
     writeResources(w.text(node), request);
-    w.text(tenant).bool(urgent).varint(boundMs);
+    // Nothing for the tenant of the claim before it: those of a gang are many.
+    w.text(tenant === before ? '' : tenant);
+    before = tenant;
+    w.bool(urgent).varint(boundMs);
   });
 }
 
-const readClaim = (reader: ByteReader): Claim => ({
-  node: reader.text(128),
-  request: readResources(reader),
-  tenant: reader.text(limits.nameBytesMax),
-  urgent: reader.bool(),
-  boundMs: reader.varint(),
-});
+function readClaims(reader: ByteReader): Claim[] {
+  let tenant = '';
+  return reader.list(r => {
+    const node = r.text(128);
+    const request = readResources(r);
+    const name = r.text(limits.nameBytesMax);
+    if (name !== '') tenant = name;
+    return { node, request, tenant, urgent: r.bool(), boundMs: r.varint() };
+  }, limits.claimedNodesMax);
+}
 
 const readDemand = (reader: ByteReader): AdvertisedDemand => ({
   urgent: reader.varint(),
   others: reader.varint(),
   boundMs: reader.optional(r => r.varint()),
-  claims: reader.list(readClaim, limits.claimedNodesMax),
+  claims: readClaims(reader),
 });
 
 function writeShare(writer: ByteWriter, share: AdvertisedShare): void {

@@ -6,6 +6,7 @@ import { type Outcome, readOutcome, writeOutcome } from '../../../src/model/atte
 import { ByteReader, ByteWriter, DecodeError } from '../../../src/model/bytes.ts';
 import { decodeShardCommand, encodeShardCommand } from '../../../src/model/command.ts';
 import { limits } from '../../../src/model/limits.ts';
+import { type Resources, resourceNames } from '../../../src/model/resources.ts';
 import { decodeSpec, encodeSpec } from '../../../src/model/spec.ts';
 import {
   asksMax,
@@ -253,6 +254,12 @@ describe('A task spec', () => {
   });
 });
 
+const resourcesOf = (amount: number): Resources =>
+  Object.fromEntries(resourceNames.map(name => [name, amount])) as Record<
+    (typeof resourceNames)[number],
+    number
+  >;
+
 describe('An advertisement', () => {
   test('over the size or the labels that gossip allows is refused', () => {
     const labels = Array.from({ length: limits.labelsMax + 1 }, (_, n) => [`${n}`, ''] as const);
@@ -267,6 +274,20 @@ describe('An advertisement', () => {
     const name = 'n'.repeat(limits.nameBytesMax + 1);
     const bytes = encodeAdvertisement({ ...advertisement, name });
     expect(() => decodeAdvertisement(bytes)).toThrow(DecodeError);
+  });
+
+  test('has room for all that a leader may claim, whatever the names of tenants', () => {
+    const claims = Array.from({ length: limits.claimedNodesMax }, (_, n) => ({
+      node: `${n}`.padStart(64, 'n'),
+      request: resourcesOf(2 ** 40 + n),
+      tenant: `${Math.floor((n * limits.claimsMax) / limits.claimedNodesMax)}`.repeat(
+        limits.nameBytesMax,
+      ),
+      urgent: false,
+      boundMs: 1_700_000_000_000 + n,
+    }));
+    const all = { ...advertisement, demand: { urgent: 0, others: 300, claims } };
+    expect(decodeAdvertisement(encodeAdvertisement(all))).toEqual(all);
   });
 });
 

@@ -709,7 +709,8 @@ const anyDemand = fc.record({
     fc.record({
       node: short,
       request: resources,
-      tenant: short,
+      // Often that of the claim before it, and never empty.
+      tenant: fc.constantFrom('acme', 'globex'),
       urgent: fc.boolean(),
       boundMs: count,
     }),
