@@ -9,6 +9,7 @@ import { noResources } from '../../src/model/resources.ts';
 import type { TaskSpec } from '../../src/model/spec.ts';
 import type { NodeApi, SubmitRequest } from '../../src/ports/node-api.ts';
 import type { ShardMachine } from '../../src/shard/machine.ts';
+import { someSpec } from '../unit/node/small-world.ts';
 import { SimCluster } from './cluster.ts';
 import { drawOptions } from './options.ts';
 import { setUp } from './run.ts';
@@ -18,26 +19,15 @@ const shards = 4;
 const request = { ...noResources, cpuMilli: 1_000 };
 const stepMs = 100;
 
-const specOf = (ms: number, parts: Partial<TaskSpec> = {}): TaskSpec => ({
-  tenant: 'default',
-  owner: 'client',
-  name: '',
-  run: { kind: 'command', argv: ['sim', `ms=${ms}`] },
-  env: [],
-  cwd: '',
-  tier: 'basic',
-  request,
-  limit: request,
-  labels: [],
-  require: [],
-  attempts: 1,
-  backoff: { initialMs: 0, maxMs: 0 },
-  capMs: 0,
-  graceMs: 1_000,
-  leaseMs: 20_000,
-  outputBytesMax: 1_000,
-  ...parts,
-});
+const specOf = (ms: number, parts: Partial<TaskSpec> = {}): TaskSpec =>
+  someSpec({
+    run: { kind: 'command', argv: ['sim', `ms=${ms}`] },
+    request,
+    limit: request,
+    backoff: { initialMs: 0, maxMs: 0 },
+    outputBytesMax: 1_000,
+    ...parts,
+  });
 
 class World {
   readonly cluster: SimCluster;

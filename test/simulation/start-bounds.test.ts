@@ -11,6 +11,7 @@ import type { SpecOverrides } from '../../src/model/spec-overrides.ts';
 import type { TaskView } from '../../src/model/task.ts';
 import type { NodeApi } from '../../src/ports/node-api.ts';
 import type { ShardMachine } from '../../src/shard/machine.ts';
+import { someSpec } from '../unit/node/small-world.ts';
 import { SimCluster } from './cluster.ts';
 import { drawOptions } from './options.ts';
 import { setUp } from './run.ts';
@@ -20,26 +21,13 @@ const actor = { name: 'client', tenant: 'default' };
 
 function specOf(cpuMilli: number, ms: number, parts: Partial<TaskSpec> = {}): TaskSpec {
   const request = { ...noResources, cpuMilli };
-  return {
-    tenant: 'default',
-    owner: 'client',
-    name: '',
+  return someSpec({
     run: { kind: 'command', argv: ['sim', `ms=${ms}`] },
-    env: [],
-    cwd: '',
-    tier: 'basic',
     request,
     limit: request,
-    labels: [],
-    require: [],
-    attempts: 1,
     backoff: { initialMs: 0, maxMs: 0 },
-    capMs: 0,
-    graceMs: 1_000,
-    leaseMs: 20_000,
-    outputBytesMax: 1_000_000,
     ...parts,
-  };
+  });
 }
 
 class World {
