@@ -13,7 +13,7 @@ import type { LimitKind } from '../../src/worker/supervisor/limit-probe.ts';
 import type { TreeKind } from '../../src/worker/supervisor/process-tree.ts';
 import type { StarterKind } from '../../src/worker/supervisor/starter.ts';
 import { Ear, orderOf } from '../conformance/runner.ts';
-import { ProcessWorld } from '../support/runner-world.ts';
+import { ProcessWorld, writtenBy } from '../support/runner-world.ts';
 
 const mib = 1024 * 1024;
 
@@ -61,15 +61,11 @@ function launch(
 const shell = (text: string, limit: Partial<Resources> = {}): AttemptKey =>
   launch(['/bin/sh', '-c', text], limit);
 
-async function end(key: AttemptKey): Promise<Outcome> {
-  await world.until(`the end of ${key}`, () => ear.ended.has(key));
-  return ear.ended.get(key)!;
-}
+const end = (key: AttemptKey): Promise<Outcome> => world.endOf(key, ear);
 
 async function outputOf(key: AttemptKey): Promise<string> {
   await end(key);
-  const chunk = await runner.output(key, 'stdout', 0, 1_000_000);
-  return new TextDecoder().decode(chunk?.bytes);
+  return writtenBy(runner, key);
 }
 
 /** Takes one MiB after the other, up to a bound that spares the machine. */

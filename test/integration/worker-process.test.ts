@@ -7,7 +7,7 @@ import { limits } from '../../src/model/limits.ts';
 import type { Run } from '../../src/model/spec.ts';
 import type { AttemptKey, AttemptOrder, Runner, RunnerHello } from '../../src/ports/runner.ts';
 import { Ear, orderOf } from '../conformance/runner.ts';
-import { ProcessWorld } from '../support/runner-world.ts';
+import { ProcessWorld, writtenBy } from '../support/runner-world.ts';
 
 let world: ProcessWorld;
 let runner: Runner;
@@ -35,18 +35,13 @@ function launch(run: Run, changes: Partial<AttemptOrder> = {}): AttemptKey {
   return order.key;
 }
 
-async function end(key: AttemptKey): Promise<Outcome> {
-  await world.until(`the end of ${key}`, () => ear.ended.has(key));
-  return ear.ended.get(key)!;
-}
+const end = (key: AttemptKey): Promise<Outcome> => world.endOf(key, ear);
 
 const started = (key: AttemptKey): Promise<void> =>
   world.until(`the start of ${key}`, () => ear.started.includes(key));
 
-async function outputOf(key: AttemptKey, stream: 'stdout' | 'stderr' = 'stdout'): Promise<string> {
-  const chunk = await runner.output(key, stream, 0, 1_000_000);
-  return new TextDecoder().decode(chunk?.bytes);
-}
+const outputOf = (key: AttemptKey, stream?: 'stdout' | 'stderr'): Promise<string> =>
+  writtenBy(runner, key, stream);
 
 /** Processes of this machine, zombies apart, that have `mark` among their arguments. */
 function processesWith(mark: string): number[] {

@@ -7,7 +7,7 @@ import type { AttemptKey, AttemptOrder, Runner, RunnerHello } from '../../src/po
 import type { TreeKind } from '../../src/worker/supervisor/process-tree.ts';
 import type { StarterKind } from '../../src/worker/supervisor/starter.ts';
 import { Ear, orderOf } from '../conformance/runner.ts';
-import { ProcessWorld } from '../support/runner-world.ts';
+import { ProcessWorld, writtenBy } from '../support/runner-world.ts';
 
 let world: ProcessWorld;
 let runner: Runner;
@@ -36,15 +36,11 @@ function launch(argv: readonly string[], changes: Partial<AttemptOrder> = {}): A
 const shell = (text: string, changes: Partial<AttemptOrder> = {}): AttemptKey =>
   launch(['/bin/sh', '-c', text], changes);
 
-async function end(key: AttemptKey): Promise<Outcome> {
-  await world.until(`the end of ${key}`, () => ear.ended.has(key));
-  return ear.ended.get(key)!;
-}
+const end = (key: AttemptKey): Promise<Outcome> => world.endOf(key, ear);
 
 async function outputOf(key: AttemptKey): Promise<string> {
   await end(key);
-  const chunk = await runner.output(key, 'stdout', 0, 1_000_000);
-  return new TextDecoder().decode(chunk?.bytes);
+  return writtenBy(runner, key);
 }
 
 function childrenOf(pid: number): number[] {

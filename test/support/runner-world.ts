@@ -2,16 +2,17 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir, uptime } from 'node:os';
 import { join } from 'node:path';
+import type { Outcome } from '../../src/model/attempt.ts';
 import type { Run } from '../../src/model/spec.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import { silentLog } from '../../src/ports/log.ts';
-import type { Runner } from '../../src/ports/runner.ts';
+import type { AttemptKey, Runner } from '../../src/ports/runner.ts';
 import { createProcessRunner } from '../../src/worker/process-runner.ts';
 import type { LimitKind } from '../../src/worker/supervisor/limit-probe.ts';
 import type { TreeKind } from '../../src/worker/supervisor/process-tree.ts';
 import type { StarterKind } from '../../src/worker/supervisor/starter.ts';
 import { endSupervisor } from '../../src/worker/supervisor-process.ts';
-import type { Behaviour, RunnerWorld } from '../conformance/runner.ts';
+import type { Behaviour, Ear, RunnerWorld } from '../conformance/runner.ts';
 
 export const realClock: Clock = {
   nowMs: () => performance.now(),
@@ -24,6 +25,16 @@ export const realClock: Clock = {
 };
 
 const patienceMs = 20_000;
+
+/** What an attempt has written so far. */
+export async function writtenBy(
+  runner: Runner,
+  key: AttemptKey,
+  stream: 'stdout' | 'stderr' = 'stdout',
+): Promise<string> {
+  const chunk = await runner.output(key, stream, 0, 1_000_000);
+  return new TextDecoder().decode(chunk?.bytes);
+}
 
 export class ProcessWorld implements RunnerWorld {
   readonly dataDir = mkdtempSync(join(tmpdir(), 'tsched-runner-'));
@@ -102,6 +113,12 @@ export class ProcessWorld implements RunnerWorld {
       if (performance.now() - startMs > patienceMs) throw new Error(`waited in vain for ${what}`);
       await this.pass(10);
     }
+  }
+
+  /** How an attempt ended, once `ear` has heard of it. */
+  async endOf(key: AttemptKey, ear: Ear): Promise<Outcome> {
+    await this.until(`the end of ${key}`, () => ear.ended.has(key));
+    return ear.ended.get(key)!;
   }
 
   async pass(ms: number): Promise<void> {
