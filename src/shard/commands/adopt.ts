@@ -22,10 +22,10 @@ export function checkRules({ rules }: Adopt): void {
 
 export function applyAdopt({ state }: Turn, command: Adopt): ItemReply[] {
   state.adopt(command.rules);
-  // Whose start is still waited for is told by the rules where an attempt was lost.
+  // The rules tell whose start is still waited for, of those that were given to a node.
   const { table, due } = state;
   for (let row = 0; row < table.rowsEnd; row++) {
-    if (table.isTask(row) && table.lost(row) !== 0) due.refresh(row);
+    if (table.isTask(row) && table.detail(row) !== undefined) due.refresh(row);
   }
   return [];
 }

@@ -6,7 +6,7 @@ import { limits } from '../../../src/model/limits.ts';
 import type { TaskSpec } from '../../../src/model/spec.ts';
 import type { SpecOverrides } from '../../../src/model/spec-overrides.ts';
 import { failureRules } from '../../../src/shard/rules.ts';
-import { anOutcome, aSpec, idOf, specEntry, TestShard } from '../../support/shard.ts';
+import { anOutcome, aSpec, epochMs, idOf, specEntry, TestShard } from '../../support/shard.ts';
 
 const size = 3;
 const gangId = idOf(100);
@@ -251,6 +251,18 @@ describe('A dead letter of a gang', () => {
     expect(replies[0]).toMatchObject({ message: expect.stringContaining('submit the gang again') });
     expect(shard.machine.record(idOf(60))).toBeUndefined();
   });
+});
+
+test('one that had started when it was recalled awaits its start no more by later rules', () => {
+  const shard = aGang({ toleranceMs: 30_000 });
+  assign(shard);
+  shard.start(first, 1);
+  shard.lose(second, 1);
+  for (const id of [first, third]) shard.finish(id, 1, 'cancelled');
+  expect(states(shard)).toEqual(['waiting', 'waiting', 'waiting']);
+  shard.apply({ kind: 'adopt', rules: failureRules });
+  const due = shard.machine.overdue(epochMs + 60_000, 10);
+  expect(due.map(({ taskId }) => taskId)).not.toContain(first);
 });
 
 describe('When one ends its supervisor again and again', () => {
