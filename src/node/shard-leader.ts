@@ -13,15 +13,14 @@
  * confirmed any more: an acknowledgement on the way to its apply could start it after all. A
  * dispatch names the renewal that was acknowledged last, so that its worker can tell a late one.
  */
-import {
-  type Actor,
-  encodeShardCommand,
-  type FenceItem,
-  type GangItem,
-  type ItemReply,
-  type PlacementItem,
-  type ShardCommand,
-  type ShardCommandBody,
+import type {
+  Actor,
+  FenceItem,
+  GangItem,
+  ItemReply,
+  PlacementItem,
+  ShardCommand,
+  ShardCommandBody,
 } from '../model/command.ts';
 import { TschedError } from '../model/errors.ts';
 import type { NodeId, TaskId } from '../model/ids.ts';
@@ -49,6 +48,7 @@ import type { PlacementDesk } from './placement-desk.ts';
 import { type QueuedReport, ReportQueue } from './queued-report.ts';
 import { Renewals } from './renewals.ts';
 import type { Replica } from './replica.ts';
+import { ShardProposals } from './shard-proposals.ts';
 import { StartRate } from './start-rate.ts';
 import { itemsMax, type SubmitBatch, SubmitQueue } from './submit-queue.ts';
 import { inputsOf } from './task-inputs.ts';
@@ -74,6 +74,7 @@ export class ShardLeader {
   readonly #gangs: GangDesk;
   /** Tasks that were given to a node. */
   readonly starts: StartRate;
+  readonly #proposals: ShardProposals;
   readonly #submits: SubmitQueue;
   readonly #reports: ReportQueue;
   readonly #losing = new Set<string>();
@@ -101,7 +102,8 @@ export class ShardLeader {
     this.#pauses = new PauseWatch(options.context);
     this.starts = new StartRate(options.context.clock.nowMs());
     this.#scannedMs = this.#beganMs;
-    this.#submits = new SubmitQueue(command => this.#propose(command));
+    this.#proposals = new ShardProposals(options.context, options.replica, options.machine);
+    this.#submits = new SubmitQueue(command => this.#proposals.propose(command));
     this.#reports = new ReportQueue({
       context: options.context,
       propose: body => this.ask(body),
@@ -164,12 +166,7 @@ export class ShardLeader {
   /** Proposes what `actor`, or the cluster itself, asks for; stamped here. */
   ask(body: ShardCommandBody, actor = this.#self): Promise<readonly ItemReply[]> {
     const atMs = this.#context.clock.wallMs();
-    return this.#propose({ ...body, actor, atMs } as ShardCommand);
-  }
-
-  async #propose(command: ShardCommand): Promise<readonly ItemReply[]> {
-    const applied = await this.#context.loop.propose(this.replica, encodeShardCommand(command));
-    return applied.replies as readonly ItemReply[];
+    return this.#proposals.propose({ ...body, actor, atMs } as ShardCommand);
   }
 
   #planFlush(): void {

@@ -4,7 +4,6 @@
  * given once a majority has confirmed, after the question came, that this node leads: see
  * `quota/home.ts` for what that proves.
  */
-import { encodeShardCommand } from '../model/command.ts';
 import { TschedError } from '../model/errors.ts';
 import { countedIn, hourWaitMs } from '../model/hour.ts';
 import type { NodeId, ShardId } from '../model/ids.ts';
@@ -167,13 +166,7 @@ export class TenantHomes {
     const left = Math.max(0, (question.limits.perHour ?? 0) - spent);
     const count = home.budget.hourPiece(question, left);
     if (count === 0) return;
-    const { clock, loop, nodeId } = this.#context;
-    const actor = { name: `node:${nodeId}`, tenant: '' };
-    const items = [{ tenant, count }];
-    await loop.propose(
-      leading.leader.replica,
-      encodeShardCommand({ kind: 'charge', items, actor, atMs: clock.wallMs() }),
-    );
+    await leading.leader.ask({ kind: 'charge', items: [{ tenant, count }] });
     home.budget.hourTaken(count);
   }
 

@@ -277,3 +277,16 @@ test('off-peak work waits for the load, its window or its bound', { timeout }, a
   const load = await startOf(ids.load);
   expect(load.afterMs).toBeGreaterThan(150_000);
 });
+
+test('after quiet minutes a delay and a bound count from the submit', { timeout }, async () => {
+  const world = await World.make();
+  const { id: before } = await world.submit(specOf(50, 100));
+  await world.untilView(before, ({ state }) => state === 'succeeded', 5_000);
+  await world.pass(300_000);
+  const delayed = specOf(50, 100, { delayMs: 60_000, toleranceMs: 30_000 });
+  const { id, startBoundMs } = await world.submit(delayed);
+  expect(startBoundMs! - (await world.view(id)).submittedAtMs).toBe(90_000);
+  const view = await world.untilView(id, ({ state }) => state === 'succeeded', 120_000);
+  expect(view.attempts[0]!.assignedAtMs - view.submittedAtMs).toBeGreaterThanOrEqual(60_000);
+  expect(view.boundMissed).toBeUndefined();
+});

@@ -99,6 +99,7 @@ export class LeaderBench {
       clock: this.hand.clock,
       log: silentLog,
       loop: {
+        vitals: { diskLow: false },
         propose: (_replica: Replica, data: Uint8Array) =>
           new Promise<Applied>(resolve => {
             this.#held.push({ data, resolve });
