@@ -3,6 +3,7 @@
  * times a minute where firings are spread: a look compares one number a schedule, and asks the
  * calendar only about those that have moved on.
  */
+import type { Standing } from '../shard/schedule-rows.ts';
 import type { Schedule, ScheduleBook } from '../shard/schedules.ts';
 
 interface Dues {
@@ -21,6 +22,8 @@ export class DueInstants {
   readonly #places = new Map<Schedule, number>();
   #schedules: readonly Schedule[] = [];
   #instants = new Float64Array(0);
+  /** How far each was when the calendar was asked about it. */
+  #standings: (Standing | undefined)[] = [];
 
   constructor(dueMs: (schedule: Schedule) => number) {
     this.#dueMs = dueMs;
@@ -45,7 +48,11 @@ export class DueInstants {
     if (!isKnown) this.#learn(book);
     const changed = isKnown ? book.changedSince(this.#changes) : undefined;
     for (const schedule of changed ?? this.#schedules) {
-      this.#instants[this.#places.get(schedule)!] = this.#dueMs(schedule);
+      const place = this.#places.get(schedule)!;
+      const known = this.#standings[place];
+      this.#standings[place] = schedule.standing;
+      if (known !== undefined && isAsFar(known, schedule.standing)) continue;
+      this.#instants[place] = this.#dueMs(schedule);
     }
     this.#changes = book.changes;
   }
@@ -56,7 +63,12 @@ export class DueInstants {
     this.#comings = book.comings;
     this.#schedules = [...book.all()];
     this.#instants = new Float64Array(this.#schedules.length);
+    this.#standings = new Array(this.#schedules.length).fill(undefined);
     this.#places.clear();
     for (const [place, schedule] of this.#schedules.entries()) this.#places.set(schedule, place);
   }
 }
+
+/** Whether the same occurrence is the next: mostly only one of its tasks has settled. */
+const isAsFar = (left: Standing, right: Standing): boolean =>
+  left.cursorMs === right.cursorMs && left.paused === right.paused && left.left === right.left;
