@@ -13,6 +13,7 @@ import {
   type ShardCommandBody,
 } from '../../../src/model/command.ts';
 import { TschedError } from '../../../src/model/errors.ts';
+import type { TaskId } from '../../../src/model/ids.ts';
 import type { ScheduleDefinition } from '../../../src/model/schedule.ts';
 import type { NodeContext } from '../../../src/node/context.ts';
 import { ScheduleClock } from '../../../src/node/schedule-clock.ts';
@@ -93,7 +94,7 @@ function definitionOf(number: number): ScheduleDefinition {
     zone: zones[number % zones.length]!,
     overlap: number % 3 === 0 ? 'queue' : 'allow',
     catchUp,
-    jitterMs: number % 10 === 9 ? 20_000 : 0,
+    jitterMs: number % 50 === 9 ? 20_000 : 0,
   };
 }
 
@@ -113,6 +114,7 @@ export class Minutely {
   #said: Uint8Array[] = [];
   /** The newest event that was looked at. */
   #seq = 0;
+  #wrong: unknown;
   #healed = false;
   /** The tasks that were made will be run. */
   #settles = false;
@@ -164,6 +166,7 @@ export class Minutely {
 
   async #step(): Promise<void> {
     check(this.#time.step(), () => 'nothing is planned');
+    if (this.#wrong !== undefined) throw this.#wrong;
     for (const term of this.#terms) {
       for (let turns = 0; term.alive && !term.armed; turns++) {
         check(turns < 10_000, () => 'a leader looks at its schedules for ever');
@@ -254,19 +257,40 @@ export class Minutely {
     return replies;
   }
 
-  /** Tells the book what fired. */
+  /** Tells the book what fired. Whoever proposed it may catch what is thrown, so that is kept. */
   #notice(): void {
+    try {
+      this.#note();
+    } catch (error) {
+      this.#wrong ??= error;
+      throw error;
+    }
+  }
+
+  #note(): void {
     const { machine } = this.#shard;
     const events = machine.eventsAfter(this.#seq, 10_000);
     check(events !== 'expired', () => 'more happened than the shard remembers');
     this.#seq = machine.lastSeq;
     for (const { kind, taskId } of events) {
       if (kind !== 'fired') continue;
-      const firing = machine.record(taskId)?.firing;
-      check(firing !== undefined, () => `nobody knows what ${taskId} is of`);
-      this.#book.saw(firing.schedule, firing.occurrenceMs);
+      const { schedule, occurrenceMs } = this.#firingOf(taskId);
+      this.#book.saw(schedule, occurrenceMs);
       this.#tasks.made(taskId);
     }
+  }
+
+  /** By what its schedule has fired lately, which is soon found; else by the record of the task. */
+  #firingOf(taskId: TaskId): { readonly schedule: string; readonly occurrenceMs: number } {
+    const { machine } = this.#shard;
+    const schedule = machine.schedules.ofTask(taskId);
+    const recent = schedule?.standing.recent.findLast(made => made.taskId === taskId);
+    if (schedule !== undefined && recent !== undefined) {
+      return { schedule: schedule.definition.name, occurrenceMs: recent.occurrenceMs };
+    }
+    const firing = machine.record(taskId)?.firing;
+    check(firing !== undefined, () => `nobody knows what ${taskId} is of`);
+    return firing;
   }
 
   /** What was made runs for up to a second, also while its leader ends. */
@@ -349,12 +373,12 @@ export class Minutely {
   #planMinute(minute: number): void {
     this.#time.after((minute + 0.5) * minuteMs - this.#time.nowMs, () => {
       const term = this.#leader;
-      if (this.#below(20) === 0) this.#shard.flush();
+      if (this.#below(40) === 0) this.#shard.flush();
       if (term !== undefined) {
         const ask = (body: ShardCommandBody) => this.#commit(this.#encode(term, body), false);
         this.#tasks.expire(ask, this.#shard.machine.nowMs);
       }
-      if (this.#below(20) === 0) this.#shard.flush();
+      if (this.#below(40) === 0) this.#shard.flush();
       this.#count();
       if (!this.#healed) this.counts.minutes = minute;
       const goesOn = this.#options.goesOn?.(minute, this.counts) ?? true;
