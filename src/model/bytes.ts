@@ -6,6 +6,7 @@
  * Integers are JavaScript safe integers (at most 2^53 - 1); a larger one is refused when read.
  */
 import { assert } from './assert.ts';
+import { shortAscii, shortMax } from './short-text.ts';
 
 /** Bytes that could not be decoded: truncated, over a bound, or of an unknown version. */
 export class DecodeError extends Error {
@@ -187,40 +188,6 @@ export class ByteWriter {
     assert(start <= end && end <= this.#length, `view ${start} to ${end} of ${this.#length}`);
     return this.#bytes.subarray(start, end);
   }
-}
-
-/** Texts of so many bytes are mostly IDs and names. */
-const shortMax = 20;
-/** The newest short texts by a hash, so that a name that comes again and again is made once. */
-const knownTexts: string[] = new Array<string>(4_096).fill('');
-const fromCodes = String.fromCharCode;
-
-/** A short text; `undefined` where it is not ASCII. The decoder would take longer to be called. */
-function shortAscii(bytes: Uint8Array, at: number, length: number): string | undefined {
-  const end = at + length;
-  let all = 0;
-  let hash = length;
-  for (let position = at; position < end; position++) {
-    const code = bytes[position]!;
-    all |= code;
-    hash = Math.imul(hash ^ code, 0x01000193);
-  }
-  if (all > 0x7f) return undefined;
-  const place = (hash ^ (hash >>> 15)) & (knownTexts.length - 1);
-  const known = knownTexts[place]!;
-  if (known.length === length) {
-    let same = 0;
-    while (same < length && known.charCodeAt(same) === bytes[at + same]) same++;
-    if (same === length) return known;
-  }
-  let text = '';
-  let next = at;
-  for (; next + 4 <= end; next += 4) {
-    text += fromCodes(bytes[next]!, bytes[next + 1]!, bytes[next + 2]!, bytes[next + 3]!);
-  }
-  for (; next < end; next++) text += fromCodes(bytes[next]!);
-  knownTexts[place] = text;
-  return text;
 }
 
 /** Cursor over received bytes. Every read checks what is left and throws `DecodeError`. */
