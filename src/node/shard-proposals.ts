@@ -1,13 +1,13 @@
 /**
  * What a leader puts into the log of its shard.
  *
- * State time takes a jump of more than a minute whole only where two commands in a row claim it (ADR
- * 0015). The first one after a quiet hour would be dated an hour ago: `--in 10m` would be over at
- * once, and so would `--expire` and every start bound. So a command without items goes before it,
- * which makes it the second; both are in the same batch of the disk.
+ * State time takes a jump of more than a minute whole only where two commands in a row claim it
+ * (ADR 0015). The first one after a quiet hour would be dated an hour ago: `--in 10m` would be over
+ * at once, and so would `--expire` and every start bound. So a command without items goes before
+ * it, which makes it the second; both are in the same batch of the disk.
  *
- * Not where the leader's own clock was set meanwhile, as the clock that is never set knows: one wrong
- * stamp moves a shard by a minute at most, as it ever did.
+ * Not where the leader's own clock was set meanwhile, as the clock that is never set knows: one
+ * wrong stamp moves a shard by a minute at most, as it ever did.
  */
 import { encodeShardCommand, type ItemReply, type ShardCommand } from '../model/command.ts';
 import type { ShardMachine } from '../shard/machine.ts';
