@@ -2,8 +2,10 @@
 import { ByteWriter } from '../model/bytes.ts';
 import { digestLength, writeTaskKey } from './keys.ts';
 import { idWordCount } from './memory/id-words.ts';
+import { isSettledCode } from './memory/task-table.ts';
 import { writeTaskRow } from './record.ts';
 import { recordBodyOf } from './record-of.ts';
+import { failureRules } from './rules.ts';
 import type { ShardState } from './state.ts';
 
 /**
@@ -15,16 +17,21 @@ export function encodeRows(
   rows: readonly number[],
 ): (readonly [key: Uint8Array, value: Uint8Array])[] {
   const { table, specs } = state;
+  // What every node of the cluster reads, as the shard has adopted the rules of that version.
+  const keepTerms = state.rules >= failureRules;
   const words = new Uint32Array(idWordCount);
   const digest = new Uint32Array(digestLength / 4);
-  const writer = new ByteWriter(128 * rows.length);
+  const writer = new ByteWriter(160 * rows.length);
   const ends: number[] = [];
   for (const row of rows) {
+    const spec = table.spec(row);
+    const kept = keepTerms && !isSettledCode(table.state(row));
     table.copyWords(row, words);
-    specs.copyDigest(table.spec(row), digest);
+    specs.copyDigest(spec, digest);
     writeTaskKey(writer, words);
     ends.push(writer.length);
-    writeTaskRow(writer, words, digest, recordBodyOf(state, row));
+    const terms = kept ? specs.keptTerms(spec) : undefined;
+    writeTaskRow(writer, words, digest, recordBodyOf(state, row), terms);
     ends.push(writer.length);
   }
   const bytes = writer.finish();

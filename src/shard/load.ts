@@ -1,19 +1,29 @@
 /**
  * State from rows that were stored before. Only unsettled tasks come back into memory; of settled
  * ones their IDs and keys do, read from the head of the row. Rows are given in key order, so that
- * task rows say which specs are in use before spec rows come.
+ * task rows say which specs are in use before spec rows come, and whether any of those is needed:
+ * what memory keeps of a spec stands in the row of its task as well, since programs write it there.
  */
 import { assert } from '../model/assert.ts';
 import { DecodeError } from '../model/bytes.ts';
 import { decodeSpecTerms } from '../model/spec.ts';
 import { holdBit } from '../model/task.ts';
-import { rowKind } from './keys.ts';
+import { digestWords, rangeOf, rowKind } from './keys.ts';
 import { isSettledCode, stateCode } from './memory/task-table.ts';
 import { decodeMeta, type Meta } from './meta.ts';
+import { PlainRow } from './plain-row.ts';
 import { openTaskRow, type TaskRecordBody, type TaskRowHead } from './record.ts';
 import type { ShardState } from './state.ts';
 
 export type StateRow = readonly [key: Uint8Array, value: Uint8Array];
+
+/** Rows with `from <= key < to`; from the first or to the last where that is missing. */
+export interface RowRange {
+  readonly from?: Uint8Array | undefined;
+  readonly to?: Uint8Array | undefined;
+}
+
+type KeyHashWords = TaskRowHead['keyHash'];
 
 /**
  * Fills an empty state, some rows at a time, so that they need not all be in memory at once. Throws
@@ -23,11 +33,25 @@ export class RowLoader {
   readonly #state: ShardState;
   #meta: Meta | undefined;
   #lastKind = 0;
+  readonly #plain = new PlainRow();
+  /** Specs of unsettled tasks of which no row that was read said more than the digest. */
+  #unlearned = 0;
   /** Tasks in a line. Which one that is, their specs say, which come later. */
   readonly #inLine: { readonly row: number; readonly number: number }[] = [];
 
   constructor(state: ShardState) {
     this.#state = state;
+  }
+
+  /**
+   * What is to be read of what is stored, one after the other: whether a range is needed follows
+   * from the rows of those before.
+   */
+  *ranges(): Generator<RowRange> {
+    const specs = rangeOf(rowKind.spec);
+    yield { to: specs.from };
+    if (this.#unlearned > 0) yield specs;
+    yield { from: specs.to };
   }
 
   /** The next rows, in key order. */
@@ -39,7 +63,7 @@ export class RowLoader {
       this.#lastKind = kind;
       if (kind === rowKind.meta) this.#meta = decodeMeta(value);
       else if (kind === rowKind.task) this.#loadTask(value);
-      else if (kind === rowKind.spec) loadSpec(state, key, value);
+      else if (kind === rowKind.spec) this.#loadSpec(key, value);
       else if (kind === rowKind.outbox || kind === rowKind.inbox) state.mail.load(key, value);
       else if (kind === rowKind.workflow || kind === rowKind.graph) {
         state.workflows.load(key, value);
@@ -73,6 +97,26 @@ export class RowLoader {
   }
 
   #loadTask(value: Uint8Array): void {
+    if (this.#plain.read(value)) this.#loadPlain(value);
+    else this.#loadOther(value);
+  }
+
+  #loadPlain(value: Uint8Array): void {
+    const { table, counts, keys } = this.#state;
+    const plain = this.#plain;
+    const { words, keyHigh: high, keyLow: low } = plain;
+    counts[stateCode.waiting]!++;
+    if (plain.isKeyed) keys.add(high, low, words);
+    const terms = plain.termsFrom === 0 ? undefined : value.subarray(plain.termsFrom);
+    const spec = this.#specOf(plain.digest, terms, plain.isKeyed ? { high, low } : undefined);
+    const row = table.insert(words);
+    table.setSpec(row, spec);
+    table.setSubmittedAt(row, plain.submittedAtMs);
+    table.setReadySince(row, plain.readySinceMs);
+    table.setBackedOff(row, plain.isBackedOff);
+  }
+
+  #loadOther(value: Uint8Array): void {
     const state = this.#state;
     const { head, body } = openTaskRow(value);
     state.counts[head.state]!++;
@@ -82,25 +126,48 @@ export class RowLoader {
       state.settledSpecs.add(head.digest, head.tenant);
       return;
     }
-    const record = body();
+    const { record, terms } = body();
+    const spec = this.#specOf(head.digest, terms, head.keyHash);
     const row = state.table.insert(head.words);
-    loadUnsettled(state, row, head, record);
+    loadUnsettled(state, row, { spec, code: head.state }, record);
     if (record.lineNumber !== undefined) this.#inLine.push({ row, number: record.lineNumber });
+  }
+
+  /** Counts a task more of a spec, which is learnt from the terms if none of it taught that. */
+  #specOf(digest: Uint32Array, terms: Uint8Array | undefined, hash: KeyHashWords): number {
+    const { specs } = this.#state;
+    let spec = specs.find(digest);
+    if (spec < 0) {
+      spec = specs.expect(digest);
+      this.#unlearned++;
+    }
+    if (terms !== undefined && !specs.isLearned(spec)) {
+      specs.learnKept(spec, terms, hash);
+      this.#unlearned--;
+    }
+    specs.use(spec);
+    return spec;
+  }
+
+  #loadSpec(key: Uint8Array, value: Uint8Array): void {
+    if (this.#unlearned === 0) return;
+    const { specs } = this.#state;
+    const spec = specs.find(digestWords(key.subarray(1)));
+    if (spec < 0 || specs.isLearned(spec)) return;
+    specs.learn(spec, decodeSpecTerms(value));
+    this.#unlearned--;
   }
 }
 
 function loadUnsettled(
   state: ShardState,
   row: number,
-  head: TaskRowHead,
+  about: { readonly spec: number; readonly code: number },
   record: TaskRecordBody,
 ): void {
-  const { table, specs } = state;
-  const known = specs.find(head.digest);
-  const spec = known >= 0 ? known : specs.expect(head.digest);
-  specs.use(spec);
-  table.setSpec(row, spec);
-  table.setState(row, head.state);
+  const { table } = state;
+  table.setSpec(row, about.spec);
+  table.setState(row, about.code);
   table.setFence(row, record.fence);
   table.setRuns(row, record.runs);
   table.setLost(row, record.lost);
@@ -135,17 +202,9 @@ function loadUnsettled(
   detail.update = record.update;
   detail.suspended = record.suspended === true;
   detail.recall = record.recall;
-  const live = head.state === stateCode.waiting ? undefined : record.attempts.at(-1);
+  const live = about.code === stateCode.waiting ? undefined : record.attempts.at(-1);
   detail.ended = live === undefined ? record.attempts : record.attempts.slice(0, -1);
   if (live !== undefined) state.attempts.set(row, live);
-}
-
-function loadSpec(state: ShardState, key: Uint8Array, value: Uint8Array): void {
-  const view = new DataView(key.buffer, key.byteOffset, key.byteLength);
-  const digest = new Uint32Array(4);
-  for (let word = 0; word < digest.length; word++) digest[word] = view.getUint32(1 + word * 4);
-  const spec = state.specs.find(digest);
-  if (spec >= 0) state.specs.learn(spec, decodeSpecTerms(value));
 }
 
 /** Each unsettled task where it belongs, now that its spec is known. */

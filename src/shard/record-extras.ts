@@ -121,7 +121,7 @@ export type RecordExtras = {
 } & { readonly holds: number };
 
 /** Of a task that has none. */
-export const noExtras: RecordExtras = Object.freeze({ holds: 0 });
+const noExtras: RecordExtras = Object.freeze({ holds: 0 });
 
 const named = Object.entries(fields) as unknown as readonly (readonly [
   name: keyof Fields,
@@ -129,12 +129,19 @@ const named = Object.entries(fields) as unknown as readonly (readonly [
 ])[];
 const byTag = new Map(named.map(entry => [entry[1].tag, entry]));
 
-type Extra = readonly [field: Field<unknown>, value: unknown];
+/**
+ * What memory keeps of its spec (`memory/kept-terms.ts`), while it is unsettled. It says nothing
+ * about the task, and is not in its record.
+ */
+export const termsTag = 28;
+type Extra = readonly [field: Pick<Field<unknown>, 'tag' | 'write'>, value: unknown];
+
+const termsField: Extra[0] = { tag: termsTag, write: (w, bytes) => w.raw(bytes as Uint8Array) };
 
 const nothing: readonly Extra[] = Object.freeze([]);
 
 /** What is to be written of a task, by ascending tag. */
-export function extrasOf(record: RecordExtras): readonly Extra[] {
+export function extrasOf(record: RecordExtras, terms: Uint8Array | undefined): readonly Extra[] {
   let extras: Extra[] | undefined;
   for (const [name, about] of named) {
     const value = record[name];
@@ -142,6 +149,7 @@ export function extrasOf(record: RecordExtras): readonly Extra[] {
     extras ??= [];
     extras.push([about, value]);
   }
+  if (terms !== undefined) (extras ??= []).push([termsField, terms]);
   return extras ?? nothing;
 }
 
@@ -151,12 +159,28 @@ export function writeExtras(writer: ByteWriter, extras: readonly Extra[]): void 
   });
 }
 
+/** What stands behind the other fields of a row. */
+export interface StoredExtras {
+  readonly extras: RecordExtras;
+  /** A view. */
+  readonly terms: Uint8Array | undefined;
+}
+
+/** Of a row of version 1. */
+export const nothingStored: StoredExtras = { extras: noExtras, terms: undefined };
+
 /** Throws `DecodeError` for a field of a newer version or malformed bytes. */
-export function readExtras(reader: ByteReader): RecordExtras {
+export function readExtras(reader: ByteReader): StoredExtras {
   const extras: Record<string, unknown> = {};
+  let terms: Uint8Array | undefined;
   reader.list(r => {
     const tag = r.varint();
-    const body = new ByteReader(r.bytes(limits.rowBytesMax));
+    const bytes = r.bytes(limits.rowBytesMax);
+    if (tag === termsTag) {
+      terms = bytes;
+      return;
+    }
+    const body = new ByteReader(bytes);
     const known = byTag.get(tag);
     if (known === undefined) {
       throw new DecodeError(`task row: unknown field ${tag}, written by a newer version`);
@@ -164,5 +188,5 @@ export function readExtras(reader: ByteReader): RecordExtras {
     extras[known[0]] = known[1].read(body);
     body.end(`field ${tag} of a task row`);
   });
-  return { ...noExtras, ...extras };
+  return { extras: { ...noExtras, ...extras }, terms };
 }

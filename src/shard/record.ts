@@ -22,7 +22,13 @@ import { type TaskState, taskStates } from '../model/task.ts';
 import { digestBytes, digestHex, digestLength, digestWords } from './keys.ts';
 import { idWordCount, idWordMask, packId, unpackId } from './memory/id-words.ts';
 import type { AttemptRecord, CancelRequest } from './memory/task-detail.ts';
-import { extrasOf, noExtras, type RecordExtras, readExtras, writeExtras } from './record-extras.ts';
+import {
+  extrasOf,
+  nothingStored,
+  type RecordExtras,
+  readExtras,
+  writeExtras,
+} from './record-extras.ts';
 
 export interface TaskRecord extends RecordExtras {
   readonly id: TaskId;
@@ -99,16 +105,17 @@ export function encodeTaskRow(record: TaskRecord): Uint8Array {
   return writer.finish();
 }
 
-/** Writes the value of a row whose task and spec are given as words. */
+/** Writes the value of a row whose task and spec are given as words; `terms` stand behind it. */
 export function writeTaskRow(
   writer: ByteWriter,
   words: Uint32Array,
   digest: Uint32Array,
   record: TaskRecordBody,
+  terms?: Uint8Array,
 ): void {
   const { keyHash } = record;
   const flags = (keyHash ? keyedFlag : 0) | (record.backedOff ? backedOffFlag : 0);
-  const extras = extrasOf(record);
+  const extras = extrasOf(record, terms);
   writer
     .u8(extras.length === 0 ? plainVersion : extendedVersion)
     .u8(taskStates.indexOf(record.state))
@@ -168,6 +175,12 @@ function readHead(reader: ByteReader): TaskRowHead {
   return { isExtended, state, words, digest, keyHash, backedOff, tenant };
 }
 
+interface OpenedBody {
+  readonly record: TaskRecordBody;
+  /** What memory keeps of its spec, where that stands in the row. A view. */
+  readonly terms: Uint8Array | undefined;
+}
+
 /**
  * A row read in two steps, as of most rows the head is enough. Throws `DecodeError` for another
  * version or malformed bytes.
@@ -175,7 +188,7 @@ function readHead(reader: ByteReader): TaskRowHead {
 export function openTaskRow(bytes: Uint8Array): {
   readonly head: TaskRowHead;
   /** To be called once. */
-  body(): TaskRecordBody;
+  body(): OpenedBody;
 } {
   const reader = new ByteReader(bytes);
   const head = readHead(reader);
@@ -184,8 +197,8 @@ export function openTaskRow(bytes: Uint8Array): {
 
 const readId = (reader: ByteReader): TaskId => reader.text(32) as TaskId;
 
-function readBody(reader: ByteReader, head: TaskRowHead): TaskRecordBody {
-  const body = {
+function readBody(reader: ByteReader, head: TaskRowHead): OpenedBody {
+  const plain = {
     keyHash: head.keyHash,
     state: taskStates[head.state]!,
     backedOff: head.backedOff,
@@ -207,10 +220,10 @@ function readBody(reader: ByteReader, head: TaskRowHead): TaskRecordBody {
     attempts: reader.list(readAttempt, limits.attemptsKept + 1),
     outcome: reader.optional(readOutcome),
     reason: reader.text(textBytesMax),
-    ...(head.isExtended ? readExtras(reader) : noExtras),
   };
+  const { extras, terms } = head.isExtended ? readExtras(reader) : nothingStored;
   reader.end('task row');
-  return body;
+  return { record: { ...plain, ...extras }, terms };
 }
 
 /**
@@ -222,6 +235,6 @@ export function decodeTaskRow(bytes: Uint8Array): TaskRecord {
   return {
     id: unpackId(words[0]!, words[1]!, words[2]!, words[3]!),
     digest: digestHex(bytes.subarray(19, 19 + digestLength)),
-    ...body(),
+    ...body().record,
   };
 }

@@ -5,6 +5,7 @@
 import type { Demand, Lane } from '../../model/planning.ts';
 import type { SpecTerms } from '../../model/spec.ts';
 import type { SpecOverrides } from '../../model/spec-overrides.ts';
+import { readTraits } from './kept-terms.ts';
 import {
   changedTraits,
   hasTraits,
@@ -21,6 +22,7 @@ export const unknownNumber = 0;
 export class SharedTraits {
   readonly #byText = new Map<string, Traits>();
   #newest: Traits | undefined;
+  #newestRead: { readonly bytes: Uint8Array; readonly traits: Traits } | undefined;
   readonly #demands = new Map<string, { readonly demand: Demand; uses: number }>();
   readonly #lanes = new Map<string, { readonly lane: Lane; uses: number }>();
   /** Those that somebody has taken, by their numbers. */
@@ -44,6 +46,15 @@ export class SharedTraits {
     if (newest !== undefined && hasTraits(spec, newest)) return newest;
     const traits = this.#intern(traitsOfSpec(spec));
     this.#newest = traits;
+    return traits;
+  }
+
+  /** As `of`, from the bytes of kept terms. */
+  ofBytes(bytes: Uint8Array): Traits {
+    const newest = this.#newestRead;
+    if (newest !== undefined && isSame(newest.bytes, bytes)) return newest.traits;
+    const traits = this.#intern(readTraits(bytes));
+    this.#newestRead = { bytes: bytes.slice(), traits };
     return traits;
   }
 
@@ -95,9 +106,16 @@ export class SharedTraits {
   dropUnused(traits: Traits): void {
     if (traits.uses > 0 || !this.#byText.delete(traits.text)) return;
     if (this.#newest === traits) this.#newest = undefined;
+    if (this.#newestRead?.traits === traits) this.#newestRead = undefined;
     const demand = this.#demands.get(traits.demand.key);
     if (demand !== undefined && --demand.uses === 0) this.#demands.delete(traits.demand.key);
     const lane = this.#lanes.get(traits.lane.key);
     if (lane !== undefined && --lane.uses === 0) this.#lanes.delete(traits.lane.key);
   }
+}
+
+function isSame(left: Uint8Array, right: Uint8Array): boolean {
+  if (left.length !== right.length) return false;
+  for (let at = 0; at < left.length; at++) if (left[at] !== right[at]) return false;
+  return true;
 }

@@ -13,6 +13,7 @@ import type { SpecTerms } from '../../model/spec.ts';
 import type { SpecOverrides } from '../../model/spec-overrides.ts';
 import { digestLength, hexDigits } from '../keys.ts';
 import { grown, resize16, resize32, type Words } from './columns.ts';
+import { openTerms, TermsEncoder } from './kept-terms.ts';
 import { type KeyHash, keyOf, type LineKey, lineOf } from './key-hash.ts';
 import { RowIndex } from './row-index.ts';
 import { SharedTraits, unknownNumber } from './shared-traits.ts';
@@ -39,6 +40,7 @@ export class SpecTable {
   readonly #index = new RowIndex(spec => mix32(this.#digests[spec * digestWords]!));
   #size = 0;
   readonly #shared = new SharedTraits();
+  readonly #encoder = new TermsEncoder();
   readonly #unstored = new Map<number, Uint8Array>();
   /** Of the specs that have one. */
   readonly #lines = new Map<number, LineKey>();
@@ -113,6 +115,22 @@ export class SpecTable {
   learn(spec: number, content: SpecTerms): void {
     this.#traits[spec] = this.#shared.take(this.#shared.of(content));
     this.#setKeys(spec, keyOf(content), lineOf(content));
+  }
+
+  /** As `learn`, from what `keptTerms` gave and the hash of the idempotency key. */
+  learnKept(
+    spec: number,
+    terms: Uint8Array,
+    hash: { readonly high: number; readonly low: number } | undefined,
+  ): void {
+    const { traits, keys } = openTerms(terms, hash);
+    this.#traits[spec] = this.#shared.take(this.#shared.ofBytes(traits));
+    this.#setKeys(spec, keys.key, keys.line);
+  }
+
+  /** What is kept of a spec, to stand in the rows of its tasks; a few have too much of it. */
+  keptTerms(spec: number): Uint8Array | undefined {
+    return this.#encoder.encode(this.traits(spec), { key: this.key(spec), line: this.line(spec) });
   }
 
   #setKeys(spec: number, key: KeyHash | undefined, line: LineKey | undefined): void {

@@ -50,9 +50,9 @@ const retryOf = ({ retryOn, noRetryOn }: SpecTerms): RetryRule =>
     : { on: retryOn ?? [], not: noRetryOn ?? [] };
 
 /** No parents. */
-const nobody: readonly TaskId[] = Object.freeze([]);
+export const nobody: readonly TaskId[] = Object.freeze([]);
 
-const everyFailure: RetryRule = { on: [], not: [] };
+export const everyFailure: RetryRule = { on: [], not: [] };
 
 /** Texts one after the other, each behind its length: no two lists give the same text. */
 const joined = (texts: readonly string[]): string => texts.map(t => `${t.length}:${t}`).join('');
@@ -63,19 +63,28 @@ const sorted = (pairs: SpecTerms['require']): SpecTerms['require'] =>
   [...pairs].sort((left, right) => compare(left[0], right[0]) || compare(left[1], right[1]));
 
 export function demandOf(spec: SpecTerms): Demand {
-  const { tier, request, gang } = spec;
+  const { tier, request, gang, tenant, reservation } = spec;
   const require = sorted(spec.require);
+  return makeDemand({
+    ...{ tier, request, require, gang },
+    prefer: spec.prefer && sorted(spec.prefer),
+    // Groups of two tenants are two, whatever they are called; so are their reservations.
+    spread: spec.spread && {
+      label: spec.spread.label,
+      group: joined([tenant, spec.spread.group]),
+    },
+    reservation: reservation === undefined ? undefined : { name: reservation, tenant },
+  });
+}
+
+/** Of labels that are in order. */
+export function makeDemand(of: Omit<Demand, 'key'>): Demand {
+  const { tier, request, require, prefer, spread, gang, reservation } = of;
   const amounts = resourceNames.map(name => request[name]).join(',');
   let key = `${tier}|${amounts}|${joined(require.flat())}`;
-  if (isSimple(spec)) return { key, tier, request, require };
-  const prefer = spec.prefer && sorted(spec.prefer);
-  // Groups of two tenants are two, whatever they are called; so are their reservations.
-  const group = joined([spec.tenant, spec.spread?.group ?? '']);
-  const spread = spec.spread && { label: spec.spread.label, group };
-  const { reservation: name, tenant } = spec;
-  const reservation = name === undefined ? undefined : { name, tenant };
-  key += `|${joined(prefer?.flat() ?? [])}|${spread ? joined([spread.label, group]) : ''}`;
-  key += `|${gang ?? ''}|${reservation ? joined([reservation.name, tenant]) : ''}`;
+  if (isSimple(of)) return { key, tier, request, require };
+  key += `|${joined(prefer?.flat() ?? [])}|${spread ? joined([spread.label, spread.group]) : ''}`;
+  key += `|${gang ?? ''}|${reservation ? joined([reservation.name, reservation.tenant]) : ''}`;
   return { key, tier, request, require, prefer, spread, gang, reservation };
 }
 
@@ -84,7 +93,7 @@ const offPeakText = (offPeak: OffPeak | undefined): string =>
     ? ''
     : `${offPeak.byLoad ? 'load' : ''}/${offPeak.windows.map(formatWindow).join('/')}`;
 
-const makeLane = (of: Omit<Lane, 'key'>): Lane => {
+export const makeLane = (of: Omit<Lane, 'key'>): Lane => {
   const { priority, offPeak, tenant, demand } = of;
   const key = `${priority}|${offPeakText(offPeak)}|${joined([tenant])}|${demand.key}`;
   return { ...of, key };
@@ -144,7 +153,12 @@ const isPlain = (terms: SpecTerms | Demand): boolean =>
   terms.require.length === 0 && isSimple(terms);
 
 /** Its demand has no more than a tier, an amount and labels. */
-const isSimple = ({ prefer, spread, gang, reservation }: SpecTerms | Demand): boolean =>
+const isSimple = ({
+  prefer,
+  spread,
+  gang,
+  reservation,
+}: SpecTerms | Omit<Demand, 'key'>): boolean =>
   (prefer ?? spread ?? gang ?? reservation) === undefined;
 
 export const hasTraits = (spec: SpecTerms, traits: Traits): boolean =>
