@@ -1,11 +1,12 @@
 /**
  * The stored log of one group as the consensus core reads it: the newest entries from memory, older
- * ones from the store. Terms are kept as runs, so that any term is known without a read: a log has
- * as many runs as it has had leaders. What is truncated here is gone for the core at once, a batch
- * before it is gone from the disk.
+ * ones from the store. What is truncated here is gone for the core at once, a batch before it is
+ * gone from the disk.
  */
 
 import { assert } from '../model/assert.ts';
+import { LogOutline } from '../model/log-outline.ts';
+import type { LogSize } from '../model/log-size.ts';
 import type { Store } from '../ports/store.ts';
 import type { LogReader } from '../raft/log-reader.ts';
 import {
@@ -17,29 +18,21 @@ import {
   type ReplicaId,
   type SnapshotMeta,
 } from '../raft/message.ts';
-import { LogSize } from './log-size.ts';
 
 /** Entries of one group kept in memory, bytes. What is older is read from the store. */
 const cacheBytesMax = 128 * 1024;
 
-interface TermRun {
-  readonly first: number;
-  readonly term: number;
-}
-
-/** What is known of a stored log without its entries. */
-export interface LogOutline {
+/** A stored log, as it is when this program begins with it. */
+export interface StoredLog {
   readonly firstIndex: number;
   readonly lastIndex: number;
   /** Term of the entry before the first. */
   readonly truncatedTerm: number;
-  readonly runs: readonly TermRun[];
-  readonly size: LogSize;
+  /** Of whoever takes the log from here on. */
+  readonly outline: LogOutline;
 }
 
 export class LogCache implements LogReader {
-  /** Bytes of the entries from the first on. */
-  size: LogSize;
   /** What may be sent to a replica that needs more than the log has; nothing until it is set. */
   offer: (to: ReplicaId) => SnapshotMeta | 'unavailable' = () => 'unavailable';
   readonly #group: number;
@@ -48,8 +41,7 @@ export class LogCache implements LogReader {
   #firstIndex: number;
   #truncatedTerm: number;
   #lastIndex: number;
-  /** Ascending by first index. */
-  #runs: TermRun[];
+  #outline: LogOutline;
   /** Index of `#entries[0]`; `#lastIndex + 1` while nothing is cached. */
   #cachedFrom: number;
   #entries: Entry[] = [];
@@ -60,18 +52,22 @@ export class LogCache implements LogReader {
     readonly store: Store;
     readonly hard: HardState;
     readonly conf: ConfState;
-    readonly outline: LogOutline;
+    readonly stored: StoredLog;
   }) {
-    const { outline } = options;
+    const { stored } = options;
     this.#group = options.group;
     this.#store = options.store;
     this.#initial = { hard: options.hard, conf: options.conf };
-    this.#firstIndex = outline.firstIndex;
-    this.#truncatedTerm = outline.truncatedTerm;
-    this.#lastIndex = outline.lastIndex;
-    this.#runs = [...outline.runs];
-    this.#cachedFrom = outline.lastIndex + 1;
-    this.size = outline.size;
+    this.#firstIndex = stored.firstIndex;
+    this.#truncatedTerm = stored.truncatedTerm;
+    this.#lastIndex = stored.lastIndex;
+    this.#outline = stored.outline;
+    this.#cachedFrom = stored.lastIndex + 1;
+  }
+
+  /** Bytes of the entries from the first on. */
+  get size(): LogSize {
+    return this.#outline.size;
   }
 
   initial(): { readonly hard: HardState; readonly conf: ConfState } {
@@ -90,11 +86,7 @@ export class LogCache implements LogReader {
     if (index === this.#firstIndex - 1) return this.#truncatedTerm;
     if (index < this.#firstIndex) return 'compacted';
     if (index > this.#lastIndex) return 'unavailable';
-    for (let position = this.#runs.length - 1; position >= 0; position--) {
-      const run = this.#runs[position]!;
-      if (run.first <= index) return run.term;
-    }
-    return 'unavailable';
+    return this.#outline.term(index) ?? 'unavailable';
   }
 
   entries(lo: number, hi: number, maxBytes: number): readonly Entry[] | 'compacted' {
@@ -117,8 +109,7 @@ export class LogCache implements LogReader {
     assert(typeof term === 'number', `truncation of group ${this.#group} to ${index}`);
     this.#firstIndex = index + 1;
     this.#truncatedTerm = term;
-    while (this.#runs.length > 1 && this.#runs[1]!.first <= index + 1) this.#runs.shift();
-    this.size.dropThrough(index);
+    this.#outline.dropThrough(index);
     const drop = Math.min(this.#entries.length, index + 1 - this.#cachedFrom);
     if (drop > 0) this.#dropCached(drop);
     return { index, term };
@@ -129,11 +120,10 @@ export class LogCache implements LogReader {
     this.#firstIndex = index + 1;
     this.#truncatedTerm = term;
     this.#lastIndex = index;
-    this.#runs = [];
     this.#entries = [];
     this.#bytes = 0;
     this.#cachedFrom = index + 1;
-    this.size = new LogSize();
+    this.#outline = new LogOutline();
   }
 
   /** Takes entries that the store has made durable; they replace what is at and after the first. */
@@ -142,23 +132,16 @@ export class LogCache implements LogReader {
     if (first === undefined) return;
     if (first.index <= this.#lastIndex) this.#cut(first.index);
     for (const entry of entries) {
-      const last = this.#runs[this.#runs.length - 1];
-      if (last === undefined || last.term !== entry.term) {
-        this.#runs.push({ first: entry.index, term: entry.term });
-      }
       this.#entries.push(entry);
       this.#bytes += entryBytes(entry);
-      this.size.add(entry.index, entryBytes(entry));
+      this.#outline.add(entry.index, entry.term, entryBytes(entry));
     }
     this.#lastIndex = entries[entries.length - 1]!.index;
     this.#trim();
   }
 
   #cut(from: number): void {
-    while (this.#runs.length > 0 && this.#runs[this.#runs.length - 1]!.first >= from) {
-      this.#runs.pop();
-    }
-    this.size.cutFrom(from);
+    this.#outline.cutFrom(from);
     const keep = Math.max(0, from - this.#cachedFrom);
     for (const entry of this.#entries.slice(keep)) this.#bytes -= entryBytes(entry);
     this.#entries.length = Math.min(this.#entries.length, keep);
@@ -182,28 +165,4 @@ export class LogCache implements LogReader {
     for (const entry of this.#entries.splice(0, count)) this.#bytes -= entryBytes(entry);
     this.#cachedFrom += count;
   }
-}
-
-/** Reads a stored log once, at start. */
-export function readOutline(
-  store: Store,
-  group: number,
-  bounds: Pick<LogOutline, 'firstIndex' | 'lastIndex' | 'truncatedTerm'>,
-): LogOutline {
-  const runs: TermRun[] = [];
-  const size = new LogSize();
-  const { lastIndex } = bounds;
-  let index = bounds.firstIndex;
-  while (index <= lastIndex) {
-    for (const entry of store.entries(group, index, lastIndex + 1, 1024 * 1024)) {
-      const last = runs[runs.length - 1];
-      if (last === undefined || last.term !== entry.term) {
-        runs.push({ first: entry.index, term: entry.term });
-      }
-      size.add(entry.index, entryBytes(entry));
-      index = entry.index + 1;
-    }
-  }
-  const { firstIndex, truncatedTerm } = bounds;
-  return { firstIndex, lastIndex, truncatedTerm, runs, size };
 }

@@ -3,6 +3,7 @@
 import { DecodeError } from '../model/bytes.ts';
 import { TschedError } from '../model/errors.ts';
 import type { NodeId } from '../model/ids.ts';
+import { LogOutline } from '../model/log-outline.ts';
 import type { Random } from '../ports/clock.ts';
 import type { GroupImage, Store } from '../ports/store.ts';
 import { RaftCore } from '../raft/core.ts';
@@ -11,19 +12,16 @@ import { productionConfig } from '../raft/production.ts';
 import { type Descriptor, decodeDescriptor, noConf } from './descriptor.ts';
 import type { GroupMachine } from './group-machine.ts';
 import { loadMachine } from './load-machine.ts';
-import { LogCache, readOutline } from './log-cache.ts';
+import { LogCache, type StoredLog } from './log-cache.ts';
 import { Replica, type ReplicaEvents } from './replica.ts';
 
 /** What a replica begins from. */
-export interface ReplicaSeed {
+export interface ReplicaSeed extends StoredLog {
   readonly group: number;
   readonly descriptor: Descriptor;
   /** With the rows of `applied`. */
   readonly machine: GroupMachine;
   readonly hard: HardState;
-  readonly firstIndex: number;
-  readonly lastIndex: number;
-  readonly truncatedTerm: number;
   readonly applied: number;
   readonly appliedTerm: number;
   /** The descriptor is not on the disk yet. */
@@ -66,6 +64,7 @@ export const emptySeed = (
   firstIndex: 1,
   lastIndex: 0,
   truncatedTerm: 0,
+  outline: new LogOutline(),
   applied: 0,
   appliedTerm: 0,
   fresh: true,
@@ -78,8 +77,7 @@ export function makeReplica(
   events: ReplicaEvents,
 ): Replica {
   const { group, descriptor, machine, hard, applied, appliedTerm, fresh } = seed;
-  const outline = readOutline(store, group, seed);
-  const log = new LogCache({ group, store, hard, conf: descriptor.conf, outline });
+  const log = new LogCache({ group, store, hard, conf: descriptor.conf, stored: seed });
   const core = new RaftCore(
     productionConfig({
       id: descriptor.replicaId,

@@ -9,6 +9,7 @@
  * - Every value carries a checksum that is verified when it is read.
  * - Reads during operation (`row`, `entries`) are synchronous and see everything that is done.
  */
+import type { LogOutline } from '../model/log-outline.ts';
 import type { Entry, HardState } from '../raft/message.ts';
 
 /** Written once when the store is made. */
@@ -80,6 +81,8 @@ export interface GroupImage {
   readonly truncatedTerm: number;
   readonly applied: number;
   readonly appliedTerm: number;
+  /** Of its log, which was read. Of whoever takes the log from here on, who may change it. */
+  readonly outline: LogOutline;
 }
 
 export interface StoreImage {

@@ -9,7 +9,10 @@
  * descriptor stands for (removed groups, snapshots that were never installed), and records of
  * truncated entries.
  */
+
+import { LogOutline } from '../model/log-outline.ts';
 import type { GroupImage } from '../ports/store.ts';
+import { type Entry, entryBytes } from '../raft/message.ts';
 import { StoreDamage } from './damage.ts';
 import {
   describeKey,
@@ -111,11 +114,12 @@ export async function loadStore(db: Database): Promise<LoadedStore> {
   for (const [group, { gen, descriptor }] of descriptors) {
     const ledger = ledgers.get(group)!;
     const truncation = truncations.get(group);
-    const log = { gen, starts: await loadLog(db, ledger, gen, truncation) };
+    const { starts, outline } = await loadLog(db, ledger, gen, truncation);
+    const log = { gen, starts };
     if (truncation !== undefined) leftovers.push(logRange(group, gen, 0, truncation.from));
     const contradiction = ledger.contradiction();
     if (contradiction !== undefined) throw new StoreDamage(contradiction);
-    groups.push({ image: imageOf(ledger, descriptor), ledger, log });
+    groups.push({ image: imageOf(ledger, descriptor, outline), ledger, log });
   }
   const newestGens = new Map<number, number>();
   const note = (group: number, gen: number): void => {
@@ -131,7 +135,7 @@ export async function loadStore(db: Database): Promise<LoadedStore> {
   return { header, groups, tombstones, meta, leftovers, newestGens };
 }
 
-function imageOf(ledger: GroupLedger, descriptor: Uint8Array): GroupImage {
+function imageOf(ledger: GroupLedger, descriptor: Uint8Array, outline: LogOutline): GroupImage {
   return {
     group: ledger.group,
     descriptor,
@@ -141,6 +145,7 @@ function imageOf(ledger: GroupLedger, descriptor: Uint8Array): GroupImage {
     truncatedTerm: ledger.truncatedTerm,
     applied: ledger.applied,
     appliedTerm: ledger.appliedTerm,
+    outline,
   };
 }
 
@@ -178,14 +183,15 @@ export async function eachRecord(
   }
 }
 
-/** Walks the log of one group into its ledger and answers where its records start. */
+/** Walks the log of one group into its ledger; answers where its records start, and its outline. */
 async function loadLog(
   db: Database,
   ledger: GroupLedger,
   gen: number,
   truncation: StoredTruncation | undefined,
-): Promise<number[]> {
+): Promise<{ readonly starts: number[]; readonly outline: LogOutline }> {
   const starts: number[] = [];
+  const outline = new LogOutline();
   let previous: Uint8Array = new Uint8Array();
   const from = truncation?.from ?? 1;
   await eachRecord(db, logRange(ledger.group, gen, from), (key, value) => {
@@ -197,7 +203,12 @@ async function loadLog(
       );
     }
     const body = unseal('log', key, value);
-    const run = walkRun(key, body, first);
+    // The rest of a run that was overwritten.
+    if (first <= ledger.last) outline.cutFrom(first);
+    const run = walkRun(key, body, first, entry => {
+      if (entry.index < ledger.first) return;
+      outline.add(entry.index, entry.term, entryBytes(entry));
+    });
     const before = starts.at(-1);
     if (first < ledger.first) {
       // The record that the truncation cut through: it has to know the last entry that is gone.
@@ -222,7 +233,7 @@ async function loadLog(
     throw new StoreDamage(`the log of group ${ledger.group}: the record at index ${from} is gone`);
   }
   ledger.settle();
-  return starts;
+  return { starts, outline };
 }
 
 /** Decodes a whole run: its bounds and terms. Damage where it does not decode or is empty. */
@@ -230,13 +241,15 @@ function walkRun(
   key: Uint8Array,
   body: Uint8Array,
   first: number,
+  see: (entry: Entry) => void,
 ): { baseTerm: number; last: number; lastTerm: number } {
   let last = first - 1;
   let lastTerm = 0;
   const { baseTerm } = decoding(key, () =>
-    visitRun(body, first, (index, term) => {
+    visitRun(body, first, (index, term, type, data) => {
       last = index;
       lastTerm = term;
+      see({ index, term, type, data });
       return true;
     }),
   );

@@ -2,8 +2,10 @@
  * What a store in memory keeps when its handle is gone: the content of a pretended disk. Nothing is
  * encoded; log entries are kept by reference (they are immutable), rows are copied by `write`.
  */
+
+import { LogOutline } from '../model/log-outline.ts';
 import type { Row, StoreHeader, StoreImage, StoreOp } from '../ports/store.ts';
-import type { Entry, HardState } from '../raft/message.ts';
+import { type Entry, entryBytes, type HardState } from '../raft/message.ts';
 import { SortedRows } from './sorted-rows.ts';
 
 export interface MemoryGroup {
@@ -134,6 +136,7 @@ export class MemoryDisk {
           truncatedTerm: truncated.term,
           applied,
           appliedTerm,
+          outline: outlineOf(log),
         };
       }),
       tombstones: new Map(this.tombstones),
@@ -163,3 +166,9 @@ const newGroup = (descriptor: Uint8Array): MemoryGroup => ({
   applied: 0,
   appliedTerm: 0,
 });
+
+function outlineOf(log: readonly Entry[]): LogOutline {
+  const outline = new LogOutline();
+  for (const entry of log) outline.add(entry.index, entry.term, entryBytes(entry));
+  return outline;
+}

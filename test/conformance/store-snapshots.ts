@@ -13,6 +13,7 @@ import {
   header,
   label,
   noFault,
+  outlineOf,
   plain,
   rowTexts,
   run,
@@ -137,7 +138,9 @@ export function storeSnapshotSuite(name: string, makeSubject: () => Promise<Stor
             lastIndex: 9,
             truncatedTerm: term,
             applied: 7,
+            outline: { runs: outlineOf(expected).runs },
           });
+          expect(groupOf(image)?.outline.size.bytes).toBe(outlineOf(expected).size.bytes);
           expect(log(again, index + 1, 10)).toEqual(plain(expected));
           expect(await rowTexts(again, 1)).toEqual(['a=old', 'b=old']);
         }
@@ -160,6 +163,7 @@ export function storeSnapshotSuite(name: string, makeSubject: () => Promise<Stor
         await write(store, [truncate(1, 10, 4)]);
         const { store: again, image } = await restart(store);
         expect(groupOf(image)).toMatchObject({ firstIndex: 11, lastIndex: 11, truncatedTerm: 4 });
+        expect(groupOf(image)?.outline.runs).toEqual([{ first: 11, term: 4 }]);
         expect(log(again, 11, 12)).toEqual(plain(run(11, 11, 4)));
       });
 
@@ -302,6 +306,7 @@ export function storeSnapshotSuite(name: string, makeSubject: () => Promise<Stor
             truncatedTerm: 5,
             applied: 50,
             appliedTerm: 5,
+            outline: outlineOf(run(51, 52, 6)),
           });
           expect(await rowTexts(again, 1)).toEqual(['b=new', 'x=new', 'y=new']);
           expect(await textsOf(again.stagedRows(1))).toEqual([]);

@@ -6,8 +6,9 @@
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AssertionError } from '../../src/model/assert.ts';
+import { LogOutline } from '../../src/model/log-outline.ts';
 import type { Store, StoreImage, StoreMaker, StoreOp } from '../../src/ports/store.ts';
-import type { Entry } from '../../src/raft/message.ts';
+import { type Entry, entryBytes } from '../../src/raft/message.ts';
 
 export interface StoreSubject {
   handle(): Store & StoreMaker;
@@ -32,6 +33,13 @@ export const run = (from: number, to: number, term: number, label = 'e'): Entry[
   Array.from({ length: to - from + 1 }, (_, position) =>
     entry(from + position, term, `${label}${from + position}/${term}`),
   );
+
+/** What a store tells of a log when it is opened. */
+export function outlineOf(log: readonly Pick<Entry, 'index' | 'term' | 'data'>[]): LogOutline {
+  const outline = new LogOutline();
+  for (const one of log) outline.add(one.index, one.term, entryBytes({ ...one, type: 0 }));
+  return outline;
+}
 
 export const descriptor = (group: number, value = 'd'): StoreOp => ({
   kind: 'descriptor',
@@ -247,6 +255,7 @@ export function storeSuite(name: string, makeSubject: () => Promise<StoreSubject
             truncatedTerm: 0,
             applied: 0,
             appliedTerm: 0,
+            outline: outlineOf([]),
           },
           {
             group: 7,
@@ -257,8 +266,10 @@ export function storeSuite(name: string, makeSubject: () => Promise<StoreSubject
             truncatedTerm: 0,
             applied: 2,
             appliedTerm: 3,
+            outline: outlineOf(run(1, 3, 3)),
           },
         ]);
+        expect(image.groups[1]?.outline.size.bytes).toBe(outlineOf(run(1, 3, 3)).size.bytes);
         expect(label(image.meta.get('map'))).toBe('shards');
       });
 

@@ -1,10 +1,11 @@
 /** The stored log as the core reads it, against a plain array. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { LogOutline } from '../../../src/model/log-outline.ts';
 import { noConf } from '../../../src/node/descriptor.ts';
-import { LogCache, readOutline } from '../../../src/node/log-cache.ts';
+import { LogCache } from '../../../src/node/log-cache.ts';
 import type { Store } from '../../../src/ports/store.ts';
-import { countWithin, type Entry } from '../../../src/raft/message.ts';
+import { countWithin, type Entry, entryBytes } from '../../../src/raft/message.ts';
 
 const entryOf = (index: number, term: number, bytes = 1): Entry => ({
   index,
@@ -28,14 +29,20 @@ function storeOf(log: Entry[]): { readonly store: Store; reads: number } {
   return counted;
 }
 
+/** As a store gives it that has read the log. */
+function outlineOf(log: readonly Entry[]): LogOutline {
+  const outline = new LogOutline();
+  for (const entry of log) outline.add(entry.index, entry.term, entryBytes(entry));
+  return outline;
+}
+
 function open(log: Entry[]): { readonly cache: LogCache; readonly counted: { reads: number } } {
   const counted = storeOf(log);
   const { store } = counted;
   const bounds = { firstIndex: 1, lastIndex: log.length, truncatedTerm: 0 };
-  const outline = readOutline(store, 1, bounds);
   const hard = { term: 1, vote: 0, commit: 0 };
-  const cache = new LogCache({ group: 1, store, hard, conf: noConf, outline });
-  counted.reads = 0;
+  const stored = { ...bounds, outline: outlineOf(log) };
+  const cache = new LogCache({ group: 1, store, hard, conf: noConf, stored });
   return { cache, counted };
 }
 
@@ -45,8 +52,8 @@ function reopen(log: Entry[], index: number): LogCache {
   const truncatedTerm = log[index - 1]?.term ?? 0;
   const bounds = { firstIndex: index + 1, lastIndex: log.length, truncatedTerm };
   const hard = { term: 1, vote: 0, commit: 0 };
-  const outline = readOutline(store, 1, bounds);
-  return new LogCache({ group: 1, store, hard, conf: noConf, outline });
+  const stored = { ...bounds, outline: outlineOf(log.slice(index)) };
+  return new LogCache({ group: 1, store, hard, conf: noConf, stored });
 }
 
 /** What the store does with an append. */

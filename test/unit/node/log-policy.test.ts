@@ -1,6 +1,7 @@
 /** How far a log is truncated, and how its size is known. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { LogSize } from '../../../src/model/log-size.ts';
 import {
   isLong,
   type LogLimits,
@@ -8,7 +9,6 @@ import {
   standardLog,
   truncationPoint,
 } from '../../../src/node/log-policy.ts';
-import { LogSize } from '../../../src/node/log-size.ts';
 
 const max: LogLimits = { entriesKept: 20, entriesSpare: 100, bytesSpare: 2_000, bytesMax: 8_000 };
 

@@ -1,8 +1,8 @@
 /** What a leader knows of its followers when it truncates. */
 import { describe, expect, test } from 'vitest';
+import { LogOutline } from '../../../src/model/log-outline.ts';
 import { noConf } from '../../../src/node/descriptor.ts';
 import { LogCache } from '../../../src/node/log-cache.ts';
-import { LogSize } from '../../../src/node/log-size.ts';
 import { pointOf } from '../../../src/node/truncation.ts';
 import type { Store } from '../../../src/ports/store.ts';
 import type { Status } from '../../../src/raft/ready.ts';
@@ -11,15 +11,9 @@ const max = { entriesKept: 10, entriesSpare: 20, bytesSpare: 1e6, bytesMax: 1e7 
 
 /** A leader of 100 entries and one follower that has 40 of them. */
 function leader(recentActive: boolean) {
-  const outline = {
-    firstIndex: 1,
-    lastIndex: 0,
-    truncatedTerm: 0,
-    runs: [],
-    size: new LogSize(),
-  };
+  const stored = { firstIndex: 1, lastIndex: 0, truncatedTerm: 0, outline: new LogOutline() };
   const hard = { term: 1, vote: 1, commit: 0 };
-  const log = new LogCache({ group: 1, store: {} as Store, hard, conf: noConf, outline });
+  const log = new LogCache({ group: 1, store: {} as Store, hard, conf: noConf, stored });
   const data = new Uint8Array(8);
   log.append(
     Array.from({ length: 100 }, (_, at) => ({ index: at + 1, term: 1, type: 0 as const, data })),

@@ -3,7 +3,7 @@
  * the whole log and at the steps, in proportion between them. That is enough to decide what is
  * dropped, and costs next to nothing per entry.
  */
-import { assert } from '../model/assert.ts';
+import { assert } from './assert.ts';
 
 interface Step {
   readonly first: number;
