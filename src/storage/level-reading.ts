@@ -107,8 +107,10 @@ export class LevelRows implements RowReading {
         const found = this.#page.pop();
         if (found === undefined) break;
         const [key, value] = found;
-        const name = new Uint8Array(key.buffer, key.byteOffset, key.byteLength);
-        rows.push([name.subarray(rowKeyOffset), unseal('row', key, value)]);
+        const length = key.length - rowKeyOffset;
+        // Not `key.subarray`: on a Buffer that would make another Buffer.
+        const name = new Uint8Array(key.buffer, key.byteOffset + rowKeyOffset, length);
+        rows.push([name, unseal('row', key, value)]);
         bytes += key.length + value.length;
       }
     } catch (error) {

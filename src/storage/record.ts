@@ -40,10 +40,9 @@ export function unseal(kind: RecordKind, key: Uint8Array, value: Uint8Array): Ui
   if (value.length < frameBytes) {
     throw new StoreDamage(`${describeKey(key)}: ${value.length} bytes, too short to be a record`);
   }
-  const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
   // Not `value.subarray`: on a Buffer that would make another Buffer.
   const sealed = new Uint8Array(value.buffer, value.byteOffset, bodyEnd);
-  if (crc32(sealed, crc32(key)) !== view.getUint32(bodyEnd)) {
+  if (crc32(sealed, crc32(key)) !== u32At(value, bodyEnd)) {
     throw new StoreDamage(`${describeKey(key)}: checksum mismatch`);
   }
   const version = value[0];
@@ -56,6 +55,11 @@ export function unseal(kind: RecordKind, key: Uint8Array, value: Uint8Array): Ui
     throw new StoreDamage(what);
   }
   return sealed.subarray(1);
+}
+
+function u32At(bytes: Uint8Array, at: number): number {
+  const low = (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
+  return bytes[at]! * 2 ** 24 + low;
 }
 
 /** Checksum of a key and its value, both in one piece, as `unseal` wants it. */
