@@ -1,4 +1,7 @@
 /** Times as a person reads them: spans of two units at most, ages in the past. */
+import { formatInstant } from '../../src/model/instant.ts';
+
+const hourMs = 3_600_000;
 
 /** `850ms`, `1.2s`, `3m12s`, `2h5m`, `3d4h`. */
 export function span(durationMs: number): string {
@@ -17,11 +20,30 @@ export function span(durationMs: number): string {
 const two = (large: number, largeUnit: string, small: number, smallUnit: string): string =>
   small === 0 ? `${large}${largeUnit}` : `${large}${largeUnit}${small}${smallUnit}`;
 
+/**
+ * What is to come is rounded up to what is shown of it, so that half an hour is half an hour when
+ * it is told a moment later.
+ */
+function upwards(ms: number): number {
+  const unit = ms < 10_000 ? 100 : ms < hourMs ? 1_000 : ms < 24 * hourMs ? 60_000 : hourMs;
+  return Math.ceil(ms / unit) * unit;
+}
+
 /** `3m12s ago`, `now`, `in 5s` (the clocks of two machines differ). */
 export function ago(atMs: number, nowMs: number): string {
   const age = nowMs - atMs;
-  if (age < -1_000) return `in ${span(-age)}`;
+  if (age < -1_000) return `in ${span(upwards(-age))}`;
   return age < 1_000 ? 'now' : `${span(age)} ago`;
+}
+
+/** `2027-03-28T03:00:00+02:00`, as clocks in the zone show it; with a `Z` where that is UTC. */
+export function instantIn(ms: number, zone: string): string {
+  const format = new Intl.DateTimeFormat('en', { timeZone: zone, timeZoneName: 'longOffset' });
+  const name = format.formatToParts(ms).find(({ type }) => type === 'timeZoneName')?.value ?? '';
+  const [, sign, hours, minutes] = /^GMT([+-])(\d\d):(\d\d)/.exec(name) ?? [];
+  const offset = (Number(hours) * 60 + Number(minutes)) * (sign === '-' ? -1 : 1);
+  if (sign === undefined || offset === 0) return formatInstant(ms);
+  return formatInstant(ms + offset * 60_000).replace('Z', `${sign}${hours}:${minutes}`);
 }
 
 /** `14:32:10 UTC, in 30m`; with the date where that is not today. */

@@ -2,7 +2,7 @@
 import { shortId } from '../../src/model/ids.ts';
 import { formatInstant } from '../../src/model/instant.ts';
 import type { ScheduleSummary, ScheduleView } from '../../src/model/schedule.ts';
-import { ago } from './age.ts';
+import { ago, instantIn } from './age.ts';
 import { paint, type Screen } from './screen.ts';
 import { type Column, renderTable } from './table.ts';
 import { cut, oneLine, plural } from './text.ts';
@@ -35,7 +35,7 @@ function lines(schedule: ScheduleView, screen: Screen): [string, string][] {
   };
   const found: [string, string][] = [['when', `${schedule.timing}, ${schedule.timezone}`]];
   if (schedule.nextAtMs !== undefined) {
-    const when = formatInstant(schedule.nextAtMs);
+    const when = instantIn(schedule.nextAtMs, schedule.timezone);
     found.push(['next', `${when}  ${ago(schedule.nextAtMs, screen.nowMs)}`]);
   }
   if (paused !== undefined) {
@@ -79,8 +79,12 @@ export function renderSchedule(schedule: ScheduleView, screen: Screen): string {
   return [title, ...facts].join('\n');
 }
 
-/** One occurrence a line. */
-export const renderOccurrences = (instants: readonly number[], screen: Screen): string =>
+/** One occurrence a line, by the clocks of the zone. */
+export const renderOccurrences = (
+  instants: readonly number[],
+  zone: string,
+  screen: Screen,
+): string =>
   instants.length === 0
     ? 'no occurrence is to come'
-    : instants.map(ms => `${formatInstant(ms)}  ${ago(ms, screen.nowMs)}`).join('\n');
+    : instants.map(ms => `${instantIn(ms, zone)}  ${ago(ms, screen.nowMs)}`).join('\n');

@@ -121,11 +121,9 @@ function readOnce(given: Given, problems: ProblemList): Timing | undefined {
   if (local !== undefined) return { kind: 'once', at: shownLocal(local) };
   const instant = typeof at === 'string' ? parseInstant(at) : undefined;
   if (instant === undefined) {
-    const example = '"2027-01-31T09:30"';
-    return problems.add(
-      '/at',
-      `must be a date with a time such as ${example}, not ${describeValue(at)}`,
-    );
+    const given = at === undefined ? 'is missing: give' : 'must be';
+    const not = at === undefined ? '' : `, not ${describeValue(at)}`;
+    return problems.add('/at', `${given} a date with a time such as "2027-01-31T09:30"${not}`);
   }
   if (timezone !== undefined && timezone !== 'UTC') {
     return problems.add('/at', 'says an offset and goes with no `timezone`; leave one of them out');

@@ -180,7 +180,8 @@ interface Reading {
 function readTasks(value: unknown, reading: Reading): ReadTask[] {
   const { problems } = reading;
   if (!Array.isArray(value) || value.length === 0) {
-    problems.add('/tasks', `must be a list of tasks, not ${describeValue(value)}`);
+    const not = Array.isArray(value) ? 'an empty one' : describeValue(value ?? null);
+    problems.add('/tasks', `must be a list of tasks, not ${not}`);
     return [];
   }
   if (value.length > limits.workflowTasksMax) {

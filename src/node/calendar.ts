@@ -204,9 +204,19 @@ function zoneHint(zone: string): string {
   return found.length === 0 ? names : `did you mean ${found.slice(0, 3).join(', ')}?`;
 }
 
-/** The sentence of the library, without its own name. */
-const reasonOf = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).replace(/^Cron\w*: /, '');
+const cronRanges =
+  'minutes are 0-59, hours 0-23, days 1-31, months 1-12 or jan-dec, days of the week 0-7 or ' +
+  'sun-sat; beside them there are *, lists, ranges and steps';
+
+/** What the library says of a pattern, without its own name, and what a pattern may hold. */
+function patternProblem(error: unknown): string {
+  const said = (error instanceof Error ? error.message : String(error)).replace(/^Cron\w*: /, '');
+  // It counts days and months from 0, and so would say another number than the one that was given.
+  const outside = /^Invalid value for (\w+): -?\d+$/.exec(said)?.[1];
+  const words: Record<string, string> = { day: 'day of month', dayOfWeek: 'day of week' };
+  const what = outside === undefined ? said : `its ${words[outside] ?? outside} is out of range`;
+  return `is no cron pattern: ${what}; ${cronRanges}`;
+}
 
 /** What is wrong with a timing that a calendar can tell: an unknown zone, a time that never is. */
 export function timingProblems(definition: ScheduleDefinition, nowMs: number): SpecProblem[] {
@@ -222,11 +232,13 @@ export function timingProblems(definition: ScheduleDefinition, nowMs: number): S
   try {
     next = nextOccurrence({ timing, zone }, nowMs);
   } catch (error) {
-    return problem(field, reasonOf(error));
+    return problem(field, patternProblem(error));
   }
   if (next === undefined) {
     const why =
-      timing.kind === 'once' ? `${timing.at} in ${zone} is past` : 'no such time ever comes';
+      timing.kind === 'once'
+        ? `${timing.at} in ${zone} is past; give a later time`
+        : 'none of its months has such a day; change the day of the month, or the months';
     return problem(field, `never fires: ${why}`);
   }
   if (untilMs !== undefined && next > untilMs) {

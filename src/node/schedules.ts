@@ -162,7 +162,12 @@ export class Schedules implements SchedulesApi {
   ): Promise<Backfilled> {
     const { definition } = await this.#ask<{ definition: ScheduleDefinition }>('scheduleIs', name);
     const { timing, zone } = definition;
-    const toMs = Math.min(range.toMs, this.#context.clock.wallMs());
+    const nowMs = this.#context.clock.wallMs();
+    if (range.fromMs > nowMs) {
+      const why = '`from` is in the future: what fires by this has passed; give an earlier instant';
+      throw new TschedError('badRequest', why, { field: '/from' });
+    }
+    const toMs = Math.min(range.toMs, nowMs);
     const most = limits.backfillMax;
     const bounds = { afterMs: range.fromMs - 1, toMs, limit: most + 1 };
     const found = occurrences({ timing, zone }, bounds);

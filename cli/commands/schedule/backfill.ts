@@ -15,7 +15,8 @@ export default class ScheduleBackfill extends BaseCommand {
   static override summary = 'Fire occurrences of the past.';
   static override description =
     `Those from --from up to --to, both included, at most ${limits.backfillMax}, whether they fired ` +
-    'before or not; one after the other, unless the schedule allows overlaps. They are not counted.' +
+    'before or not; one after the other, unless the schedule allows overlaps. They do not count ' +
+    'for the --count of the schedule.' +
     `\n\n${exitCodeText([0, 1, 2, 6, 7, 8])}`;
   static override usage = 'schedule backfill NAME --from INSTANT --to INSTANT [flags]';
   static override examples = [
@@ -56,7 +57,7 @@ export default class ScheduleBackfill extends BaseCommand {
       count === 0
         ? `schedule ${args.name} has no occurrence in that time`
         : `schedule ${args.name} fires ${count} of the past\n` +
-            renderOccurrences(body.occurrences, this.screen),
+            renderOccurrences(body.occurrences, 'UTC', this.screen),
     );
     return body;
   }

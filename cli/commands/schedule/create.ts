@@ -1,11 +1,11 @@
 /** `tsched schedule create`: something is to run again and again. */
 import { string } from '@oclif/core/flags';
-import { formatInstant } from '../../../src/model/instant.ts';
 import { BaseCommand } from '../../base-command.ts';
 import { usageError } from '../../cli-error.ts';
 import { exitCodeText } from '../../exit-codes.ts';
 import type { TaskInput } from '../../input/places.ts';
 import { scheduleFlags } from '../../input/schedule-flags.ts';
+import { instantIn } from '../../output/age.ts';
 
 interface Made {
   readonly name: string;
@@ -79,7 +79,8 @@ export default class ScheduleCreate extends BaseCommand {
       const { body } = await client.call<Made>({ ...call, repeatable: true, place });
       made.push(body);
       this.printIds([body.name]);
-      this.print(madeLine(body));
+      const { timezone } = document as { readonly timezone?: string };
+      this.print(madeLine(body, timezone ?? 'UTC'));
     }
     return made.length === 1 ? made[0] : { schedules: made };
   }
@@ -113,7 +114,7 @@ export default class ScheduleCreate extends BaseCommand {
   }
 }
 
-function madeLine({ name, nextAtMs, repeated }: Made): string {
-  const next = nextAtMs === undefined ? '' : `, next ${formatInstant(nextAtMs)}`;
+function madeLine({ name, nextAtMs, repeated }: Made, zone: string): string {
+  const next = nextAtMs === undefined ? '' : `, next ${instantIn(nextAtMs, zone)}`;
   return `schedule ${name} ${repeated ? 'was there already, the same' : 'created'}${next}`;
 }

@@ -48,8 +48,11 @@ export default class ScheduleNext extends BaseCommand {
         'tsched schedule next NAME, or tsched schedule next --every daily --at 02:30',
       );
     }
+    const named = args.name && `/v1/schedules/${encodeURIComponent(args.name)}`;
+    const { timezone } =
+      named === undefined ? timing : await client.get<{ timezone: string }>(named);
     const { occurrences } =
-      args.name === undefined
+      named === undefined
         ? (
             await client.call<Found>({
               method: 'POST',
@@ -59,12 +62,10 @@ export default class ScheduleNext extends BaseCommand {
               place: placingOf({ value: {} }, schedule, flagOfSchedule),
             })
           ).body
-        : await client.get<Found>(
-            `/v1/schedules/${encodeURIComponent(args.name)}/next?count=${count}`,
-          );
+        : await client.get<Found>(`${named}/next?count=${count}`);
     const { renderOccurrences } = await import('../../output/schedules.ts');
     this.printIds(occurrences.map(formatInstant));
-    this.print(renderOccurrences(occurrences, this.screen));
+    this.print(renderOccurrences(occurrences, timezone ?? 'UTC', this.screen));
     return { occurrences: occurrences.map(formatInstant) };
   }
 }

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import ScheduleCreate from '../../../cli/commands/schedule/create.ts';
 import { documentOfScheduleFlags, prepareSchedules } from '../../../cli/input/schedule-flags.ts';
+import { instantIn } from '../../../cli/output/age.ts';
 import {
   renderOccurrences,
   renderSchedule,
@@ -102,7 +103,18 @@ describe('what is printed', () => {
 
   test('of all is a line each, and of what is to come an instant each', () => {
     expect(renderScheduleList([view], screen).split('\n')).toHaveLength(2);
-    expect(renderOccurrences([nowMs + 60_000], screen)).toBe('2027-01-31T09:01:00Z  in 1m');
-    expect(renderOccurrences([], screen)).toBe('no occurrence is to come');
+    expect(renderOccurrences([nowMs + 60_000], 'UTC', screen)).toBe('2027-01-31T09:01:00Z  in 1m');
+    expect(renderOccurrences([], 'UTC', screen)).toBe('no occurrence is to come');
+  });
+
+  test('is told by the clocks of its zone, on both sides of a change', () => {
+    const march = Date.UTC(2027, 2, 28, 0, 59);
+    const shown = (zone: string) => [march, march + 60_000].map(ms => instantIn(ms, zone));
+    expect(shown('Europe/Berlin')).toEqual([
+      '2027-03-28T01:59:00+01:00',
+      '2027-03-28T03:00:00+02:00',
+    ]);
+    expect(shown('Europe/London')).toEqual(['2027-03-28T00:59:00Z', '2027-03-28T02:00:00+01:00']);
+    expect(shown('America/St_Johns')[0]).toBe('2027-03-27T22:29:00-02:30');
   });
 });

@@ -97,7 +97,8 @@ describe('a workflow', () => {
       'success, failure or always',
     ],
     ['a mistake in a task', [task('a', undefined, { cpu: 'much' })], '/tasks/0/cpu', 'CPUs'],
-    ['no tasks', [], '/tasks', 'a list of tasks'],
+    ['no tasks', [], '/tasks', 'a list of tasks, not an empty one'],
+    ['a task in place of a list', {}, '/tasks', 'a list of tasks, not a map'],
   ])('is refused with %s', (_what, tasks, pointer, words) => {
     const problems = problemsOf({ tasks });
     expect(problems).toHaveLength(1);

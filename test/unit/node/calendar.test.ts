@@ -238,10 +238,18 @@ describe('where clocks are set', () => {
 });
 
 describe('what is refused', () => {
+  const noDay =
+    '/cron never fires: none of its months has such a day; change the day of the month, or the months';
+  const ranges =
+    'minutes are 0-59, hours 0-23, days 1-31, months 1-12 or jan-dec, days of the week 0-7 or ' +
+    'sun-sat; beside them there are *, lists, ranges and steps';
+
   test.each([
-    ['0 0 30 2 *', '/cron never fires: no such time ever comes'],
-    ['0 0 31 4,6,9,11 *', '/cron never fires: no such time ever comes'],
-    ['61 * * * *', '/cron Invalid value for minute: 61'],
+    ['0 0 30 2 *', noDay],
+    ['0 0 31 4,6,9,11 *', noDay],
+    ['61 * * * *', `/cron is no cron pattern: its minute is out of range; ${ranges}`],
+    ['0 0 32 * *', `/cron is no cron pattern: its day of month is out of range; ${ranges}`],
+    ['0 0 1 13 *', `/cron is no cron pattern: its month is out of range; ${ranges}`],
   ])('the cron pattern %s', (pattern, expected) => {
     expect(problemsOf(cron(pattern))).toEqual([expected]);
   });
@@ -268,7 +276,7 @@ describe('what is refused', () => {
 
   test('a time that is past, and an end before the first occurrence', () => {
     expect(problemsOf({ kind: 'once', at: '2025-12-31T23:59:00' })).toEqual([
-      '/at never fires: 2025-12-31T23:59:00 in UTC is past',
+      '/at never fires: 2025-12-31T23:59:00 in UTC is past; give a later time',
     ]);
     expect(problemsOf(monthly(31), { untilMs: at('2026-01-30T00:00Z') })).toEqual([
       '/until never fires: its first occurrence would be 2026-01-31T00:00:00Z',
