@@ -84,6 +84,8 @@ export type Verdict =
       readonly name: ResourceName;
       readonly wanted: number;
       readonly free: number;
+      /** Free there, but kept for the tasks of reservations. */
+      readonly kept?: number | undefined;
     }
   | {
       readonly kind: 'never';

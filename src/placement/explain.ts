@@ -62,9 +62,11 @@ export function sentence(verdict: Verdict): string {
     case 'tier':
       return `tier: is only ${verdict.has}`;
     case 'resource': {
-      const { name, wanted, free } = verdict;
+      const { name, wanted, free, kept } = verdict;
       const has = formatAmount(name, free);
-      return `${resourceWords[name]}: needs ${formatAmount(name, wanted)}, has ${has} free`;
+      const rest =
+        kept === undefined ? '' : `, and ${formatAmount(name, kept)} kept for reservations`;
+      return `${resourceWords[name]}: needs ${formatAmount(name, wanted)}, has ${has} free${rest}`;
     }
     case 'never': {
       const { name, wanted, total } = verdict;

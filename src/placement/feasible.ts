@@ -91,6 +91,13 @@ export function viewFor(demand: Demand, view: NodeView): NodeView | undefined {
   return { ...view, advertisement, reserved: noResources, reservedCount: 0 };
 }
 
+/** What is left there of all reservations. */
+function keptOf({ shares }: NodeView, name: ResourceName): number {
+  let kept = 0;
+  for (const { left } of shares ?? []) kept += left[name];
+  return kept;
+}
+
 /** The verdict on one node for one task. `nowMs` is the clock of `coolDownUntilMs`. */
 export function judge(
   demand: Demand,
@@ -113,7 +120,9 @@ export function judge(
   const free = freeNow(seen);
   for (const name of resourceNames) {
     const wanted = demand.request[name];
-    if (wanted > free[name]) return { kind: 'resource', name, wanted, free: free[name] };
+    if (wanted <= free[name]) continue;
+    const kept = demand.reservation === undefined ? keptOf(view, name) : 0;
+    return { kind: 'resource', name, wanted, free: free[name], ...(kept > 0 && { kept }) };
   }
   return { kind: 'fits', load: loadOf(seen) };
 }

@@ -22,6 +22,9 @@ describe('the verdict on a node', () => {
     expect(cooling).toEqual({ kind: 'coolDown', untilMs: 2_000 });
     const busy = verdictOn('a', 4, { advertisement: { ...ssd, free: cpus(1) } });
     expect(busy).toEqual({ kind: 'resource', name: 'cpuMilli', wanted: 2_000, free: 1_000 });
+    const shares = [{ name: 'night', tenant: 'acme', left: cpus(3), used: noResources }];
+    const keeps = verdictOn('a', 4, { shares, advertisement: { ...ssd, free: cpus(1) } });
+    expect(keeps).toMatchObject({ kind: 'resource', free: 1_000, kept: 3_000 });
     const loaded = verdictOn('a', 4, { advertisement: { ...ssd, free: cpus(3) } });
     expect(loaded).toEqual({ kind: 'fits', load: 0.25 });
   });
@@ -32,6 +35,10 @@ describe('the verdict on a node', () => {
     [
       { kind: 'resource', name: 'cpuMilli', wanted: 4_000, free: 1_000 },
       'cpu: needs 4, has 1 free',
+    ],
+    [
+      { kind: 'resource', name: 'cpuMilli', wanted: 4_000, free: 1_000, kept: 2_000 },
+      'cpu: needs 4, has 1 free, and 2 kept for reservations',
     ],
     [
       { kind: 'never', name: 'memoryBytes', wanted: 2 ** 34, total: 2 ** 31 },
