@@ -1,4 +1,5 @@
 /** Workflows over the HTTP API: one that a text may name where no task does, sending, waiting. */
+import { shortId } from '../src/model/ids.ts';
 import { isWorkflowSettled, type WorkflowView } from '../src/model/workflow.ts';
 import { CliError, isCliError } from './cli-error.ts';
 import type { Client } from './client.ts';
@@ -35,6 +36,16 @@ export async function taskOrWorkflow<T>(
     });
     return { workflow };
   }
+}
+
+/** The same where only a task will do. */
+export async function onlyTask<T>(client: Client, text: string, ask: () => Promise<T>): Promise<T> {
+  const found = await taskOrWorkflow(client, text, ask);
+  if ('task' in found) return found.task;
+  const id = shortId(found.workflow.id);
+  throw new CliError('unknownTask', `${text} is a workflow, and this is asked of a task`, {
+    suggestion: `\`tsched status ${id}\` lists its tasks.`,
+  });
 }
 
 export async function submitWorkflow(

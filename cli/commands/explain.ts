@@ -23,7 +23,9 @@ export default class Explain extends BaseCommand {
     const { args, flags } = await this.parse(Explain);
     const client = await this.connect(flags);
     const path = `/v1/tasks/${encodeURIComponent(args.id)}/explain`;
-    const explanation = await client.get<TaskExplanation>(path);
+    const { onlyTask } = await import('../workflow-client.ts');
+    const ask = () => client.get<TaskExplanation>(path);
+    const explanation = await onlyTask(client, args.id, ask);
     const { renderExplanation } = await import('../output/explanation.ts');
     this.printIds([explanation.id]);
     this.print(renderExplanation(explanation, this.screen));

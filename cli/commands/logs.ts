@@ -4,6 +4,7 @@ import { boolean, string } from '@oclif/core/flags';
 import { limits } from '../../src/model/limits.ts';
 import { BaseCommand } from '../base-command.ts';
 import { usageError } from '../cli-error.ts';
+import type { Client } from '../client.ts';
 import { exitCodeText } from '../exit-codes.ts';
 import { readCount } from '../input/values.ts';
 import type { LogSink } from '../log-stream.ts';
@@ -41,11 +42,21 @@ export default class Logs extends BaseCommand {
     if (flags.follow && this.jsonEnabled())
       throw usageError('--follow and --json exclude each other');
     const client = await this.connect(flags);
+    const { onlyTask } = await import('../workflow-client.ts');
+    return await onlyTask(client, args.id, () => this.#print(client, args.id, flags, attempt));
+  }
+
+  async #print(
+    client: Client,
+    text: string,
+    flags: { readonly follow: boolean; readonly stderr: boolean },
+    attempt: number | undefined,
+  ): Promise<unknown> {
     const [{ followOutput, readOutput }, { wholeId }] = await Promise.all([
       import('../log-stream.ts'),
       import('../waiting.ts'),
     ]);
-    const id = await wholeId(client, args.id);
+    const id = await wholeId(client, text);
     const stream = flags.stderr ? 'stderr' : 'stdout';
     const options = { id, stream, attempt } as const;
     if (this.jsonEnabled()) {
@@ -56,8 +67,8 @@ export default class Logs extends BaseCommand {
         },
       });
       const { attempt: read, offset: size, ended } = end;
-      const text = Buffer.concat(chunks).toString('utf8');
-      return { id, attempt: read, stream, size, ended, text };
+      const output = Buffer.concat(chunks).toString('utf8');
+      return { id, attempt: read, stream, size, ended, text: output };
     }
     const sink: LogSink = { write: writeOut, note: text => this.note(text) };
     // A reader that went away (`| head`) has seen what it wanted.

@@ -1,5 +1,5 @@
 /** A workflow as a replica of its shard has it: states from rows in memory and on the disk. */
-
+import type { Outcome } from '../model/attempt.ts';
 import { TschedError } from '../model/errors.ts';
 import type { TaskId } from '../model/ids.ts';
 import { reasonOfHolds } from '../model/task.ts';
@@ -81,6 +81,12 @@ export async function findWorkflow(at: Shard, id: TaskId, brief: boolean): Promi
   };
 }
 
+/** `exit code 1`, `SIGKILL, used more than ..`; empty for what succeeded. */
+function howEnded({ exitCode, signal, message }: Outcome): string {
+  const code = exitCode ? `exit code ${exitCode}` : '';
+  return [signal ?? code, message].filter(text => text !== '').join(', ');
+}
+
 const keptText = /^kept from ([0-9a-z]{20})$/;
 
 function stateOf(
@@ -91,7 +97,7 @@ function stateOf(
   const last = attempts.at(-1);
   const waiting = reasonOfHolds(record.holds) ?? (record.backedOff ? 'BackOff' : 'Queued');
   const outcome = record.outcome ?? last?.outcome;
-  const settled = record.reason || outcome?.message || undefined;
+  const settled = record.reason || (outcome && howEnded(outcome)) || undefined;
   const kept = attempts.length === 0 ? keptText.exec(record.reason)?.[1] : undefined;
   return {
     state,

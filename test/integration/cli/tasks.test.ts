@@ -217,6 +217,19 @@ describe('retry and explain', () => {
   });
 });
 
+test('what only a task has is not asked of a workflow', async () => {
+  const stdin = 'workflow: w\ntasks:\n  - { name: a, command: [work] }\n';
+  const id = (await bench.run(['submit', '-q', '-f', '-'], { stdin })).stdout.trim();
+  for (const text of [id, id.slice(-8)]) {
+    for (const command of ['explain', 'logs']) {
+      const { code, stderr } = await bench.run([command, text]);
+      expect(code).toBe(1);
+      expect(stderr).toContain(`${text} is a workflow, and this is asked of a task`);
+      expect(stderr).toContain(`tsched status ${id.slice(-8)}`);
+    }
+  }
+});
+
 describe('logs', () => {
   test('prints the bytes of the chosen stream and attempt', async () => {
     const id = await submit({ attempts: 2 });
