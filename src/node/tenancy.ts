@@ -203,7 +203,10 @@ export class Tenancy implements TenantApi {
     }
     if (token.id !== idOrName && named.length > 1) {
       const ids = named.map(({ id }) => id).join(', ');
-      throw new TschedError('badRequest', `${named.length} tokens have this name: ${ids}`);
+      throw new TschedError(
+        'badRequest',
+        `${named.length} tokens have this name; give the ID of one of them: ${ids}`,
+      );
     }
     await this.#registry.administer({ kind: 'dropToken', id: token.id }, bearer);
     await this.#until(() => !this.tokens().some(({ id }) => id === token.id));

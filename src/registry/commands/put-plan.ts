@@ -31,7 +31,10 @@ export function applyPutPlan(
   if (values === undefined) {
     const user = [...state.tenants.values()].find(tenant => tenant.plan === name);
     if (user !== undefined && !builtInPlans.includes(name)) {
-      return refused('badRequest', `tenant ${user.name} has the plan ${name}`);
+      return refused(
+        'badRequest',
+        `tenant ${user.name} has the plan ${name}: give it another one first`,
+      );
     }
     state.dropPlan(name);
   } else {

@@ -18,7 +18,7 @@ import { planNames, tenantOf } from '../tenants.ts';
 
 export function applyPutTenant(
   state: RegistryState,
-  { name, plan, isNew }: RegistryCommandOf<'putTenant'>,
+  { name, plan, isNew, atMs }: RegistryCommandOf<'putTenant'>,
   effects: RegistryEffect[],
 ): RegistryReply {
   const wrong = wrongTenant(name);
@@ -33,7 +33,7 @@ export function applyPutTenant(
   if (known === undefined && state.tenants.size >= limits.tenantsMax) {
     return refused('badRequest', `there are ${limits.tenantsMax} tenants, the most allowed`);
   }
-  state.putTenant({ name, plan, createdAtMs: known?.createdAtMs ?? state.nowMs });
+  state.putTenant({ name, plan, createdAtMs: known?.createdAtMs ?? atMs });
   effects.push({ kind: 'tenantsChanged' });
   return accepted;
 }

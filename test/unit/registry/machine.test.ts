@@ -414,6 +414,13 @@ describe('tenants and plans', () => {
     expect(feed.ask({ ...acme, name: 'red', plan: 'none' })).toMatchObject({ code: 'unknownPlan' });
   });
 
+  test('a tenant is as old as the instant at which it was made, however long nothing happened', () => {
+    const feed = cluster();
+    feed.atMs += 3_600_000;
+    feed.ask(acme);
+    expect(feed.machine.tenant('acme')?.createdAtMs).toBe(feed.atMs);
+  });
+
   test('a plan is forgotten unless a tenant would be left without one', () => {
     const feed = cluster();
     const values = [['burst', '5']] as const;
