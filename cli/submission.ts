@@ -127,6 +127,25 @@ export async function submitMany(
   return { results, stopped };
 }
 
+const rangesShownMax = 8;
+
+/** The numbers of the failed items as they stand in the input, from 1: ` (2, 5-8)`. */
+function whichOf(results: readonly BatchResult[]): string {
+  const ranges: { first: number; last: number }[] = [];
+  results.forEach(({ ok }, index) => {
+    const number = index + 1;
+    const before = ranges.at(-1);
+    if (ok) return;
+    if (before?.last === index) before.last = number;
+    else ranges.push({ first: number, last: number });
+  });
+  if (results.every(({ ok }) => !ok)) return '';
+  const shown = ranges
+    .slice(0, rangesShownMax)
+    .map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`));
+  return ` (${shown.join(', ')}${ranges.length > rangesShownMax ? ' and more' : ''})`;
+}
+
 /**
  * The error that stands for the failed items: unknown outcomes first, for they need looking after.
  * `tasks` are those of the results, in their order.
@@ -151,7 +170,7 @@ export function batchFailure(
   const others = told === undefined ? said.size > 1 : placed.some(one => one.length === 0);
   return new CliError(
     worst.code,
-    `${failures.length} of ${results.length} tasks: ${told?.sentence ?? worst.message}` +
+    `${failures.length} of ${results.length} tasks${whichOf(results)}: ${told?.sentence ?? worst.message}` +
       (others ? ' (and other reasons; --json has all)' : ''),
     {
       ids,

@@ -162,8 +162,9 @@ export default class Submit extends BaseCommand {
   }
 
   async #wait(client: Client, ids: readonly string[], timeoutMs: number | undefined) {
-    const [{ waitForTasks }, { renderTaskLine }, { waitExit }] = await Promise.all([
+    const [{ waitForTasks }, { renderEnds }, { renderTaskLine }, { waitExit }] = await Promise.all([
       import('../waiting.ts'),
+      import('../output/submitted.ts'),
       import('../output/task.ts'),
       import('../output/outcome.ts'),
     ]);
@@ -184,6 +185,7 @@ export default class Submit extends BaseCommand {
       const open = views.find(view => said.has(view.id)) ?? views[0]!;
       this.note(`  the wait timed out; the task goes on: tsched wait ${shortId(open.id)}`);
     }
+    if (!one) this.print(`  ${renderEnds(views)}`);
     if (process.exitCode === undefined || process.exitCode === 0) this.exitWith(exit);
     return views;
   }

@@ -58,7 +58,9 @@ export const specFlags = {
     helpValue: 'DURATION',
   }),
   'idempotency-key': string({
-    description: 'a later submit with the same key and task is the same task',
+    description:
+      'a later submit with the same key and task is the same task, as long as that is in the ' +
+      'history: 7 days after it settled unless set otherwise',
     helpValue: 'KEY',
   }),
   after: string({

@@ -107,7 +107,7 @@ function speedLine({ vitals }: NodeCard): [string, string][] {
   const speed: [string, string] = ['speed', vitals.slow ? `TOO SLOW TO LEAD: ${figures}` : figures];
   if (diskFreeBytes === undefined) return [speed];
   const free = `${formatSize(diskFreeBytes)} free`;
-  return [speed, ['disk', diskLow ? `NEARLY FULL: ${free}, no new tasks are taken` : free]];
+  return [speed, ['data disk', diskLow ? `NEARLY FULL: ${free}, no new tasks are taken` : free]];
 }
 
 const versionOf = ({ version, clusterVersion }: NodeCard): string =>

@@ -2,6 +2,7 @@
 import { describeResources } from '../../src/model/reservation.ts';
 import { addResources, noResources } from '../../src/model/resources.ts';
 import type { ReservationRow } from '../wire.ts';
+import { boundText } from './age.ts';
 import type { Screen } from './screen.ts';
 import { type Column, renderTable } from './table.ts';
 import { oneLine } from './text.ts';
@@ -11,21 +12,24 @@ function partText({ nodeName, held, used }: ReservationRow['parts'][number]): st
   const name = oneLine(nodeName);
   if (!held) return `${name} (gone)`;
   return used === undefined
-    ? `${name} (not heard of)`
+    ? `${name} (use not known yet)`
     : `${name} (uses ${describeResources(used)})`;
 }
 
-const usedOf = ({ parts }: ReservationRow) =>
-  parts.reduce((sum, { used }) => (used ? addResources(sum, used) : sum), noResources);
+/** Of all nodes that have said something; they do so every second. */
+function usedText({ parts }: ReservationRow): string {
+  const known = parts.flatMap(({ used }) => (used === undefined ? [] : [used]));
+  return known.length === 0 ? '-' : describeResources(known.reduce(addResources, noResources));
+}
 
-const columns: readonly Column<ReservationRow>[] = [
+const columns = (screen: Screen): readonly Column<ReservationRow>[] => [
   { title: 'NAME', cell: row => oneLine(row.name) },
   { title: 'TENANT', cell: row => oneLine(row.tenant) },
-  { title: 'UNTIL', cell: row => `${new Date(row.untilMs).toISOString().slice(0, 16)}Z` },
+  { title: 'UNTIL', cell: row => boundText(row.untilMs, screen.nowMs) },
   { title: 'HELD ON EACH', cell: row => describeResources(row.amount) },
-  { title: 'USED', cell: row => describeResources(usedOf(row)) },
+  { title: 'USED', cell: usedText },
   { title: 'NODES', cell: row => row.parts.map(partText).join(', ') },
 ];
 
 export const renderReservations = (rows: readonly ReservationRow[], screen: Screen): string =>
-  renderTable(columns, rows, screen);
+  renderTable(columns(screen), rows, screen);

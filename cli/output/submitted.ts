@@ -1,5 +1,6 @@
 /** What `submit` prints once tasks are accepted. */
 import { shortId } from '../../src/model/ids.ts';
+import type { TaskState } from '../../src/model/task.ts';
 import type { Submitted } from '../wire.ts';
 import { boundText } from './age.ts';
 import { paint, type Screen } from './screen.ts';
@@ -13,6 +14,14 @@ function renderOne(reply: Submitted, screen: Screen): string {
     return `array ${id} ${word}: ${plural(reply.ids.length, 'task')}${shard}`;
   }
   return `task ${id} ${word}${shard}`;
+}
+
+/** `3 tasks: 2 succeeded, 1 failed`. */
+export function renderEnds(tasks: readonly { readonly state: TaskState }[]): string {
+  const counts = new Map<TaskState, number>();
+  for (const { state } of tasks) counts.set(state, (counts.get(state) ?? 0) + 1);
+  const told = [...counts].map(([state, count]) => `${count} ${state}`).join(', ');
+  return `${plural(tasks.length, 'task')}: ${told}`;
 }
 
 /** One line for one task with what to do next; the first `shownMax` lines for many. */

@@ -140,12 +140,14 @@ function facts(task: TaskView, screen: Screen): [string, string][] {
     const occurrence = formatInstant(task.occurrenceAtMs ?? 0);
     lines.push(['schedule', `${oneLine(task.schedule)}, occurrence ${occurrence}`]);
   }
+  if (task.workflowId !== undefined) lines.push(['workflow', task.workflowId]);
   if (task.gang !== undefined) {
     lines.push(['gang', `${task.arrayId}, ${(task.arrayIndex ?? 0) + 1} of ${task.gang}`]);
   } else if (task.arrayId !== undefined) {
     lines.push(['array', `${task.arrayId} [${task.arrayIndex}]`]);
   }
-  if (task.reservation !== undefined) lines.push(['reservation', oneLine(task.reservation)]);
+  if (task.reservation !== undefined)
+    lines.push(['room', `of the reservation ${oneLine(task.reservation)}`]);
   return lines;
 }
 

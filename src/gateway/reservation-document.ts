@@ -54,7 +54,7 @@ export function readReservationDocument(
   document: unknown,
   defaults: { readonly tenant: string; readonly nowMs: number },
 ): ReservationReading {
-  const problems = new ProblemList();
+  const problems = new ProblemList('badRequest');
   if (typeof document !== 'object' || document === null || Array.isArray(document)) {
     problems.add('', `a reservation is a map of fields, not ${describeValue(document)}`);
     return { ok: false, problems: problems.found };

@@ -12,7 +12,7 @@ import { formatDuration, parseDuration } from './time.ts';
 export interface SpecProblem {
   /** JSON pointer into the document (RFC 6901). */
   readonly pointer: string;
-  readonly code: 'badSpec' | 'badSchedule' | 'notYet' | 'tooLarge';
+  readonly code: 'badSpec' | 'badSchedule' | 'badRequest' | 'notYet' | 'tooLarge';
   readonly message: string;
 }
 

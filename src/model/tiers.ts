@@ -67,18 +67,20 @@ export function changeTier(values: TierValues, changes: readonly TierChange[]): 
 
 const unbounded = (capMs: number): number => (capMs === 0 ? Number.POSITIVE_INFINITY : capMs);
 
-/** The first field of which a tier gives less than the one below it; `undefined` where none. */
+/** The fields of which a tier gives less than the one below it. */
 export function disorderOf(
   bundles: TierBundles,
-): { readonly field: TierField; readonly lower: Tier; readonly higher: Tier } | undefined {
+): { readonly field: TierField; readonly lower: Tier; readonly higher: Tier }[] {
+  const found: ReturnType<typeof disorderOf> = [];
   for (let rank = 1; rank < tiers.length; rank++) {
     const [lower, higher] = [tiers[rank - 1]!, tiers[rank]!];
     const [less, more] = [bundles[lower], bundles[higher]];
-    const field = resourceNames.find(name => less.amounts[name] > more.amounts[name]);
-    if (field !== undefined) return { field, lower, higher };
+    for (const field of resourceNames) {
+      if (less.amounts[field] > more.amounts[field]) found.push({ field, lower, higher });
+    }
     if (unbounded(less.capMsMax) > unbounded(more.capMsMax)) {
-      return { field: 'capMsMax', lower, higher };
+      found.push({ field: 'capMsMax', lower, higher });
     }
   }
-  return undefined;
+  return found;
 }

@@ -117,13 +117,18 @@ export class Administration {
 /** Who asks for a higher tier must not get less by it. */
 function refuseDisorder(bundles: TierBundles): void {
   const found = disorderOf(bundles);
-  if (found === undefined) return;
-  const { field, lower, higher } = found;
+  const [first] = found;
+  if (first === undefined) return;
+  const { lower, higher } = first;
+  const fields = found.flatMap(one => (one.lower === lower ? [one.field] : []));
+  const amounts = fields.filter(field => field !== 'capMsMax').map(tierFieldName);
+  const least = amounts.length === 0 ? [] : [`as much ${amounts.join(', ')}`];
+  if (fields.includes('capMsMax')) least.push('as long a cap');
   throw new TschedError(
     'badRequest',
-    `${higher} has to give at least as much ${tierFieldName(field)} as ${lower}: change the other ` +
-      'of them first',
-    { field: `/${tierFieldName(field)}` },
+    `${higher} has to give at least ${least.join(' and ')} as ${lower}: change the other of them ` +
+      'first',
+    { field: `/${tierFieldName(first.field)}` },
   );
 }
 

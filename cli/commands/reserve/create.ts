@@ -27,7 +27,7 @@ export default class ReserveCreate extends BaseCommand {
     '<%= config.bin %> submit --reservation nightly -- ./report.sh',
   ];
   static override args = {
-    name: stringArg({ description: 'what tasks ask for it by', ignoreStdin: true }),
+    name: stringArg({ description: 'what tasks ask for it by', required: true, ignoreStdin: true }),
   };
   static override flags = {
     cpu: string({ description: 'CPUs held on each node', helpValue: 'CPUS' }),

@@ -211,7 +211,7 @@ describe('submit of a file', () => {
     const run = await bench.run(['submit', '-q', '-f', '-'], { stdin });
     expect(run.code).toBe(1);
     expect(run.stdout.trim().split('\n')).toHaveLength(1);
-    expect(run.stderr).toContain('1 of 2 tasks: ');
+    expect(run.stderr).toContain('1 of 2 tasks (2): ');
   });
 });
 
@@ -224,6 +224,11 @@ describe('submit that waits', () => {
       state: 'succeeded',
       attempts: [{ attempt: 1 }],
     });
+  });
+
+  test('says in the end how many of several ended how', async () => {
+    const run = await bench.run(['submit', '--wait', '--array', '1-3', '--', 'true']);
+    expect(run).toMatchObject({ code: 0, stdout: expect.stringMatching(/3 tasks: 3 succeeded\n$/) });
   });
 });
 

@@ -180,7 +180,7 @@ describe('many documents', () => {
   test('a refused one of a batch is told at its place in the file', () => {
     const results = [taken, refused(...found(['/set/n', 'must be at least 1']))];
     const error = batchFailure(results, tasks)!;
-    expect(error.sentence).toBe('1 of 2 tasks: f.yaml:2:37: must be at least 1');
+    expect(error.sentence).toBe('1 of 2 tasks (2): f.yaml:2:37: must be at least 1');
     expect(error).toMatchObject({ code: 'badSpec', exit: 2, field: '/set/n' });
     expect(renderFailure(error, screen)).toContain('^');
   });
@@ -200,7 +200,9 @@ describe('many documents', () => {
     expect(mixed.sentence).toBe(
       '2 of 2 tasks: f.yaml:2:37: is low (and other reasons; --json has all)',
     );
-    expect(batchFailure([full, taken], tasks)?.sentence).toBe('1 of 2 tasks: too much');
+    expect(batchFailure([full, taken], tasks)?.sentence).toBe('1 of 2 tasks (1): too much');
+    const many = [taken, full, taken, full, full, full];
+    expect(batchFailure(many, tasks)?.sentence).toBe('4 of 6 tasks (2, 4-6): too much');
   });
 
   test('a plan tells each problem once, at its place', () => {

@@ -29,7 +29,7 @@ const specOf = (document: object, basic?: TierValues) => {
 describe('tiers', () => {
   test('give their defaults where nothing was set, and no ceiling', () => {
     expect(tierBundleDefaults.regular).toEqual({ amounts: tierDefaults.regular, capMsMax: 0 });
-    expect(disorderOf(tierBundleDefaults)).toBeUndefined();
+    expect(disorderOf(tierBundleDefaults)).toEqual([]);
   });
 
   test('give what was set, and for the rest their defaults', () => {
@@ -47,10 +47,13 @@ describe('tiers', () => {
 
   test('are in disorder where a higher one gives less, or caps sooner', () => {
     const order = { lower: 'basic', higher: 'regular' };
-    expect(disorderOf(bundlesWith({ cpuMilli: 1_001 }))).toEqual({ field: 'cpuMilli', ...order });
+    expect(disorderOf(bundlesWith({ cpuMilli: 1_001, iops: 1 }))).toEqual([
+      { field: 'cpuMilli', ...order },
+      { field: 'iops', ...order },
+    ]);
     const capped = tierBundles(tier => (tier === 'regular' ? { capMsMax: 5 } : {}));
-    expect(disorderOf(capped)).toEqual({ field: 'capMsMax', ...order });
-    expect(disorderOf(bundlesWith({ capMsMax: 5 }))).toBeUndefined();
+    expect(disorderOf(capped)).toEqual([{ field: 'capMsMax', ...order }]);
+    expect(disorderOf(bundlesWith({ capMsMax: 5 }))).toEqual([]);
   });
 });
 
