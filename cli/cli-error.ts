@@ -67,12 +67,16 @@ interface ParseError extends Error {
   readonly parse?: { readonly input?: { readonly flags?: Record<string, unknown> } };
 }
 
-/** oclif's `--help` footer and the indentation of its lists, folded into one line. */
+/**
+ * oclif's `--help` footer and the indentation of its lists, folded into one line. Its note on flags
+ * with several values, which it adds wherever there is one, has nothing to do with what is missing.
+ */
 function parseSentence(message: string): string {
   const text = message.replace(/\n?See more help with --help/g, '').trim();
   return text
     .replace(/\s*\n\s*/g, ' ')
     .replace(/^The following errors? occurred: /, '')
+    .replace(/ Note: --.* allow multiple values\..*$/, '')
     .replace(/\u001b\[\d+m/g, '');
 }
 

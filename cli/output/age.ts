@@ -1,8 +1,6 @@
 /** Times as a person reads them: spans of two units at most, ages in the past. */
 import { formatInstant } from '../../src/model/instant.ts';
 
-const hourMs = 3_600_000;
-
 /** `850ms`, `1.2s`, `3m12s`, `2h5m`, `3d4h`. */
 export function span(durationMs: number): string {
   const ms = Math.max(0, Math.round(durationMs));
@@ -21,11 +19,11 @@ const two = (large: number, largeUnit: string, small: number, smallUnit: string)
   small === 0 ? `${large}${largeUnit}` : `${large}${largeUnit}${small}${smallUnit}`;
 
 /**
- * What is to come is rounded up to what is shown of it, so that half an hour is half an hour when
- * it is told a moment later.
+ * What is to come, rounded up to the next second, so that half an hour is half an hour when it is
+ * told a moment later.
  */
 function upwards(ms: number): number {
-  const unit = ms < 10_000 ? 100 : ms < hourMs ? 1_000 : ms < 24 * hourMs ? 60_000 : hourMs;
+  const unit = ms < 10_000 ? 100 : 1_000;
   return Math.ceil(ms / unit) * unit;
 }
 

@@ -228,7 +228,10 @@ describe('submit that waits', () => {
 
   test('says in the end how many of several ended how', async () => {
     const run = await bench.run(['submit', '--wait', '--array', '1-3', '--', 'true']);
-    expect(run).toMatchObject({ code: 0, stdout: expect.stringMatching(/3 tasks: 3 succeeded\n$/) });
+    expect(run).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/3 tasks: 3 succeeded\n$/),
+    });
   });
 });
 

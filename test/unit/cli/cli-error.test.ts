@@ -34,7 +34,10 @@ describe('whatever a command throws', () => {
 
   test('what oclif says is folded into one line that ends with the way to the help', () => {
     const error = Object.assign(
-      new Error('Missing 1 required arg:\nid  tasks\nSee more help with --help'),
+      new Error(
+        'Missing 1 required arg:\nid  tasks\nNote: --node, --require allow multiple values. ' +
+          'Because of this you need to ..\nSee more help with --help',
+      ),
       {
         oclif: { exit: 2 },
       },

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import ScheduleCreate from '../../../cli/commands/schedule/create.ts';
 import { documentOfScheduleFlags, prepareSchedules } from '../../../cli/input/schedule-flags.ts';
-import { instantIn } from '../../../cli/output/age.ts';
+import { ago, instantIn } from '../../../cli/output/age.ts';
 import {
   renderOccurrences,
   renderSchedule,
@@ -105,6 +105,12 @@ describe('what is printed', () => {
     expect(renderScheduleList([view], screen).split('\n')).toHaveLength(2);
     expect(renderOccurrences([nowMs + 60_000], 'UTC', screen)).toBe('2027-01-31T09:01:00Z  in 1m');
     expect(renderOccurrences([], 'UTC', screen)).toBe('no occurrence is to come');
+  });
+
+  test('is told as far away as it was a moment ago', () => {
+    const shown = (ms: number) => ago(nowMs + ms, nowMs);
+    expect([29_100, 1_799_200, 86_399_900].map(shown)).toEqual(['in 30s', 'in 30m', 'in 1d']);
+    expect([9_940, 87_000_000].map(shown)).toEqual(['in 10s', 'in 1d']);
   });
 
   test('is told by the clocks of its zone, on both sides of a change', () => {
