@@ -51,7 +51,7 @@ export default class Cancel extends BaseCommand {
     const told = asked.map((id, position): CancelResult => {
       const failed = failures[position];
       if (failed === undefined) return results[position]!;
-      this.report(failed);
+      this.report(namedIn(failed, id));
       return { ok: false, id, code: failed.code, message: failed.sentence };
     });
     const cancelled = told.filter(result => result.ok);
@@ -61,6 +61,12 @@ export default class Cancel extends BaseCommand {
     return asked.length === 1 ? told[0] : { results: told };
   }
 }
+
+/** Of several it has to be said which it is about. */
+const namedIn = (error: CliError, id: string): CliError =>
+  error.sentence.includes(id)
+    ? error
+    : new CliError(error.code, `${id}: ${error.sentence}`, { ...error, cause: error });
 
 async function cancelOne(client: Client, id: string, reason: string): Promise<CancelResult> {
   const { cancelWorkflow, taskOrWorkflow } = await import('../workflow-client.ts');

@@ -148,6 +148,8 @@ describe('cancel', () => {
     expect((await bench.api.get(first)).cancelRequested?.reason).toBe('wrong input');
     const mixed = await bench.run(['cancel', '--json', settled, first]);
     expect(mixed.code).toBe(1);
+    const told = await bench.run(['cancel', settled, first]);
+    expect(told.stderr).toContain(`${settled}: `);
     expect(JSON.parse(mixed.stdout)).toMatchObject({
       results: [
         { ok: false, code: 'alreadySettled' },
