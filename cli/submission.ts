@@ -170,7 +170,8 @@ export function batchFailure(
   const others = told === undefined ? said.size > 1 : placed.some(one => one.length === 0);
   return new CliError(
     worst.code,
-    `${failures.length} of ${results.length} tasks${whichOf(results)}: ${told?.sentence ?? worst.message}` +
+    `${failures.length} of ${results.length} tasks${whichOf(results)}: ` +
+      (told?.sentence ?? worst.message) +
       (others ? ' (and other reasons; --json has all)' : ''),
     {
       ids,
