@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { systemOutcome } from '../../../src/model/attempt.ts';
 import type { TaskId } from '../../../src/model/ids.ts';
+import type { TaskSpec } from '../../../src/model/spec.ts';
 import { Renewals } from '../../../src/node/renewals.ts';
+import { anOutcome, aSpec, idOf, specEntry } from '../../support/shard.ts';
 import { LeaderBench } from './leader-bench.ts';
 
 /** 1.1 L + 1 s of the default lease. */
@@ -230,5 +232,36 @@ describe('reports', () => {
     bench.hear({ kind: 'ended', shard: 1, ...attempt, outcome });
     await bench.hand.pass(10);
     expect(bench.state()).toBe('cancelled');
+  });
+});
+
+describe('after a long pause', () => {
+  const actor = { name: 'ada', tenant: 'default' };
+
+  const submit = (bench: LeaderBench, n: number, parts: Partial<TaskSpec>) => {
+    const batch = { specs: [specEntry(aSpec(parts))], items: [{ id: idOf(n), spec: 0 }] };
+    return bench.leader.submit(batch, actor);
+  };
+
+  test('what ended waits for the whole of its back-off', async () => {
+    const bench = new LeaderBench(1);
+    const asked = submit(bench, 2, {
+      attempts: 2,
+      backoff: { initialMs: 300_000, maxMs: 300_000 },
+    });
+    await bench.hand.pass(10);
+    await asked;
+    const attempt = await bench.assign(2);
+    bench.hear({ kind: 'accepted', shard: 1, ...attempt });
+    for (let minute = 0; minute < 30; minute++) {
+      await bench.hand.pass(10_000);
+      await bench.renew(minute, [attempt]);
+      await bench.hand.pass(10_000);
+      await bench.renew(100 + minute, [attempt]);
+    }
+    bench.hear({ kind: 'ended', shard: 1, ...attempt, outcome: anOutcome('failed') });
+    await bench.hand.pass(1_000);
+    const wallMs = bench.hand.clock.wallMs();
+    expect(bench.shard.machine.record(idOf(2))?.readySinceMs).toBeGreaterThan(wallMs + 140_000);
   });
 });
