@@ -97,6 +97,7 @@ const systemTitles: Readonly<Record<string, readonly [title: string, suggestion:
   EADDRNOTAVAIL: ['This machine does not have the address', 'Give one that it has.'],
   EACCES: ['Permission denied', 'Look at the owner and the mode of what the message names.'],
   EPERM: ['Permission denied', 'Look at the owner and the mode of what the message names.'],
+  ENOENT: ['No such file or directory', 'Look at the path that the message names.'],
   ENOSPC: ['The disk is full', 'Make room, then start again.'],
   EROFS: ['The file system is read-only', 'Give a directory that can be written.'],
 };

@@ -1,9 +1,12 @@
 /** What `pause`, `resume` and `update` share: one request for each of what they name. */
 import { shortId } from '../src/model/ids.ts';
 import { BaseCommand } from './base-command.ts';
+import { isCliError } from './cli-error.ts';
 import type { Client } from './client.ts';
 import type { Chosen } from './control-targets.ts';
 import { forEach } from './many.ts';
+
+type Answer = { readonly id?: string; readonly repeated?: boolean } | undefined;
 
 export interface ControlResult {
   readonly ok: boolean;
@@ -21,13 +24,21 @@ export abstract class ControlCommand extends BaseCommand {
     targets: readonly Chosen[],
     body: unknown,
   ): Promise<unknown> {
-    const { results, failures, failure } = await forEach(targets, verb, async ({ name, path }) => {
-      const { body: answer } = await client.call<{ id?: string; repeated?: boolean } | undefined>({
-        method: 'POST',
-        path: `${path}/${verb}`,
-        body,
-        repeatable: true,
-        ids: [name],
+    const post = async (path: string, name: string): Promise<Answer> => {
+      const asked = { method: 'POST', path: `${path}/${verb}`, body, repeatable: true } as const;
+      return (await client.call<Answer>({ ...asked, ids: [name] })).body;
+    };
+    const words = targets.map(({ word }) => word);
+    const { results, failures, failure } = await forEach(targets, verb, async target => {
+      const { name, path, orWorkflow } = target;
+      const answer = await post(path, name).catch(async (error: unknown) => {
+        const isUnknown = isCliError(error) && error.code === 'unknownTask';
+        if (!isUnknown || orWorkflow === undefined) throw error;
+        const found = await post(orWorkflow, name).catch((other: unknown) => {
+          throw isCliError(other) && other.code === 'unknownWorkflow' ? error : other;
+        });
+        words[targets.indexOf(target)] = 'workflow';
+        return found;
       });
       return { ok: true, id: answer?.id ?? name, repeated: answer?.repeated ?? false };
     });
@@ -38,10 +49,10 @@ export abstract class ControlCommand extends BaseCommand {
       this.report(failed);
       return { ok: false, id: name, code: failed.code, message: failed.sentence };
     });
-    const done = told.filter(({ ok }) => ok);
-    this.printIds(done.map(({ id }) => id));
-    for (const { id, repeated } of done) {
-      const { word } = targets[0]!;
+    this.printIds(told.flatMap(({ ok, id }) => (ok ? [id] : [])));
+    for (const [position, { ok, id, repeated }] of told.entries()) {
+      if (!ok) continue;
+      const word = words[position]!;
       const named = word === 'task' || word === 'workflow' ? shortId(id) : id;
       const shown = word === id ? word : `${word} ${named}`;
       this.print(`${shown} ${verb} accepted${repeated ? ', it was so before' : ''}`);

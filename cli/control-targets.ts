@@ -23,6 +23,8 @@ export interface Chosen {
   readonly word: string;
   readonly name: string;
   readonly path: string;
+  /** Of a name without a word: the workflow that it may be, where no task has it. */
+  readonly orWorkflow?: string | undefined;
 }
 
 /** Reads the IDs of tasks. */
@@ -32,11 +34,15 @@ export function chooseTasks(ids: readonly string[], verb: string): readonly Chos
 }
 
 /**
- * Reads `ID...`, `task ID...`, `workflow ID...`, `tenant NAME...`, `cluster`. `verb` is for what is
- * said of it.
+ * Reads `ID...` of tasks and workflows, `task ID...`, `workflow ID...`, `tenant NAME...`,
+ * `cluster`. `verb` is for what is said of it.
  */
 export function chooseTargets(words: readonly string[], verb: string): readonly Chosen[] {
   const [first, ...rest] = words;
+  if (first === 'schedule') {
+    const names = rest.length === 0 ? 'NAME' : rest.join(' ');
+    throw usageError(`schedules have their own ${verb}`, `tsched schedule ${verb} ${names}`);
+  }
   const named = targets.find(({ word }) => word === first);
   const target = named ?? targets[0]!;
   const names = named === undefined ? words : rest;
@@ -48,5 +54,11 @@ export function chooseTargets(words: readonly string[], verb: string): readonly 
     const how = targets.map(({ word, names: what }) => `${verb} ${word}${what ? ` ${what}` : ''}`);
     throw usageError(`there is nothing to ${verb}`, how.map(text => `tsched ${text}`).join(', '));
   }
-  return names.map(name => ({ word: target.word, name, path: target.path(name) }));
+  const orWorkflow = named === undefined ? targets[1]!.path : undefined;
+  return names.map(name => ({
+    word: target.word,
+    name,
+    path: target.path(name),
+    orWorkflow: name === 'last' ? undefined : orWorkflow?.(name),
+  }));
 }

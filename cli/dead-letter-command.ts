@@ -4,6 +4,7 @@ import { boolean, string } from '@oclif/core/flags';
 import { BaseCommand } from './base-command.ts';
 import { CliError, usageError } from './cli-error.ts';
 import { allDeadLetters, changeDeadLetters } from './dead-letters.ts';
+import type { BatchResult } from './wire.ts';
 
 export abstract class DeadLetterCommand extends BaseCommand {
   static override args = {
@@ -26,7 +27,7 @@ export abstract class DeadLetterCommand extends BaseCommand {
   protected abstract readonly verb: 'replay' | 'purge';
 
   /** What is told of one that was changed. */
-  protected abstract done(old: string, id: string): string;
+  protected abstract done(old: string, result: BatchResult & { readonly ok: true }): string;
 
   protected async change(command: typeof DeadLetterCommand): Promise<unknown> {
     const { args, flags } = await this.parse(command);
@@ -47,7 +48,7 @@ export abstract class DeadLetterCommand extends BaseCommand {
     results.forEach((result, position) => {
       const old = ids[position]!;
       if (result.ok) {
-        this.print(this.done(old, result.id));
+        this.print(this.done(old, result));
         return;
       }
       const { retryAfterMs } = result;

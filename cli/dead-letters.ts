@@ -10,6 +10,8 @@ const pageMax = 1_000;
 export interface DeadLetterFilter {
   readonly name?: string | undefined;
   readonly tenant?: string | undefined;
+  /** Behind which page. */
+  readonly cursor?: string | undefined;
 }
 
 /** Their pages, newest first, until `limit` of them were given. */
@@ -19,7 +21,7 @@ export async function* deadLetterPages(
   limit: number,
 ): AsyncGenerator<TaskPage> {
   let left = limit;
-  let cursor: string | undefined;
+  let { cursor } = filter;
   do {
     const query = new URLSearchParams({ limit: String(Math.min(pageMax, left)) });
     for (const [name, value] of Object.entries({ ...filter, cursor })) {

@@ -75,7 +75,9 @@ export default class Export extends BaseCommand {
     };
     const goOn = (): string => {
       const cursor = query.get('cursor');
-      if (cursor === null) return 'nothing was exported; repeat it';
+      if (cursor === null || (tasks === 0 && cursor === flags.cursor)) {
+        return 'nothing was exported; repeat it';
+      }
       const since = sinceMs === undefined ? '' : `--since ${new Date(sinceMs).toISOString()} `;
       return `go on with ${since}--until ${new Date(untilMs).toISOString()} --cursor ${cursor}`;
     };
@@ -89,7 +91,10 @@ export default class Export extends BaseCommand {
       await output.end();
       return this.#told({ tasks, file: flags.to, missingShards, staleShards });
     } catch (error) {
-      const { code, sentence, title } = toCliError(error, 'export');
+      const failed = toCliError(error, 'export');
+      const { code, sentence, title } = failed;
+      // What is wrong with the question is wrong with the next one too.
+      if (code === 'badRequest') throw failed;
       throw new CliError(code, sentence, { title, suggestion: goOn(), cause: error });
     } finally {
       process.off('SIGINT', interrupted);

@@ -23,6 +23,7 @@ export default class List extends BaseCommand {
     '<%= config.bin %> list --state failed,aborted --name etl --limit 200',
     '<%= config.bin %> list --since 2h --label team=data',
     '<%= config.bin %> list -q --all --state waiting',
+    '<%= config.bin %> list --json --limit 1000 --cursor CURSOR',
   ];
   static override flags = {
     state: string({
@@ -40,6 +41,10 @@ export default class List extends BaseCommand {
     limit: string({
       description: `at most this many; ${limitDefault} unless given`,
       helpValue: 'N',
+    }),
+    cursor: string({
+      description: 'go on behind a page: the `cursor` of its JSON',
+      helpValue: 'CURSOR',
     }),
     consistency: consistencyFlag,
     all: boolean({ description: 'every page', exclusive: ['limit'] }),
@@ -60,7 +65,7 @@ export default class List extends BaseCommand {
     const tasks: TaskSummary[] = [];
     const missing = new Set<number>();
     const stale = new Set<number>();
-    let cursor: string | undefined;
+    let { cursor } = flags;
     do {
       const query = new URLSearchParams(filter);
       query.set('limit', String(Math.min(pageMax, limit - tasks.length)));

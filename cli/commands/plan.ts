@@ -48,6 +48,7 @@ export default class Plan extends BaseCommand {
       template: flags.template,
       words,
       tail,
+      verb: 'plan',
     });
     const { makeIdSource, prepareTasks } = await import('../input/tasks.ts');
     const [fromFlags, drawId] = [documentOfFlags(flags), makeIdSource(Date.now())];

@@ -79,7 +79,7 @@ export default class Submit extends BaseCommand {
     const after = flags.after && (await wholeIds(await this.connect(flags), flags.after));
     const fromFlags = documentOfFlags({ ...flags, after });
     const { file: files, template } = flags;
-    const inputs = await readInputs({ files, template, words, tail });
+    const inputs = await readInputs({ files, template, words, tail, verb: 'submit' });
     if (flags.id !== undefined && inputs.length > 1) {
       throw usageError('--id is for one task', 'Give each task its `id` in the file.');
     }

@@ -8,10 +8,12 @@ export async function readInputs(given: {
   /** Makes the task where there is nothing else to run. */
   readonly template: string | undefined;
   readonly words: readonly string[];
+  /** For what is said where there is nothing. */
+  readonly verb: 'submit' | 'plan';
   /** What stands behind `--`. */
   readonly tail: readonly string[] | undefined;
 }): Promise<readonly TaskInput[]> {
-  const { files, words, tail } = given;
+  const { files, words, tail, verb } = given;
   if (files !== undefined) {
     if (words.length > 0 || tail !== undefined) {
       throw usageError('-f and a command exclude each other', 'Put the command into the file.');
@@ -24,7 +26,7 @@ export async function readInputs(given: {
     if (given.template !== undefined) return [{ value: {} }];
     throw usageError(
       'there is nothing to run',
-      'tsched submit -- echo hello, tsched submit script.sh, or tsched submit -f tasks.yaml',
+      `tsched ${verb} -- echo hello, tsched ${verb} script.sh, or tsched ${verb} -f tasks.yaml`,
     );
   }
   return [{ value: document }];

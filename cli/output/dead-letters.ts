@@ -2,16 +2,10 @@
 import { shortId } from '../../src/model/ids.ts';
 import type { TaskSummary } from '../../src/model/task.ts';
 import { ago } from './age.ts';
-import { describeOutcome } from './outcome.ts';
+import { describeEnd } from './outcome.ts';
 import type { Screen } from './screen.ts';
 import { type Column, renderTable } from './table.ts';
 import { cut, oneLine } from './text.ts';
-
-/** Why it was given up, else how its last attempt ended. */
-function why(task: TaskSummary): string {
-  if (task.reason !== undefined && task.reason !== '') return oneLine(task.reason);
-  return task.outcome === undefined ? '-' : describeOutcome(task.outcome);
-}
 
 export function renderDeadLetters(tasks: readonly TaskSummary[], screen: Screen): string {
   if (tasks.length === 0) return 'no dead letters';
@@ -24,7 +18,7 @@ export function renderDeadLetters(tasks: readonly TaskSummary[], screen: Screen)
     },
     { title: 'RUNS', cell: task => `${task.runs}/${task.attemptsMax}` },
     { title: 'NODE', cell: task => oneLine(task.nodeName || '-') },
-    { title: 'WHY', cell: task => cut(why(task), 48) },
+    { title: 'WHY', cell: task => cut(describeEnd(task.outcome, task.reason) || '-', 48) },
     { title: 'COMMAND', cell: task => cut(oneLine(task.command), 60) },
   ];
   return renderTable(columns, tasks, screen);

@@ -27,6 +27,17 @@ export function describeOutcome(outcome: Outcome): string {
   return details.length === 0 ? word : `${word}: ${details.join(', ')}`;
 }
 
+/**
+ * How a task ended in one line: what its last attempt did, and what was decided about that. Of what
+ * was given up as it may be what ends nodes, the latter says it all.
+ */
+export function describeEnd(outcome: Outcome | undefined, reason: string | undefined): string {
+  const why = reason === undefined ? '' : oneLine(reason);
+  if (outcome === undefined || (outcome.kind === 'lost' && why !== '')) return why;
+  const ended = describeOutcome(outcome);
+  return why === '' || ended.includes(why) ? ended : `${ended} (${why})`;
+}
+
 const paints: Record<TaskState, Paint> = {
   waiting: 'yellow',
   assigned: 'cyan',

@@ -6,10 +6,11 @@ import {
   type AttemptView,
   type BoundView,
   isSettled,
+  type PauseView,
   type TaskView,
 } from '../../src/model/task.ts';
 import { ago, boundText, span } from './age.ts';
-import { describeOutcome, statePaint } from './outcome.ts';
+import { describeEnd, describeOutcome, statePaint } from './outcome.ts';
 import { paint, type Screen } from './screen.ts';
 import { type Column, renderTable } from './table.ts';
 import { block, cut, oneLine } from './text.ts';
@@ -25,9 +26,7 @@ const colored = (task: TaskView, screen: Screen): string => {
 function whyLine(task: TaskView): string | undefined {
   const reason = task.reason === undefined || task.reason === '' ? undefined : oneLine(task.reason);
   if (task.outcome === undefined || task.state === 'succeeded') return reason;
-  // What the process did, and what a person gave as the reason.
-  const ended = describeOutcome(task.outcome);
-  return reason === undefined || ended.includes(reason) ? ended : `${ended} (${reason})`;
+  return describeEnd(task.outcome, task.reason);
 }
 
 /** `06f… failed   exit code 2`, one line of a progress report or of `wait`. */
@@ -94,8 +93,28 @@ export function startFacts(task: BoundView, screen: Screen): [string, string][] 
   if (task.priority !== undefined) lines.push(['priority', task.priority]);
   return lines;
 }
+
+const pairs = (map: object): string =>
+  Object.entries(map)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ');
+
 const shownValue = (value: unknown): string =>
-  typeof value === 'object' ? JSON.stringify(value) : String(value);
+  typeof value === 'object' && value !== null ? pairs(value) : String(value);
+
+function pauseFacts({ state, paused, tenantPaused }: TaskView, screen: Screen): [string, string][] {
+  const lines: [string, string][] = [];
+  const add = (whose: string, { by, atMs, reason, suspend }: PauseView): void => {
+    const how = `${whose}${suspend ? 'suspended ' : ''}by ${by} ${ago(atMs, screen.nowMs)}`;
+    lines.push(['paused', oneLine(`${how}${reason === '' ? '' : `: ${reason}`}`)]);
+  };
+  if (paused !== undefined) add('', paused);
+  if (tenantPaused !== undefined && (state === 'waiting' || tenantPaused.suspend)) {
+    const { tenant } = tenantPaused;
+    add(tenant === '*' ? 'with the whole cluster, ' : `with tenant ${tenant}, `, tenantPaused);
+  }
+  return lines;
+}
 
 function facts(task: TaskView, screen: Screen): [string, string][] {
   const lines: [string, string][] = [];
@@ -106,16 +125,13 @@ function facts(task: TaskView, screen: Screen): [string, string][] {
     const { by, reason } = task.cancelRequested;
     lines.push(['cancel', oneLine(`asked for by ${by}${reason === '' ? '' : `: ${reason}`}`)]);
   }
-  if (task.paused !== undefined) {
-    const { by, atMs, reason, suspend } = task.paused;
-    const how = `${suspend ? 'suspended' : 'paused'} by ${by} ${ago(atMs, screen.nowMs)}`;
-    lines.push(['paused', oneLine(`${how}${reason === '' ? '' : `: ${reason}`}`)]);
-  }
+  lines.push(...pauseFacts(task, screen));
   if (task.updated !== undefined) {
     const { by, atMs, set } = task.updated;
     const what = Object.entries(set).map(([field, value]) => `${field} ${shownValue(value)}`);
     lines.push(['updated', oneLine(`${what.join(', ')} (by ${by} ${ago(atMs, screen.nowMs)})`)]);
   }
+  if (task.labels !== undefined) lines.push(['labels', oneLine(pairs(task.labels))]);
   if (task.template !== undefined) lines.push(['template', oneLine(task.template)]);
   lines.push(['command', cut(oneLine(task.command), Math.max(20, screen.columns - 12))]);
   lines.push(['tier', task.tier]);
@@ -154,6 +170,10 @@ function facts(task: TaskView, screen: Screen): [string, string][] {
 function hints(task: TaskView): string {
   const short = shortId(task.id);
   if (task.paused !== undefined) return `tsched resume ${short}`;
+  const { tenantPaused: all } = task;
+  if (all !== undefined && (task.state === 'waiting' || all.suspend)) {
+    return `tsched resume ${all.tenant === '*' ? 'cluster' : `tenant ${oneLine(all.tenant)}`}`;
+  }
   if (task.state === 'waiting') return `tsched explain ${short}`;
   if (!isSettled(task.state)) return `tsched logs ${short} -f · tsched cancel ${short}`;
   const verb = task.deadLetter === true ? 'dlq replay' : 'retry';

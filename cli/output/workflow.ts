@@ -3,6 +3,7 @@
  * waits for, and names the others; a task with one follower is followed on the same column.
  */
 import { shortId } from '../../src/model/ids.ts';
+import { isSettled } from '../../src/model/task.ts';
 import {
   isWorkflowSettled,
   type WorkflowTaskView,
@@ -85,6 +86,7 @@ function detail(task: WorkflowTaskView, screen: Screen): string {
     parts.push(span((endedAtMs ?? screen.nowMs) - startedAtMs));
     if (nodeName !== undefined) parts.push(`on ${oneLine(nodeName)}`);
   }
+  if (task.suspended) parts.push('stands still');
   if (keptFrom === undefined && task.state !== 'succeeded' && reason !== undefined) {
     parts.push(oneLine(reason));
   }
@@ -102,6 +104,18 @@ function countsOf(tasks: readonly WorkflowTaskView[]): string {
   const counts = new Map<string, number>();
   for (const task of tasks) counts.set(wordOf(task), (counts.get(wordOf(task)) ?? 0) + 1);
   return [...counts].map(([word, count]) => `${count} ${word}`).join(', ');
+}
+
+/** Who paused what has not settled: all of it, or so many tasks. */
+function pausedFact({ tasks }: WorkflowView, screen: Screen): string | undefined {
+  const left = tasks.filter(({ state }) => state !== 'missing' && !isSettled(state));
+  const pauses = left.flatMap(({ paused }) => (paused === undefined ? [] : [paused]));
+  const newest = pauses.sort((a, b) => b.atMs - a.atMs)[0];
+  if (newest === undefined) return undefined;
+  const { by, atMs, reason, suspend } = newest;
+  const some = pauses.length < left.length ? `${pauses.length} of ${left.length} tasks, ` : '';
+  const how = `${some}${suspend ? 'suspended ' : ''}by ${by} ${ago(atMs, screen.nowMs)}`;
+  return oneLine(`${how}${reason === '' ? '' : `: ${reason}`}`);
 }
 
 const workflowPaint: Partial<Record<WorkflowView['state'], Paint>> = {
@@ -134,6 +148,8 @@ export function renderWorkflow(view: WorkflowView, screen: Screen): string {
     `${ago(view.submittedAtMs, screen.nowMs)} by ${oneLine(view.owner)}${settled}`,
   ]);
   if (view.retryOf !== undefined) facts.push(['retry of', view.retryOf]);
+  const paused = pausedFact(view, screen);
+  if (paused !== undefined) facts.push(['paused', paused]);
   if (view.cancelRequested !== undefined) {
     const { by, reason } = view.cancelRequested;
     facts.push(['cancel', oneLine(`asked for by ${by}${reason === '' ? '' : `: ${reason}`}`)]);
@@ -149,7 +165,9 @@ export function renderWorkflow(view: WorkflowView, screen: Screen): string {
     ? view.state === 'succeeded'
       ? ''
       : again
-    : `tsched wait ${short} · tsched cancel ${short}`;
+    : paused === undefined
+      ? `tsched wait ${short} · tsched cancel ${short}`
+      : `tsched resume workflow ${short}`;
   if (hint !== '') lines.push('', `  ${paint(screen, 'dim', `try: ${hint}`)}`);
   return lines.join('\n');
 }

@@ -105,6 +105,10 @@ function problemOfFramework(error: FrameworkError): Problem | undefined {
   if (Array.isArray(error.validation)) return problemOfValidation(error);
   switch (error.code) {
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return problemOf(
+        'badRequest',
+        'The body is not JSON: send `Content-Type: application/json`.',
+      );
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
     case 'FST_ERR_CTP_EMPTY_JSON_BODY':
     case 'FST_ERR_BAD_URL':

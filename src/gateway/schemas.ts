@@ -163,6 +163,11 @@ export const taskViewSchema = object({
   'reservation?': described(text, 'In whose room it runs.'),
   'cancelRequested?': object({ reason: text, by: text }),
   'paused?': object(pauseFields),
+  'tenantPaused?': described(
+    object({ tenant: text, ...pauseFields }),
+    'Its tenant is paused, or with `*` the whole cluster.',
+  ),
+  'labels?': { type: 'object', additionalProperties: text },
   'updated?': object({
     by: text,
     atMs: instant,
@@ -190,7 +195,7 @@ const taskSummary = object({
   attemptsMax: whole,
   shard: whole,
   'nodeName?': text,
-  'outcome?': described(outcome, 'Of a dead letter, in a listing of those; without its output.'),
+  'outcome?': described(outcome, 'Of a failed task; without its output.'),
 });
 
 export const listPageSchema = object({

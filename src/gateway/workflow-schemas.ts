@@ -8,6 +8,7 @@ import {
   instant,
   listOf,
   object,
+  pauseFields,
   reason,
   taskIdSchema,
   text,
@@ -30,6 +31,8 @@ const workflowTask = object({
   'nodeName?': text,
   'startedAtMs?': instant,
   'endedAtMs?': instant,
+  'paused?': object(pauseFields),
+  'suspended?': described(flag, 'Its processes are stopped where they were.'),
   'keptFrom?': described(taskIdSchema, 'The task whose outcome holds.'),
 });
 

@@ -58,7 +58,7 @@ export type WaitingReason = (typeof waitingReasons)[number];
 
 /**
  * What keeps a waiting task out of the ready queue until something is decided: bits of its row, in
- * this order. Append-only. Where several hold it, the first is the reason that is shown.
+ * this order. Append-only.
  */
 const holdKinds = ['dependency', 'orderKey', 'paused', 'gang', 'permit'] as const;
 export type HoldKind = (typeof holdKinds)[number];
@@ -73,8 +73,12 @@ const holdReasons: Record<HoldKind, WaitingReason> = {
   permit: 'MaxRunning',
 };
 
-/** The reason that a task with these bits shows; `undefined` for none. */
+/**
+ * The reason that a task with these bits shows; `undefined` for none. What somebody paused shows
+ * that before all else: it stays until somebody resumes it.
+ */
 export function reasonOfHolds(holds: number): WaitingReason | undefined {
+  if ((holds & holdBit('paused')) !== 0) return 'Paused';
   const kind = holdKinds.find(one => (holds & holdBit(one)) !== 0);
   return kind && holdReasons[kind];
 }
@@ -103,6 +107,12 @@ export interface PauseView {
   readonly reason: string;
   /** What runs is to be stopped too. */
   readonly suspend: boolean;
+}
+
+/** A tenant, or all of them, whose tasks are not placed. */
+export interface PlacementPause extends PauseView {
+  /** `*` for all. */
+  readonly tenant: string;
 }
 
 /** What was changed of a task since it was submitted. */
@@ -172,6 +182,9 @@ export interface TaskView extends BoundView {
   readonly cancelRequested?: { readonly reason: string; readonly by: string } | undefined;
   /** It is not placed until it is resumed. */
   readonly paused?: PauseView | undefined;
+  /** While it has not settled: its tenant, or the whole cluster, is paused. */
+  readonly tenantPaused?: PlacementPause | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
   /** Of the newest change, with all that was changed. */
   readonly updated?: UpdateView | undefined;
   /** Template and revision that it was made from: `nightly@3`. */

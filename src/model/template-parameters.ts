@@ -118,7 +118,11 @@ export function readValue(
   const row = rowOf(parameter.type);
   const read = row.read(value, parameter);
   if (read === undefined) {
-    return problems.add(pointer, `must be ${row.wanted(parameter)}, not ${describeValue(value)}`);
+    const which = `the parameter \`${parameter.name}\``;
+    return problems.add(
+      pointer,
+      `${which} must be ${row.wanted(parameter)}, not ${describeValue(value)}`,
+    );
   }
   if (typeof read !== 'string') return read;
   return readText(problems, pointer, read, { bytesMax: limits.templateValueBytesMax });

@@ -10,6 +10,7 @@
  */
 import { type DocumentMap, isMap, joinDocuments } from './document.ts';
 import { readSpecDocument } from './spec-document.ts';
+import { closestName } from './spec-fields.ts';
 import {
   addUnknownField,
   describeValue,
@@ -189,7 +190,12 @@ export function expandTemplate(template: Template, set: unknown): Expansion {
   const given = set ?? {};
   const names = template.parameters.map(({ name }) => name);
   for (const name of Object.keys(given)) {
-    if (!names.includes(name)) addUnknownField(problems, '/set', name, names);
+    if (names.includes(name)) continue;
+    const meant = closestName(name, names);
+    const others = names.length === 0 ? 'none' : names.join(', ');
+    const hint = meant === undefined ? `; it has ${others}` : `; did you mean \`${meant}\`?`;
+    const shown = name.slice(0, 40);
+    problems.add(`/set${pointerStep(name)}`, `the template has no parameter \`${shown}\`${hint}`);
   }
   const values = new Map<string, ParameterValue>();
   for (const parameter of template.parameters) {

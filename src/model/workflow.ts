@@ -8,7 +8,7 @@ import { type Outcome, readOutcome, writeOutcome } from './attempt.ts';
 import { type ByteReader, type ByteWriter, DecodeError } from './bytes.ts';
 import { formatTaskId, parseTaskId, type TaskId } from './ids.ts';
 import { limits } from './limits.ts';
-import type { TaskState } from './task.ts';
+import type { PauseView, TaskState } from './task.ts';
 import type { When } from './when.ts';
 
 /** The random part of a workflow's ID leaves room for its tasks. */
@@ -132,6 +132,9 @@ export interface WorkflowTaskView {
   readonly nodeName?: string | undefined;
   readonly startedAtMs?: number | undefined;
   readonly endedAtMs?: number | undefined;
+  readonly paused?: PauseView | undefined;
+  /** Its processes are stopped where they were. */
+  readonly suspended?: boolean | undefined;
   /** Of a workflow that is run again: the task whose outcome holds. */
   readonly keptFrom?: TaskId | undefined;
 }

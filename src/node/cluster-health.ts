@@ -1,4 +1,6 @@
 /** Whether a cluster is well, in numbers and in sentences that say what to do. */
+import { formatInstant } from '../model/instant.ts';
+import type { PauseView } from '../model/task.ts';
 import { formatDuration } from '../model/time.ts';
 import type { ClusterHealth, NodeSummary, ShardSummary } from '../ports/node-api.ts';
 
@@ -12,6 +14,8 @@ export interface HealthInput {
   /** What the cluster has: some nodes may read more. */
   readonly clusterVersion: number;
   readonly deadAfterMs: number;
+  /** Of the placement of the whole cluster. */
+  readonly paused?: PauseView | undefined;
   /** Nodes that had better not lead. */
   readonly unfit: readonly { readonly name: string; readonly why: string }[];
   /** Nodes whose program speaks another version. */
@@ -48,7 +52,7 @@ export function healthOf(input: HealthInput): ClusterHealth {
     shardsGrowing: growing.length,
     replication: Math.min(...shards.map(shard => shard.voters.length)),
     clusterVersion: input.clusterVersion,
-    problems: [...problems, ...notes(nodes), ...holdersBack(input)],
+    problems: [...problems, ...pauseNote(input), ...notes(nodes), ...holdersBack(input)],
   };
 }
 
@@ -94,6 +98,17 @@ function holdersBack({ nodes, clusterVersion }: HealthInput): string[] {
         `upgrade it (program ${version})${remove}`
       );
     });
+}
+
+function pauseNote({ paused }: HealthInput): string[] {
+  if (paused === undefined) return [];
+  const { by, atMs, reason, suspend } = paused;
+  const why = reason === '' ? '' : `: ${reason}`;
+  const runs = suspend ? ' and what runs stands still' : '';
+  const when = formatInstant(atMs);
+  return [
+    `nothing is placed${runs}: paused by ${by} at ${when}${why}; see \`tsched resume cluster\``,
+  ];
 }
 
 /** What is worth knowing where all is well. */

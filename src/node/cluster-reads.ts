@@ -14,9 +14,11 @@ import type {
   ShardSummary,
 } from '../ports/node-api.ts';
 import type { RegistryMachine } from '../registry/machine.ts';
+import { everyTenant } from '../registry/pauses.ts';
 import type { RegistryNode } from '../registry/state.ts';
 import { movesOf } from '../routing/moves.ts';
 import type { ShardMachine } from '../shard/machine.ts';
+import { pausesIn } from './attempt-wishes.ts';
 import { healthOf } from './cluster-health.ts';
 import type { NodeContext } from './context.ts';
 import type { Membership } from './membership.ts';
@@ -320,6 +322,7 @@ export class ClusterReads {
       registryGrown,
       clusterVersion: this.#context.clusterVersion(),
       deadAfterMs: deadAfterOf(this.#machine()),
+      paused: pausesIn(this.#context).get(everyTenant),
       unfit,
       foreign,
     });

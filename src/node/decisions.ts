@@ -30,11 +30,16 @@ const refusalWords: Record<Refusal, string> = {
 };
 
 type Told = Omit<Decision, 'sentence'> & {
-  /** What its node said of the end of an attempt. */
+  /** What its node said of the end of an attempt; who paused or changed it, and what that is. */
   readonly said?: string | undefined;
+  /** Of a pause. */
+  readonly suspends?: boolean | undefined;
 };
 
-function sentenceOf({ kind, attempt, node, outcome, why, said }: Told, reason: string): string {
+function sentenceOf(
+  { kind, attempt, node, outcome, why, said, suspends }: Told,
+  reason: string,
+): string {
   const where = node === undefined ? 'a node' : node;
   const which = attempt === undefined ? 'an attempt' : `attempt ${attempt}`;
   switch (kind) {
@@ -53,11 +58,11 @@ function sentenceOf({ kind, attempt, node, outcome, why, said }: Told, reason: s
     case 'settled':
       return reason === '' ? 'settled' : `settled: ${reason}`;
     case 'paused':
-      return 'paused';
+      return [suspends === true ? 'suspended' : 'paused', said].filter(Boolean).join(' ');
     case 'resumed':
       return 'resumed';
     case 'updated':
-      return 'changed';
+      return ['changed', said].filter(Boolean).join(' ');
     case 'boundMissed':
       return 'not started by its start bound';
     case 'deadLettered':
@@ -67,13 +72,31 @@ function sentenceOf({ kind, attempt, node, outcome, why, said }: Told, reason: s
   }
 }
 
+const exitText = (code: number | undefined): string =>
+  code === undefined || code === 0 ? '' : `exit code ${code}`;
+
+/** Of what may happen more than once the record has the newest: who, and what that was. */
+function tellNewest(told: Told[], { pause, update }: TaskRecord): void {
+  const newest = (kind: EventKind): Told | undefined => told.findLast(one => one.kind === kind);
+  const paused = newest('paused');
+  if (paused !== undefined && pause !== undefined) {
+    const why = pause.reason === '' ? '' : `: ${pause.reason}`;
+    Object.assign(paused, { said: `by ${pause.by}${why}`, suspends: pause.suspend });
+  }
+  const changed = newest('updated');
+  if (changed !== undefined && update !== undefined) {
+    Object.assign(changed, { said: `by ${update.by}` });
+  }
+}
+
 function attemptDecisions(attempt: AttemptRecord): Told[] {
   const { assignedAtMs, startedAtMs, endedAtMs, outcome } = attempt;
   const about = { attempt: attemptOf(attempt.fence), node: attempt.nodeName };
   const told: Told[] = [{ atMs: assignedAtMs, kind: 'assigned', ...about }];
   if (startedAtMs !== undefined) told.push({ atMs: startedAtMs, kind: 'started', ...about });
   if (endedAtMs !== undefined) {
-    const ended = { outcome: outcome?.kind, said: outcome?.message };
+    const said = outcome?.message || outcome?.signal || exitText(outcome?.exitCode);
+    const ended = { outcome: outcome?.kind, said };
     told.push({ atMs: endedAtMs, kind: 'attemptEnded', ...about, ...ended });
   }
   return told;
@@ -91,13 +114,14 @@ export function decisionsOf(
     const name = node === undefined ? undefined : nodeOf(node);
     told.push({ atMs, kind, attempt: attempt || undefined, node: name, outcome, why });
   }
+  tellNewest(told, record);
   // Clocks differ between nodes: only what happened at one instant keeps the order of above.
   told.sort((left, right) => left.atMs - right.atMs);
   if (record.settledAtMs !== undefined) {
     told.push({ atMs: record.settledAtMs, kind: 'settled', outcome: record.outcome?.kind });
   }
   return told.map(one => {
-    const { said: _, ...decision } = one;
+    const { said: _, suspends: __, ...decision } = one;
     return { ...decision, sentence: sentenceOf(one, record.reason) };
   });
 }

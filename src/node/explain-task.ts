@@ -5,7 +5,7 @@ import type { NodeId } from '../model/ids.ts';
 import { formatInstant } from '../model/instant.ts';
 import type { NodeView } from '../model/planning.ts';
 import type { TaskSpec } from '../model/spec.ts';
-import type { TaskEvent, WaitingReason } from '../model/task.ts';
+import type { PauseView, PlacementPause, TaskEvent, WaitingReason } from '../model/task.ts';
 import type { Explanation } from '../ports/node-api.ts';
 import { demandOf } from '../shard/memory/traits.ts';
 import type { TaskRecord } from '../shard/record.ts';
@@ -29,6 +29,8 @@ export function explainTask(input: {
   /** Tasks before it in the line of its order key. */
   readonly ahead: number | undefined;
   readonly nodeOf: (id: NodeId) => string;
+  /** A pause of its tenant, or of all. */
+  readonly tenantPaused: PlacementPause | undefined;
   /** Events of the task that its shard still holds. */
   readonly events: readonly TaskEvent[];
   /** Starts in its shard, where this node leads it. */
@@ -66,7 +68,11 @@ export function explainTask(input: {
 function explainState(
   record: TaskRecord,
   reason: WaitingReason | undefined,
-  about: { readonly nodeOf: (id: NodeId) => string; readonly ahead: number | undefined },
+  about: {
+    readonly nodeOf: (id: NodeId) => string;
+    readonly ahead: number | undefined;
+    readonly tenantPaused: PlacementPause | undefined;
+  },
 ): string {
   const last = record.attempts[record.attempts.length - 1];
   const where = last === undefined ? '' : ` on node ${about.nodeOf(last.node)}`;
@@ -74,18 +80,40 @@ function explainState(
     case 'waiting':
       return reason === 'BeginTime'
         ? `waits for the time before which it is not to start: ${formatInstant(record.readySinceMs)}`
-        : waitingSentence(record, reason, about.ahead);
+        : reason === 'Paused'
+          ? pausedSentence(record, about.tenantPaused, 'paused')
+          : waitingSentence(record, reason, about.ahead);
     case 'assigned':
       return `assigned to attempt ${attemptOf(record.fence)}${where}; it has not started yet`;
     case 'running': {
-      const does = record.suspended === true ? 'stands still' : 'runs';
-      return `attempt ${attemptOf(record.fence)} ${does}${where}`;
+      const which = `attempt ${attemptOf(record.fence)}`;
+      if (record.suspended !== true) return `${which} runs${where}`;
+      return `${which} stands still${where}: ${pausedSentence(record, about.tenantPaused, 'suspended')}`;
     }
     default:
       return record.reason === ''
         ? `settled: ${record.state}`
         : `settled: ${record.state}, ${record.reason}`;
   }
+}
+
+/** Who paused it and why, and what takes that back. */
+function pausedSentence(
+  { id, pause }: TaskRecord,
+  tenantPaused: PlacementPause | undefined,
+  word: 'paused' | 'suspended',
+): string {
+  const said = ({ by, reason }: PauseView): string =>
+    `${word} by ${by}${reason === '' ? '' : `: ${reason}`}`;
+  const suspends = (one: PauseView | undefined): boolean => word === 'paused' || !!one?.suspend;
+  if (pause !== undefined && suspends(pause)) {
+    return `${said(pause)}; \`tsched resume ${id}\` lets it go on`;
+  }
+  if (tenantPaused === undefined || !suspends(tenantPaused)) return `it was ${word}`;
+  const { tenant } = tenantPaused;
+  const what = tenant === '*' ? 'cluster' : `tenant ${tenant}`;
+  const whose = tenant === '*' ? 'the whole cluster' : what;
+  return `${whose} was ${said(tenantPaused)}; \`tsched resume ${what}\` lets it go on`;
 }
 
 function dependencySentence({ dependency, workflow }: TaskRecord): string {
@@ -129,10 +157,6 @@ function waitingSentence(record: TaskRecord, reason: WaitingReason | undefined, 
       return 'a node has room, which is kept for tasks before it, or left to others that want it too';
     case 'OffPeak':
       return 'held off the peak: until the load or a window lets it go, or its start bound is near';
-    case 'Paused':
-      return record.pause === undefined
-        ? 'its tenant or the whole cluster is paused: `tsched pause` lists that'
-        : `paused by ${record.pause.by}: \`tsched resume ${record.id}\` lets it go on`;
     case 'BackOff':
       return 'waits for its back-off before the next attempt';
     case 'ShardNoQuorum':

@@ -1,6 +1,9 @@
 /** Pausing the placement of a tenant's tasks, or of all, and what of that is in force. */
-import type { ControlApi, PlacementPause } from '../ports/control-api.ts';
+import { TschedError } from '../model/errors.ts';
+import type { PlacementPause } from '../model/task.ts';
+import type { ControlApi } from '../ports/control-api.ts';
 import { byText } from '../registry/order.ts';
+import { everyTenant } from '../registry/pauses.ts';
 import { pausesIn } from './attempt-wishes.ts';
 import type { NodeContext } from './context.ts';
 import type { RegistryClient } from './registry-client.ts';
@@ -18,6 +21,11 @@ export function placementVerbs(parts: {
   return {
     pauses,
     async pausePlacement(tenant, { on, suspend, reason }, token) {
+      const machine = registry.machine();
+      const isNobody = tenant !== everyTenant && machine?.tenant(tenant) === undefined;
+      if (!on && isNobody && !pausesIn(context).has(tenant)) {
+        throw new TschedError('unknownTenant', `there is no tenant ${tenant}`);
+      }
       await registry.administer(
         { kind: 'pausePlacement', scope: tenant, on, suspend, reason },
         token,

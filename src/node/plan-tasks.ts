@@ -5,11 +5,14 @@
  */
 import type { ErrorCode } from '../model/errors.ts';
 import { formatTaskId, type NodeId, type TaskId } from '../model/ids.ts';
+import { formatInstant } from '../model/instant.ts';
 import { limits } from '../model/limits.ts';
-import type { Lane, NodeView, ReadyTask } from '../model/planning.ts';
+import type { Demand, Lane, NodeView, ReadyTask } from '../model/planning.ts';
+import { subtractResources } from '../model/resources.ts';
 import type { TaskSpec } from '../model/spec.ts';
 import { toleranceOf } from '../model/start-bound.ts';
 import { holdBit, reasonOfHolds, type WaitingReason } from '../model/task.ts';
+import { formatDuration } from '../model/time.ts';
 import { plan } from '../placement/plan.ts';
 import type { PlannedTask } from '../ports/control-api.ts';
 import { lineOf } from '../shard/memory/key-hash.ts';
@@ -97,6 +100,23 @@ function boundOf(
 const withoutQueues = (views: readonly NodeView[]): NodeView[] =>
   views.map(view => ({ ...view, advertisement: { ...view.advertisement, queueRoom: 0 } }));
 
+/** With the room of these placements taken; what a reservation keeps is not free anyhow. */
+function withoutRoom(
+  views: readonly NodeView[],
+  placements: readonly { readonly node: NodeId; readonly demand: Demand }[],
+): NodeView[] {
+  const free = new Map(views.map(({ advertisement: { node, free: all } }) => [node, all]));
+  for (const { node, demand } of placements) {
+    const left = free.get(node);
+    if (left === undefined || demand.reservation !== undefined) continue;
+    free.set(node, subtractResources(left, demand.request));
+  }
+  return views.map(view => {
+    const { advertisement } = view;
+    return { ...view, advertisement: { ...advertisement, free: free.get(advertisement.node)! } };
+  });
+}
+
 export function planTasks(question: PlanQuestion): PlannedTask[] {
   const { tasks, views, nowMs } = question;
   const queue = queueOf(question);
@@ -116,11 +136,13 @@ export function planTasks(question: PlanQuestion): PlannedTask[] {
     const counts = placed[queue.placeOf.get(taskId)!]!;
     counts.set(node, (counts.get(node) ?? 0) + 1);
   }
+  const taken = withoutRoom(views, made.placements);
   const verdictsFit = Math.floor(limits.plannedVerdictsMax / Math.max(1, views.length));
   return tasks.map(({ spec, count }, place): PlannedTask => {
     const { lane, refused, held, offered } = queue.places[place]!;
-    const { demand } = lane;
-    const nodes = place < verdictsFit ? nodeVerdicts(demand, [], views, nowMs) : undefined;
+    const verdictsOf = (of: readonly NodeView[]) =>
+      place < verdictsFit ? nodeVerdicts(lane.demand, [], of, nowMs) : undefined;
+    const nodes = verdictsOf(views);
     if (refused !== undefined) {
       const { code, message } = refused;
       return { verdict: 'refused', code, message, places: [], waiting: 0, nodes };
@@ -138,8 +160,11 @@ export function planTasks(question: PlanQuestion): PlannedTask[] {
     }
     const full = started < offered ? whyFull(reasons, lane) : undefined;
     const reason = full ?? held ?? 'Resources';
-    const message = waits(spec.gang === undefined ? count : 1, waiting, reason);
-    return { verdict: 'waits', reason, message, places, waiting, nodes, ...bound };
+    const told = spec.gang === undefined ? count : 1;
+    const message = waits({ count: told, waiting, places, reason, spec });
+    // To what waits for room nodes say what is left beside the tasks that would start.
+    const said = reason === 'Resources' ? verdictsOf(taken) : nodes;
+    return { verdict: 'waits', reason, message, places, waiting, nodes: said, ...bound };
   });
 }
 
@@ -152,8 +177,10 @@ function whyFull(reasons: ReadonlyMap<string, WaitingReason>, lane: Lane): Waiti
 const placeWords = ({ name, count }: PlannedTask['places'][number]): string =>
   count > 1 ? `${name} (${count})` : name;
 
+const placesWords = (places: PlannedTask['places']): string => places.map(placeWords).join(', ');
+
 const starts = (places: PlannedTask['places']): string =>
-  `would start now on ${places.map(placeWords).join(', ')}`;
+  `would start now on ${placesWords(places)}`;
 
 const because: Partial<Record<WaitingReason, string>> = {
   Resources: 'every node that could run it is full',
@@ -165,11 +192,28 @@ const because: Partial<Record<WaitingReason, string>> = {
   OrderKey: 'tasks of one order key run one after the other',
   MaxRunning: 'as many of its key run as may at a time',
   Paused: 'its tenant or the whole cluster is paused',
-  BeginTime: 'it is not to start before a time',
-  Dependency: 'others have to settle first',
+  OffPeak: 'it is held until the load or a window lets it go, or its start bound is near',
+  Reservation: 'no node keeps room for the reservation that it names',
+  Dependency: 'those that it follows have to settle first',
 };
 
-function waits(count: number, waiting: number, reason: WaitingReason): string {
+function waits(about: {
+  readonly count: number;
+  readonly waiting: number;
+  readonly places: PlannedTask['places'];
+  readonly reason: WaitingReason;
+  readonly spec: TaskSpec;
+}): string {
+  const { count, waiting, places, reason, spec } = about;
   const which = count === 1 ? 'would wait' : `${waiting} of ${count} would wait`;
-  return `${which}: ${because[reason] ?? reason}`;
+  const others =
+    places.length === 0 ? '' : `; the others would start now on ${placesWords(places)}`;
+  const why = reason === 'BeginTime' ? begins(spec) : (because[reason] ?? reason);
+  return `${which}: ${why}${others}`;
+}
+
+/** A delay counts from the submit: when that is nobody knows yet. */
+function begins({ notBeforeMs, delayMs }: TaskSpec): string {
+  if (notBeforeMs !== undefined) return `it is not to start before ${formatInstant(notBeforeMs)}`;
+  return `it is not to start for ${formatDuration(delayMs ?? 0)}`;
 }

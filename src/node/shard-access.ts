@@ -10,11 +10,13 @@ import { decodeSpec, type TaskSpec } from '../model/spec.ts';
 import { withOverrides } from '../model/spec-overrides.ts';
 import {
   type Consistency,
+  type PlacementPause,
   reasonOfHolds,
   type TaskView,
   type WaitingReason,
 } from '../model/task.ts';
 import type { Store } from '../ports/store.ts';
+import { pauseOf } from '../registry/pauses.ts';
 import { specKey, taskKey } from '../shard/keys.ts';
 import type { ShardMachine } from '../shard/machine.ts';
 import { laneOf } from '../shard/memory/traits.ts';
@@ -217,6 +219,7 @@ export class ShardAccess {
       stale,
       shard: replica.group,
       deadLetter: machine.isDeadLetter(id),
+      tenantPaused: this.tenantPause(record.tenant),
       nowMs: this.#context.clock.wallMs(),
       reason:
         record.state === 'waiting'
@@ -231,6 +234,10 @@ export class ShardAccess {
     if (replica.leading) return 0;
     if (!replica.heard) return undefined;
     return Math.max(0, Math.round(this.#context.clock.nowMs() - replica.heardMs));
+  }
+
+  tenantPause(tenant: string): PlacementPause | undefined {
+    return pauseOf(pausesIn(this.#context), tenant);
   }
 
   /** Why a task waits that does. */

@@ -124,7 +124,7 @@ export class TaskList {
     // No page shows more than that, and an answer has to fit a frame.
     found.sort(newestFirst);
     const shown = Math.min(query.limit, found.length);
-    const tasks = found.slice(0, shown).map(one => this.#summary(one, query.deadLetters));
+    const tasks = found.slice(0, shown).map(one => this.#summary(one));
     const more = nextBounds({ before: below, found, shown, more: lowest, missing: [] }) ?? {};
     return { tasks, more, missing, stale: stale.filter(shard => !missing.includes(shard)) };
   }
@@ -208,7 +208,7 @@ export class TaskList {
     return { ids, missing, stale: stale.filter(shard => !missing.includes(shard)) };
   }
 
-  #summary({ machine, shard, replica, record }: Found, withOutcome = false): TaskSummary {
+  #summary({ machine, shard, replica, record }: Found): TaskSummary {
     const spec = this.#access.spec(machine, shard, record.digest);
     const waiting = record.state === 'waiting';
     const view = toView(record, spec, {
@@ -233,7 +233,7 @@ export class TaskList {
       attemptsMax: view.attemptsMax,
       shard: view.shard,
       nodeName: last?.nodeName,
-      outcome: withOutcome && view.outcome ? { ...view.outcome, tail: '' } : undefined,
+      outcome: view.state === 'failed' && view.outcome ? { ...view.outcome, tail: '' } : undefined,
     };
   }
 
@@ -272,13 +272,13 @@ export class TaskList {
       const some = found.slice(0, 4).join(', ');
       throw new TschedError('ambiguousId', `several IDs end in ${ending}: ${some}`);
     }
-    refuseWithout(missing, `which task has an ID that ends in ${ending}`);
-    if (purpose === 'change') refuseUnsure(stale, `which task has an ID that ends in ${ending}`);
+    refuseWithout(missing, `which task has an ID that ends in ${text}`);
+    if (purpose === 'change') refuseUnsure(stale, `which task has an ID that ends in ${text}`);
     const [only] = found;
     if (only === undefined) {
       throw new TschedError(
         'unknownTask',
-        `none of the newest tasks has an ID that ends in ${ending}`,
+        `none of the newest tasks has an ID that ends in ${text}`,
       );
     }
     return only;

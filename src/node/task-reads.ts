@@ -106,6 +106,7 @@ export class TaskReads {
       place: waiting ? machine.position(id, clock.wallMs()) : undefined,
       ahead: waiting ? machine.aheadInLine(id) : undefined,
       nodeOf: this.#nodeOf,
+      tenantPaused: this.#access.tenantPause(record.tenant),
       events: machine.eventsOf(id),
       lately: this.#scheduler.leader(shard)?.starts.lately(clock.nowMs()),
     });

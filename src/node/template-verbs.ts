@@ -31,13 +31,15 @@ export function templateVerbs(parts: {
       throw new TschedError('outcomeUnknown', `this node does not show template ${name} yet`);
     },
     async dropTemplate({ tenant, name, revision }, token) {
-      await registry.administer({ kind: 'dropTemplate', tenant, name, revision }, token);
+      const drop = { kind: 'dropTemplate', tenant, name, revision } as const;
+      const { repeated } = await registry.administer(drop, token);
       await untilShown(context.clock, () => {
         const left = revisions(tenant, name);
         return revision === undefined
           ? left.length === 0
           : left.every(one => one.revision !== revision);
       });
+      return { repeated };
     },
   };
 }

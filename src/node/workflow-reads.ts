@@ -2,7 +2,7 @@
 import type { Outcome } from '../model/attempt.ts';
 import { TschedError } from '../model/errors.ts';
 import type { TaskId } from '../model/ids.ts';
-import { reasonOfHolds } from '../model/task.ts';
+import { isSettled, reasonOfHolds } from '../model/task.ts';
 import { type WorkflowTaskView, type WorkflowView, workflowTaskId } from '../model/workflow.ts';
 import type { Store } from '../ports/store.ts';
 import { taskKey } from '../shard/keys.ts';
@@ -106,6 +106,8 @@ function stateOf(
     nodeName: last?.nodeName,
     startedAtMs: last?.startedAtMs,
     endedAtMs: last?.endedAtMs ?? settledAtMs,
+    paused: isSettled(state) ? undefined : record.pause,
+    suspended: record.suspended || undefined,
     keptFrom: kept as TaskId | undefined,
   };
 }

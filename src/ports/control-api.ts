@@ -6,7 +6,7 @@ import type { ErrorCode } from '../model/errors.ts';
 import type { Verdict } from '../model/planning.ts';
 import type { Tier } from '../model/resources.ts';
 import type { TaskSpec } from '../model/spec.ts';
-import type { PauseView, WaitingReason } from '../model/task.ts';
+import type { PlacementPause, WaitingReason } from '../model/task.ts';
 
 /** What a node says to a task, by what it advertised. */
 export interface NodeVerdict {
@@ -16,12 +16,6 @@ export interface NodeVerdict {
   readonly advertAgeMs: number;
   readonly verdict: Verdict;
   readonly sentence: string;
-}
-
-/** A tenant, or all of them, whose tasks are not placed. */
-export interface PlacementPause extends PauseView {
-  /** `*` for all. */
-  readonly tenant: string;
 }
 
 /** One revision of a template; it never changes. */
@@ -86,7 +80,7 @@ export interface ControlApi {
     expected: number | undefined,
     token: string,
   ): Promise<TemplateView>;
-  /** Takes a template away, or one of its revisions. */
+  /** Takes a template away, or one of its revisions; `repeated` where it was not there. */
   dropTemplate(
     template: {
       readonly tenant: string;
@@ -94,5 +88,5 @@ export interface ControlApi {
       readonly revision?: number | undefined;
     },
     token: string,
-  ): Promise<void>;
+  ): Promise<{ readonly repeated: boolean }>;
 }

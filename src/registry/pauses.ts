@@ -3,7 +3,7 @@
  * leaders go by it.
  */
 import type { ByteReader, ByteWriter } from '../model/bytes.ts';
-import type { PauseView } from '../model/task.ts';
+import type { PauseView, PlacementPause } from '../model/task.ts';
 
 /** In the place of a tenant: all tasks of the cluster. No tenant has this name. */
 export const everyTenant = '*';
@@ -23,6 +23,15 @@ export const readPause = (reader: ByteReader): PauseView => ({
   reason: reader.text(),
   suspend: reader.bool(),
 });
+
+/** What pauses the tasks of a tenant: what is of the whole cluster comes first. */
+export function pauseOf(pauses: Pauses, tenant: string): PlacementPause | undefined {
+  for (const scope of [everyTenant, tenant]) {
+    const pause = pauses.get(scope);
+    if (pause !== undefined) return { tenant: scope, ...pause };
+  }
+  return undefined;
+}
 
 /** Whether what runs of a tenant is to stand still. */
 export const suspendsTenant = (pauses: Pauses, tenant: string): boolean =>

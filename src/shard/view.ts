@@ -8,6 +8,7 @@ import {
   type AttemptView,
   type BoundView,
   isSettled,
+  type PlacementPause,
   reasonOfHolds,
   type TaskSummary,
   type TaskView,
@@ -24,6 +25,8 @@ interface ViewOptions {
   readonly deadLetter?: boolean | undefined;
   /** Why the planner leaves it waiting, from `waitingReasons`; ignored once it does not wait. */
   readonly reason?: string | undefined;
+  /** A pause of its tenant, or of all. */
+  readonly tenantPaused?: PlacementPause | undefined;
   /** The leader's clock; without it no class is told. */
   readonly nowMs?: number | undefined;
 }
@@ -42,6 +45,7 @@ export function commandLine(run: Run): string {
 }
 
 function reasonOf(record: TaskRecord, planned: string | undefined): string | undefined {
+  if (record.suspended === true) return 'stands still';
   if (record.state !== 'waiting') return record.reason === '' ? undefined : record.reason;
   const held = reasonOfHolds(record.holds);
   // All of a gang wait for what the one waits for that stands in the queue for them.
@@ -147,6 +151,8 @@ export function toView(record: TaskRecord, submitted: TaskSpec, options: ViewOpt
     reservation: spec.reservation,
     cancelRequested: record.cancelRequested,
     paused: isSettled(record.state) ? undefined : record.pause,
+    tenantPaused: isSettled(record.state) ? undefined : options.tenantPaused,
+    labels: spec.labels.length === 0 ? undefined : Object.fromEntries(spec.labels),
     updated: updateOf(record, submitted),
     template: template && formatTemplateUse(template),
     stale: options.stale,

@@ -24,6 +24,21 @@ describe('a task', () => {
     expect((await client.get(`/v1/tasks/${id}`)).json).not.toHaveProperty('paused');
   });
 
+  test('is not resumed with fields that nobody reads, nor paused by a body that is no JSON', async () => {
+    const { status, json } = await client.post(`/v1/tasks/${id}/resume`, { suspend: true });
+    expect([status, json['field']]).toEqual([400, '/suspend']);
+    for (const path of ['/v1/cluster/resume', '/v1/tenants/search/resume']) {
+      expect((await client.post(path, { suspend: true })).status).toBe(400);
+    }
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    const form = await client.call('POST', `/v1/tasks/${id}/pause`, {
+      headers,
+      body: 'suspend=true',
+    });
+    expect(form.status).toBe(400);
+    expect(form.text).toContain('Content-Type: application/json');
+  });
+
   test('is not checkpointed and released yet', async () => {
     const answer = await client.post(`/v1/tasks/${id}/pause`, { release: true });
     expect([answer.status, answer.json['code'], answer.json['field']]).toEqual([

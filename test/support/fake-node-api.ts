@@ -18,6 +18,7 @@ import {
   type Consistency,
   type EventKind,
   isSettled,
+  type PlacementPause,
   type TaskEvent,
   type TaskState,
   type TaskSummary,
@@ -33,7 +34,7 @@ import {
   tierBundles,
 } from '../../src/model/tiers.ts';
 import { idsOf, matches } from '../../src/node/task-filter.ts';
-import type { PlacementPause, PlannedTask, TemplateView } from '../../src/ports/control-api.ts';
+import type { PlannedTask, TemplateView } from '../../src/ports/control-api.ts';
 import type { HistoryPage, HistoryQuery, TaskFilter } from '../../src/ports/history.ts';
 import type {
   ClusterHealth,
@@ -407,6 +408,7 @@ export class FakeNodeApi implements NodeApi {
   async control(ids: readonly TaskId[], asked: TaskControl, actor: Actor): Promise<SubmitReply[]> {
     return ids.map((id): SubmitReply => {
       if (this.refusal !== undefined) return { ok: false, id, ...this.refusal };
+      if (this.workflows.holds(id)) return { ok: true, id, shard: 3, repeated: false };
       const { view, spec } = this.#task(id);
       if (isSettled(view.state)) {
         return { ok: false, id, code: 'alreadySettled', message: `the task ${view.state}` };
@@ -492,7 +494,7 @@ export class FakeNodeApi implements NodeApi {
     readonly tenant: string;
     readonly name: string;
     readonly revision?: number | undefined;
-  }): Promise<void> {
+  }): Promise<{ readonly repeated: boolean }> {
     const { tenant, name, revision } = template;
     const left = this.#templates.filter(
       one =>
@@ -500,7 +502,9 @@ export class FakeNodeApi implements NodeApi {
         one.name !== name ||
         (revision !== undefined && one.revision !== revision),
     );
+    const repeated = left.length === this.#templates.length;
     this.#templates.splice(0, this.#templates.length, ...left);
+    return { repeated };
   }
 
   async wait(id: TaskId, timeoutMs: number, signal: AbortSignal): Promise<TaskView> {

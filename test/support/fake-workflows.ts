@@ -69,6 +69,11 @@ export class FakeWorkflows implements WorkflowApi {
     return { verdict: 'starts', message, total, stages: [stage, stage], tasks: steps };
   }
 
+  /** Whether it is a task of one of them. */
+  holds(id: TaskId): boolean {
+    return [...this.#views.values()].some(({ tasks }) => tasks.some(task => task.id === id));
+  }
+
   settle(id: TaskId, state: 'succeeded' | 'failed'): void {
     const view = this.#view(id);
     const tasks = view.tasks.map(task => ({ ...task, state }));

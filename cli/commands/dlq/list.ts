@@ -27,6 +27,10 @@ export default class DlqList extends BaseCommand {
       description: `at most this many; ${limitDefault} unless given`,
       helpValue: 'N',
     }),
+    cursor: string({
+      description: 'go on behind a page: the `cursor` of its JSON',
+      helpValue: 'CURSOR',
+    }),
     all: boolean({ description: 'every page', exclusive: ['limit'] }),
   };
 
@@ -39,8 +43,8 @@ export default class DlqList extends BaseCommand {
     const { name, tenant } = flags;
     const tasks: TaskSummary[] = [];
     const missing = new Set<number>();
-    let cursor: string | undefined;
-    for await (const page of deadLetterPages(client, { name, tenant }, limit)) {
+    let { cursor } = flags;
+    for await (const page of deadLetterPages(client, { name, tenant, cursor }, limit)) {
       tasks.push(...page.tasks);
       for (const shard of page.missingShards) missing.add(shard);
       cursor = page.cursor;

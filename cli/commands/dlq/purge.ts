@@ -19,8 +19,12 @@ export default class DlqPurge extends DeadLetterCommand {
 
   protected readonly verb = 'purge' as const;
 
-  protected done(old: string): string {
-    return `task ${shortId(old)} purged`;
+  protected done(
+    old: string,
+    { id, repeated }: { id: string; repeated?: boolean | undefined },
+  ): string {
+    const named = shortId(id === '' ? old : id);
+    return `task ${named} ${repeated === true ? 'was no dead letter' : 'purged'}`;
   }
 
   override run(): Promise<unknown> {

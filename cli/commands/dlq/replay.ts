@@ -22,7 +22,7 @@ export default class DlqReplay extends DeadLetterCommand {
 
   protected readonly verb = 'replay' as const;
 
-  protected done(old: string, id: string): string {
+  protected done(old: string, { id }: { readonly id: string }): string {
     return `task ${shortId(old)} replayed as ${id}`;
   }
 

@@ -27,7 +27,7 @@ export default class TemplateDelete extends BaseCommand {
     const { pathOfTemplate, readRevision } = await import('../../template-file.ts');
     const revision = readRevision('revision', flags.revision);
     const client = await this.connect(flags);
-    await client.call<unknown>({
+    const { body } = await client.call<{ readonly repeated?: boolean }>({
       method: 'POST',
       path: `${pathOfTemplate(args.name)}/delete`,
       body: { revision },
@@ -35,7 +35,8 @@ export default class TemplateDelete extends BaseCommand {
     });
     const what = revision === undefined ? args.name : `${args.name}@${revision}`;
     this.printIds([what]);
-    this.print(`template ${what} deleted`);
-    return { name: args.name, revision };
+    const repeated = body.repeated === true;
+    this.print(repeated ? `there was no template ${what}` : `template ${what} deleted`);
+    return { name: args.name, revision, repeated };
   }
 }

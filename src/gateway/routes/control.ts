@@ -33,6 +33,13 @@ export const pauseBody: JsonSchema = {
   },
 };
 
+/** What there is nothing to say about may be said with an empty body, or none. */
+export const noBody: JsonSchema = {
+  type: ['object', 'null'],
+  additionalProperties: false,
+  properties: {},
+};
+
 /** What a body says of a pause. */
 export function pauseOf(request: Parameters<Route['run']>[0]): {
   readonly suspend: boolean;
@@ -85,7 +92,7 @@ export const resumeTaskRoute: Route = {
   tag: 'tasks',
   summary: 'Resume a paused task',
   description: 'It may be placed again; what was suspended goes on where it was.',
-  schema: { params: idParams, response: answers },
+  schema: { params: idParams, body: noBody, response: answers },
   run: (request, _reply, gateway) => controlTask(request, gateway, () => ({ kind: 'resume' })),
 };
 
@@ -156,7 +163,7 @@ const placementRoute = (route: {
           },
         }
       : {}),
-    ...(route.on ? { body: pauseBody } : {}),
+    body: route.on ? pauseBody : noBody,
     response: { 200: pausesSchema, 400: problemSchema, 403: problemSchema },
   },
   async run(request, _reply, gateway) {

@@ -10,7 +10,7 @@ import { parseJson } from '../body.ts';
 import { templateSchema, templatesSchema } from '../control-schemas.ts';
 import { ProblemError, problemOfDocument, refuse } from '../problem.ts';
 import { bodyOf, identityOf, paramOf, queryOf, type Route } from '../route.ts';
-import { emptySchema, problemSchema } from '../schemas.ts';
+import { described, flag, object, problemSchema } from '../schemas.ts';
 
 type Request = Parameters<Route['run']>[0];
 
@@ -199,6 +199,11 @@ export const updateTemplateRoute: Route = {
   },
 };
 
+const droppedSchema = object({
+  accepted: flag,
+  repeated: described(flag, 'There was no such template, or revision.'),
+});
+
 export const deleteTemplateRoute: Route = {
   method: 'POST',
   path: '/v1/templates/:name/delete',
@@ -213,7 +218,7 @@ export const deleteTemplateRoute: Route = {
       additionalProperties: false,
       properties: { revision: { type: 'integer', minimum: 1 }, tenant: tenantField },
     },
-    response: { 200: emptySchema, 400: problemSchema, 403: problemSchema },
+    response: { 200: droppedSchema, 400: problemSchema, 403: problemSchema },
   },
   async run(request, _reply, gateway) {
     const { revision, tenant } = bodyOf(request) as { revision?: number; tenant?: string };
@@ -222,7 +227,8 @@ export const deleteTemplateRoute: Route = {
       name: paramOf(request, 'name'),
       revision,
     };
-    await gateway.api.dropTemplate(template, tokenIn(request.headers.authorization));
-    return { accepted: true };
+    const token = tokenIn(request.headers.authorization);
+    const { repeated } = await gateway.api.dropTemplate(template, token);
+    return { accepted: true, repeated };
   },
 };

@@ -10,7 +10,7 @@ import { identityOf, type Route } from '../route.ts';
 import { problemSchema, submittedSchema } from '../schemas.ts';
 import { problemOfReply } from '../submission.ts';
 import { workflowParams } from '../workflow-schemas.ts';
-import { pauseBody, pauseOf } from './control.ts';
+import { noBody, pauseBody, pauseOf } from './control.ts';
 import { briefOf } from './workflows.ts';
 
 async function controlWorkflow(
@@ -57,6 +57,6 @@ export const resumeWorkflowRoute: Route = {
   tag: 'workflows',
   summary: 'Resume a paused workflow',
   description: 'Its tasks may be placed again; what was suspended goes on where it was.',
-  schema: { params: workflowParams, response: answers },
+  schema: { params: workflowParams, body: noBody, response: answers },
   run: (request, _reply, gateway) => controlWorkflow(request, gateway, { kind: 'resume' }),
 };

@@ -38,6 +38,23 @@ test('a tenant and the cluster are paused, listed and resumed', async () => {
   expect((await bench.run(['pause', '-q'])).stdout).toBe('');
 });
 
+test('a workflow is paused by its ID alone, and explain says what to name', async () => {
+  const file = join(bench.dir, 'held.yaml');
+  await writeFile(file, 'tasks:\n  - { name: a, command: [work] }\n');
+  const id = (await bench.run(['submit', '-q', '-f', file])).stdout.trim();
+  const named = `workflow ${id.slice(-8)} pause accepted\n`;
+  expect(await bench.run(['pause', id])).toMatchObject({ code: 0, stdout: named });
+  const task = await submit();
+  const both = await bench.run(['pause', task, id]);
+  expect(both.stdout).toBe(`task ${task.slice(-8)} pause accepted\n${named}`);
+  const nobody = await bench.run(['pause', '06fkq8t4r8m2s9v7d1xa']);
+  expect(nobody).toMatchObject({ code: 1, stdout: '' });
+  expect(nobody.stderr).toContain('No such task');
+  const explained = await bench.run(['explain', id]);
+  expect(explained.code).toBe(1);
+  expect(explained.stderr).toMatch(/is a workflow\n.*tsched status/);
+});
+
 test('what cannot be is said with a way out', async () => {
   const id = await submit();
   const release = await bench.run(['pause', id, '--release']);
@@ -49,6 +66,10 @@ test('what cannot be is said with a way out', async () => {
   expect(wrong.code).toBe(2);
   expect(wrong.stderr).toContain('--cap: must be a duration');
   expect((await bench.run(['resume'])).stderr).toContain('tsched resume task ID');
+  const schedule = await bench.run(['pause', 'schedule', 'nightly']);
+  expect(schedule.code).toBe(2);
+  expect(schedule.stderr).toContain('tsched schedule pause nightly');
+  expect((await bench.run(['plan'])).stderr).toContain('tsched plan -- echo hello');
 });
 
 test('an update changes what was given, and the status tells it', async () => {
@@ -136,6 +157,8 @@ test('a template is made from a file, run, changed, shown and deleted', async ()
   expect((await bench.run(['template', 'list'])).stdout).toMatch(/hello +2 +default/);
   expect((await bench.run(['template', 'delete', 'hello'])).code).toBe(0);
   expect((await bench.run(['template', 'list', '-q'])).stdout).toBe('');
+  const gone = await bench.run(['template', 'delete', 'hello']);
+  expect(gone).toMatchObject({ code: 0, stdout: 'there was no template hello\n' });
 });
 
 test('a template that is wrong is refused with its line before anything is sent', async () => {

@@ -120,7 +120,11 @@ describe('list', () => {
     for (let count = 0; count < 3; count++) await submit({ name: 'paged' });
     const args = ['list', '-q', '--name', 'paged'];
     expect((await bench.run([...args, '--limit', '2'])).stdout.trim().split('\n')).toHaveLength(2);
-    expect((await bench.run([...args, '--all'])).stdout.trim().split('\n')).toHaveLength(3);
+    const all = (await bench.run([...args, '--all'])).stdout.trim().split('\n');
+    expect(all).toHaveLength(3);
+    const page = JSON.parse((await bench.run([...args, '--limit', '2', '--json'])).stdout);
+    const rest = await bench.run([...args, '--cursor', page.cursor]);
+    expect(rest.stdout.trim().split('\n')).toEqual(all.slice(2));
   });
 
   test('refuses a state that does not exist', async () => {

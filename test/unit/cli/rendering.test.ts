@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { CliError } from '../../../cli/cli-error.ts';
 import { ago, span } from '../../../cli/output/age.ts';
 import { renderHealth, renderShards } from '../../../cli/output/cluster.ts';
+import { renderDeadLetters } from '../../../cli/output/dead-letters.ts';
 import { renderFailure } from '../../../cli/output/failure.ts';
 import { loadPercent } from '../../../cli/output/nodes.ts';
 import { describeOutcome, waitExit } from '../../../cli/output/outcome.ts';
@@ -9,11 +10,12 @@ import { plainScreen, type Screen } from '../../../cli/output/screen.ts';
 import { renderSubmitted } from '../../../cli/output/submitted.ts';
 import { renderTable } from '../../../cli/output/table.ts';
 import { renderTask, renderTaskLine } from '../../../cli/output/task.ts';
+import { renderTaskList } from '../../../cli/output/task-list.ts';
 import { block, cut, oneLine } from '../../../cli/output/text.ts';
 import { type Outcome, systemOutcome } from '../../../src/model/attempt.ts';
 import type { TaskId } from '../../../src/model/ids.ts';
 import { noResources } from '../../../src/model/resources.ts';
-import type { TaskView } from '../../../src/model/task.ts';
+import type { TaskSummary, TaskView } from '../../../src/model/task.ts';
 
 const nowMs = 1_700_000_000_000;
 const screen = plainScreen(nowMs);
@@ -296,5 +298,59 @@ describe('an error', () => {
   test('its text cannot carry escapes to a terminal', () => {
     const error = new CliError('internal', 'a\u001b[2Jb', { suggestion: '' });
     expect(renderFailure(error, { ...terminal, color: false })).toContain('— ab');
+  });
+});
+
+describe('what holds a task', () => {
+  const pause = { by: 'ann', atMs: nowMs - 3_000, reason: 'disks', suspend: false };
+
+  test('is told once, with its tenant or the cluster where these are paused', () => {
+    const shown = (parts: Partial<TaskView>): string =>
+      renderTask(task({ state: 'waiting', reason: 'Paused', ...parts }), plainScreen(nowMs));
+    expect(shown({ paused: pause })).toContain('  paused     by ann 3.0s ago: disks\n');
+    const held = shown({ tenantPaused: { ...pause, tenant: 'search' } });
+    expect(held).toContain('  paused     with tenant search, by ann 3.0s ago: disks\n');
+    expect(held).toContain('try: tsched resume tenant search');
+    const all = { ...pause, tenant: '*' };
+    expect(shown({ tenantPaused: all })).toContain('with the whole cluster, by ann');
+    // What runs goes on.
+    expect(shown({ state: 'running', reason: undefined, tenantPaused: all })).not.toContain(
+      'paused',
+    );
+    const still = shown({ state: 'running', tenantPaused: { ...all, suspend: true } });
+    expect(still).toContain('with the whole cluster, suspended by ann');
+    expect(still).toContain('try: tsched resume cluster');
+  });
+
+  test('labels, and what was changed, are told as people write them', () => {
+    const set = { labels: { team: 'a' }, backoff: { initial: '30s', max: '1m' } };
+    const shown = renderTask(
+      task({ labels: { team: 'a', b: 'c' }, updated: { by: 'ann', atMs: nowMs, set } }),
+      plainScreen(nowMs),
+    );
+    expect(shown).toContain('  labels     team=a b=c\n');
+    expect(shown).toContain('updated    labels team=a, backoff initial=30s max=1m (by ann now)');
+  });
+});
+
+describe('why tasks failed', () => {
+  const failed: TaskSummary = {
+    ...{ id: '06gzpmwrjc0e3w2zhjxg' as TaskId, tenant: 'default', name: '', state: 'failed' },
+    ...{ tier: 'basic', command: 'x', submittedAtMs: nowMs, runs: 1, attemptsMax: 3, shard: 1 },
+    outcome: outcome({ exitCode: 4 }),
+    reason: 'not run again: 4 is in noRetryOn',
+  };
+
+  test('is what the last attempt did, then what was decided about it', () => {
+    const letters = renderDeadLetters([failed], plainScreen(nowMs));
+    expect(letters).toContain('failed: exit code 4 (not run again: 4 is in ');
+    const list = renderTaskList([failed], plainScreen(nowMs));
+    expect(list).toContain(' exit code 4 (not run again: 4 ');
+    const lost = {
+      ...failed,
+      outcome: outcome({ kind: 'lost' }),
+      reason: 'it may be what ends it',
+    };
+    expect(renderDeadLetters([lost], plainScreen(nowMs))).toContain('  it may be what ends it  ');
   });
 });

@@ -96,3 +96,20 @@ test('names cannot forge the screen, and the exit code says how it ended', () =>
   expect(workflowExit({ state: 'aborted' })).toBe(4);
   expect(workflowExit({ state: 'succeeded' })).toBe(0);
 });
+
+test('who paused it is told, and what of it stands still', () => {
+  const paused = { by: 'ann', atMs: nowMs - 3_000, reason: 'new disks', suspend: true };
+  const open = { state: 'running', settledAtMs: undefined } as const;
+  const waiting = { state: 'waiting', startedAtMs: undefined, reason: 'Paused' } as const;
+  const running = { state: 'running', endedAtMs: undefined, suspended: true } as const;
+  const whole = [task('a', [], { ...running, paused }), task('b', ['a'], { ...waiting, paused })];
+  const shown = renderWorkflow(view(whole, open), plainScreen(nowMs));
+  expect(shown).toContain('  paused     suspended by ann 3.0s ago: new disks\n');
+  expect(shown).toMatch(/● a +running .* on n1 {2}stands still/);
+  expect(shown).toContain('try: tsched resume workflow');
+  const some = renderWorkflow(
+    view([whole[0]!, task('b', ['a'], waiting)], open),
+    plainScreen(nowMs),
+  );
+  expect(some).toContain('1 of 2 tasks, suspended by ann');
+});

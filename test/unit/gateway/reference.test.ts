@@ -81,3 +81,11 @@ test('every error has a sentence for what it means and what to do', () => {
     expect([code, [1, 2, 5, 6, 7, 8, 74].includes(error.exit)]).toEqual([code, true]);
   }
 });
+
+test('every example with a body says what it is', () => {
+  const page = readFileSync(new URL('../../../docs/reference/http.md', import.meta.url), 'utf8');
+  const calls = page.replaceAll('\\\n', ' ').match(/curl .*/g) ?? [];
+  const bodies = calls.filter(call => / (-d|-T) /.test(call));
+  expect(bodies.length).toBeGreaterThan(20);
+  expect(bodies.filter(call => !/"\$json"|Content-Type/.test(call))).toEqual([]);
+});

@@ -60,13 +60,21 @@ describe('a template', () => {
       ? []
       : made.problems.map(({ pointer, message }) => `${pointer} ${message}`);
     expect(told).toEqual([
-      expect.stringMatching(/^\/set\/dayy unknown field `dayy`; did you mean `day`/),
+      expect.stringMatching(
+        /^\/set\/dayy the template has no parameter `dayy`; did you mean `day`/,
+      ),
       expect.stringMatching(
         /^\/set\/day the parameter `day` \(string\) has no default: .*--set day=/,
       ),
-      expect.stringMatching(/^\/set\/times must be a whole number from 1 to 10/),
-      expect.stringMatching(/^\/set\/limit must be a duration/),
-      expect.stringMatching(/^\/set\/mode must be one of fast, slow/),
+      expect.stringMatching(
+        /^\/set\/times the parameter `times` must be a whole number from 1 to 10/,
+      ),
+      expect.stringMatching(/^\/set\/limit the parameter `limit` must be a duration/),
+      expect.stringMatching(/^\/set\/mode the parameter `mode` must be one of fast, slow/),
+    ]);
+    const far = expandTemplate(nightly, { day: 'x', quux: 'x' });
+    expect(far.ok ? [] : far.problems.map(one => one.message)).toEqual([
+      expect.stringMatching(/no parameter `quux`; it has day, times, limit/),
     ]);
   });
 
@@ -100,7 +108,7 @@ describe('a template', () => {
     expect(problemsOf({ parameters: { a: 'float' }, task: { command: ['a'] } })).toHaveLength(1);
     expect(
       problemsOf({ parameters: { a: { type: 'int', default: 'x' } }, task: { command: ['a'] } }),
-    ).toEqual([expect.stringContaining('/parameters/a/default must be a whole number')]);
+    ).toEqual([expect.stringContaining('/parameters/a/default the parameter `a` must be a whole')]);
   });
 
   test('never makes more arguments, fields or placeholders of a value than one', () => {

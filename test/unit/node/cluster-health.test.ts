@@ -66,6 +66,16 @@ describe('the health of a cluster', () => {
     ]);
   });
 
+  test('says that nothing is placed, by whom and why, and is well all the same', () => {
+    const paused = { by: 'ada', atMs: 1_700_000_000_000, reason: 'new disks', suspend: true };
+    const { ok, problems } = health({ paused });
+    expect(ok).toBe(true);
+    expect(problems).toEqual([
+      'nothing is placed and what runs stands still: paused by ada at 2023-11-14T22:13:20Z: ' +
+        'new disks; see `tsched resume cluster`',
+    ]);
+  });
+
   test('says that nobody is declared dead where more than a third is silent', () => {
     const nodes = ['a', 'b', 'c'].map((name, position) =>
       node(name, position === 0 ? {} : { state: 'suspected' }),

@@ -46,8 +46,13 @@ describe('a plan', () => {
   test('says how many of an array would wait, and what each node says', () => {
     const [planned] = ask([task({}, 5)], [view('a', 2)]);
     expect(planned).toMatchObject({ verdict: 'waits', reason: 'Resources', waiting: 3 });
-    expect(planned?.message).toContain('3 of 5 would wait');
-    expect(planned?.nodes).toMatchObject([{ node: 'a', verdict: { kind: 'fits' } }]);
+    expect(planned?.message).toBe(
+      '3 of 5 would wait: every node that could run it is full; the others would start now on name-a (2)',
+    );
+    // Beside those that would start there.
+    expect(planned?.nodes).toMatchObject([{ node: 'a', sentence: 'cpu: needs 1, has 0 free' }]);
+    const [first] = ask([task(), task({}, 2)], [view('a', 2)]);
+    expect(first?.nodes).toMatchObject([{ verdict: { kind: 'fits' } }]);
   });
 
   test('says whether a gang would start whole, or wait whole', () => {
@@ -91,7 +96,16 @@ describe('a plan', () => {
       ['waits', 'BeginTime', wallMs + 69_000],
       ['waits', 'Dependency', undefined],
     ]);
-    expect(plans[1]?.message).toBe('would wait: it is not to start before a time');
+    expect(plans[1]?.message).toBe('would wait: it is not to start for 5s');
+    expect(plans[2]?.message).toBe('would wait: it is not to start before 2023-11-14T22:13:29Z');
+    const [night] = ask(
+      [task({ offPeak: { byLoad: false, windows: [{ days: 127, from: 180, to: 240 }] } })],
+      [view('a', 4)],
+    );
+    expect(night).toMatchObject({
+      reason: 'OffPeak',
+      message: expect.stringMatching(/: it is held/),
+    });
   });
 
   test('counts no place in the queue of a full node', () => {

@@ -81,8 +81,9 @@ describe('a task that is held', () => {
     expect([state.held, state.table.holds(rows[0]!)]).toEqual([0, 0]);
   });
 
-  test('shows the first of what holds it', () => {
-    expect(reasonOfHolds(holdBit('paused') | holdBit('dependency'))).toBe('Dependency');
+  test('shows the first of what holds it, and before all that somebody paused it', () => {
+    expect(reasonOfHolds(holdBit('gang') | holdBit('dependency'))).toBe('Dependency');
+    expect(reasonOfHolds(holdBit('paused') | holdBit('dependency'))).toBe('Paused');
     expect(reasonOfHolds(holdBit('paused'))).toBe('Paused');
     expect(reasonOfHolds(0)).toBeUndefined();
   });
