@@ -180,8 +180,27 @@ function tryOut(task: DocumentMap, parameters: readonly Parameter[], problems: P
   }
 }
 
-/** The task that a template makes of these values; `set` is a map, or missing. */
-export function expandTemplate(template: Template, set: unknown): Expansion {
+/** Whose parameters are placed only where fields of `own` stand over the template. */
+function namesCovered({ task }: Template, own: DocumentMap): ReadonlySet<string> {
+  const texts = new Map<string, string>();
+  replaceTexts(task, '', (text, pointer) => {
+    if (!isShellText(task, pointer)) texts.set(pointer, text);
+    return text;
+  });
+  const left = new Set<string>();
+  replaceTexts(joinDocuments(task, own), '', (text, pointer) => {
+    if (texts.get(pointer) === text) for (const name of namesIn(text)) left.add(name);
+    return text;
+  });
+  return new Set([...texts.values()].flatMap(namesIn).filter(name => !left.has(name)));
+}
+
+/**
+ * The task that a template makes of these values; `set` is a map, or missing. What is placed only
+ * where fields of `own` stand over it need not be given: so a document that was shown, with the
+ * template that it was made from and without the values, says the same when it is given back.
+ */
+export function expandTemplate(template: Template, set: unknown, own: DocumentMap = {}): Expansion {
   const problems = new ProblemList();
   if (set !== undefined && !isMap(set)) {
     problems.add('/set', `must be a map of values, not ${describeValue(set)}`);
@@ -197,6 +216,7 @@ export function expandTemplate(template: Template, set: unknown): Expansion {
     const shown = name.slice(0, 40);
     problems.add(`/set${pointerStep(name)}`, `the template has no parameter \`${shown}\`${hint}`);
   }
+  const covered = namesCovered(template, own);
   const values = new Map<string, ParameterValue>();
   for (const parameter of template.parameters) {
     const { name } = parameter;
@@ -206,7 +226,7 @@ export function expandTemplate(template: Template, set: unknown): Expansion {
         ? parameter.default
         : readValue(parameter, given[name], pointer, problems);
     if (value !== undefined) values.set(name, value);
-    else if (given[name] === undefined) {
+    else if (given[name] === undefined && !covered.has(name)) {
       problems.add(
         pointer,
         `the parameter \`${name}\` (${parameter.type}) has no default: give it, as ` +
@@ -224,7 +244,7 @@ export function expandTemplate(template: Template, set: unknown): Expansion {
  */
 export function resolveUse(document: DocumentMap, template: Template, use: TemplateUse): Expansion {
   const { template: _template, set, ...own } = document;
-  const expansion = expandTemplate(template, set);
+  const expansion = expandTemplate(template, set, own);
   if (!expansion.ok) return expansion;
   const joined = joinDocuments(expansion.document, own);
   // The key makes a repeat safe, and may put the task elsewhere than the ID that was drawn for it.

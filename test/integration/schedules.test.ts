@@ -97,6 +97,9 @@ describe('a schedule of a template', () => {
     });
     const changed = await using({ set: { mode: 'fast' }, cap: '1h' });
     expect(changed.json).toMatchObject({ code: 'scheduleExists' });
+    // What was shown, given back: without the values, which are nowhere but in what they made.
+    const { document } = (await client.get('/v1/schedules/nightly')).json as { document: object };
+    expect((await client.post('/v1/schedules', document)).status).toBe(200);
     const pinned = await using({ template: 'etl@1', set: { mode: 'fast' }, cap: '1h' });
     expect(pinned.status).toBe(200);
   });

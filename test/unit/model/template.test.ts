@@ -78,6 +78,22 @@ describe('a template', () => {
     ]);
   });
 
+  test('asks for no value that would be placed nowhere', () => {
+    const one = template({
+      parameters: { a: 'string', b: 'string', c: 'string' },
+      task: { command: ['run', '${a}'], env: { A: '${a}', B: '${b}' } },
+    });
+    const missing = (own: object): string[] => {
+      const made = resolveUse({ template: 'one', ...own }, one, { name: 'one', revision: 2 });
+      return made.ok ? [] : made.problems.map(({ pointer }) => pointer);
+    };
+    const set = { c: 'unused' };
+    expect(missing({ set, command: ['run', 'x'], env: { A: 'x', B: 'y' } })).toEqual([]);
+    expect(missing({ set, command: ['run', 'x'], env: { A: 'x' } })).toEqual(['/set/b']);
+    expect(missing({ set, command: ['run', 'x'], env: { B: 'y' } })).toEqual(['/set/a']);
+    expect(missing({ command: ['run', 'x'], env: { A: 'x', B: 'y' } })).toEqual(['/set/c']);
+  });
+
   test('is refused where a placeholder means nothing, or a shell would read the value', () => {
     const parameters = { day: 'string' };
     expect(problemsOf({ parameters, task: { command: ['echo', '${dya}'] } })).toEqual([
