@@ -224,7 +224,10 @@ test('QEMU is reached from loopback only, and the guest reaches nobody', () => {
   expect(words).toContain(
     'user,id=net,restrict=on,ipv6=off,hostfwd=tcp:127.0.0.1:4001-10.0.2.15:7071',
   );
-  expect(words.find(word => word.includes('chaos_boot=3'))).toContain('console=ttyS0');
+  const kernelWords = words.find(word => word.includes('chaos_boot=3'))!.split(' ');
+  expect(kernelWords).toContain('console=ttyS0');
+  // On a busy machine the trial of the timer fails now and then, and the kernel gives up.
+  expect(kernelWords).toContain('no_timer_check');
 });
 
 test('the scripts of a guest are shell', () => {
