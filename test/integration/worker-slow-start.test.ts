@@ -20,11 +20,11 @@ afterEach(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-/** Puts a program in front of the `unshare` with which a supervisor is started. */
-function putBefore(script: string): void {
-  const found = join(dir, 'unshare');
+/** Puts a program in front of one with which a supervisor is started, or starts attempts. */
+function putBefore(name: 'unshare' | 'perl', script: string): void {
+  const found = join(dir, name);
   const path = process.env['PATH']!;
-  writeFileSync(found, `#!/bin/sh\n${script}\nPATH='${path}' exec unshare "$@"\n`);
+  writeFileSync(found, `#!/bin/sh\n${script}\nPATH='${path}' exec ${name} "$@"\n`);
   chmodSync(found, 0o755);
   vi.stubEnv('PATH', `${dir}:${path}`);
 }
@@ -33,7 +33,7 @@ const runnerWith = (clock: Clock) =>
   createProcessRunner({ dataDir: dir, clock, log: silentLog, nodeName: 'test' });
 
 test('a machine on which a supervisor needs more than 15 s gets one', async () => {
-  putBefore('case "$*" in *tsched-init*) sleep 2;; esac');
+  putBefore('unshare', 'case "$*" in *tsched-init*) sleep 2;; esac');
   // Ten times as fast a clock makes that 20 s.
   const runner = runnerWith({ ...realClock, nowMs: () => 10 * performance.now() });
   const hello = await runner.start(new Ear().events);
@@ -42,10 +42,18 @@ test('a machine on which a supervisor needs more than 15 s gets one', async () =
 });
 
 test('a supervisor that ends while it starts is not waited for', async () => {
-  putBefore('case "$*" in *tsched-init*) exit 3;; esac');
+  putBefore('unshare', 'case "$*" in *tsched-init*) exit 3;; esac');
   const beganMs = performance.now();
   const runner = runnerWith(realClock);
   await expect(runner.start(new Ear().events)).rejects.toThrow('no supervisor');
   expect(performance.now() - beganMs).toBeLessThan(10_000);
+  await runner.stop({ end: true });
+});
+
+test('a machine that needs six seconds to start Perl is not one without', async () => {
+  putBefore('perl', 'sleep 6');
+  const runner = runnerWith(realClock);
+  const { isolation } = await runner.start(new Ear().events);
+  expect(isolation['starter']).toBe('perl');
   await runner.stop({ end: true });
 });

@@ -11,6 +11,11 @@ import { checkCommand, explain, StartFault } from './command.ts';
 import { exitOf, type StartEvents, type Starter, type StartRequest } from './starter.ts';
 import { answerBytes, answers, stages, starterScript } from './starter-script.ts';
 
+/**
+ * For an answer of the probe. Where a machine starts everything at once it may be slow, and it
+ * would be without this starter for as long as the supervisor lives.
+ */
+const probeMs = 30_000;
 const everySilenceMs = 1_000;
 /** Times in a row that nothing was answered while an answer is due, before it counts as stuck. */
 const silencesMax = 10;
@@ -188,7 +193,7 @@ export function probePerlStarter(): string | undefined {
     input: encodeRequest(1, request),
     encoding: 'buffer',
     reject: false,
-    timeout: 5_000,
+    timeout: probeMs,
   });
   const said = Buffer.from(result.stdout);
   const ended = said.length === 2 * answerBytes && said.readUInt8(answerBytes) === answers.ended;
