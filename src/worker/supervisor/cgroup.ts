@@ -6,7 +6,17 @@
  *
  * Works on a pure cgroup2 host and on a hybrid one, where cgroup2 is mounted at `unified`.
  */
-import { mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
 export interface CgroupUsage {
@@ -140,3 +150,18 @@ export function handOn(path: string, names: readonly string[]): void {
 /** Controllers that are on in this group of cgroup2. */
 export const controllersOn = (path: string): readonly string[] =>
   (readText(join(path, 'cgroup.controllers')) ?? '').split(/\s+/).filter(Boolean);
+
+/** Whether this user may hand on what is on in this group, as far as files tell. */
+export function mayHandOn(path: string): boolean {
+  try {
+    accessSync(join(path, 'cgroup.subtree_control'), constants.W_OK);
+    return true;
+  } catch (error) {
+    if (error instanceof Error) return false;
+    throw error;
+  }
+}
+
+/** It has processes, which keep it from handing on what is on in it; that of all may have some. */
+export const isInnermost = (path: string): boolean =>
+  existsSync(join(path, 'cgroup.events')) && cgroupPids(path, 1).length > 0;

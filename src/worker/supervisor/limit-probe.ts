@@ -8,7 +8,7 @@ import { execaSync } from 'execa';
 import { limits } from '../../model/limits.ts';
 import { noResources } from '../../model/resources.ts';
 import { baseFile, boundFiles, boundsOf } from './bounds.ts';
-import { controllersOn, createCgroup, removeCgroup } from './cgroup.ts';
+import { controllersOn, createCgroup, isInnermost, mayHandOn, removeCgroup } from './cgroup.ts';
 import { type ControllerHome, Limiter, writeBounds } from './limiter.ts';
 import { baseBelow, type Controller, controllers, type OwnGroups } from './own-groups.ts';
 import { joinScript } from './shell.ts';
@@ -51,6 +51,20 @@ export interface LimitProbe {
   readonly labels: readonly (readonly [string, string])[];
 }
 
+/** Why attempts have none of cgroup2, by what can be seen of `own`, the group of this process. */
+function whyNone(controller: Controller, own: string | undefined): string {
+  const here = own !== undefined && controllersOn(own).includes(controller);
+  if (!here) return `no ${controller} controller of control groups is handed on to this process`;
+  const on = `the ${controller} controller is on in ${own}`;
+  if (!mayHandOn(own)) {
+    return `${on}, but that group is not this user's; let it be delegated (systemd: Delegate=)`;
+  }
+  return isInnermost(own)
+    ? `${on}, but a group with processes cannot hand it on; ` +
+        'let the node start in a group below it (systemd: DelegateSubgroup=)'
+    : `${on}, but attempts cannot be put into groups below it`;
+}
+
 /** What was found of one controller: where it is, or why it cannot be used. */
 type Found = ControllerHome | { readonly reason: string };
 
@@ -58,7 +72,7 @@ function find(controller: Controller, dataDir: string, groups: OwnGroups, held: 
   const first = groups.first[controller];
   const second = held !== '' && controllersOn(held).includes(controller);
   if (!second && first === undefined) {
-    return { reason: `no ${controller} controller of control groups is handed on to this process` };
+    return { reason: whyNone(controller, groups.second) };
   }
   const home: ControllerHome = second
     ? { controller, version: 2, base: held }
