@@ -26,7 +26,7 @@ import { Guest, inOption } from './guest.ts';
 import { findGuest, type GuestMachine } from './guest-ability.ts';
 import { buildNodeImage, makeDisk, stageTruth } from './guest-image.ts';
 import { GuestNode } from './guest-node.ts';
-import { guestAddress, guestPaths, httpPort, markLines } from './guest-script.ts';
+import { guestAddress, guestPaths, httpPort, markLines, nodeScript } from './guest-script.ts';
 import type { UnexpectedEnd } from './history.ts';
 import { NbdServer } from './nbd-server.ts';
 import { type ProgramEntry, plainEnv } from './node-process.ts';
@@ -105,7 +105,7 @@ class GuestCluster implements Cluster {
     const flags = [...amounts, ...scenario.flags];
     await buildNodeImage(machine.tools, image, {
       program: [program.command, ...program.args],
-      flags,
+      script: command => nodeScript(command, flags),
     });
     const ports = await freePorts(scenario.nodes);
     const guest = await this.#makeGuest(image, ports);

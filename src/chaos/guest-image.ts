@@ -10,7 +10,7 @@ import { taskProgram } from './attempt-log.ts';
 import { writeArchive } from './guest-archive.ts';
 import { findProgram, GuestFiles } from './guest-files.ts';
 import { findKernel, type GuestKernel, readModule } from './guest-kernel.ts';
-import { agentScript, guestPaths, initScript, nodeScript, probeScript } from './guest-script.ts';
+import { agentScript, guestPaths, initScript, probeScript } from './guest-script.ts';
 
 const run = promisify(execFile);
 const stepMs = 60_000;
@@ -70,19 +70,28 @@ export async function buildProbeImage(tools: GuestTools, file: string): Promise<
   writeArchive(file, files.entries);
 }
 
-/** A guest that runs nodes of the program with these flags. */
+export interface GuestNodes {
+  readonly program: readonly string[];
+  /** The shell script that starts a node, by the program as it stands in the guest. */
+  readonly script: (command: readonly string[]) => string;
+  /** What else of this machine is needed, each in its own place. */
+  readonly files?: readonly string[];
+}
+
+/** A guest that runs nodes when its agent is told to. */
 export async function buildNodeImage(
   tools: GuestTools,
   file: string,
-  { program, flags }: { readonly program: readonly string[]; readonly flags: readonly string[] },
+  nodes: GuestNodes,
 ): Promise<void> {
   const files = await baseFiles(tools);
   await files.addSystem();
-  const command = await files.addTsched(program);
+  const command = await files.addTsched(nodes.program);
+  for (const path of nodes.files ?? []) files.addFile(path);
   files.addText(guestPaths.init, initScript, 0o755);
   files.addText(guestPaths.agent, agentScript);
   files.addText(guestPaths.task, taskProgram, 0o755);
-  files.addText(guestPaths.node, nodeScript(command, flags));
+  files.addText(guestPaths.node, nodes.script(command));
   files.addText('/etc/passwd', 'root:x:0:0:root:/:/bin/sh\n');
   files.addText('/etc/hosts', '127.0.0.1 localhost guest\n');
   writeArchive(file, files.entries);
