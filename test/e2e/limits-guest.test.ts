@@ -3,7 +3,7 @@
  * QEMU, with a kernel of its own, by the real supervisor and real processes. The kernel's rules of
  * delegation are met as service managers meet them: a user in a subgroup of a unit that was given,
  * in the unit itself, and in one of somebody else. For `npm run e2e` alone: an emulated guest takes
- * five to fifteen minutes.
+ * a quarter of an hour.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findGuest, guestMissing } from '../../src/chaos/guest-ability.ts';
