@@ -52,7 +52,7 @@ test('a workflow is paused by its ID alone, and explain says what to name', asyn
   expect(nobody.stderr).toContain('No such task');
   const explained = await bench.run(['explain', id]);
   expect(explained.code).toBe(1);
-  expect(explained.stderr).toMatch(/is a workflow\n.*tsched status/);
+  expect(explained.stderr).toMatch(/is a workflow, and this is asked of a task\n.*tsched status/);
 });
 
 test('what cannot be is said with a way out', async () => {
