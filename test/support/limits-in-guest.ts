@@ -20,7 +20,7 @@ import type { StarterKind } from '../../src/worker/supervisor/starter.ts';
 
 const mib = 1024 * 1024;
 /** An emulated machine that others use as well is some fifty times slower than a real one. */
-const patienceMs = 120_000;
+const patienceMs = 300_000;
 const bombMs = 420_000;
 const pollMs = 50;
 

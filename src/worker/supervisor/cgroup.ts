@@ -134,10 +134,12 @@ export function cgroupUsage(path: string, memory: boolean): CgroupUsage {
 }
 
 /**
- * Hands controllers on to the groups below, as far as this group has them and is allowed to: one
- * that has processes is not, but for the root of all.
+ * Hands controllers on to the groups below, as far as this group has them and is allowed to. One
+ * that has processes is not, but for the root of all; of `cpu` and `pids` the kernel would take it,
+ * for threads alone, and refuse whole processes in the groups below from then on.
  */
 export function handOn(path: string, names: readonly string[]): void {
+  if (isInnermost(path)) return;
   for (const name of names) {
     try {
       writeFileSync(join(path, 'cgroup.subtree_control'), `+${name}`, { flag: 'r+' });
@@ -164,4 +166,4 @@ export function mayHandOn(path: string): boolean {
 
 /** It has processes, which keep it from handing on what is on in it; that of all may have some. */
 export const isInnermost = (path: string): boolean =>
-  existsSync(join(path, 'cgroup.events')) && cgroupPids(path, 1).length > 0;
+  existsSync(join(path, 'cgroup.events')) && (readText(join(path, 'cgroup.procs')) ?? '') !== '';

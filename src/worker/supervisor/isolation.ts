@@ -64,10 +64,11 @@ function probeCgroupBelow(parent: string, dataDir: string): Probe<string> {
     const result = execaSync('/bin/sh', ['-c', joinScript, 'sh', trial, '--', ...argv], {
       reject: false,
     });
-    const inside = result.exitCode === 0 && String(result.stdout).includes('probe-');
-    return inside
-      ? { value: base, reason: '' }
-      : { value: undefined, reason: firstLine(result.stderr) || 'cannot enter a group' };
+    if (result.exitCode === 0 && String(result.stdout).includes('probe-')) {
+      return { value: base, reason: '' };
+    }
+    removeCgroup(base);
+    return { value: undefined, reason: firstLine(result.stderr) || 'cannot enter a group' };
   } finally {
     removeCgroup(trial);
   }
