@@ -67,7 +67,7 @@ export const faultMutants: readonly Mutant[] = [
     name: 'checksums-not-checked',
     sentence: 'Values of the store are taken for good whatever their checksum is.',
     file: 'src/storage/record.ts',
-    search: '  if (crc32(sealed, crc32(key)) !== view.getUint32(bodyEnd)) {',
+    search: '  if (crc32(sealed, crc32(key)) !== u32At(value, bodyEnd)) {',
     replacement: '  if (crc32(sealed, crc32(key)) === -1) {',
     options: damage,
   },
