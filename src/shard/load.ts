@@ -1,7 +1,7 @@
 /**
  * State from rows that were stored before. Only unsettled tasks come back into memory; of settled
  * ones their IDs and keys do, read from the head of the row. Rows are given in key order, so that
- * task rows say which specs are in use before spec rows come, and whether any of those is needed:
+ * task rows say which specs are in use before spec rows come, and whether any of those is decoded:
  * what memory keeps of a spec stands in the row of its task as well, since programs write it there.
  */
 import { assert } from '../model/assert.ts';
@@ -44,13 +44,13 @@ export class RowLoader {
   }
 
   /**
-   * What is to be read of what is stored, one after the other: whether a range is needed follows
-   * from the rows of those before.
+   * What is to be read of what is stored, one after the other. Rows of specs are read also where
+   * the rows of tasks told it all: a start is when a damaged row is found, and the store rebuilt.
    */
   *ranges(): Generator<RowRange> {
     const specs = rangeOf(rowKind.spec);
     yield { to: specs.from };
-    if (this.#unlearned > 0) yield specs;
+    yield specs;
     yield { from: specs.to };
   }
 

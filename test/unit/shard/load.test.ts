@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ByteWriter } from '../../../src/model/bytes.ts';
 import type { TaskSpec } from '../../../src/model/spec.ts';
+import { rowKind } from '../../../src/shard/keys.ts';
 import { ShardMachine } from '../../../src/shard/machine.ts';
 import { packId } from '../../../src/shard/memory/id-words.ts';
 import { PlainRow } from '../../../src/shard/plain-row.ts';
@@ -128,18 +129,30 @@ function stored(rules: number, specs: readonly TaskSpec[]): TestShard {
 const few = [aSpec(), aSpec({ name: 'b' }), aSpec({ attempts: 3 })];
 const meta = 1;
 
+/** A machine from all rows but those of specs; throws where they are needed. */
+function withoutSpecs(shard: TestShard): ShardMachine {
+  const machine = new ShardMachine({ shard: 1 });
+  machine.loadRows(shard.rows().filter(([key]) => key[0] !== rowKind.spec));
+  machine.loaded(shard.storedIndex);
+  return machine;
+}
+
 describe('a start', () => {
-  test('reads no specs where the rows of the tasks tell what matters of them', () => {
+  test('reads every row: this is when damage is found', () => {
     const shard = stored(3, few);
     const machine = new ShardMachine({ shard: 1 });
-    expect(loadStored(machine, shard.rows())).toBe(meta + few.length);
-    machine.loaded(shard.storedIndex);
+    expect(loadStored(machine, shard.rows())).toBe(meta + 2 * few.length);
+  });
+
+  test('needs no specs where the rows of the tasks tell what matters of them', () => {
+    const shard = stored(3, few);
+    const machine = withoutSpecs(shard);
     machine.checkInvariants();
     expect(machine.readyBatches(9, epochMs)).toEqual(shard.machine.readyBatches(9, epochMs));
     expect(machine.readyCount(epochMs)).toBe(3);
   });
 
-  test('reads specs where not all tasks tell: by older rules, or with too much to tell', () => {
+  test('needs specs where not all tasks tell: by older rules, or with too much to tell', () => {
     const require = Array.from({ length: 40 }, (_, n): [string, string] => [`label${n}`, 'x']);
     const shards = [stored(1, few), stored(3, [...few, aSpec({ require })])];
     // One task of older rules is enough.
@@ -151,27 +164,24 @@ describe('a start', () => {
       const machine = new ShardMachine({ shard: 1 });
       expect(loadStored(machine, shard.rows())).toBe(shard.rows().length);
       machine.loaded(shard.storedIndex);
+      expect(() => withoutSpecs(shard)).toThrow('the spec of an unsettled task is stored');
       machine.checkInvariants();
       expect(machine.readyBatches(9, epochMs)).toEqual(shard.machine.readyBatches(9, epochMs));
     }
     // Its row tells since it was written again.
     mixed.assign(idOf(1));
     mixed.flush();
-    const machine = new ShardMachine({ shard: 1 });
-    expect(loadStored(machine, mixed.rows())).toBe(meta + 2);
+    withoutSpecs(mixed).checkInvariants();
   });
 
-  test('reads a spec once for the tasks that share it, told or not', () => {
+  test('needs to be told of a spec once for the tasks that share it', () => {
     const shard = stored(1, [few[0]!, few[0]!, few[1]!]);
     shard.apply({ kind: 'adopt', rules: 3 });
     shard.assign(idOf(2));
     shard.assign(idOf(3));
     shard.flush();
-    const machine = new ShardMachine({ shard: 1 });
     // Task 2 tells of the spec of task 1, whose row is older.
-    expect(loadStored(machine, shard.rows())).toBe(meta + 3);
-    machine.loaded(shard.storedIndex);
-    machine.checkInvariants();
+    withoutSpecs(shard).checkInvariants();
   });
 
   test('leaves what tasks that have settled no longer need', () => {
