@@ -1,15 +1,9 @@
 /** A replicated state machine as its replica drives it. */
-import type { RowRange } from '../ports/store.ts';
 
 /** What the drive loop needs of a state machine; the shard's and the registry's both are one. */
 export interface GroupMachine {
   readonly dirtyRows: number;
   readonly dirtyBytes: number;
-  /**
-   * What is wanted of what is stored, range by range: which ones may follow from rows of those
-   * before, so the next is asked for once all rows of this one were loaded.
-   */
-  storedRanges(): Iterable<RowRange>;
   /** What is stored, in key order and some rows at a time; then the index that they stand for. */
   loadRows(rows: Iterable<readonly [Uint8Array, Uint8Array]>): void;
   loaded(applied: number): void;

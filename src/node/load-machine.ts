@@ -8,25 +8,19 @@ import type { GroupMachine } from './group-machine.ts';
  */
 const pageBytes = 64 * 1024;
 
-/**
- * Loads the rows of the reading that the machine wants, and closes it. `page` is called after each
- * of many steps.
- */
+/** Loads all rows of the reading and closes it. `page` is called after each of many steps. */
 export async function loadMachine(
-  machine: Pick<GroupMachine, 'storedRanges' | 'loadRows' | 'loaded'>,
+  machine: Pick<GroupMachine, 'loadRows' | 'loaded'>,
   reading: RowReading,
   applied: number,
   page: () => Promise<void> | void = () => undefined,
 ): Promise<void> {
   try {
-    for (const range of machine.storedRanges()) {
-      reading.turnTo(range);
-      for (;;) {
-        const rows = await reading.next(pageBytes);
-        if (rows.length === 0) break;
-        machine.loadRows(rows);
-        await page();
-      }
+    for (;;) {
+      const rows = await reading.next(pageBytes);
+      if (rows.length === 0) break;
+      machine.loadRows(rows);
+      await page();
     }
   } finally {
     await reading.close();

@@ -97,16 +97,8 @@ export interface StoreImage {
 
 export type Row = readonly [key: Uint8Array, value: Uint8Array];
 
-/** Rows with `from <= key < to`; from the first or to the last where that is missing. */
-export interface RowRange {
-  readonly from?: Uint8Array | undefined;
-  readonly to?: Uint8Array | undefined;
-}
-
 /** Rows of one group in key order, as they stood when the reading began. */
 export interface RowReading {
-  /** From here on gives the rows of a range alone, from its beginning; no `next` is under way. */
-  turnTo(range: RowRange): void;
   /** The next rows: at least one, then up to about `maxBytes`; none at the end. */
   next(maxBytes: number): Promise<Row[]>;
   /** Gives up what the reading holds; twice does no harm. */

@@ -88,11 +88,6 @@ export class RegistryMachine {
   #lastToken = 0;
   #durableToken = 0;
 
-  /** What to read of what is stored: all of it at once. */
-  storedRanges(): readonly Record<string, never>[] {
-    return [{}];
-  }
-
   /** The next rows of what is stored, all of them before anything else. Throws `DecodeError`. */
   loadRows(rows: Iterable<readonly [Uint8Array, Uint8Array]>): void {
     for (const [key, value] of rows) loadRow(this.#state, key, value);

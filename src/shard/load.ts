@@ -8,7 +8,7 @@ import { assert } from '../model/assert.ts';
 import { DecodeError } from '../model/bytes.ts';
 import { decodeSpecTerms } from '../model/spec.ts';
 import { holdBit } from '../model/task.ts';
-import { digestWords, rangeOf, rowKind } from './keys.ts';
+import { digestWords, rowKind } from './keys.ts';
 import { isSettledCode, stateCode } from './memory/task-table.ts';
 import { decodeMeta, type Meta } from './meta.ts';
 import { PlainRow } from './plain-row.ts';
@@ -16,12 +16,6 @@ import { openTaskRow, type TaskRecordBody, type TaskRowHead } from './record.ts'
 import type { ShardState } from './state.ts';
 
 export type StateRow = readonly [key: Uint8Array, value: Uint8Array];
-
-/** Rows with `from <= key < to`; from the first or to the last where that is missing. */
-export interface RowRange {
-  readonly from?: Uint8Array | undefined;
-  readonly to?: Uint8Array | undefined;
-}
 
 type KeyHashWords = TaskRowHead['keyHash'];
 
@@ -41,17 +35,6 @@ export class RowLoader {
 
   constructor(state: ShardState) {
     this.#state = state;
-  }
-
-  /**
-   * What is to be read of what is stored, one after the other. Rows of specs are read also where
-   * the rows of tasks told it all: a start is when a damaged row is found, and the store rebuilt.
-   */
-  *ranges(): Generator<RowRange> {
-    const specs = rangeOf(rowKind.spec);
-    yield { to: specs.from };
-    yield specs;
-    yield { from: specs.to };
   }
 
   /** The next rows, in key order. */

@@ -33,7 +33,7 @@ import {
 } from './keys.ts';
 import { ShardLinks } from './links.ts';
 import { type LiveAttempt, liveAttempt } from './live-attempt.ts';
-import { RowLoader, type RowRange, type StateRow } from './load.ts';
+import { RowLoader, type StateRow } from './load.ts';
 import { firstInIdOrder, rowsInIdOrder } from './memory/id-order.ts';
 import { idWordCount, packId } from './memory/id-words.ts';
 import { isSettledCode, none, stateCode } from './memory/task-table.ts';
@@ -75,12 +75,6 @@ export class ShardMachine {
   constructor(options: { readonly shard: number }) {
     this.#state = new ShardState(options.shard);
     this.links = new ShardLinks(this.#state);
-  }
-
-  /** What to read of what is stored, one range after the other, as `loadRows` was given those. */
-  storedRanges(): Iterable<RowRange> {
-    this.#loader ??= new RowLoader(this.#state);
-    return this.#loader.ranges();
   }
 
   /** The next rows of what is stored, in key order; all of them before anything else. */

@@ -4,16 +4,9 @@
  * `fault`, which answers what to throw.
  */
 import { assert } from '../model/assert.ts';
-import type { GroupReading, Row, RowRange, RowReading } from '../ports/store.ts';
+import type { GroupReading, Row, RowReading } from '../ports/store.ts';
 import { StoreDamage } from './damage.ts';
-import {
-  type KeyRange,
-  keyOf,
-  lifeRange,
-  rowKeyOffset,
-  writeGroupKey,
-  writeRowKey,
-} from './keyspace.ts';
+import { keyOf, lifeRange, rowKeyOffset, writeGroupKey } from './keyspace.ts';
 import type { Database } from './level-log.ts';
 import { decodeBody, readApplied, readDescriptor, type StoredApplied, unseal } from './record.ts';
 
@@ -22,31 +15,18 @@ type Snapshot = ReturnType<Database['snapshot']>;
 /** What `next` reads from LevelDB at a time. */
 const pageRows = 1_024;
 
-const iterate = (db: Database, snapshot: Snapshot, range: KeyRange) =>
-  db.iterator({
-    ...range,
-    snapshot,
-    // Cold rows of a whole group must not push out what is read all the time.
-    fillCache: false,
-    highWaterMarkBytes: 512 * 1024,
-  });
-
 export class LevelRows implements RowReading {
-  readonly #db: Database;
-  readonly #snapshot: Snapshot;
-  readonly #life: { readonly group: number; readonly gen: number };
   readonly #fault: (error: unknown) => Error;
   readonly #onClose: (reading: LevelRows) => void;
-  #range: KeyRange;
-  /** Over the range; none before the first page of it. */
-  #iterator: ReturnType<typeof iterate> | undefined;
+  readonly #snapshot: Snapshot;
+  /** From LevelDB: less than asked for at the end, and where the rows are large. */
+  readonly #nextPage: () => Promise<[Uint8Array, Uint8Array][]>;
+  readonly #closeIterator: () => Promise<void>;
   #page: [Uint8Array, Uint8Array][] = [];
   /** LevelDB reads the next page while whoever asked works on this one. */
   #ahead: Promise<[Uint8Array, Uint8Array][]> | undefined;
   #closing: Promise<void> | undefined;
   #reading: Promise<unknown> = Promise.resolve();
-  /** Ends of the iterators over ranges that were read before. */
-  #left: Promise<unknown> = Promise.resolve();
 
   constructor(
     db: Database,
@@ -54,40 +34,19 @@ export class LevelRows implements RowReading {
     life: { readonly group: number; readonly gen: number },
     hooks: { fault(error: unknown): Error; onClose(reading: LevelRows): void },
   ) {
-    this.#db = db;
     this.#snapshot = snapshot;
-    this.#life = life;
     this.#fault = hooks.fault;
     this.#onClose = hooks.onClose;
-    this.#range = lifeRange('row', life.group, life.gen);
-  }
-
-  turnTo({ from, to }: RowRange): void {
-    assert(this.#closing === undefined, 'the reading is open');
-    const { group, gen } = this.#life;
-    const bound = (key: Uint8Array): Uint8Array =>
-      keyOf(writer => writeRowKey(writer, group, gen, key));
-    const whole = lifeRange('row', group, gen);
-    this.#left = this.#leave();
-    // Its failure is told by `close`.
-    this.#left.catch(() => undefined);
-    this.#range = { gte: from ? bound(from) : whole.gte, lt: to ? bound(to) : whole.lt };
-    this.#iterator = undefined;
-    this.#page = [];
-    this.#ahead = undefined;
-  }
-
-  /** Closes the iterator, once it has read what it is reading. */
-  async #leave(): Promise<void> {
-    const [iterator, left, ahead] = [this.#iterator, this.#left, this.#ahead];
-    await Promise.allSettled([ahead]);
-    await iterator?.close();
-    await left;
-  }
-
-  #nextPage(): Promise<[Uint8Array, Uint8Array][]> {
-    this.#iterator ??= iterate(this.#db, this.#snapshot, this.#range);
-    return this.#iterator.nextv(pageRows);
+    const range = lifeRange('row', life.group, life.gen);
+    const iterator = db.iterator({
+      ...range,
+      snapshot,
+      // Cold rows of a whole group must not push out what is read all the time.
+      fillCache: false,
+      highWaterMarkBytes: 512 * 1024,
+    });
+    this.#nextPage = () => iterator.nextv(pageRows);
+    this.#closeIterator = () => iterator.close();
   }
 
   next(maxBytes: number): Promise<Row[]> {
@@ -134,8 +93,8 @@ export class LevelRows implements RowReading {
 
   async #release(): Promise<void> {
     try {
-      await Promise.allSettled([this.#reading]);
-      await this.#leave();
+      await Promise.allSettled([this.#reading, this.#ahead]);
+      await this.#closeIterator();
       await this.#snapshot.close();
     } catch (error) {
       throw this.#fault(error);
@@ -182,7 +141,6 @@ export function readLevelGroup(
       descriptor,
       applied,
       appliedTerm,
-      turnTo: (range: RowRange) => rows.turnTo(range),
       next: (maxBytes: number) => rows.next(maxBytes),
       close: () => rows.close(),
     };

@@ -152,14 +152,9 @@ export class MemoryStore implements Store, StoreMaker {
     return this.#readingOf([...(this.disk.groups.get(group)?.staged ?? [])]);
   }
 
-  #readingOf(all: readonly Row[]): RowReading {
-    let rows = all;
+  #readingOf(rows: readonly Row[]): RowReading {
     let at = 0;
     return {
-      turnTo: ({ from = noBytes, to = behindAll }) => {
-        rows = all.filter(([key]) => isBefore(key, to) && !isBefore(key, from));
-        at = 0;
-      },
       next: async maxBytes => {
         this.#assertReadable();
         const from = at;
@@ -233,8 +228,6 @@ export class MemoryStore implements Store, StoreMaker {
     assert(this.#state === 'open', 'the store is open');
   }
 }
-
-const isBefore = (left: Uint8Array, right: Uint8Array): boolean => Buffer.compare(left, right) < 0;
 
 /** The caller may use its buffers and lists again once `write` has returned. */
 export function ownCopy(op: StoreOp): StoreOp {

@@ -5,7 +5,7 @@
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AssertionError } from '../../src/model/assert.ts';
-import type { RowRange, RowReading, Store, StoreImage, StoreOp } from '../../src/ports/store.ts';
+import type { RowReading, Store, StoreImage, StoreOp } from '../../src/ports/store.ts';
 import {
   append,
   descriptor,
@@ -243,32 +243,6 @@ export function storeSnapshotSuite(name: string, makeSubject: () => Promise<Stor
         expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(702);
         expect(Math.max(...sizes)).toBeLessThan(110);
         await reading.close();
-        await reading.close();
-      });
-
-      test('gives the rows of a range alone, from where it is turned to one', async () => {
-        const store = await filled();
-        const rows = Array.from({ length: 3_000 }, (_, at): [string, string] => [`k${at}`, 'v']);
-        await write(store, [state(1, rows, 7, 3)]);
-        const reading = store.readGroup(1);
-        const texts = async (range: RowRange): Promise<string[]> => {
-          reading.turnTo(range);
-          const found: string[] = [];
-          for (;;) {
-            const some = await reading.next(1_000);
-            if (some.length === 0) return found;
-            found.push(...some.map(([key]) => `${label(key)}`));
-          }
-        };
-        expect(await texts({ to: text('b') })).toEqual(['a']);
-        expect(await texts({ from: text('b'), to: text('k1') })).toEqual(['b', 'k0']);
-        // Left in the middle, while what follows is on its way.
-        reading.turnTo({});
-        expect((await reading.next(1)).map(([key]) => label(key))).toEqual(['a']);
-        await write(store, [state(1, [['k9999', 'later']], 8, 3)]);
-        expect(await texts({ from: text('k999') })).toEqual(['k999']);
-        expect(await texts({ from: text('x') })).toEqual([]);
-        expect(await texts({})).toHaveLength(3_002);
         await reading.close();
       });
 

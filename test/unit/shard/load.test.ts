@@ -1,4 +1,4 @@
-/** Loading from stored rows: which of them are read, and that the quick way of that is right. */
+/** Loading from stored rows: which of them are needed, and that the quick way of that is right. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ByteWriter } from '../../../src/model/bytes.ts';
@@ -127,7 +127,6 @@ function stored(rules: number, specs: readonly TaskSpec[]): TestShard {
 }
 
 const few = [aSpec(), aSpec({ name: 'b' }), aSpec({ attempts: 3 })];
-const meta = 1;
 
 /** A machine from all rows but those of specs; throws where they are needed. */
 function withoutSpecs(shard: TestShard): ShardMachine {
@@ -138,12 +137,6 @@ function withoutSpecs(shard: TestShard): ShardMachine {
 }
 
 describe('a start', () => {
-  test('reads every row: this is when damage is found', () => {
-    const shard = stored(3, few);
-    const machine = new ShardMachine({ shard: 1 });
-    expect(loadStored(machine, shard.rows())).toBe(meta + 2 * few.length);
-  });
-
   test('needs no specs where the rows of the tasks tell what matters of them', () => {
     const shard = stored(3, few);
     const machine = withoutSpecs(shard);
@@ -162,7 +155,7 @@ describe('a start', () => {
     mixed.flush();
     for (const shard of [...shards, mixed]) {
       const machine = new ShardMachine({ shard: 1 });
-      expect(loadStored(machine, shard.rows())).toBe(shard.rows().length);
+      loadStored(machine, shard.rows());
       machine.loaded(shard.storedIndex);
       expect(() => withoutSpecs(shard)).toThrow('the spec of an unsettled task is stored');
       machine.checkInvariants();
