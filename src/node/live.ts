@@ -1,6 +1,7 @@
 /** What a shard's leader remembers of an attempt that it answers for, beside what is replicated. */
 import type { NodeId, TaskId } from '../model/ids.ts';
 import type { AttemptRef, Refusal } from '../model/worker-protocol.ts';
+import type { LiveAttempt } from '../shard/live-attempt.ts';
 
 /** A dispatch or an end that was not answered is repeated this often. */
 export const repeatMs = 1_000;
@@ -23,6 +24,25 @@ export interface Live {
   /** It was told how to go on and has not said yet that it does. */
   untold: boolean;
 }
+
+/** What is remembered from now on of an attempt whose assignment this leader sees applied. */
+export const trackedFrom = (
+  sinceMs: number,
+  ref: AttemptRef,
+  attempt: Pick<LiveAttempt, 'node' | 'incarnation' | 'leaseMs'>,
+  dispatches: number,
+): Live => ({
+  ref,
+  node: attempt.node,
+  incarnation: attempt.incarnation,
+  leaseMs: attempt.leaseMs,
+  sinceMs,
+  sentMs: 0,
+  accepted: false,
+  dispatches,
+  toldCapMs: undefined,
+  untold: false,
+});
 
 export const keyOf = (taskId: TaskId, fence: number): string => `${taskId}.${fence}`;
 

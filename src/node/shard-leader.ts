@@ -43,7 +43,7 @@ import { background, type NodeContext } from './context.ts';
 import { diskFull } from './disk-room.ts';
 import { dispatchOf } from './dispatch.ts';
 import { GangDesk } from './gang-desk.ts';
-import { keyOf, type Live, mayHaveRun, repeatAcceptedMs, repeatMs } from './live.ts';
+import { keyOf, type Live, mayHaveRun, repeatAcceptedMs, repeatMs, trackedFrom } from './live.ts';
 import type { PlacementDesk } from './placement-desk.ts';
 import { type QueuedReport, ReportQueue } from './queued-report.ts';
 import { Renewals } from './renewals.ts';
@@ -312,18 +312,8 @@ export class ShardLeader {
   #track(taskId: TaskId, fence: number, dispatches = 0): void {
     const attempt = this.machine.attempt(taskId, fence);
     if (attempt === undefined) return;
-    const live: Live = {
-      ref: { shard: this.shard, taskId, fence },
-      node: attempt.node,
-      incarnation: attempt.incarnation,
-      leaseMs: attempt.leaseMs,
-      sinceMs: this.#context.clock.bootMs(),
-      sentMs: 0,
-      accepted: false,
-      dispatches,
-      toldCapMs: undefined,
-      untold: false,
-    };
+    const ref = { shard: this.shard, taskId, fence };
+    const live = trackedFrom(this.#context.clock.bootMs(), ref, attempt, dispatches);
     this.#live.set(keyOf(taskId, fence), live);
     this.#repeat(live);
   }
