@@ -15,6 +15,14 @@ export interface Claim {
   readonly boundMs: number;
 }
 
+/** A task that waits with a leader, as far as the others have to know to plan for it too. */
+export interface WaitingHead {
+  readonly tenant: string;
+  readonly tier: Tier;
+  readonly request: Resources;
+  readonly boundMs: number;
+}
+
 /** The ready tasks of the shards that a node leads. */
 export interface AdvertisedDemand {
   /** Close to their start bound; of very many, those that the planner looks at. */
@@ -24,6 +32,8 @@ export interface AdvertisedDemand {
   readonly boundMs?: number | undefined;
   /** Room that the other leaders are to leave to them. */
   readonly claims: readonly Claim[];
+  /** The first of those that the last plan did not place, in its order; missing for none. */
+  readonly heads?: readonly WaitingHead[] | undefined;
 }
 
 /** What the tasks of a tenant hold in the shards that a node leads, wherever they run. */
@@ -79,7 +89,7 @@ const plainVersion = 1;
 const version = 2;
 
 /** Tags of the fields of version 2: append-only; a retired one stays listed. */
-const extra = { demand: 1, shares: 2, tenants: 3 } as const;
+const extra = { demand: 1, shares: 2, tenants: 3, heads: 4 } as const;
 
 function writeDemand(writer: ByteWriter, demand: AdvertisedDemand): void {
   writer.varint(demand.urgent).varint(demand.others);
@@ -134,12 +144,33 @@ const readTenant = (reader: ByteReader): AdvertisedTenant => ({
   held: readResources(reader),
 });
 
+function writeHead(writer: ByteWriter, { tenant, tier, request, boundMs }: WaitingHead): void {
+  writer.text(tenant).u8(tiers.indexOf(tier));
+  writeResources(writer, request);
+  writer.varint(boundMs);
+}
+
+const readHead = (reader: ByteReader): WaitingHead => ({
+  tenant: reader.text(limits.nameBytesMax),
+  tier: readTier(reader),
+  request: readResources(reader),
+  boundMs: reader.varint(),
+});
+
+function readTier(reader: ByteReader): Tier {
+  const tier = tiers[reader.u8()];
+  if (tier === undefined) throw new DecodeError('unknown tier');
+  return tier;
+}
+
 type Extra = readonly [tag: number, write: (body: ByteWriter) => void];
 
 function extrasOf({ demand, shares = [], tenants = [] }: Advertisement): readonly Extra[] {
   const extras: Extra[] = [];
   if (demand !== undefined) extras.push([extra.demand, w => writeDemand(w, demand)]);
   if (shares.length > 0) extras.push([extra.shares, w => w.list(shares, writeShare)]);
+  const heads = demand?.heads ?? [];
+  if (heads.length > 0) extras.push([extra.heads, w => w.list(heads, writeHead)]);
   if (tenants.length > 0) extras.push([extra.tenants, w => w.list(tenants, writeTenant)]);
   return extras;
 }
@@ -165,6 +196,12 @@ function readExtras(reader: ByteReader): Extras {
       case extra.tenants:
         extras.tenants = body.list(readTenant, limits.advertisedTenantsMax);
         break;
+      case extra.heads: {
+        const heads = body.list(readHead, limits.headsMax);
+        if (extras.demand === undefined) throw new DecodeError('heads come behind a demand');
+        extras.demand = { ...extras.demand, heads };
+        break;
+      }
       default:
         throw new DecodeError(`advertisement: unknown field ${tag}`);
     }
@@ -202,8 +239,7 @@ export function decodeAdvertisement(bytes: Uint8Array): Advertisement {
   const boot = reader.varint();
   const sequence = reader.varint();
   const incarnation = reader.text(64);
-  const tier = tiers[reader.u8()];
-  if (tier === undefined) throw new DecodeError('unknown tier');
+  const tier = readTier(reader);
   const advertisement = {
     node,
     name,

@@ -46,6 +46,8 @@ export const limits = {
   claimsMax: 4,
   /** Nodes on which it keeps that room: of a gang as many as it has tasks. */
   claimedNodesMax: 260,
+  /** Waiting tasks that a leader tells the others of, so that they leave room to them. */
+  headsMax: 8,
   /** Tenants of which a leader tells the others what they hold with it: the largest. */
   advertisedTenantsMax: 64,
   leaseMsDefault: 20_000,

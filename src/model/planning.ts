@@ -1,5 +1,5 @@
 /** What the planner sees and says. A view is never called a snapshot (DESIGN 2). */
-import type { AdvertisedShare, Advertisement, Claim } from './advertisement.ts';
+import type { AdvertisedShare, Advertisement, Claim, WaitingHead } from './advertisement.ts';
 import type { NodeId, TaskId } from './ids.ts';
 import type { ResourceName, Resources, Tier } from './resources.ts';
 import type { OffPeak } from './spec-scheduling.ts';
@@ -128,4 +128,6 @@ export interface Plan {
   readonly claims: readonly Claim[];
   /** Room was left to other leaders: it is to be looked at again soon. */
   readonly hasYielded: boolean;
+  /** The first tasks that were not placed, as the other leaders are told; missing for none. */
+  readonly heads?: readonly WaitingHead[] | undefined;
 }

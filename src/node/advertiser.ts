@@ -45,6 +45,7 @@ export class Advertiser {
     this.#worker = deps.worker;
     this.#scheduler = deps.scheduler;
     this.#registry = deps.registry;
+    deps.scheduler.demand.onHeads = () => this.soon();
   }
 
   start(): void {

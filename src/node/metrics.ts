@@ -97,7 +97,7 @@ export function metricsOf(sources: MetricSources): Metrics {
     gauge('shards_led', 'Shards this node leads.', led),
     gauge('submits_in_flight', 'Submits that wait for consensus.', sources.submitsInFlight),
     gauge('tasks_waiting', 'Waiting tasks of shards led here.', waiting),
-    gauge('tasks_urgent', 'Ready tasks close to their start bound.', scheduler.demand.urgent),
+    gauge('tasks_urgent', 'Ready tasks close to their start bound.', scheduler.demand.told.urgent),
     gauge('tasks_live', 'Assigned and running tasks of shards led here.', live),
     gauge('tasks_settled', 'Settled tasks in the history of shards led here.', settled),
     gauge('dead_letters', 'Failed tasks that wait to be replayed or purged.', deadLetters),

@@ -11,6 +11,8 @@ export interface PlacementDesk {
   /** Where others reach the tasks of a node. */
   hostOf(node: NodeId): string;
   accepted(node: NodeId): void;
+  /** An attempt that was accepted is over, so long after it was assigned. */
+  ended(durationMs: number): void;
   /** Whether the task was placed where it should find room at once, and is to be refused else. */
   startsAtOnce(taskId: TaskId): boolean;
   refused(node: NodeId, why: Refusal): void;

@@ -94,7 +94,7 @@ export function roomFor(
 export const ledHere = (
   scheduler: {
     leaders(): Iterable<ShardLeader>;
-    readonly demand: AdvertisedDemand;
+    readonly demand: { readonly told: AdvertisedDemand };
     readonly placing: ReadonlyMap<TaskId, Placing>;
   },
   context: NodeContext,
@@ -102,7 +102,7 @@ export const ledHere = (
   leads: [...scheduler.leaders()].map(leader => leader.shard),
   // Earlier programs read no such fields.
   ...(context.clusterVersion() >= 3 && {
-    demand: scheduler.demand,
+    demand: scheduler.demand.told,
     tenants: tenantsHere(scheduler.leaders(), scheduler.placing.values()),
   }),
 });

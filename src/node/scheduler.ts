@@ -3,12 +3,7 @@
  * wakes when something changed, plans at its own pace and proposes the assignments. A plan is only
  * a wish: apply verifies it, and the worker may still refuse.
  */
-import {
-  type AdvertisedDemand,
-  type Advertisement,
-  type Claim,
-  decodeAdvertisement,
-} from '../model/advertisement.ts';
+import { type Advertisement, decodeAdvertisement } from '../model/advertisement.ts';
 import { DecodeError } from '../model/bytes.ts';
 import type { NodeId, TaskId } from '../model/ids.ts';
 import type { Demand, Lane, NodeView, Plan, ReadyBatch } from '../model/planning.ts';
@@ -22,9 +17,11 @@ import type { WaitingReason } from '../model/task.ts';
 import type { Refusal, ToWorker } from '../model/worker-protocol.ts';
 import { coolDownMs } from '../placement/cool-down.ts';
 import { Crowd } from '../placement/crowd.ts';
+import { Durations } from '../placement/durations.ts';
 import { plan } from '../placement/plan.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
+import { LedDemand } from './led-demand.ts';
 import { propose } from './placed.ts';
 import type { PlacementDesk, PlacementRooms } from './placement-desk.ts';
 import {
@@ -65,8 +62,6 @@ interface Reservation {
   readonly queued: boolean;
 }
 
-const noDemand: AdvertisedDemand = { urgent: 0, others: 0, claims: [] };
-
 export class Scheduler implements PlacementDesk {
   readonly #clock: Clock;
   readonly #random: Random;
@@ -85,8 +80,9 @@ export class Scheduler implements PlacementDesk {
   /** By key of a demand, or of a lane of it. */
   readonly #blocked = new Map<string, WaitingReason>();
   readonly #crowd = new Crowd();
-  #claims: readonly Claim[] = [];
-  #demand: AdvertisedDemand = noDemand;
+  readonly #durations = new Durations();
+  /** What the other leaders are told of the tasks that wait here. */
+  readonly demand = new LedDemand();
   #planned = false;
   /** Tasks were ready at the last plan. */
   #hasWaiting = false;
@@ -128,10 +124,7 @@ export class Scheduler implements PlacementDesk {
 
   dropLeader(shard: number): void {
     this.#leaders.delete(shard);
-    if (this.#leaders.size === 0) {
-      this.#claims = [];
-      this.#demand = noDemand;
-    }
+    if (this.#leaders.size === 0) this.demand.clear();
     // Nothing more will be heard here of its placements.
     for (const [taskId, reservation] of this.#reservations) {
       if (reservation.shard === shard) this.answered(taskId);
@@ -256,6 +249,10 @@ export class Scheduler implements PlacementDesk {
     this.#crowd.accepted(this.#clock.nowMs());
   }
 
+  ended(durationMs: number): void {
+    this.#durations.ended(durationMs);
+  }
+
   refused(node: NodeId, why: Refusal): void {
     const known = this.#known.get(node);
     // What waited too long says nothing against the next one, which may find room at once; what was
@@ -290,11 +287,6 @@ export class Scheduler implements PlacementDesk {
     return this.#blocked.get(lane.key) ?? this.#blocked.get(lane.demand.key) ?? 'Queued';
   }
 
-  /** What the other leaders are told of the tasks that wait here. */
-  get demand(): AdvertisedDemand {
-    return this.#demand;
-  }
-
   wake(): void {
     if (this.#planned || this.#stopped || this.#leaders.size === 0) return;
     this.#planned = true;
@@ -312,11 +304,10 @@ export class Scheduler implements PlacementDesk {
     this.#lastPlanMs = nowMs;
     const { batches: ready, shardOf, isAnyReady, againInMs: again } = this.#collect();
     const batches = this.rooms?.trim(ready, this.placing) ?? ready;
-    this.#demand = demandOfWork(batches, this.#clock.wallMs());
     this.#hasWaiting = isAnyReady;
     if (batches.length === 0) {
       this.#blocked.clear();
-      this.#claims = [];
+      this.demand.clear();
       this.#pace.planned(undefined);
       if (again !== undefined) this.#wakeIn(again);
       return;
@@ -327,9 +318,9 @@ export class Scheduler implements PlacementDesk {
     for (const { demand, lane, reason } of result.blocked) {
       this.#blocked.set(lane?.key ?? demand.key, reason);
     }
-    this.#claims = result.claims;
+    const heads = this.#durations.areLong ? result.heads : undefined;
+    this.demand.planned(demandOfWork(batches, this.#clock.wallMs()), { ...result, heads });
     this.#pace.planned(result.placements.length);
-    this.#demand = { ...this.#demand, claims: result.claims };
     for (const { taskId, tenant, node, demand, queued } of result.placements) {
       const leader = shardOf.get(taskId);
       if (leader === undefined) continue;
@@ -362,8 +353,11 @@ export class Scheduler implements PlacementDesk {
       seed: this.#random.uint32(),
       crowd: this.#crowd.size(nowMs),
       shareOf: sharesOf(leaders.values(), this.placing.values(), others, this.#policy),
+      headsElsewhere: this.#durations.areLong
+        ? others.flatMap(({ demand }) => demand?.heads ?? [])
+        : undefined,
       foreignClaims: others.flatMap(({ demand }) => demand?.claims ?? []),
-      claimsBefore: this.#claims,
+      claimsBefore: this.demand.claims,
       running: node => runningOn(leaders.values(), node, wallMs),
       offPeakLoadMax: this.#policy.offPeakLoadMax(),
     });

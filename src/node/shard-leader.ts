@@ -295,7 +295,7 @@ export class ShardLeader {
           this.#repeat(this.#live.get(keyOf(effect.taskId, effect.fence)));
           break;
         case 'attemptEnded':
-          this.#live.delete(keyOf(effect.taskId, effect.fence));
+          this.#ended(keyOf(effect.taskId, effect.fence));
           this.#losing.delete(keyOf(effect.taskId, effect.fence));
           this.#gangs.ended(effect.taskId);
           this.#desk.answered(effect.taskId, effect.node);
@@ -307,6 +307,12 @@ export class ShardLeader {
           break;
       }
     }
+  }
+
+  #ended(key: string): void {
+    const live = this.#live.get(key);
+    if (live?.accepted) this.#desk.ended(this.#context.clock.bootMs() - live.sinceMs);
+    this.#live.delete(key);
   }
 
   #track(taskId: TaskId, fence: number, dispatches = 0): void {

@@ -13,8 +13,10 @@ import {
   type Tier,
   tierRank,
 } from '../model/resources.ts';
-import { judge, overTotal, unsuited } from './feasible.ts';
+import type { WaitingReason } from '../model/task.ts';
+import { judge, overTotal, unsuited, viewFor } from './feasible.ts';
 import { holdsInAll } from './gang.ts';
+import type { Room } from './room.ts';
 
 /** The verdict on each node, in the order of `nodes`. `nowMs` is the clock of the cool-downs. */
 export function verdicts(
@@ -27,6 +29,29 @@ export function verdicts(
     node: view.advertisement.node,
     verdict: judge(demand, avoid, view, nowMs),
   }));
+}
+
+/** The reason that tasks of a demand show which could not be placed; `rooms` are of all nodes. */
+export function reasonFor(
+  demand: Demand,
+  candidates: readonly Room[],
+  rooms: readonly Room[],
+  nodes: readonly NodeView[],
+): WaitingReason {
+  if (demand.gang !== undefined) {
+    const held = nodes.map(view => view.advertisement);
+    if (candidates.length > 0 && holdsInAll(demand, held) < demand.gang) return 'NeverFits';
+  }
+  if (candidates.length > 0) return 'Resources';
+  if (!rooms.some(room => room.usable)) return 'NoNodes';
+  if (!nodes.some(view => viewFor(demand, view) !== undefined)) return 'Reservation';
+  const suited = (view: NodeView): boolean => unsuited(demand, view.advertisement) === undefined;
+  if (!rooms.some(room => room.usable && suited(room.view))) return 'TierUnavailable';
+  // A node that is silent or drains may come back: only if none there is would do, it never fits.
+  const everFits = nodes.some(
+    view => suited(view) && overTotal(demand, view.advertisement.total) === undefined,
+  );
+  return everFits ? 'Resources' : 'NeverFits';
 }
 
 const resourceWords: Record<ResourceName, string> = {

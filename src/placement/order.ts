@@ -84,6 +84,16 @@ function heldInAll({ held, elsewhere = [] }: TenantShare, draw: () => number): n
   return sums;
 }
 
+export interface WalkOptions {
+  readonly batches: readonly ReadyBatch[];
+  /** The clock of start bounds. */
+  readonly nowMs: number;
+  /** What the cluster has in all. */
+  readonly total: Amounts;
+  readonly shareOf: (tenant: string) => TenantShare;
+  readonly draw: () => number;
+}
+
 export class FairWalk {
   readonly #nowMs: number;
   readonly #total: Amounts;
@@ -95,15 +105,7 @@ export class FairWalk {
   readonly #given: (tenant: string) => TenantShare;
   readonly #draw: () => number;
 
-  constructor(options: {
-    readonly batches: readonly ReadyBatch[];
-    /** The clock of start bounds. */
-    readonly nowMs: number;
-    /** What the cluster has in all. */
-    readonly total: Amounts;
-    readonly shareOf: (tenant: string) => TenantShare;
-    readonly draw: () => number;
-  }) {
+  constructor(options: WalkOptions) {
     this.#nowMs = options.nowMs;
     this.#total = options.total;
     this.#given = options.shareOf;

@@ -14,22 +14,24 @@
  *
  * Cost: one look at every node per demand, and one at the demand's candidates per placement.
  */
-import type { Claim } from '../model/advertisement.ts';
+import type { Claim, WaitingHead } from '../model/advertisement.ts';
 import { assert } from '../model/assert.ts';
 import type { TaskId } from '../model/ids.ts';
 import { limits } from '../model/limits.ts';
 import type { Demand, GangMember, Lane, NodeView, Plan, ReadyBatch } from '../model/planning.ts';
-import { shareKey } from '../model/reservation.ts';
 import { tierRank } from '../model/resources.ts';
 import type { WaitingReason } from '../model/task.ts';
 import { Claims, claimAfterMs, type Running } from './claims.ts';
-import { overTotal, unsuited, viewFor } from './feasible.ts';
+import { reasonFor } from './explain.ts';
+import { unsuited } from './feasible.ts';
 import { type GangRooms, holdsInAll, takeForGang, unavoided } from './gang.ts';
+import { HeadsElsewhere, headsOf, isFresh } from './heads.ts';
 import { ClusterLoad, isHeld } from './off-peak.ts';
-import { FairWalk, type Next, type TenantShare } from './order.ts';
+import { FairWalk, type Next, type TenantShare, type WalkOptions } from './order.ts';
 import { createDraw } from './random.ts';
 import { pickFree, pickQueue, take, type Wish } from './rank.ts';
 import { type Amounts, amountsOf, Room } from './room.ts';
+import { SharedRooms } from './shared-rooms.ts';
 import { type SpreadCounts, Tastes } from './taste.ts';
 
 /** How long a task waits for a node where it did not fail before. */
@@ -55,6 +57,8 @@ export interface PlanInput {
   readonly crowd?: number | undefined;
   /** What each tenant holds and is due; nothing and 1 where it is not given. */
   readonly shareOf?: ((tenant: string) => TenantShare) | undefined;
+  /** The first tasks that wait with other leaders, as they told. */
+  readonly headsElsewhere?: readonly WaitingHead[] | undefined;
   /** Room that other leaders keep. */
   readonly foreignClaims?: readonly Claim[] | undefined;
   /** What the plan before this one claimed. */
@@ -93,7 +97,13 @@ class Planning {
   readonly #claims: Claims;
   readonly #load: ClusterLoad;
   readonly #tastes: Tastes;
+  readonly #elsewhere: HeadsElsewhere;
+  readonly #own: WalkOptions;
   readonly #walk: FairWalk;
+  /** How many are after the same room beside those that are planned for. */
+  readonly #crowd: number;
+  /** Rooms that tasks of other leaders are to have, in whole or in part. */
+  readonly #leftTo = new Set<Room>();
   readonly #placements: Placement[] = [];
   readonly #blocked = new Map<Demand, WaitingReason>();
   readonly #heldLanes = new Set<Lane>();
@@ -113,13 +123,18 @@ class Planning {
     this.#claimed = [...(input.claimsBefore ?? [])];
     this.#load = new ClusterLoad(this.#rooms);
     this.#tastes = new Tastes(this.#rooms, input.spread ?? new Map());
-    this.#walk = new FairWalk({
+    this.#elsewhere = new HeadsElsewhere(input.headsElsewhere ?? []);
+    // Those who wait are known then, and have their turn; there is nothing to guess.
+    this.#crowd = this.#elsewhere.areNone ? (input.crowd ?? 1) : 1;
+    this.#own = {
       batches: input.batches,
       nowMs: this.#stateNowMs,
       total: this.#load.total,
       shareOf: input.shareOf ?? (() => noShare),
       draw: this.#draw,
-    });
+    };
+    const batches = [...input.batches, ...this.#elsewhere.batches];
+    this.#walk = new FairWalk({ ...this.#own, batches });
     const shareOf = (tenant: string): number => this.#walk.shareOf(tenant);
     this.#claims = new Claims(this.#rooms, input.foreignClaims ?? [], shareOf);
   }
@@ -129,7 +144,8 @@ class Planning {
     while (this.#placements.length < maxPlacements) {
       const { current } = this.#walk;
       if (current === undefined) break;
-      if (isHeld(current, this.#load, { offPeakLoadMax, nowMs: this.#stateNowMs })) {
+      if (this.#elsewhere.has(current.lane.demand)) this.#leaveRoom(current);
+      else if (isHeld(current, this.#load, { offPeakLoadMax, nowMs: this.#stateNowMs })) {
         this.#heldLanes.add(current.lane);
         this.#walk.leaveLane();
       } else this.#place(current);
@@ -143,8 +159,21 @@ class Planning {
       placements: this.#placements,
       blocked: [...[...this.#blocked].map(([demand, reason]) => ({ demand, reason })), ...held],
       claims: this.#claims.made,
-      hasYielded: this.#hasYielded,
+      hasYielded: this.#hasYielded || (this.#leftTo.size > 0 && this.#blocked.size > 0),
+      heads: headsOf(this.#own, this.#placements),
     };
+  }
+
+  /** Takes what another leader would, so that its task has that. */
+  #leaveRoom(next: Next): void {
+    const wanted = this.#wanted(next.lane.demand);
+    const room = this.#pickFree(wanted.rooms.filter(isFresh), wanted, next);
+    if (room === undefined) this.#walk.leaveDemand();
+    else {
+      take(room, wanted);
+      this.#leftTo.add(room);
+      this.#walk.placed();
+    }
   }
 
   #wanted(demand: Demand): Wanted {
@@ -165,7 +194,7 @@ class Planning {
    * would be refused, and come back for the next one.
    */
   #yields(rooms: readonly Room[], amounts: Amounts): boolean {
-    const { crowd = 1 } = this.#input;
+    const crowd = this.#crowd;
     if (crowd === 1) return false;
     let copies = 0;
     for (const room of rooms) {
@@ -204,8 +233,11 @@ class Planning {
       wanted.rooms.some(other => other.open && other.fits(wanted.amounts));
     const hasClaim = !isKept && this.#claim(wanted, next);
     if (!this.#blocked.has(demand)) {
-      const lasting = hasClaim ? 'RoomKept' : reasonFor(wanted, this.#rooms, this.#input.nodes);
-      this.#blocked.set(demand, isKept ? 'Priority' : lasting);
+      const isLeft = isKept || wanted.rooms.some(room => this.#leftTo.has(room));
+      const lasting = isLeft
+        ? 'Priority'
+        : reasonFor(demand, wanted.rooms, this.#rooms, this.#input.nodes);
+      this.#blocked.set(demand, hasClaim ? 'RoomKept' : lasting);
     }
     // A task that only avoids some nodes does not block the others of its demand.
     if (avoidsSome(next) || (isKept && ++wanted.passed <= passedMax)) this.#walk.next();
@@ -314,38 +346,12 @@ class Planning {
   #pickFree(rooms: readonly Room[], wanted: Wanted, next: Next): Room | undefined {
     const admits = (room: Room): boolean =>
       this.#claims.admits(room, wanted.amounts, next, this.#stateNowMs);
-    const { crowd = 1 } = this.#input;
-    return pickFree(rooms, wanted, admits, { draw: this.#draw, crowd });
+    return pickFree(rooms, wanted, admits, { draw: this.#draw, crowd: this.#crowd });
   }
 }
 
 const avoidsSome = ({ task: { avoid, gang } }: Next): boolean =>
   avoid.length > 0 || gang?.some(member => member.avoid.length > 0) === true;
-
-/** The rooms of the nodes, and what they keep for each reservation as rooms of their own. */
-class SharedRooms {
-  readonly #rooms: readonly Room[];
-  readonly #nowMs: number;
-  readonly #ofReservation = new Map<string, readonly Room[]>();
-
-  constructor(rooms: readonly Room[], nowMs: number) {
-    this.#rooms = rooms;
-    this.#nowMs = nowMs;
-  }
-
-  of(demand: Demand): readonly Room[] {
-    const { reservation } = demand;
-    if (reservation === undefined) return this.#rooms;
-    const key = shareKey(reservation);
-    let rooms = this.#ofReservation.get(key);
-    if (rooms === undefined) {
-      const views = this.#rooms.map(({ view }) => viewFor(demand, view));
-      rooms = views.filter(view => view !== undefined).map(view => new Room(view, this.#nowMs));
-      this.#ofReservation.set(key, rooms);
-    }
-    return rooms;
-  }
-}
 
 function candidatesFor(demand: Demand, rooms: readonly Room[]): Room[] {
   const amounts = amountsOf(demand);
@@ -357,29 +363,6 @@ function candidatesFor(demand: Demand, rooms: readonly Room[]): Room[] {
       room.holds(amounts) &&
       unsuited(demand, room.view.advertisement) === undefined,
   );
-}
-
-/** The reason that tasks of a demand show which could not be placed. */
-function reasonFor(
-  wanted: Wanted,
-  rooms: readonly Room[],
-  nodes: readonly NodeView[],
-): WaitingReason {
-  const { demand } = wanted;
-  if (demand.gang !== undefined) {
-    const held = nodes.map(view => view.advertisement);
-    if (wanted.rooms.length > 0 && holdsInAll(demand, held) < demand.gang) return 'NeverFits';
-  }
-  if (wanted.rooms.length > 0) return 'Resources';
-  if (!rooms.some(room => room.usable)) return 'NoNodes';
-  if (!nodes.some(view => viewFor(demand, view) !== undefined)) return 'Reservation';
-  const suited = (view: NodeView): boolean => unsuited(demand, view.advertisement) === undefined;
-  if (!rooms.some(room => room.usable && suited(room.view))) return 'TierUnavailable';
-  // A node that is silent or drains may come back: only if none there is would do, it never fits.
-  const everFits = nodes.some(
-    view => suited(view) && overTotal(demand, view.advertisement.total) === undefined,
-  );
-  return everFits ? 'Resources' : 'NeverFits';
 }
 
 function toPlacement(taskId: TaskId, lane: Lane, room: Room, queued: boolean): Placement {

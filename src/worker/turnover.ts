@@ -1,11 +1,11 @@
 /**
  * How many attempts ended here lately: what a queue of this node is worth. One that stands in it
- * waits for those, while one that stays with its leader may go wherever room is next. So as many
- * are taken ahead as end within half a second, less one, as one may have ended by chance: all that
- * may be where tasks take milliseconds, and where the next one then starts without a round trip;
- * none where they take seconds.
+ * waits for those, while one that stays with its leader may go wherever room is next, in the
+ * order of all. So as many are taken ahead as end within a tenth of a second, less one, as one may
+ * have ended by chance: all that may be where tasks take milliseconds, and where the next one then
+ * starts without a round trip; none where they take seconds.
  */
-const withinMs = 500;
+const withinMs = 100;
 
 export class Turnover {
   /** When they ended, oldest first. */

@@ -289,6 +289,20 @@ describe('An advertisement', () => {
     const all = { ...advertisement, demand: { urgent: 0, others: 300, claims } };
     expect(decodeAdvertisement(encodeAdvertisement(all))).toEqual(all);
   });
+
+  test('tells of no more waiting tasks than its bound', () => {
+    const telling = (count: number) => {
+      const head = { tenant: 'a', tier: 'basic' as const, request: resourcesOf(1), boundMs: 1 };
+      const heads = Array.from({ length: count }, () => head);
+      return encodeAdvertisement({
+        ...advertisement,
+        demand: { urgent: 0, others: count, claims: [], heads },
+      });
+    };
+    const { demand } = decodeAdvertisement(telling(limits.headsMax));
+    expect(demand?.heads).toHaveLength(limits.headsMax);
+    expect(() => decodeAdvertisement(telling(limits.headsMax + 1))).toThrow(DecodeError);
+  });
 });
 
 describe('A message of the worker protocol', () => {

@@ -282,6 +282,13 @@ describe('Bytes of version 1', () => {
       '01012202ac020180d095ffbc3101036e2d32f40300000000000461636d650181d095ffbc31';
     expect(hex(encodeAdvertisement({ ...advertisement, demand }))).toBe(bytes);
     expect(decodeAdvertisement(bytesOf(bytes))).toEqual({ ...advertisement, demand });
+    const request = { ...noResources, cpuMilli: 500 };
+    const heads = [{ tenant: 'acme', tier: 'regular' as const, request, boundMs: 300 }];
+    const waiting = { urgent: 0, others: 1, claims: [], heads };
+    const told = '020104000100000410010461636d6501f4030000000000ac02';
+    const more = `02${golden.advertisement.slice(2)}${told}`;
+    expect(hex(encodeAdvertisement({ ...advertisement, demand: waiting }))).toBe(more);
+    expect(decodeAdvertisement(bytesOf(more))).toEqual({ ...advertisement, demand: waiting });
   });
 
   test('of an advertisement', () => {

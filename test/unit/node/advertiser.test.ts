@@ -7,6 +7,7 @@ import {
 import { noResources } from '../../../src/model/resources.ts';
 import { Advertiser } from '../../../src/node/advertiser.ts';
 import type { NodeContext } from '../../../src/node/context.ts';
+import { LedDemand } from '../../../src/node/led-demand.ts';
 import type { RegistryClient } from '../../../src/node/registry-client.ts';
 import type { Scheduler } from '../../../src/node/scheduler.ts';
 import type { WorkerHost } from '../../../src/node/worker-host.ts';
@@ -18,6 +19,7 @@ class Bench {
   readonly gossiped: Advertisement[] = [];
   readonly told: string[] = [];
   leads: readonly number[] = [];
+  readonly demand = new LedDemand();
   #sequence = 0;
   readonly advertiser: Advertiser;
 
@@ -47,7 +49,11 @@ class Bench {
           refresh: () => undefined,
           advertisementBytes: () => encodeAdvertisement(this.#advertisement()),
         }) as unknown as WorkerHost,
-      scheduler: { know: () => undefined, views: () => views } as unknown as Scheduler,
+      scheduler: {
+        know: () => undefined,
+        views: () => views,
+        demand: this.demand,
+      } as unknown as Scheduler,
       registry: {
         machine: () => ({ nodes: () => ids.map(id => ({ id })) }),
       } as unknown as RegistryClient,
@@ -122,4 +128,19 @@ test.each([
   await bench.hand.pass(9_999);
   bench.advertiser.stop();
   expect(bench.gossiped).toHaveLength(times);
+});
+
+test('those who lead are told soon when other tasks wait here, and not again for the same', async () => {
+  const bench = new Bench(100, 3);
+  const head = { tenant: 'a', tier: 'basic' as const, request: noResources, boundMs: 9 };
+  const work = { urgent: 0, others: 1, claims: [] };
+  const plan = { placements: [], blocked: [], claims: [], hasYielded: false };
+  for (const heads of [[head], [head], [{ ...head }]]) {
+    bench.demand.planned(work, { ...plan, heads });
+    await bench.hand.pass(200);
+  }
+  expect(bench.told).toEqual(['n1', 'n2']);
+  bench.demand.clear();
+  await bench.hand.pass(200);
+  expect(bench.told).toEqual(['n1', 'n2', 'n1', 'n2']);
 });

@@ -295,7 +295,7 @@ describe('room', () => {
     expect(kinds(desk.dispatch(4))).toEqual(['accepted']);
   });
 
-  test('it takes as many ahead as ended within half a second, less one', () => {
+  test('it takes as many ahead as ended within a tenth of a second, less one', () => {
     const desk = new Desk().withLease();
     desk.tick(500);
     for (const number of [1, 2, 3]) desk.dispatch(number);
