@@ -180,9 +180,9 @@ what lowers the index are seconds in which much comes at once. All classes are t
 fairness (the 15 % that may wait for 30 s), whoever it belongs to, and counts in what its tenant holds, as does what waits
 because no node of its tier has room. At 130 % more comes than there is room for: that is where fairness is decided, and the
 harder row. All its tasks are of one class, and its windows are of 20 s in the second half of the span, as nothing is preempted
-and nobody has shared out what runs at the beginning. Tasks are up to as large as a node, and what becomes free goes to who
-has something that fits: [ADR 0037](../adr/0037-crowds.md) says what that costs, and what leaders tell each other brings.
-The best queue is fair to nobody.
+and nobody has shared out what runs at the beginning. Tasks are up to as large as a node, and what becomes free goes to the first
+in the order of tenants that it fits, as far as leaders know of each other's tasks:
+[ADR 0042](../adr/0042-heads-elsewhere.md) says how far that is, and what it costs. The best queue is fair to nobody.
 
 ${rowsOf(fairColumns, cells)}
 
