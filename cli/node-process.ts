@@ -8,7 +8,9 @@
 const youngFlag = '--max-semi-space-size';
 /** Those that live are collected once they have become so much more; left to V8, three times. */
 const oldFlag = '--heap-growing-percent';
-const flags = [`${youngFlag}=8`, `${oldFlag}=70`];
+/** For `quiet-memory.ts`. */
+const collectFlag = '--expose-gc';
+const flags = [`${youngFlag}=8`, `${oldFlag}=70`, collectFlag];
 
 /**
  * Of glibc. Few arenas, as LevelDB's threads would have one each; and columns of a shard, which

@@ -55,8 +55,9 @@ afterAll(async () => cluster.end());
 test('the process of a node is the one that was started, set up for little memory', () => {
   const pid = cluster.alive[0]!.pid;
   const read = (name: string): string[] => readFileSync(`/proc/${pid}/${name}`, 'utf8').split('\0');
-  const [, young, old, , ...args] = read('cmdline');
+  const [, young, old, collect, , ...args] = read('cmdline');
   expect([young, old]).toEqual(['--max-semi-space-size=8', '--heap-growing-percent=70']);
+  expect(collect).toBe('--expose-gc');
   expect(args.slice(0, 2)).toEqual(['node', 'start']);
   expect(read('environ')).toContain('MALLOC_ARENA_MAX=2');
 });

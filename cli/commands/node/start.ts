@@ -8,6 +8,7 @@ import { usageError } from '../../cli-error.ts';
 import { exitCodeText } from '../../exit-codes.ts';
 import { readCount, readPairs } from '../../input/values.ts';
 import { defaultHttpAddress } from '../../profile.ts';
+import { giveBackWhenQuiet } from '../../quiet-memory.ts';
 
 const many = { multiple: true, multipleNonGreedy: true } as const;
 const listenDefault = '/ip4/127.0.0.1/tcp/0';
@@ -113,6 +114,7 @@ export default class NodeStart extends BaseCommand {
       ...amounts,
     });
     stopOnSignals(() => node.stop());
+    giveBackWhenQuiet();
     this.print(`node ${node.name}   ${node.nodeId}`);
     for (const address of node.addresses) this.print(`  listens on ${address}`);
     await Promise.race([node.ready, node.stopped]);

@@ -20,6 +20,8 @@ const chunk = 100_000;
 const warmUpMs = 5_000;
 /** Rows leave memory once they are on the disk: within 2 s of the last change. */
 const settleMs = 5_000;
+/** A node gives back what work took within 10 s of its end. */
+const quietMs = 15_000;
 const placedMs = 60_000;
 const pollMs = 20;
 
@@ -120,10 +122,12 @@ export async function measureScale(context: BenchContext): Promise<Measured> {
   try {
     const empty = await rate(context, cluster, 'empty');
     const waiting = await fill(context, cluster, options.million);
-    await delay(settleMs);
+    const memoryAtOnce = residentMiB();
+    await delay(quietMs);
     // Before the rate is measured: a fast machine takes another quarter of a million by that.
     const memory = residentMiB();
-    progress(`resident memory of the nodes: ${memory.join(', ')} MiB`);
+    progress(`resident memory of the nodes: ${memoryAtOnce.join(', ')} MiB as the last came`);
+    progress(`${memory.join(', ')} MiB ${quietMs / 1_000} s later`);
     const full = await rate(context, cluster, `with ${waiting} waiting`);
     await delay(settleMs);
     const { tasks: more } = await heldTasks(cluster);
@@ -152,8 +156,8 @@ export async function measureScale(context: BenchContext): Promise<Measured> {
         ...{ id: 'scale.memory', label: `resident memory of a node, ${many}`, unit: 'MiB' },
         value: Math.max(...memory),
         note:
-          `the largest of ${memory.join(', ')}; ` +
-          `${Math.max(...memoryOfMore)} once the rate was measured, with ${more}`,
+          `the largest of ${memory.join(', ')}; ${Math.max(...memoryAtOnce)} as the last came, ` +
+          `${Math.max(...memoryOfMore)} when ${more} waited, 5 s after the last of these`,
       },
       {
         ...{ id: 'scale.rate', label: `submits with ${many}, against none`, unit: '' },
@@ -175,7 +179,16 @@ export async function measureScale(context: BenchContext): Promise<Measured> {
       },
     ];
     const perSecond = { emptyPerSecond: empty, fullPerSecond: full };
-    const detail = { waiting, ...perSecond, memory, more, memoryOfMore, placed, readyMs };
+    const detail = {
+      waiting,
+      ...perSecond,
+      memory,
+      memoryAtOnce,
+      more,
+      memoryOfMore,
+      placed,
+      readyMs,
+    };
     return { rows, detail };
   } finally {
     await cluster.stop();
