@@ -69,7 +69,7 @@ export class HeadsElsewhere {
   }
 }
 
-/** Others could not tell where these fit, or when they may start. */
+/** Others could not tell where the rest fits, or when it may start; nor what a task avoids. */
 const isPlain = ({ demand, offPeak }: Lane): boolean =>
   demand.require.length === 0 &&
   demand.gang === undefined &&
@@ -87,7 +87,7 @@ export function headsOf(
     const left: ReadyTask[] = [];
     for (const task of tasks) {
       if (left.length === limits.headsMax) break;
-      if (!placed.has(task.id)) left.push(task);
+      if (!placed.has(task.id) && task.avoid.length === 0) left.push(task);
     }
     return left.length === 0 ? [] : [{ lane, tasks: left, count: left.length }];
   });

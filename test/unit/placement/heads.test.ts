@@ -83,6 +83,13 @@ test('the others are told of what was not placed, tenants in turn, at most a few
   expect(tenants.filter(tenant => tenant === 'poor')).toHaveLength(limits.headsMax / 2);
 });
 
+test('nobody is told of a task that avoids a node: others would leave it room that it does not take', () => {
+  const nodes = [view('n', 4, { advertisement: { free: cpus(0) } }), view('m', 4)];
+  const batches = [batch(demand(3), 2, { avoid: ['m'] })];
+  expect(planWith({ nodes, batches }).placements).toEqual([]);
+  expect(planWith({ nodes, batches }).heads ?? []).toEqual([]);
+});
+
 test('nobody is told of what was placed', () => {
   expect(planWith({}).heads).toBeUndefined();
 });
