@@ -1,7 +1,13 @@
 /** One task: `tsched status ID` and the lines that `wait` prints. */
 import { shortId } from '../../src/model/ids.ts';
 import { formatInstant } from '../../src/model/instant.ts';
-import { formatSize } from '../../src/model/resources.ts';
+import { describeResources } from '../../src/model/reservation.ts';
+import {
+  formatSize,
+  noResources,
+  type Resources,
+  resourceNames,
+} from '../../src/model/resources.ts';
 import {
   type AttemptView,
   type BoundView,
@@ -116,6 +122,14 @@ function pauseFacts({ state, paused, tenantPaused }: TaskView, screen: Screen): 
   return lines;
 }
 
+/** What a task holds, and of what it may use more how much. */
+function needsOf(request: Resources, limit = request): string {
+  const raised = resourceNames.filter(name => limit[name] > request[name]);
+  const upTo = Object.fromEntries(raised.map(name => [name, limit[name]]));
+  const more = describeResources({ ...noResources, ...upTo });
+  return `${describeResources(request)}${raised.length === 0 ? '' : `; up to ${more}`}`;
+}
+
 function facts(task: TaskView, screen: Screen): [string, string][] {
   const lines: [string, string][] = [];
   if (task.name !== '') lines.push(['name', oneLine(task.name)]);
@@ -135,6 +149,7 @@ function facts(task: TaskView, screen: Screen): [string, string][] {
   if (task.template !== undefined) lines.push(['template', oneLine(task.template)]);
   lines.push(['command', cut(oneLine(task.command), Math.max(20, screen.columns - 12))]);
   lines.push(['tier', task.tier]);
+  if (task.request !== undefined) lines.push(['needs', needsOf(task.request, task.limit)]);
   const supervisors = task.supervisorsLost ?? 0;
   const under = supervisors === 0 ? '' : `, ${supervisors} of them with its supervisor`;
   const lost = task.lost === 0 ? '' : `, ${task.lost} more lost with a node${under}`;

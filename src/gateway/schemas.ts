@@ -129,6 +129,8 @@ export const boundProperties = {
   'priority?': { enum: priorities },
 };
 
+export const resources = object(Object.fromEntries(resourceNames.map(name => [name, whole])));
+
 export const taskViewSchema = object({
   id: taskIdSchema,
   tenant: text,
@@ -145,6 +147,8 @@ export const taskViewSchema = object({
   'deadLetter?': described(flag, 'It failed, and was neither replayed nor purged since.'),
   'orderKey?': text,
   tier: { enum: tiers },
+  'request?': described(resources, 'What it holds while it runs.'),
+  'limit?': described(resources, 'What it may use, where that is more than it holds.'),
   command: text,
   submittedAtMs: instant,
   'settledAtMs?': instant,
@@ -233,8 +237,6 @@ export const resultSchema: JsonSchema = {
 };
 
 export const resultsSchema = object({ results: listOf(resultSchema) });
-
-export const resources = object(Object.fromEntries(resourceNames.map(name => [name, whole])));
 
 export const eventSchema = object({
   shard: whole,

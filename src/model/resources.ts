@@ -39,6 +39,9 @@ export const noResources: Resources = {
   ports: 0,
 };
 
+export const sameResources = (left: Resources, right: Resources): boolean =>
+  resourceNames.every(name => left[name] === right[name]);
+
 export function addResources(left: Resources, right: Resources): Resources {
   return {
     cpuMilli: left.cpuMilli + right.cpuMilli,

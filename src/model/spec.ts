@@ -8,7 +8,14 @@
 import { ByteReader, ByteWriter, DecodeError } from './bytes.ts';
 import { limits } from './limits.ts';
 import { readPairs, writePairs } from './pairs.ts';
-import { noResources, type Resources, resourceNames, type Tier, tiers } from './resources.ts';
+import {
+  noResources,
+  type Resources,
+  resourceNames,
+  sameResources,
+  type Tier,
+  tiers,
+} from './resources.ts';
 import {
   readScheduling,
   type SpecScheduling,
@@ -102,9 +109,6 @@ export function readResources(reader: ByteReader): Resources {
     ports: reader.varint(),
   };
 }
-
-const sameResources = (left: Resources, right: Resources): boolean =>
-  resourceNames.every(name => left[name] === right[name]);
 
 /** Used by every encoding in turn: a new buffer for each costs more than what is written to it. */
 let specWriter = new ByteWriter(4_096);

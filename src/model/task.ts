@@ -4,7 +4,7 @@
  */
 import type { Outcome } from './attempt.ts';
 import type { TaskId } from './ids.ts';
-import type { Tier } from './resources.ts';
+import type { Resources, Tier } from './resources.ts';
 import type { Priority } from './spec-scheduling.ts';
 import type { TaskClass } from './start-bound.ts';
 import type { When } from './when.ts';
@@ -159,6 +159,10 @@ export interface TaskView extends BoundView {
   readonly deadLetter?: boolean | undefined;
   readonly orderKey?: string | undefined;
   readonly tier: Tier;
+  /** What it holds while it runs; missing in the answer of an earlier program. */
+  readonly request?: Resources | undefined;
+  /** What it may use, where that is not what it holds. */
+  readonly limit?: Resources | undefined;
   readonly command: string;
   readonly submittedAtMs: number;
   readonly settledAtMs?: number | undefined;

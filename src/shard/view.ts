@@ -1,5 +1,6 @@
 /** A task as people and programs see it, from its record and its spec. */
 import { attemptOf, type Outcome } from '../model/attempt.ts';
+import { sameResources } from '../model/resources.ts';
 import type { Run, TaskSpec } from '../model/spec.ts';
 import { withOverrides } from '../model/spec-overrides.ts';
 import { writeUpdateDocument } from '../model/spec-update.ts';
@@ -133,6 +134,8 @@ export function toView(record: TaskRecord, submitted: TaskSpec, options: ViewOpt
     deadLetter: options.deadLetter || undefined,
     orderKey: spec.orderKey,
     tier: spec.tier,
+    request: spec.request,
+    limit: sameResources(spec.request, spec.limit) ? undefined : spec.limit,
     command: commandLine(spec.run),
     submittedAtMs: record.submittedAtMs,
     settledAtMs: record.settledAtMs,

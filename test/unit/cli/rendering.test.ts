@@ -135,6 +135,8 @@ describe('a task', () => {
       outcome: ended,
       runs: 2,
       lost: 1,
+      request: { ...noResources, cpuMilli: 500, memoryBytes: 64 * 2 ** 20, ports: 2 },
+      limit: { ...noResources, cpuMilli: 2_000, memoryBytes: 64 * 2 ** 20, ports: 2 },
       settledAtMs: nowMs - 1_000,
       attempts: [
         { ...attempt, attempt: 1, startedAtMs: nowMs - 9_000, endedAtMs: nowMs - 5_000 },
@@ -153,6 +155,7 @@ describe('a task', () => {
       '  outcome    failed: exit code 2',
       '  command    ./etl.sh --all',
       '  tier       regular',
+      '  needs      0.5 cpu, 64MiB memory, 2 ports; up to 2 cpu',
       '  runs       2 of 3, 1 more lost with a node',
       '  submitted  3m12s ago by ada, settled 1.0s ago',
       '  shard      5',

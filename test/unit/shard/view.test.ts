@@ -1,6 +1,7 @@
 /** What people see of a task. */
 import { describe, expect, test } from 'vitest';
 import { limits } from '../../../src/model/limits.ts';
+import { noResources } from '../../../src/model/resources.ts';
 import { commandLine, toSummary, toView } from '../../../src/shard/view.ts';
 import { anOutcome, aSpec, epochMs, idOf, TestShard } from '../../support/shard.ts';
 
@@ -26,6 +27,7 @@ describe('a view', () => {
       attemptsMax: 2,
       lost: 0,
       tier: 'basic',
+      request: spec.request,
       command: '/bin/true',
       submittedAtMs: epochMs,
       settledAtMs: undefined,
@@ -43,6 +45,16 @@ describe('a view', () => {
     expect(view()).toMatchObject({ reason: 'BackOff', notBeforeMs: epochMs + 500 });
     shard.assign(idOf(1));
     expect(view('Resources')).toMatchObject({ reason: undefined, notBeforeMs: undefined });
+  });
+
+  test('tells a limit where it is another amount than what is held', () => {
+    const shard = new TestShard();
+    const request = { ...noResources, cpuMilli: 500 };
+    const spec = aSpec({ request, limit: { ...request, cpuMilli: 2_000 } });
+    shard.submit([idOf(1)], spec);
+    const view = toView(shard.machine.record(idOf(1))!, spec, options);
+    expect(view.request).toEqual(request);
+    expect(view.limit).toEqual(spec.limit);
   });
 
   test('of a settled task gives the outcome of the attempt that settled it', () => {
