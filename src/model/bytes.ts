@@ -13,6 +13,18 @@ export class DecodeError extends Error {
   override readonly name = 'DecodeError';
 }
 
+/** A big-endian integer of four bytes, all of which are there. */
+export function u32At(bytes: Uint8Array, at: number): number {
+  const low = (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
+  return bytes[at]! * 2 ** 24 + low;
+}
+
+export function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
+  if (left.length !== right.length) return false;
+  for (let at = 0; at < left.length; at++) if (left[at] !== right[at]) return false;
+  return true;
+}
+
 const encoder = new TextEncoder();
 /** Texts come back as they were, a byte order mark at their beginning included. */
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -234,10 +246,7 @@ export class ByteReader {
   }
 
   u32(): number {
-    const at = this.#take(4);
-    const bytes = this.#bytes;
-    const low = (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
-    return bytes[at]! * 2 ** 24 + low;
+    return u32At(this.#bytes, this.#take(4));
   }
 
   u48(): number {

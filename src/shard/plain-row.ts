@@ -4,6 +4,7 @@
  * without an object for any of their parts. Whatever is different about a row, `openTaskRow` reads
  * it, and says what is wrong where something is.
  */
+import { u32At } from '../model/bytes.ts';
 import { digestLength } from './keys.ts';
 import { idWordCount, idWordMask } from './memory/id-words.ts';
 import { termsTag } from './record-extras.ts';
@@ -11,11 +12,6 @@ import { termsTag } from './record-extras.ts';
 const headBytes = 3 + idWordCount * 4 + digestLength;
 /** From the instant of its end to its reason: nine fields, each of which is one byte of 0. */
 const emptyFields = 9;
-
-function u32(bytes: Uint8Array, at: number): number {
-  const low = (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
-  return bytes[at]! * 2 ** 24 + low;
-}
 
 /** The newest row that was read; what it says is valid until the next one is. */
 export class PlainRow {
@@ -37,19 +33,19 @@ export class PlainRow {
     const flags = bytes[2]!;
     if ((version !== 1 && version !== 2) || bytes[1] !== 0 || !(flags < 4)) return false;
     for (let word = 0; word < this.words.length; word++) {
-      const value = u32(bytes, 3 + word * 4);
+      const value = u32At(bytes, 3 + word * 4);
       if (!(value <= idWordMask)) return false;
       this.words[word] = value;
     }
     for (let word = 0; word < this.digest.length; word++) {
-      this.digest[word] = u32(bytes, 3 + (idWordCount + word) * 4);
+      this.digest[word] = u32At(bytes, 3 + (idWordCount + word) * 4);
     }
     this.#at = headBytes;
     this.isBackedOff = (flags & 2) !== 0;
     this.isKeyed = (flags & 1) !== 0;
     if (this.isKeyed) {
-      this.keyHigh = u32(bytes, headBytes);
-      this.keyLow = u32(bytes, headBytes + 4);
+      this.keyHigh = u32At(bytes, headBytes);
+      this.keyLow = u32At(bytes, headBytes + 4);
       this.#at += 8;
     }
     const tenantBytes = bytes[this.#at]!;

@@ -5,7 +5,7 @@
  * Golden bytes of every format are in `test/unit/storage`; a change needs a new version number.
  */
 import { crc32 } from 'node:zlib';
-import { ByteReader, type ByteWriter, DecodeError } from '../model/bytes.ts';
+import { ByteReader, type ByteWriter, DecodeError, u32At } from '../model/bytes.ts';
 import { TschedError } from '../model/errors.ts';
 import type { StoreHeader } from '../ports/store.ts';
 import type { HardState } from '../raft/message.ts';
@@ -55,11 +55,6 @@ export function unseal(kind: RecordKind, key: Uint8Array, value: Uint8Array): Ui
     throw new StoreDamage(what);
   }
   return sealed.subarray(1);
-}
-
-function u32At(bytes: Uint8Array, at: number): number {
-  const low = (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
-  return bytes[at]! * 2 ** 24 + low;
 }
 
 /** Checksum of a key and its value, both in one piece, as `unseal` wants it. */

@@ -11,7 +11,7 @@
  *
  * Whether it ever fires is judged where the calendar is, before this is proposed.
  */
-import { ByteWriter } from '../../model/bytes.ts';
+import { ByteWriter, sameBytes } from '../../model/bytes.ts';
 import type { ItemReply, ShardCommand } from '../../model/command.ts';
 import type { TaskId } from '../../model/ids.ts';
 import { limits } from '../../model/limits.ts';
@@ -32,9 +32,6 @@ const bytesOf = (definition: ScheduleDefinition): Uint8Array => {
   writeDefinition(writer, definition);
   return writer.finish();
 };
-
-const sameBytes = (left: Uint8Array, right: Uint8Array): boolean =>
-  left.length === right.length && left.every((byte, place) => byte === right[place]);
 
 export const applyCreateSchedule = (turn: Turn, command: Create): ItemReply[] =>
   command.items.map(item => create(turn, item));

@@ -2,6 +2,7 @@
  * Traits as one object for all specs that have them, by numbers of four bytes. So are the demands
  * and lanes in them: whoever waits for the same is known by the same object.
  */
+import { sameBytes } from '../../model/bytes.ts';
 import type { Demand, Lane } from '../../model/planning.ts';
 import type { SpecTerms } from '../../model/spec.ts';
 import type { SpecOverrides } from '../../model/spec-overrides.ts';
@@ -52,7 +53,7 @@ export class SharedTraits {
   /** As `of`, from the bytes of kept terms. */
   ofBytes(bytes: Uint8Array): Traits {
     const newest = this.#newestRead;
-    if (newest !== undefined && isSame(newest.bytes, bytes)) return newest.traits;
+    if (newest !== undefined && sameBytes(newest.bytes, bytes)) return newest.traits;
     const traits = this.#intern(readTraits(bytes));
     this.#newestRead = { bytes: bytes.slice(), traits };
     return traits;
@@ -112,10 +113,4 @@ export class SharedTraits {
     const lane = this.#lanes.get(traits.lane.key);
     if (lane !== undefined && --lane.uses === 0) this.#lanes.delete(traits.lane.key);
   }
-}
-
-function isSame(left: Uint8Array, right: Uint8Array): boolean {
-  if (left.length !== right.length) return false;
-  for (let at = 0; at < left.length; at++) if (left[at] !== right[at]) return false;
-  return true;
 }
