@@ -17,23 +17,14 @@ import { aSpec, epochMs, idOf, loadStored, TestShard } from '../../support/shard
 import { anyId } from '../model/samples.ts';
 
 const words = new Uint32Array(4);
-const waiting: TaskRecord = {
-  id: idOf(1),
-  digest: '00112233445566778899aabbccddeeff',
-  keyHash: undefined,
-  tenant: 'default',
-  state: 'waiting',
-  fence: 0,
-  runs: 0,
-  lost: 0,
-  submittedAtMs: epochMs,
-  readySinceMs: epochMs,
-  backedOff: false,
-  holds: 0,
-  avoid: [],
-  attempts: [],
-  reason: '',
-};
+const waiting = submitted();
+
+/** What a shard has of a task that was just submitted. */
+function submitted(): TaskRecord {
+  const shard = new TestShard();
+  shard.submit([idOf(1)]);
+  return shard.machine.record(idOf(1))!;
+}
 
 function rowOf(record: TaskRecord, terms: Uint8Array | undefined): Uint8Array {
   const writer = new ByteWriter(256);
