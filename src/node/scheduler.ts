@@ -318,8 +318,7 @@ export class Scheduler implements PlacementDesk {
     for (const { demand, lane, reason } of result.blocked) {
       this.#blocked.set(lane?.key ?? demand.key, reason);
     }
-    const heads = this.#durations.areLong ? result.heads : undefined;
-    this.demand.planned(demandOfWork(batches, this.#clock.wallMs()), { ...result, heads });
+    this.demand.planned(demandOfWork(batches, this.#clock.wallMs()), result);
     this.#pace.planned(result.placements.length);
     for (const { taskId, tenant, node, demand, queued } of result.placements) {
       const leader = shardOf.get(taskId);

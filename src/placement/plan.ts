@@ -57,7 +57,7 @@ export interface PlanInput {
   readonly crowd?: number | undefined;
   /** What each tenant holds and is due; nothing and 1 where it is not given. */
   readonly shareOf?: ((tenant: string) => TenantShare) | undefined;
-  /** The first tasks that wait with other leaders, as they told. */
+  /** The first tasks that wait with other leaders, as they told; missing where none are told. */
   readonly headsElsewhere?: readonly WaitingHead[] | undefined;
   /** Room that other leaders keep. */
   readonly foreignClaims?: readonly Claim[] | undefined;
@@ -160,7 +160,7 @@ class Planning {
       blocked: [...[...this.#blocked].map(([demand, reason]) => ({ demand, reason })), ...held],
       claims: this.#claims.made,
       hasYielded: this.#hasYielded || (this.#leftTo.size > 0 && this.#blocked.size > 0),
-      heads: headsOf(this.#own, this.#placements),
+      heads: this.#input.headsElsewhere && headsOf(this.#own, this.#placements),
     };
   }
 

@@ -21,6 +21,7 @@ const planWith = (changes: Partial<PlanInput>) =>
     nowMs: 2_000,
     maxPlacements: 100,
     seed: 1,
+    headsElsewhere: [],
     shareOf: tenant => ({ held: [tenant === 'poor' ? 0 : 4_000], weight: 1 }),
     ...changes,
   });
@@ -88,6 +89,12 @@ test('nobody is told of a task that avoids a node: others would leave it room th
   const batches = [batch(demand(3), 2, { avoid: ['m'] })];
   expect(planWith({ nodes, batches }).placements).toEqual([]);
   expect(planWith({ nodes, batches }).heads ?? []).toEqual([]);
+});
+
+test('nobody is told where no leader tells the others', () => {
+  const batches = [batch(demand(1), 20)];
+  expect(planWith({ batches }).heads).not.toBeUndefined();
+  expect(planWith({ batches, headsElsewhere: undefined }).heads).toBeUndefined();
 });
 
 test('nobody is told of what was placed', () => {
